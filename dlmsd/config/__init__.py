@@ -1,0 +1,1 @@
+"""From TOML to frozen values; every error names file, line and key."""

@@ -1,0 +1,125 @@
+"""The configuration as frozen values; defaults live here and nowhere else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.secret import Secret
+
+Framing: TypeAlias = Literal["hdlc", "wrapper"]
+AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
+Authentication: TypeAlias = Literal["none", "low"]
+SinkKind: TypeAlias = Literal["thingsboard", "thingsboard-gateway", "mqtt"]
+
+
+@frozen
+class DaemonOptions:
+    """``[daemon]``: times in seconds."""
+
+    state_dir: Path
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warn", "error"] = "info"
+    report_interval: float = 60.0
+    language: Literal["en", "es"] = "en"
+    connects_per_second: float = 20.0
+
+
+@frozen
+class WebOptions:
+    """``[web]``: ``listen`` is a Twisted server endpoint; without ``token`` one is made."""
+
+    listen: str = "tcp:8425:interface=127.0.0.1"
+    token: Secret | None = None
+    trust_proxy: bool = False
+
+
+@frozen
+class OutboxOptions:
+    """``[outbox]``: how much of what was read is kept, and for how long."""
+
+    max_bytes: int = 1 << 30
+    keep_delivered_hours: float = 24.0
+    history_days: float = 30.0
+
+
+@frozen
+class SinkOptions:
+    """``[[sinks]]``: one broker. ``token`` belongs to kind ``thingsboard-gateway``."""
+
+    name: str
+    kind: SinkKind
+    url: str
+    token: Secret | None = None
+    username: str | None = None
+    password: Secret | None = None
+    client_id: str | None = None
+    protocol: Literal["auto", 5, 311] = "auto"
+    keepalive: int = 30
+    inflight: int = 20
+    topic: str = "dlmsd/{meter}"
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@frozen
+class Measurement:
+    """One wanted attribute of a meter.
+
+    ``key`` is the name under which it is published. ``unit`` is the wanted unit, None for
+    the meter's own. ``scale`` multiplies the scaled value. ``every`` is the least number
+    of seconds between two reads, 0 for every cycle.
+    """
+
+    name: str
+    attribute: AttributeDescriptor
+    key: str
+    unit: str | None = None
+    scale: Decimal | None = None
+    every: float = 0.0
+
+
+@frozen
+class MeterOptions:
+    """``[[meters]]`` joined with its profile: everything about one meter, resolved.
+
+    ``timeout`` and ``interval`` are seconds; ``max_info`` is the HDLC information field in
+    bytes. ``device_name`` is what ThingsBoard calls it.
+    """
+
+    name: str
+    host: str
+    profile: str
+    device_name: str
+    read: tuple[Measurement, ...]
+    port: int = 3333
+    framing: Framing = "hdlc"
+    client: int = 1
+    logical_device: int = 0
+    physical_device: int = 1
+    address_size: AddressSize = "auto"
+    authentication: Authentication = "low"
+    password: Secret | None = None
+    timeout: float = 5.0
+    interval: float = 5.0
+    max_info: int = 128
+    status: Literal["active", "inactive"] = "active"
+    token: Secret | None = None
+    sinks: tuple[str, ...] = ()
+
+
+@frozen
+class Configuration:
+    """All of it. ``meters[i].sinks`` names only sinks that exist."""
+
+    path: Path
+    daemon: DaemonOptions
+    web: WebOptions
+    outbox: OutboxOptions
+    sinks: tuple[SinkOptions, ...]
+    meters: tuple[MeterOptions, ...]

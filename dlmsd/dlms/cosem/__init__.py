@@ -1,0 +1,1 @@
+"""The COSEM model: OBIS codes, units, interface classes, names of measurements."""

@@ -1,0 +1,108 @@
+"""Errors, named by their culprit.
+
+An operator who sees an error asks two things: whose fault is it, and does waiting
+help. Every error of dlmsd answers both by its class. The docstring of a concrete
+class is what the operator reads: a whole sentence, with the next step. ``str(error)``
+is the detail of this one case; it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import frozen
+
+Culprit = Literal["ours", "meter", "link", "operator", "broker"]
+
+
+class DlmsdError(Exception):
+    """Something in dlmsd failed; the log line before this one names the place."""
+
+    culprit: ClassVar[Culprit] = "ours"
+    retryable: ClassVar[bool] = False
+
+    @property
+    def advice(self) -> str:
+        """The class's sentence for the operator, on one line."""
+        return " ".join((type(self).__doc__ or "").split())
+
+
+class LocalError(DlmsdError):
+    """dlmsd asked for something that the protocol does not allow; please report this."""
+
+
+class MeterError(DlmsdError):
+    """The meter sent something that the standard does not allow; compare with its manual."""
+
+    culprit = "meter"
+    retryable = True
+
+
+class DecodeError(MeterError):
+    """The meter sent bytes that do not decode; `dlmsd trace` shows them."""
+
+
+class RefusedError(MeterError):
+    """The meter refused the association; check client, password and authentication."""
+
+    retryable = False
+
+
+class ServiceError(MeterError):
+    """The meter refused a service; check that this client may use it."""
+
+
+class LinkError(DlmsdError):
+    """The connection to the meter failed; check cable, address and port."""
+
+    culprit = "link"
+    retryable = True
+
+
+class SilenceError(LinkError):
+    """The meter did not answer in time; check its address, and that nobody else reads it."""
+
+
+class ClosedError(LinkError):
+    """The connection closed; meters do this when another client reads them."""
+
+
+class BrokerError(DlmsdError):
+    """The MQTT broker cannot be used as configured; check url, credentials and rights."""
+
+    culprit = "broker"
+    retryable = True
+
+
+class StoreError(DlmsdError):
+    """The outbox file cannot be used; check disk space and the owner of state_dir."""
+
+    culprit = "operator"
+
+
+@frozen
+class Problem:
+    """One fault of a configuration: where it is and what is wrong there.
+
+    ``line`` counts from 1; 0 means that the file as a whole is meant. ``key`` is the
+    dotted path of the option, such as ``meters[2].host``.
+    """
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ConfigurationError(DlmsdError):
+    """The configuration has errors; nothing was started or changed."""
+
+    culprit = "operator"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

@@ -1,0 +1,1 @@
+"""All meters: what runs them together, and where their statuses are seen."""

@@ -1,0 +1,38 @@
+"""The board on which meters, sinks and outbox post their frozen statuses.
+
+Readers (the page, the report line) look here; they never ask a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dlmsd.model import MeterStatus, OutboxStatus, SinkStatus
+
+Status = MeterStatus | SinkStatus | OutboxStatus
+
+
+class Board:
+    """The latest status of everything, and who wants to hear of the next one."""
+
+    def __init__(self) -> None:
+        self.meters: dict[str, MeterStatus] = {}
+        self.sinks: dict[str, SinkStatus] = {}
+        self.outbox = OutboxStatus()
+        self._readers: list[Callable[[Status], None]] = []
+
+    def post(self, status: Status) -> None:
+        """Replace the status of the same name and tell every reader."""
+        if isinstance(status, MeterStatus):
+            self.meters[status.name] = status
+        elif isinstance(status, SinkStatus):
+            self.sinks[status.name] = status
+        else:
+            self.outbox = status
+        for reader in tuple(self._readers):
+            reader(status)
+
+    def subscribe(self, reader: Callable[[Status], None]) -> Callable[[], None]:
+        """Call ``reader`` with each new status; the result ends the subscription."""
+        self._readers.append(reader)
+        return lambda: self._readers.remove(reader)

@@ -1,0 +1,121 @@
+"""What every room shares: readings and the frozen statuses of meters, sinks and outbox.
+
+A machine publishes a new status whenever something changed; nobody asks a machine.
+Wall times are Unix milliseconds, durations are seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+Value: TypeAlias = Decimal | str | bool
+"""What one attribute gave: an exact decimal, or text, or a truth value."""
+
+NOTHING_READ: Mapping[str, Value] = MappingProxyType({})
+
+
+@frozen
+class Reading:
+    """What one meter gave in one cycle.
+
+    ``ts`` is the wall time at which the cycle was read, frozen here. A measurement that
+    could not be read is absent from ``values``.
+    """
+
+    meter: str
+    ts: int
+    values: Mapping[str, Value]
+
+
+class MeterState(enum.Enum):
+    """Where a meter's conversation stands; the value is what page and API show."""
+
+    INACTIVE = "inactive"
+    CONNECTING = "connecting"
+    ASSOCIATING = "associating"
+    READING = "reading"
+    WAITING = "waiting"
+    DOWN = "down"
+
+
+@frozen
+class MeterStatus:
+    """One meter at one instant.
+
+    ``good`` counts committed readings, ``failed`` cycles that gave none, ``missed`` slots
+    that passed while an earlier cycle still ran; ``recent`` is the share of good ones
+    among the last cycles (None before the first). ``absent`` says why a measurement is
+    missing from ``reading``. ``units`` holds the published unit of each measurement.
+    """
+
+    name: str
+    address: str
+    profile: str
+    interval: float
+    state: MeterState
+    reading: Reading | None = None
+    units: Mapping[str, str] = field(factory=dict)
+    absent: Mapping[str, str] = field(factory=dict)
+    good: int = 0
+    failed: int = 0
+    missed: int = 0
+    connects: int = 0
+    recent: float | None = None
+    cycle_seconds: float | None = None
+    error: str = ""
+    advice: str = ""
+    error_ts: int | None = None
+    noise_bytes: int = 0
+    bad_frames: int = 0
+
+
+class SinkState(enum.Enum):
+    """Where a sink's conversation with its broker stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DOWN = "down"
+
+
+@frozen
+class SinkStatus:
+    """One sink at one instant; a sink with a connection per meter counts them.
+
+    ``delivered`` counts deliveries acknowledged since the start; what still waits is the
+    outbox's to tell.
+    """
+
+    name: str
+    kind: str
+    url: str
+    state: SinkState
+    connections: int = 0
+    connected: int = 0
+    delivered: int = 0
+    last_delivery_ts: int | None = None
+    error: str = ""
+    advice: str = ""
+    error_ts: int | None = None
+
+
+@frozen
+class OutboxStatus:
+    """What the outbox holds: deliveries by fate, over the life of the file.
+
+    ``queued`` maps each sink to the number of its deliveries that wait.
+    """
+
+    readings: int = 0
+    committed: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    queued: Mapping[str, int] = field(factory=dict)
+    oldest_queued_ts: int | None = None
+    bytes: int = 0
+    error: str = ""

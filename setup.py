@@ -1,0 +1,53 @@
+"""Packaging of dlmsd: the package, its Twisted plugin, its profiles and its command."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "dlmsd/__init__.py").read_text())
+assert VERSION is not None
+
+TEST = [
+    "coverage>=7",
+    "dlms-cosem==21.3.2",  # the last release under the MIT licence; the judge of our bytes
+    "hypothesis>=6.100",
+    "import-linter>=2",
+    "mypy>=1.10",
+    "mypy-zope>=1.0",
+    "playwright>=1.40",
+    "ruff>=0.5",
+]
+
+setup(
+    name="dlmsd",
+    version=VERSION[1],
+    description="Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["dlmsd", "dlmsd.*"]), "dlmsd.profiles", "twisted.plugins"],
+    package_dir={"dlmsd.profiles": "etc/profiles"},
+    package_data={
+        "dlmsd": ["py.typed"],
+        "dlmsd.profiles": ["*.toml"],
+        "dlmsd.store": ["schema/*.sql"],
+        "dlmsd.web": ["static/*"],
+    },
+    install_requires=[
+        "attrs>=23.2",
+        "automat>=24.8",
+        "cattrs>=24.1",
+        "click>=8.1",
+        "cryptography>=42",
+        "msgspec>=0.18",
+        "paho-mqtt>=2.1,<3",
+        "rich>=13",
+        "twisted[tls]>=24.10",
+    ],
+    extras_require={"demo": ["amqtt>=0.11"], "test": TEST},
+    entry_points={"console_scripts": ["dlmsd = dlmsd.cli.command:main"]},
+    zip_safe=False,
+)
