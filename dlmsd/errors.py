@@ -48,6 +48,10 @@ class RefusedError(MeterError):
     retryable = False
 
 
+class LinkRefusedError(MeterError):
+    """The meter refused the link; another client holds it, or the device address is wrong."""
+
+
 class ServiceError(MeterError):
     """The meter refused a service; check that this client may use it."""
 

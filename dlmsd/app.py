@@ -1,0 +1,215 @@
+"""The composition root: the one place that constructs, and hands everyone what they need."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import ILogObserver, Logger
+from zope.interface import Interface
+
+from dlmsd import __version__
+from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.errors import ConfigurationError, DlmsdError, StoreError
+from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.report import Report
+from dlmsd.fleet.service import Fleet
+from dlmsd.identity import instance_id, web_token
+from dlmsd.logs import observer, stream
+from dlmsd.meter.session import Trace
+from dlmsd.model import MeterState, MeterStatus
+from dlmsd.publish.build import build
+from dlmsd.publish.endpoint import endpoint
+from dlmsd.publish.sink import Sink
+from dlmsd.store.lock import Lock
+from dlmsd.store.outbox import Outbox
+from dlmsd.store.writer import WriterThread
+from dlmsd.web.site import WebService
+
+# The states in which a meter says nothing about being reachable.
+_UNDECIDED: Final = frozenset({MeterState.ASSOCIATING})
+
+
+class Daemon(Service):
+    """The whole daemon as one Twisted service.
+
+    Construction opens nothing, since twistd forks after it. ``wall`` gives Unix seconds,
+    ``twistd`` holds the options of twistd itself, which name the log file.
+    """
+
+    name = "dlmsd"
+    _log = Logger()
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        twistd: Mapping[str, Any],
+        *,
+        reactor: Any,
+        wall: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self.exit_code = 0
+        self.board = Board()
+        self._configuration = configuration
+        self._twistd = twistd
+        self._reactor = reactor
+        self._wall = wall
+        self._random = random
+        self._ready = False
+        self.started: Deferred[None] | None = None
+        self._sinks: list[Sink] = []
+        self._online: dict[str, bool] = {}
+        state_dir = configuration.daemon.state_dir
+        self._lock = Lock(state_dir / "dlmsd.lock")
+        self._writer = WriterThread(reactor)
+        self._outbox = Outbox(
+            state_dir / "outbox.db",
+            configuration.outbox,
+            writer=self._writer,
+            clock=reactor,
+            wall=wall,
+            post=self.board.post,
+        )
+        self._fleet = Fleet(
+            configuration.meters,
+            reactor=reactor,
+            wall=wall,
+            random=random.random,
+            connects_per_second=configuration.daemon.connects_per_second,
+            commit=self._outbox.commit,
+            post=self.board.post,
+            tracer=self._tracer,
+        )
+        debug = configuration.daemon.log_level == "debug"
+        interval = configuration.daemon.report_interval
+        self._report = Report(self.board, reactor, interval, values=debug)
+        self.web: WebService | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Logs as the configuration says, unless twistd was told of a logger."""
+        super().setServiceParent(parent)
+        if hasattr(parent, "setComponent") and not self._twistd.get("syslog"):
+            options = self._configuration.daemon
+            component: type[Interface] = ILogObserver
+            parent.setComponent(component, observer(options, stream(self._twistd)))
+
+    def startService(self) -> None:
+        """Take the state folder and begin; a folder that cannot be had ends the process."""
+        super().startService()
+        state_dir = self._configuration.daemon.state_dir
+        try:
+            identity, token = self._take(state_dir)
+            self._sinks = [self._sink(options, identity) for options in self._configuration.sinks]
+        except DlmsdError as error:
+            bad_configuration = isinstance(error, ConfigurationError)
+            print(f"dlmsd: {error}\n{error.advice}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(78 if bad_configuration else 1) from None
+        self.web = WebService(
+            self._configuration.web,
+            self.board,
+            reactor=self._reactor,
+            wall=self._wall,
+            ready=lambda: self._ready,
+            token=token,
+            language=self._configuration.daemon.language,
+            version=__version__,
+        )
+        self.started = Deferred.fromCoroutine(self._start())
+
+    def _sink(self, options: SinkOptions, identity: str) -> Sink:
+        return build(
+            options,
+            self._configuration.meters,
+            outbox=self._outbox,
+            clock=self._reactor,
+            connect=endpoint(self._reactor, options),
+            wall=self._wall,
+            random=self._random,
+            post=self.board.post,
+            instance_id=identity,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """DISC to the meters, commit, ``offline`` to the brokers, close: within 5 s."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    def _take(self, state_dir: Path) -> tuple[str, Any]:
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock.take()
+            identity = instance_id(state_dir, socket.gethostname())
+            token = self._configuration.web.token or web_token(state_dir)
+        except OSError as error:
+            raise StoreError(f"{state_dir}: {error.strerror}") from error
+        return identity, token
+
+    async def _start(self) -> None:
+        try:
+            self._writer.start()
+            await self._outbox.start()
+            assert self.web is not None
+            await self.web.startService()
+            for sink in self._sinks:
+                await sink.start()
+            self.board.subscribe(self._availability)
+            self._fleet.start(await self._outbox.last_ts())
+            self._report.start()
+            self._ready = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        if isinstance(error, DlmsdError):
+            self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
+        else:
+            self._log.failure("The daemon could not start")
+        self.exit_code = 1
+        self._reactor.callWhenRunning(self._reactor.stop)
+
+    async def _stop(self) -> None:
+        self._ready = False
+        self._report.stop()
+        await self._fleet.stop()
+        await self._outbox.flush()
+        ends = [Deferred.fromCoroutine(sink.stop()) for sink in self._sinks]
+        if self.web is not None:
+            ends.append(self.web.stopService())
+        await gatherResults(ends, consumeErrors=True)
+        await self._outbox.stop()
+        await self._writer.stop()
+        self._lock.release()
+
+    def _availability(self, status: Status) -> None:
+        """A meter is online while it is read; sinks hear of it when that changes."""
+        if not isinstance(status, MeterStatus) or status.state in _UNDECIDED:
+            return
+        online = status.state is MeterState.READING
+        if self._online.get(status.name) != online:
+            self._online[status.name] = online
+            for sink in self._sinks:
+                sink.meter_state(status.name, online)
+
+    def _tracer(self, meter: MeterOptions) -> Trace | None:
+        """At log level debug: each frame, with the password out of it."""
+        if self._configuration.daemon.log_level != "debug":
+            return None
+        secret = meter.password.reveal() if meter.password else b""
+
+        def trace(direction: str, octets: bytes) -> None:
+            shown = octets.replace(secret, b"*" * len(secret)) if secret else octets
+            self._log.debug(
+                "{meter}: {direction} {octets}",
+                meter=meter.name,
+                direction=direction,
+                octets=shown.hex(),
+            )
+
+        return trace

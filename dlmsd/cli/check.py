@@ -1,0 +1,45 @@
+"""``dlmsd check``: is the configuration right?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from attrs import asdict
+
+from dlmsd.cli.configuration import BAD_CONFIGURATION, config_option, read
+from dlmsd.errors import ConfigurationError
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def check(config: Path | None, as_json: bool) -> int:
+    """Check the configuration; every error names file, line and key.
+
+    Exit 0 when it is right, 78 when it is not. Nothing is started.
+
+    Example: dlmsd check --config etc/dlmsd.toml
+    """
+    try:
+        found = read(config)
+    except ConfigurationError as error:
+        problems = [asdict(problem) for problem in error.problems]
+        text = json.dumps({"ok": False, "problems": problems}) if as_json else str(error)
+        click.echo(text, err=not as_json)
+        return BAD_CONFIGURATION
+    active = sum(meter.status == "active" for meter in found.meters)
+    summary = {
+        "ok": True,
+        "file": str(found.path),
+        "meters": len(found.meters),
+        "active": active,
+        "sinks": [sink.name for sink in found.sinks],
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or "none"
+        click.echo(f"{found.path}: {len(found.meters)} meters, {active} active; sinks: {sinks}")
+    return 0

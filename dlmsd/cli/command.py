@@ -1,0 +1,37 @@
+"""The ``dlmsd`` command: its parts, each a file of its own beside this one."""
+
+from __future__ import annotations
+
+import click
+
+from dlmsd import __version__
+from dlmsd.cli.check import check
+from dlmsd.cli.demo import demo
+from dlmsd.cli.run import run
+from dlmsd.cli.simulate import simulate
+from dlmsd.cli.token import token
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dlmsd")
+def command() -> None:
+    """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
+
+
+for part in (check, demo, run, simulate, token):
+    command.add_command(part)
+
+
+def main() -> None:
+    """The console script: wrong use is exit 64 (EX_USAGE)."""
+    try:
+        code = command(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        raise SystemExit(64) from None
+    except click.Abort:
+        raise SystemExit(1) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    raise SystemExit(code or 0)

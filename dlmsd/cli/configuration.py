@@ -1,0 +1,40 @@
+"""How commands find and read the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from dlmsd.config.load import find, load
+from dlmsd.config.values import Configuration
+from dlmsd.errors import ConfigurationError
+
+BAD_CONFIGURATION: Final = 78
+
+
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config FILE``, as twistd's plugin has it."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The TOML file [/etc/dlmsd/dlmsd.toml, then etc/dlmsd.toml].",
+    )(function)
+
+
+def read(config: Path | None) -> Configuration:
+    """The configuration; raises ConfigurationError."""
+    return load(config or find(os.environ, Path.cwd()), environ=os.environ)
+
+
+def read_or_exit(config: Path | None) -> Configuration:
+    """The configuration, or all its errors and exit 78."""
+    try:
+        return read(config)
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(BAD_CONFIGURATION) from None

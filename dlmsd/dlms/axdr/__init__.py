@@ -1,0 +1,1 @@
+"""A-XDR (IEC 61334-6): how DLMS writes data down."""

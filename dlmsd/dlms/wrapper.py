@@ -1,0 +1,148 @@
+"""The WRAPPER of DLMS over TCP (IEC 62056-47): eight octets before each APDU.
+
+Version, source wPort, destination wPort, length, two octets each. A wPort is the client
+or the logical device. TCP keeps order and repeats what is lost, so there is no link to
+set up and nothing to repeat.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.dlms.link import (
+    ApduReceived,
+    Ignored,
+    LinkConnected,
+    LinkDisconnected,
+    LinkEvent,
+    LinkLost,
+    Transmit,
+)
+from dlmsd.errors import LocalError, SilenceError
+
+VERSION: Final = 1
+_HEADER: Final = struct.Struct(">HHHH")
+_START: Final = b"\x00\x01"
+_MAX_APDU: Final = 0xFFFF
+
+
+@frozen
+class WrapperFrame:
+    """One wrapped APDU; ports are wPorts."""
+
+    source: int
+    destination: int
+    apdu: bytes
+
+    def encode(self) -> bytes:
+        """Header and APDU; LocalError for more than 65,535 octets."""
+        if len(self.apdu) > _MAX_APDU:
+            raise LocalError(f"an APDU of {len(self.apdu)} octets does not fit the wrapper")
+        return _HEADER.pack(VERSION, self.source, self.destination, len(self.apdu)) + self.apdu
+
+
+class WrapperReassembly:
+    """From a stream to wrapped APDUs, with the face of the HDLC reassembly.
+
+    A header is believed when its wPorts are expected ones, ``(source, destination)``, so
+    that octets left over from another conversation cannot announce 64 KiB.
+    """
+
+    def __init__(self, ports: frozenset[tuple[int, int]]) -> None:
+        self._ports = ports
+        self._buffer = bytearray()
+        self.noise = 0
+        self.idle = 0
+
+    def feed(self, octets: bytes) -> list[WrapperFrame]:
+        """Take more of the stream; returns what became complete, in order."""
+        self._buffer += octets
+        self.idle += len(octets)
+        return self._search()
+
+    def abandon(self) -> list[WrapperFrame]:
+        """Give up the unfinished APDU and search what came behind its first octet."""
+        found: list[WrapperFrame] = []
+        while self._buffer:
+            self._skip(1)
+            found += self._search()
+        return found
+
+    def _search(self) -> list[WrapperFrame]:
+        found: list[WrapperFrame] = []
+        buffer = bytes(self._buffer)
+        start = 0
+        while True:
+            place = buffer.find(_START, start)
+            if place < 0:
+                # The last octet may be the first of a header.
+                place = len(buffer) - buffer.endswith(_START[:1])
+            place = max(place, start)
+            self.noise += place - start
+            start = place
+            if len(buffer) - start < _HEADER.size:
+                break
+            _, source, destination, length = _HEADER.unpack_from(buffer, start)
+            if (source, destination) not in self._ports:
+                self.noise += 1
+                start += 1
+                continue
+            end = start + _HEADER.size + length
+            if end > len(buffer):
+                break
+            found.append(WrapperFrame(source, destination, buffer[start + _HEADER.size : end]))
+            self.idle = len(buffer) - end
+            start = end
+        del self._buffer[:start]
+        return found
+
+    def _skip(self, count: int) -> None:
+        self.noise += count
+        del self._buffer[:count]
+
+
+class WrapperLink:
+    """A DataLink over wrapped APDUs."""
+
+    def __init__(self, client: int, logical_device: int) -> None:
+        self._client = client
+        self._server = logical_device
+        self.connected = False
+
+    def recognises(self, frame: WrapperFrame) -> bool:
+        """To our client, from our logical device."""
+        return frame.destination == self._client and frame.source == self._server
+
+    def connect(self) -> list[LinkEvent]:
+        """Nothing to agree upon."""
+        self.connected = True
+        return [LinkConnected()]
+
+    def disconnect(self) -> list[LinkEvent]:
+        """Nothing to say."""
+        self.connected = False
+        return [LinkDisconnected()]
+
+    def send(self, apdu: bytes) -> list[LinkEvent]:
+        """Wrap one APDU."""
+        if not self.connected:
+            raise LocalError("no APDU may be sent before the link is connected")
+        return [Transmit(WrapperFrame(self._client, self._server, apdu).encode())]
+
+    def receive(self, frame: WrapperFrame) -> list[LinkEvent]:
+        """Unwrap one APDU."""
+        if not self.connected or not frame.apdu:
+            return [Ignored("wrapped APDU that is empty or answers nothing")]
+        return [ApduReceived(frame.apdu)]
+
+    def abort(self) -> None:
+        """The connection is gone."""
+        self.connected = False
+
+    def timeout(self) -> list[LinkEvent]:
+        """TCP has repeated whatever it could: the meter is silent."""
+        self.connected = False
+        return [LinkLost(SilenceError("no answer to the request"))]

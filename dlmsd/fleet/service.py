@@ -1,0 +1,154 @@
+"""The fleet: a poller for each active meter, a connection for each host and port."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association import Association
+from dlmsd.dlms.hdlc.address import ServerAddress
+from dlmsd.dlms.hdlc.link import HdlcLink
+from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.dlms.link import DataLink
+from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.fleet.admission import Admission
+from dlmsd.meter.factory import MeterFactory
+from dlmsd.meter.poller import Commit, Poller
+from dlmsd.meter.protocol import Reassembly
+from dlmsd.meter.session import Session, Trace
+from dlmsd.model import MeterState, MeterStatus
+
+# Many silent meters behind one gateway could each take a second to say goodbye to; the
+# daemon has five for everything.
+_POLITE_SECONDS: Final = 1.5
+
+
+class Fleet:
+    """Starts and stops all pollers; inactive meters only have a status.
+
+    ``tracer`` gives the function that a meter's frames are shown to, or None.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        meters: Sequence[MeterOptions],
+        *,
+        reactor: Any,
+        wall: Callable[[], float],
+        random: Callable[[], float],
+        connects_per_second: float,
+        commit: Commit,
+        post: Callable[[MeterStatus], None],
+        tracer: Callable[[MeterOptions], Trace | None],
+    ) -> None:
+        self._meters = meters
+        self._reactor = reactor
+        self._wall = wall
+        self._random = random
+        self._commit = commit
+        self._post = post
+        self._tracer = tracer
+        self._admission = Admission(reactor, connects_per_second)
+        self._factories: list[MeterFactory] = []
+        self._pollers: list[Poller] = []
+
+    def start(self, last_ts: Mapping[str, int]) -> None:
+        """Begin to read; ``last_ts`` is the newest stored timestamp of each meter, in ms."""
+        lines: dict[tuple[str, int], list[MeterOptions]] = defaultdict(list)
+        for meter in self._meters:
+            if meter.status == "active":
+                lines[meter.host, meter.port].append(meter)
+            else:
+                self._post(_inactive(meter))
+        for meters in lines.values():
+            self._line(meters, last_ts)
+        for poller in self._pollers:
+            poller.start()
+        for factory in self._factories:
+            factory.start()
+
+    async def stop(self) -> None:
+        """DISC to every meter that still listens, then FIN to every connection."""
+        self._admission.stop()
+        late = self._reactor.callLater(_POLITE_SECONDS, self._hang_up)
+        stops = [Deferred.fromCoroutine(poller.stop()) for poller in self._pollers]
+        await gatherResults(stops, consumeErrors=True)
+        if late.active():
+            late.cancel()
+        ends = [Deferred.fromCoroutine(factory.stop()) for factory in self._factories]
+        await gatherResults(ends, consumeErrors=True)
+
+    def _hang_up(self) -> None:
+        for factory in self._factories:
+            factory.hang_up()
+
+    def _line(self, meters: Sequence[MeterOptions], last_ts: Mapping[str, int]) -> None:
+        first = meters[0]
+        factory = MeterFactory(
+            first.host,
+            first.port,
+            lambda: _reassembly(meters),
+            reactor=self._reactor,
+            admit=self._admission.enter,
+            random=self._random,
+        )
+        self._factories.append(factory)
+        for meter in meters:
+            session = Session(
+                _link(meter),
+                _association(meter),
+                timeout=meter.timeout,
+                turn=factory.turn,
+                clock=self._reactor,
+                trace=self._tracer(meter),
+            )
+            poller = Poller(
+                meter,
+                session,
+                factory,
+                commit=self._commit,
+                post=self._post,
+                clock=self._reactor,
+                wall=self._wall,
+                last_ts=last_ts.get(meter.name, 0),
+            )
+            self._pollers.append(poller)
+
+
+def _reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
+    if meters[0].framing == "hdlc":
+        return FrameReassembly()
+    return WrapperReassembly(frozenset((meter.logical_device, meter.client) for meter in meters))
+
+
+def _link(meter: MeterOptions) -> DataLink[Any]:
+    if meter.framing == "wrapper":
+        return WrapperLink(meter.client, meter.logical_device)
+    server = ServerAddress(meter.logical_device, meter.physical_device, meter.address_size)
+    size = meter.max_info
+    return HdlcLink(meter.client, server, LinkParameters(size, size))
+
+
+def _association(meter: MeterOptions) -> Association:
+    if meter.authentication == "none":
+        return Association(Mechanism.NONE)
+    return Association(Mechanism.LOW, meter.password)
+
+
+def _inactive(meter: MeterOptions) -> MeterStatus:
+    return MeterStatus(
+        name=meter.name,
+        address=f"{meter.host}:{meter.port}",
+        profile=meter.profile,
+        interval=meter.interval,
+        state=MeterState.INACTIVE,
+    )

@@ -1,0 +1,39 @@
+"""What the daemon keeps of itself in its state folder: a short id and a token."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from dlmsd.secret import Secret
+
+
+def instance_id(state_dir: Path, host: str) -> str:
+    """``<host>-<short id>``, the same at every start and never the same twice."""
+    short = _kept(state_dir / "instance-id", lambda: secrets.token_hex(4))
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', host)[:32]}-{short}"
+
+
+def web_token(state_dir: Path) -> Secret:
+    """The page's token, made at the first start; ``dlmsd token`` shows it."""
+    return Secret(_kept(state_dir / "web.token", lambda: secrets.token_urlsafe(24)))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    value = make()
+    # Written whole or not at all, and readable by nobody else.
+    draft = path.with_suffix(".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(value + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return value

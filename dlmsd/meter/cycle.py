@@ -1,0 +1,106 @@
+"""What one cycle asks of a meter, and the values that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from dlmsd.config.values import Measurement
+from dlmsd.dlms.association import GetResult
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.classes import scaler_attribute
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.errors import DecodeError
+from dlmsd.meter.scaling import RAW, Scale, ScalerUnit
+from dlmsd.meter.session import Session
+from dlmsd.model import Value
+
+# A scaler refused for these reasons is asked for again; for any other it never comes.
+_PASSING: Final = frozenset({DataAccessResult.HARDWARE_FAULT, DataAccessResult.TEMPORARY_FAILURE})
+
+
+class Cycle:
+    """The measurements of one meter, with the scaler and unit of each, read once and kept.
+
+    ``units`` maps a key to its published unit; ``absent`` maps the key of a measurement
+    that the last cycle could not give to the reason.
+    """
+
+    def __init__(self, read: Sequence[Measurement], session: Session, interval: float) -> None:
+        self._read = read
+        self._session = session
+        self._slack = interval / 2
+        self._scales: dict[str, Scale] = {}
+        self._last: dict[str, float] = {}
+        self._absent: dict[str, str] = {}
+        self.units: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Why a measurement is missing, by key."""
+        return dict(self._absent) if self._absent else self._absent
+
+    def due(self, now: float) -> Sequence[Measurement]:
+        """What to read in the cycle that begins ``now`` (seconds of the clock)."""
+        last, slack = self._last, self._slack
+        return [
+            wanted
+            for wanted in self._read
+            if not wanted.every
+            or wanted.key not in last
+            or now - last[wanted.key] >= wanted.every - slack
+        ]
+
+    async def run(self, due: Sequence[Measurement], now: float) -> dict[str, Value]:
+        """Read what is ``due``; a value for each key that the meter gave one for."""
+        if any(wanted.key not in self._scales for wanted in due):
+            await self._learn(due)
+        known = [wanted for wanted in due if wanted.key in self._scales]
+        results = await self._session.get_many([wanted.attribute for wanted in known])
+        values: dict[str, Value] = {}
+        for wanted, result in zip(known, results, strict=True):
+            key = wanted.key
+            if isinstance(result, DataAccessResult):
+                self._absent[key] = result.words
+                continue
+            value = self._scales[key].value(result)
+            if value is None:
+                self._absent[key] = f"the meter holds no value here ({result.tag.name.lower()})"
+                continue
+            values[key] = value
+            self._last[key] = now
+            if self._absent:
+                self._absent.pop(key, None)
+        return values
+
+    async def _learn(self, due: Sequence[Measurement]) -> None:
+        """Scaler and unit of what has none yet."""
+        new = [wanted for wanted in due if wanted.key not in self._scales]
+        asked: dict[str, AttributeDescriptor] = {}
+        for wanted in new:
+            value = wanted.attribute
+            attribute = scaler_attribute(value.class_id, value.attribute)
+            if attribute is None:
+                self._scales[wanted.key] = Scale(wanted, RAW)
+            else:
+                asked[wanted.key] = AttributeDescriptor(value.class_id, value.obis, attribute)
+        results = await self._session.get_many(list(asked.values()))
+        told = dict(zip(asked, results, strict=True))
+        for wanted in new:
+            if wanted.key in told:
+                self._keep(wanted, told[wanted.key])
+        self.units = MappingProxyType({key: scale.symbol for key, scale in self._scales.items()})
+
+    def _keep(self, wanted: Measurement, told: GetResult) -> None:
+        if isinstance(told, DataAccessResult):
+            if told in _PASSING:
+                self._absent[wanted.key] = f"its scaler cannot be read: {told.words}"
+                return
+            scaler_unit = RAW
+        else:
+            try:
+                scaler_unit = ScalerUnit.of(told)
+            except DecodeError:
+                scaler_unit = RAW
+        self._scales[wanted.key] = Scale(wanted, scaler_unit)

@@ -1,0 +1,225 @@
+"""One connection, made again whenever it is lost, for the meters of one host and port.
+
+A meter with an address of its own has a factory of its own. Meters behind an RS-485
+gateway share one, because the gateway takes one TCP client: they take turns on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from attrs import define, field
+from twisted.internet import error as network
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.python.failure import Failure
+
+from dlmsd.errors import ClosedError, DlmsdError, LinkError, SilenceError
+from dlmsd.meter.protocol import MeterProtocol, Reassembly
+from dlmsd.meter.session import Session
+
+CONNECT_SECONDS: Final = 10.0
+# A peer that does not close within this after our FIN is dropped.
+_CLOSE_SECONDS: Final = 1.0
+# The longest pause between two attempts; the factory's own default waits over an hour.
+MAX_DELAY: Final = 300
+# Delays shrink by up to this share, so that meters lost together do not come back together.
+_SPREAD: Final = 0.5
+
+_ENDS: Final[tuple[tuple[type[Exception], type[LinkError], str], ...]] = (
+    (network.ConnectionRefusedError, LinkError, "connection refused"),
+    (network.TimeoutError, SilenceError, "no answer to the connection attempt"),
+    (network.DNSLookupError, LinkError, "the host name is unknown"),
+    (network.NoRouteError, LinkError, "no route to the host"),
+    (network.ConnectError, LinkError, "the connection attempt failed"),
+    (network.ConnectionDone, ClosedError, "the meter closed the connection"),
+    (network.ConnectionLost, ClosedError, "the connection broke"),
+)
+
+
+def explain(reason: Failure) -> DlmsdError:
+    """A connection's end in the operator's words."""
+    for kind, error, words in _ENDS:
+        if reason.check(kind):
+            return error(words)
+    return LinkError(type(reason.value).__name__)
+
+
+@define(eq=False)
+class Member:
+    """One meter's place on the connection, and what it wants to hear of it."""
+
+    session: Session
+    up: Callable[[], None]
+    down: Callable[[DlmsdError], None]
+    failed: bool = field(default=False, init=False)
+
+
+class MeterFactory(ReconnectingClientFactory):
+    """Connects, and connects again, until stopped.
+
+    ``admit`` gives a Deferred that fires when one more attempt is allowed; ``random``
+    gives 0 to 1. The delay between attempts grows to five minutes and starts over with
+    the first good read, never earlier: a meter that accepts and then drops would be tried
+    for ever at full speed.
+    """
+
+    maxDelay = MAX_DELAY
+    noisy = False
+    protocol = MeterProtocol
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        reassembly: Callable[[], Reassembly],
+        *,
+        reactor: Any,
+        admit: Callable[[], Deferred[None]],
+        random: Callable[[], float],
+    ) -> None:
+        self.address = f"{host}:{port}"
+        self.turn = DeferredLock()
+        self.connects = 0
+        self.wire: MeterProtocol | None = None
+        self.clock = reactor
+        self._host = host
+        self._port = port
+        self._reassembly = reassembly
+        self._reactor = reactor
+        self._admit = admit
+        self._random = random
+        self._members: list[Member] = []
+        self._connector: IConnector | None = None
+        self._admission: Deferred[None] | None = None
+        self._closed: Deferred[None] | None = None
+        self._dropped: DlmsdError | None = None
+        self._noise = 0
+        self._bad_frames = 0
+
+    def join(self, member: Member) -> None:
+        """Add a meter; before :meth:`start`."""
+        self._members.append(member)
+
+    def start(self) -> None:
+        """Make the first attempt as soon as it is admitted."""
+        self._when_admitted()
+
+    def hang_up(self) -> None:
+        """Connect no more, and close what is open with a FIN."""
+        self.stopTrying()
+        if self._admission is not None:
+            self._admission.cancel()
+        if self.wire is not None:
+            self.wire.transport.loseConnection()
+        elif self._connector is not None:
+            self._connector.disconnect()
+
+    async def stop(self) -> None:
+        """Hang up, and wait for the connection's end."""
+        self.hang_up()
+        if self.wire is None:
+            return
+        self._closed = closed = Deferred[None]()
+        late = self._reactor.callLater(_CLOSE_SECONDS, self.wire.transport.abortConnection)
+        await closed
+        if late.active():
+            late.cancel()
+
+    def succeeded(self) -> None:
+        """A good read: the way to the meter is whole."""
+        if self.continueTrying and self.retries:
+            self.resetDelay()
+        for other in self._members:
+            other.failed = False
+
+    def failed(self, member: Member, error: DlmsdError) -> None:
+        """A meter could not be opened; when none can, the connection is given up."""
+        member.failed = True
+        if self.wire is not None and all(other.failed for other in self._members):
+            self._dropped = error
+            self.wire.transport.loseConnection()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other meters need this connection too."""
+        return len(self._members) > 1
+
+    @property
+    def noise(self) -> int:
+        """Octets received that belonged to no frame, over all connections."""
+        return self._noise + (self.wire.noise if self.wire else 0)
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames received that were none, over all connections."""
+        return self._bad_frames + (self.wire.bad_frames if self.wire else 0)
+
+    # Twisted's side.
+
+    def buildProtocol(self, addr: IAddress | None) -> MeterProtocol:
+        sessions: Sequence[Session] = [member.session for member in self._members]
+        return MeterProtocol(self._reassembly(), sessions, self._made, self._lost)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if self.continueTrying:
+            self._down(explain(reason))
+            self.retry(connector)
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        if self.continueTrying:
+            self.retry(connector)
+
+    def retry(self, connector: IConnector | None = None) -> None:
+        """Plan the next attempt, unless one is planned."""
+        if not self.continueTrying or self._callID is not None or self._admission is not None:
+            return
+        self.retries += 1
+        self.delay = min(self.delay * self.factor, self.maxDelay)
+        pause = self.delay * (1 - _SPREAD * self._random())
+        self._callID = self._reactor.callLater(pause, self._again)
+
+    def _again(self) -> None:
+        self._callID = None
+        self._when_admitted()
+
+    def _when_admitted(self) -> None:
+        self._admission = self._admit()
+
+        def admitted(_: None) -> None:
+            self._admission = None
+            self._connect()
+
+        def cancelled(reason: Failure) -> None:
+            self._admission = None
+            reason.trap(CancelledError)
+
+        self._admission.addCallbacks(admitted, cancelled)
+
+    def _connect(self) -> None:
+        self.connects += 1
+        self._connector = self._reactor.connectTCP(self._host, self._port, self, CONNECT_SECONDS)
+
+    def _made(self, wire: MeterProtocol) -> None:
+        self.wire = wire
+        for member in self._members:
+            member.failed = False
+            member.session.attach(wire)
+        for member in self._members:
+            member.up()
+
+    def _lost(self, reason: Failure) -> None:
+        self._noise, self._bad_frames = self.noise, self.bad_frames
+        self.wire = None
+        error, self._dropped = self._dropped or explain(reason), None
+        self._down(error)
+        if self._closed is not None:
+            self._closed.callback(None)
+
+    def _down(self, error: DlmsdError) -> None:
+        for member in self._members:
+            member.session.detach(error)
+        for member in self._members:
+            member.down(error)

@@ -1,0 +1,142 @@
+"""From what an attribute holds to the exact value that is published."""
+
+from __future__ import annotations
+
+import math
+import struct
+from decimal import Context, Decimal
+from typing import Any, Final
+
+from attrs import frozen
+
+from dlmsd.config.values import Measurement
+from dlmsd.dlms.axdr.clock import DateTime
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.units import conversion, unit
+from dlmsd.errors import DecodeError
+from dlmsd.model import Value
+
+# 64-bit counters have 20 digits, scales and ratios add their own; none is ever rounded.
+_EXACT: Final = Context(prec=60)
+# Text of a meter goes to pages and brokers; more than this is not a reading.
+_MAX_TEXT: Final = 256
+
+
+@frozen
+class ScalerUnit:
+    """Attribute 3 of a register: a power of ten and a unit's code (Blue Book 4.3.2)."""
+
+    scaler: int = 0
+    unit: int = 255
+
+    @classmethod
+    def of(cls, data: Data) -> ScalerUnit:
+        """From ``structure { integer, enum }``; DecodeError for anything else."""
+        parts: Any = data.value
+        if data.tag is Tag.STRUCTURE and len(parts) == 2:
+            scaler, code = parts
+            if scaler.tag is Tag.INTEGER and code.tag in (Tag.ENUM, Tag.UNSIGNED):
+                return cls(scaler.value, code.value)
+        raise DecodeError("scaler and unit are no structure of integer and enum")
+
+    @property
+    def symbol(self) -> str:
+        """The unit as people write it; empty for a plain number."""
+        known = unit(self.unit)
+        return known.symbol if known else ""
+
+
+RAW: Final = ScalerUnit()
+"""What is assumed of a meter that does not tell: the number as it is."""
+
+
+class Scale:
+    """How one measurement's raw numbers become published ones.
+
+    ``symbol`` is the published unit. A wanted unit that the meter's cannot be turned
+    into is a ``mismatch`` (words, else empty), and the meter's own unit is kept.
+    """
+
+    __slots__ = ("_factor", "_scaler", "mismatch", "symbol")
+
+    def __init__(self, measurement: Measurement, scaler_unit: ScalerUnit) -> None:
+        self.symbol = scaler_unit.symbol
+        self.mismatch = ""
+        self._scaler = scaler_unit.scaler
+        factor = Decimal(1)
+        if measurement.unit is not None:
+            turned = conversion(self.symbol, measurement.unit) if self.symbol else Decimal(1)
+            if turned is None:
+                self.mismatch = f"the meter sends {self.symbol}, not {measurement.unit}"
+            else:
+                factor, self.symbol = turned, measurement.unit
+        if measurement.scale is not None:
+            factor = _EXACT.multiply(factor, measurement.scale)
+        self._factor = None if factor == 1 else factor
+
+    def value(self, data: Data) -> Value | None:
+        """The published value; None for what is no value (null-data, NaN, a structure).
+
+        Numbers are exact: raw 1365 with scaler -1 is 136.5. Text loses control characters.
+        """
+        raw: Any = data.value
+        match data.tag:
+            case Tag.FLOAT32 | Tag.FLOAT64:
+                if not math.isfinite(raw):
+                    return None
+                number = Decimal(_shortest(raw) if data.tag is Tag.FLOAT32 else repr(raw))
+            case Tag.BOOLEAN:
+                return bool(raw)
+            case Tag.OCTET_STRING:
+                return _text(raw)
+            case Tag.VISIBLE_STRING | Tag.UTF8_STRING:
+                return _printable(raw)
+            case Tag.DATE_TIME:
+                return _moment(raw)
+            case _:
+                if not isinstance(raw, int):
+                    return None
+                number = Decimal(raw)
+        return self._scaled(number)
+
+    def _scaled(self, number: Decimal) -> Decimal:
+        if self._scaler:
+            number = number.scaleb(self._scaler, _EXACT)
+        if self._factor is not None:
+            number = _EXACT.multiply(number, self._factor)
+        if number.as_tuple().exponent > 0:  # type: ignore[operator]
+            number = (
+                number.quantize(Decimal(1), context=_EXACT) if number.adjusted() < 40 else number
+            )
+        return number
+
+
+def _shortest(value: float) -> str:
+    """The fewest digits that give this float32 again."""
+    packed = struct.pack(">f", value)
+    for digits in range(6, 9):
+        text = f"{value:.{digits}g}"
+        if struct.pack(">f", float(text)) == packed:
+            return text
+    return f"{value:.9g}"
+
+
+def _text(octets: bytes) -> Value | None:
+    if len(octets) == 12:
+        try:
+            return _moment(DateTime.decode(octets))
+        except DecodeError:
+            pass
+    if octets and all(32 <= octet < 127 for octet in octets):
+        return _printable(octets.decode("ascii"))
+    return octets[: _MAX_TEXT // 2].hex() or None
+
+
+def _moment(moment: DateTime) -> Value | None:
+    known = moment.to_datetime()
+    return known.isoformat() if known else None
+
+
+def _printable(text: str) -> Value | None:
+    kept = "".join(char if char.isprintable() else "�" for char in text[:_MAX_TEXT])
+    return kept or None

@@ -1,0 +1,47 @@
+"""``twistd dlmsd``: its options and its service, made before the fork, opening nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.python import usage
+
+from dlmsd.app import Daemon
+from dlmsd.config.load import find, load
+from dlmsd.errors import ConfigurationError
+
+BAD_CONFIGURATION: Final = 78
+
+
+class Options(usage.Options):
+    """What ``twistd dlmsd`` takes."""
+
+    optParameters = [
+        ["config", "c", None, "The TOML file [/etc/dlmsd/dlmsd.toml, then etc/dlmsd.toml]"],
+    ]
+    synopsis = "[--config dlmsd.toml]"
+    longdesc = "Example: twistd -n dlmsd --config etc/dlmsd.toml"
+
+
+def makeService(options: Options) -> Daemon:
+    """The daemon for a configuration file; exits with 78 and all errors if it has any."""
+    from twisted.internet import reactor
+
+    # Timers must not follow a wall clock that somebody sets.
+    reactor.seconds = time.monotonic
+    given = options["config"]
+    try:
+        path = Path(given) if given else find(os.environ, Path.cwd())
+        configuration = load(path, environ=os.environ)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - logging has not begun
+        raise SystemExit(BAD_CONFIGURATION) from None
+    twistd: Any = options.parent or {"nodaemon": True}
+    return Daemon(
+        configuration, twistd, reactor=reactor, wall=time.time, random=random.SystemRandom()
+    )

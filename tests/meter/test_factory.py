@@ -1,0 +1,187 @@
+"""The factory connects again and again, gently, and closes what it opened."""
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association import Association
+from dlmsd.dlms.hdlc.address import ServerAddress
+from dlmsd.dlms.hdlc.link import HdlcLink
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.errors import ClosedError, DlmsdError, LinkError, SilenceError
+from dlmsd.meter.factory import Member, MeterFactory, explain
+from dlmsd.meter.session import Session
+
+
+class Transport(StringTransport):
+    """A TCP transport in memory that tells its protocol of its end."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self.keep_alive = enabled
+
+
+class FactoryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.ups = 0
+        self.downs: list[DlmsdError] = []
+        self.factory = self.make(succeed)
+
+    def make(self, admit: object, members: int = 1) -> MeterFactory:
+        factory = MeterFactory(
+            "meter.example",
+            3333,
+            FrameReassembly,
+            reactor=self.reactor,
+            admit=lambda: admit(None),
+            random=lambda: 0.0,
+        )
+        self.members = []
+        for physical in range(1, members + 1):
+            session = Session(
+                HdlcLink(1, ServerAddress(0, physical)),
+                Association(Mechanism.NONE),
+                timeout=5,
+                turn=factory.turn,
+                clock=self.reactor,
+            )
+            self.members.append(Member(session, self.up, self.downs.append))
+            factory.join(self.members[-1])
+        return factory
+
+    def up(self) -> None:
+        self.ups += 1
+
+    def connect(self) -> Transport:
+        """Let the newest attempt succeed."""
+        transport = Transport()
+        self.protocol = self.reactor.tcpClients[-1][2].buildProtocol(None)
+        self.protocol.makeConnection(transport)
+        return transport
+
+    def lose(self, reason: Exception) -> None:
+        self.protocol.connectionLost(Failure(reason))
+        self.factory.clientConnectionLost(None, Failure(reason))
+
+    def refuse(self) -> None:
+        self.factory.clientConnectionFailed(None, Failure(error.ConnectionRefusedError()))
+
+    def test_connects_to_host_and_port_with_a_timeout(self) -> None:
+        self.factory.start()
+        host, port, factory, timeout, _ = self.reactor.tcpClients[0]
+        self.assertEqual((host, port, factory, timeout), ("meter.example", 3333, self.factory, 10))
+
+    def test_a_connection_is_told_and_made_quick(self) -> None:
+        self.factory.start()
+        transport = self.connect()
+        self.assertEqual(self.ups, 1)
+        self.assertTrue(transport.no_delay)
+        self.assertTrue(transport.keep_alive)
+        self.assertTrue(self.members[0].session.attached)
+
+    def test_waits_to_be_admitted(self) -> None:
+        gate = Deferred[None]()
+        factory = self.make(lambda _: gate)
+        factory.start()
+        self.assertEqual(self.reactor.tcpClients, [])
+        gate.callback(None)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+
+    def test_failures_grow_the_delay_to_five_minutes(self) -> None:
+        self.factory.start()
+        pauses = []
+        for _ in range(12):
+            before, attempts = self.reactor.seconds(), len(self.reactor.tcpClients)
+            self.refuse()
+            while len(self.reactor.tcpClients) == attempts:
+                self.reactor.advance(0.5)
+            pauses.append(self.reactor.seconds() - before)
+        self.assertEqual(pauses, sorted(pauses))
+        self.assertLess(pauses[0], 5)
+        self.assertEqual(pauses[-1], 300)
+        self.assertIsInstance(self.downs[-1], LinkError)
+
+    def test_only_a_good_read_makes_it_hurry_again(self) -> None:
+        self.factory.start()
+        for _ in range(3):
+            self.refuse()
+            self.reactor.advance(300)
+        slow = self.factory.delay
+        self.connect()
+        self.lose(error.ConnectionDone())
+        self.assertGreater(self.factory.delay, slow)
+        self.reactor.advance(300)
+        self.connect()
+        self.factory.succeeded()
+        self.assertEqual(self.factory.delay, self.factory.initialDelay)
+
+    def test_lost_twice_in_one_turn_plans_one_attempt(self) -> None:
+        self.factory.start()
+        self.refuse()
+        self.refuse()
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+
+    def test_a_lost_connection_is_explained_to_each_meter(self) -> None:
+        self.factory = self.make(succeed, members=3)
+        self.factory.start()
+        self.connect()
+        self.lose(error.ConnectionLost())
+        self.assertEqual([type(down) for down in self.downs], [ClosedError] * 3)
+        self.assertFalse(any(member.session.attached for member in self.members))
+
+    def test_one_dead_meter_of_three_keeps_the_connection(self) -> None:
+        self.factory = self.make(succeed, members=3)
+        self.factory.start()
+        transport = self.connect()
+        for _ in range(9):
+            self.factory.failed(self.members[0], SilenceError("no answer"))
+        self.factory.failed(self.members[1], SilenceError("no answer"))
+        self.assertFalse(transport.disconnecting)
+        self.factory.failed(self.members[2], SilenceError("no answer to SNRM"))
+        self.assertTrue(transport.disconnecting)
+        self.lose(error.ConnectionDone())
+        self.assertEqual(str(self.downs[-1]), "no answer to SNRM")
+
+    def test_stop_closes_with_a_fin_and_waits_for_the_end(self) -> None:
+        self.factory.start()
+        transport = self.connect()
+        stopped = Deferred.fromCoroutine(self.factory.stop())
+        self.assertTrue(transport.disconnecting)
+        self.assertNoResult(stopped)
+        self.lose(error.ConnectionDone())
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_drops_a_peer_that_does_not_close(self) -> None:
+        self.factory.start()
+        transport = self.connect()
+        Deferred.fromCoroutine(self.factory.stop())
+        self.reactor.advance(1)
+        self.assertTrue(transport.disconnected)
+
+    def test_stopped_while_waiting_it_attempts_nothing_more(self) -> None:
+        self.factory.start()
+        self.refuse()
+        self.successResultOf(Deferred.fromCoroutine(self.factory.stop()))
+        self.reactor.advance(1000)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_ends_are_named_by_their_culprit(self) -> None:
+        for reason, kind, words in (
+            (error.ConnectionRefusedError(), LinkError, "refused"),
+            (error.TimeoutError(), SilenceError, "no answer"),
+            (error.DNSLookupError(), LinkError, "host name"),
+            (error.ConnectionDone(), ClosedError, "closed"),
+            (error.ConnectionLost(), ClosedError, "broke"),
+            (OSError(), LinkError, "OSError"),
+        ):
+            found = explain(Failure(reason))
+            self.assertIs(type(found), kind)
+            self.assertIn(words, str(found))
