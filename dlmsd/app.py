@@ -63,7 +63,6 @@ class Daemon(Service):
         self._wall = wall
         self._random = random
         self._ready = False
-        self.started: Deferred[None] | None = None
         self._sinks: list[Sink] = []
         self._online: dict[str, bool] = {}
         state_dir = configuration.daemon.state_dir
@@ -100,7 +99,7 @@ class Daemon(Service):
             component: type[Interface] = ILogObserver
             parent.setComponent(component, observer(options, stream(self._twistd)))
 
-    def startService(self) -> None:
+    def startService(self) -> Deferred[None]:
         """Take the state folder and begin; a folder that cannot be had ends the process."""
         super().startService()
         state_dir = self._configuration.daemon.state_dir
@@ -121,7 +120,7 @@ class Daemon(Service):
             language=self._configuration.daemon.language,
             version=__version__,
         )
-        self.started = Deferred.fromCoroutine(self._start())
+        return Deferred.fromCoroutine(self._start())
 
     def _sink(self, options: SinkOptions, identity: str) -> Sink:
         return build(

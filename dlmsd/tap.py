@@ -30,10 +30,7 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> Daemon:
     """The daemon for a configuration file; exits with 78 and all errors if it has any."""
-    from twisted.internet import reactor
-
-    # Timers must not follow a wall clock that somebody sets.
-    reactor.seconds = time.monotonic
+    reactor = monotonic_reactor()
     given = options["config"]
     try:
         path = Path(given) if given else find(os.environ, Path.cwd())
@@ -45,3 +42,12 @@ def makeService(options: Options) -> Daemon:
     return Daemon(
         configuration, twistd, reactor=reactor, wall=time.time, random=random.SystemRandom()
     )
+
+
+def monotonic_reactor() -> Any:
+    """The global reactor, its timers freed from a wall clock that somebody may set."""
+    from twisted.internet import reactor
+
+    running: Any = reactor
+    running.seconds = time.monotonic
+    return running

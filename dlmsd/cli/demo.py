@@ -20,7 +20,8 @@ from dlmsd.app import Daemon
 from dlmsd.config.load import load
 from dlmsd.config.values import DaemonOptions
 from dlmsd.logs import observer
-from dlmsd.simulator.simulation import Simulation
+from dlmsd.simulator.service import Simulation
+from dlmsd.tap import monotonic_reactor
 
 METERS: Final = 3
 PAGE_PORT: Final = 8425
@@ -37,6 +38,7 @@ listen = "tcp:{page_port}:interface=127.0.0.1"
 name = "demo"
 kind = "mqtt"
 url = "mqtt://127.0.0.1:{broker_port}"
+protocol = 311
 """
 _METER: Final = """
 [[meters]]
@@ -76,9 +78,7 @@ def demo(port: int, state_dir: Path) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
-    from twisted.internet import reactor
-
-    reactor.seconds = time.monotonic
+    reactor = monotonic_reactor()
     show = _Demo(_free(port), state_dir.resolve(), DemoBroker(loop), reactor)
     reactor.callWhenRunning(show.begin)
     reactor.addSystemEventTrigger("before", "shutdown", show.end)
@@ -109,7 +109,6 @@ class _Demo:
         self._random = random.SystemRandom()
         self._meters = Simulation(
             meters=METERS,
-            personality="microstar",
             reactor=reactor,
             wall=time.time,
             random=self._random,
@@ -143,8 +142,7 @@ class _Demo:
             wall=time.time,
             random=self._random,
         )
-        self._daemon.startService()
-        await self._daemon.started
+        await self._daemon.startService()
         page = self._daemon.web.address if self._daemon.web else ""
         click.secho(f"\nThe page:   {page}", bold=True)
         click.echo(f"The broker: mqtt://127.0.0.1:{self._broker.port}, topics dlmsd/#")

@@ -12,6 +12,7 @@ ASSOCIATED   GET response, our invoke-id    results; or the next block is asked 
 ASSOCIATED   GET response, another id       discarded; two in a row fail the request
 ASSOCIATED   exception, service error       the request fails
 RELEASING    RLRE, or any refusal of it     IDLE
+any          what meters send unasked       discarded
 ===========  =============================  =============================================
 """
 
@@ -27,7 +28,7 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.release import Rlre, Rlrq
-from dlmsd.dlms.axdr.data import Data, decode
+from dlmsd.dlms.axdr.data import decode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
@@ -40,9 +41,11 @@ from dlmsd.dlms.xdlms.get import (
     GetResponseNormal,
     GetResponseWithBlock,
     GetResponseWithList,
+    Result,
     decode_results,
 )
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
+from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke, invoke_id
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
 from dlmsd.errors import DecodeError, DlmsdError, LocalError, MeterError, RefusedError, ServiceError
 from dlmsd.secret import Secret
@@ -52,14 +55,15 @@ PROPOSED: Final = (
 )
 # As much as the length field of a PDU size can say; the meter's own limit is smaller.
 MAX_PDU: Final = 0xFFFF
-# High priority and confirmed, so that a meter answers before it does anything else.
-_INVOKE: Final = 0xC0
 # A load profile of a year stays far below; more is a meter that never ends.
 _MAX_BLOCKS: Final = 4096
 _MAX_BLOCK_OCTETS: Final = 4 << 20
 _MAX_STRAY: Final = 2
+# information-report, data-notification and event-notification: a push may come in the
+# middle of a request, and is no answer to it.
+_UNASKED: Final = frozenset((0x18, 0x0F, 0xC2))
 
-GetResult: TypeAlias = Data | DataAccessResult
+GetResult: TypeAlias = Result
 
 
 @frozen
@@ -161,17 +165,24 @@ class Association:
         aarq = Aarq(
             context=ApplicationContext.LN,
             mechanism=self._mechanism,
-            calling_authentication_value=self._password.reveal() if self._password else b"",
+            calling_authentication_value=self._authentication_value(),
             user_information=initiate.encode(),
         )
         return [SendApdu(aarq.encode())]
+
+    def _authentication_value(self) -> bytes:
+        if self._password is None or self._mechanism is Mechanism.NONE:
+            return b""
+        return self._password.reveal()
 
     def get(self, attributes: Sequence[AttributeDescriptor]) -> list[AssociationEvent]:
         """Ask for one attribute, or for several in one with-list request."""
         if self.state is not State.ASSOCIATED or self._request is not None:
             raise LocalError("a GET needs an association with no request under way")
-        self._invoke = (self._invoke + 1) & 0x0F
-        invoke = _INVOKE | self._invoke
+        if not attributes:
+            raise LocalError("a GET needs an attribute")
+        self._invoke = (self._invoke + 1) & INVOKE_ID
+        invoke = encode_invoke(self._invoke)
         self._request = _Request(invoke, len(attributes))
         if len(attributes) == 1:
             return [SendApdu(GetRequestNormal(invoke, attributes[0]).encode())]
@@ -192,6 +203,8 @@ class Association:
         """Take one whole APDU from the meter."""
         if self.state is State.IDLE:
             return [Discarded("APDU without an association")]
+        if apdu and apdu[0] in _UNASKED:
+            return [Discarded(f"APDU 0x{apdu[0]:02x}, which nobody asked for")]
         try:
             decoded = decode_apdu(apdu)
         except DecodeError as error:
@@ -219,16 +232,22 @@ class Association:
         return [RequestFailed(error)]
 
     def _answered(self, aare: Aare) -> list[AssociationEvent]:
-        if not aare.accepted:
+        # Accepted but for a proof of high level security is refused: none was offered.
+        if not aare.accepted or aare.authentication_pending:
             return self._fail(RefusedError(str(aare)))
+        if aare.context is not ApplicationContext.LN:
+            return self._fail(RefusedError(f"the meter wants {aare.context.words}"))
         self.conformance, self.max_pdu = Conformance.GET, 0
         if aare.user_information:
             try:
                 initiate = decode_apdu(aare.user_information)
             except DecodeError as error:
                 return self._fail(error)
-            if not isinstance(initiate, InitiateResponse):
+            if isinstance(initiate, ConfirmedServiceError):
                 return self._fail(RefusedError(str(initiate)))
+            if not isinstance(initiate, InitiateResponse):
+                name = type(initiate).__name__
+                return self._fail(DecodeError(f"AARE with {name} for an InitiateResponse"))
             self.conformance = initiate.conformance
             self.max_pdu = initiate.max_pdu_size
         self.state = State.ASSOCIATED
@@ -241,11 +260,11 @@ class Association:
             response, GetResponseNormal | GetResponseWithList | GetResponseWithBlock
         ):
             return [Discarded(f"{name} answers nothing")]
-        if response.invoke & 0x0F != request.invoke & 0x0F:
+        if invoke_id(response.invoke) != invoke_id(request.invoke):
             request.stray += 1
             if request.stray >= _MAX_STRAY:
                 return self._fail(MeterError("the meter answers with another invoke-id"))
-            return [Discarded(f"{name} with invoke-id {response.invoke & 0x0F}")]
+            return [Discarded(f"{name} with invoke-id {invoke_id(response.invoke)}")]
         if isinstance(response, GetResponseWithBlock):
             return self._block(request, response)
         if isinstance(response, GetResponseNormal):

@@ -48,60 +48,74 @@ class WrapperReassembly:
     """From a stream to wrapped APDUs, with the face of the HDLC reassembly.
 
     A header is believed when its wPorts are expected ones, ``(source, destination)``, so
-    that octets left over from another conversation cannot announce 64 KiB.
+    that octets left over from another conversation cannot announce 64 KiB. It keeps at
+    most one unfinished APDU (65,543 octets). ``noise`` counts octets that belonged to no
+    APDU, ``idle`` those of them since the last one: an APDU that is still coming may be
+    long, and is not noise.
     """
 
     def __init__(self, ports: frozenset[tuple[int, int]]) -> None:
         self._ports = ports
         self._buffer = bytearray()
+        self._wanted = 0
         self.noise = 0
         self.idle = 0
 
     def feed(self, octets: bytes) -> list[WrapperFrame]:
         """Take more of the stream; returns what became complete, in order."""
         self._buffer += octets
-        self.idle += len(octets)
-        return self._search()
+        if len(self._buffer) < self._wanted:
+            return []
+        return self._search(more=True)
 
     def abandon(self) -> list[WrapperFrame]:
         """Give up the unfinished APDU and search what came behind its first octet."""
-        found: list[WrapperFrame] = []
-        while self._buffer:
-            self._skip(1)
-            found += self._search()
-        return found
+        return self._search(more=False)
 
-    def _search(self) -> list[WrapperFrame]:
+    def _search(self, *, more: bool) -> list[WrapperFrame]:
+        """All there is to find; unless ``more`` is to come, what is unfinished is noise."""
         found: list[WrapperFrame] = []
         buffer = bytes(self._buffer)
+        size = len(buffer)
         start = 0
-        while True:
-            place = buffer.find(_START, start)
-            if place < 0:
-                # The last octet may be the first of a header.
-                place = len(buffer) - buffer.endswith(_START[:1])
-            place = max(place, start)
-            self.noise += place - start
+        self._wanted = 0
+        while (place := self._begin(buffer, start)) < size:
+            self._skip(place - start)
             start = place
-            if len(buffer) - start < _HEADER.size:
+            end = start + _HEADER.size
+            if end <= size:
+                _, source, destination, length = _HEADER.unpack_from(buffer, start)
+                if (source, destination) not in self._ports:
+                    self._skip(1)
+                    start += 1
+                    continue
+                apdu, end = end, end + length
+                if end <= size:
+                    found.append(WrapperFrame(source, destination, buffer[apdu:end]))
+                    self.idle = 0
+                    start = end
+                    continue
+            if more:
+                self._wanted = end - start
                 break
-            _, source, destination, length = _HEADER.unpack_from(buffer, start)
-            if (source, destination) not in self._ports:
-                self.noise += 1
-                start += 1
-                continue
-            end = start + _HEADER.size + length
-            if end > len(buffer):
-                break
-            found.append(WrapperFrame(source, destination, buffer[start + _HEADER.size : end]))
-            self.idle = len(buffer) - end
-            start = end
+            self._skip(1)
+            start += 1
+        else:
+            self._skip(size - start)
+            start = size
         del self._buffer[:start]
         return found
 
+    def _begin(self, buffer: bytes, start: int) -> int:
+        """Where the next header may begin: with its version, cut short by the end or not."""
+        place = buffer.find(_START, start)
+        if place >= 0:
+            return place
+        return len(buffer) - buffer.endswith(_START[:1], start)
+
     def _skip(self, count: int) -> None:
         self.noise += count
-        del self._buffer[:count]
+        self.idle += count
 
 
 class WrapperLink:

@@ -74,7 +74,8 @@ class Poller:
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._recent_good = 0
         self._missed = 0
-        self._error: DlmsdError | None = None
+        self._unconnected: DlmsdError | None = None
+        self._postponed: DlmsdError | None = None
         self._status = MeterStatus(
             name=options.name,
             address=factory.address,
@@ -122,9 +123,11 @@ class Poller:
     async def _slot(self) -> None:
         """One cycle, or a failed one; no error leaves here."""
         try:
-            if not self._session.attached or self._clock.seconds() < self._not_before:
-                if self._error is not None:
-                    raise self._error
+            if self._postponed is not None and self._clock.seconds() < self._not_before:
+                raise self._postponed
+            if not self._session.attached:
+                if self._unconnected is not None:
+                    raise self._unconnected
                 return
             if not self._session.associated:
                 await self._open()
@@ -146,7 +149,7 @@ class Poller:
 
     def _postpone(self, error: DlmsdError) -> None:
         """The meter could not be opened: the next attempt waits."""
-        self._error = error
+        self._postponed = error
         if isinstance(error, RefusedError):
             self._pause = REFUSED_SECONDS
         else:
@@ -168,7 +171,7 @@ class Poller:
         ts = max(int((started + seconds / 2) * 1000), self._last_ts + 1)
         self._last_ts = ts
         self._pause = 0.0
-        self._error = None
+        self._postponed = None
         self._factory.succeeded()
         reading = Reading(self._options.name, ts, values)
         self._commit(reading, self._options.sinks).addCallbacks(
@@ -221,7 +224,7 @@ class Poller:
             self._wake()
 
     def _down(self, error: DlmsdError) -> None:
-        self._error = error
+        self._unconnected = error
         self._change(state=MeterState.CONNECTING)
 
     # Status.

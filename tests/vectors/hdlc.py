@@ -16,9 +16,7 @@ def _hex(*lines: str) -> bytes:
 # Kmethy, clause 1: SNRM without parameters, client 16, server 1/17 in four octets.
 SNRM: Final = _hex("7EA00A00020023219318717E")
 # Kmethy, clause 1: the UA to it, with parameters 128/128/1/1.
-UA: Final = _hex(
-    "7EA023210002002373F6C5818014050200800602008007040000000108040000", "0001CE6A7E"
-)
+UA: Final = _hex("7EA023210002002373F6C5818014050200800602008007040000000108040000", "0001CE6A7E")
 # Kmethy, clause 2: I frame with AARQ. Its HCS is 7E CB.
 AARQ: Final = _hex(
     "7EA02E0002002321107ECBE6E600601DA109060760857405080101BE10040E01000000",

@@ -32,31 +32,32 @@ class TypeDescription:
     """The type of an element: its tag and, for a container, the types inside.
 
     A structure has one of ``parts`` for each of its elements. An array has one part and
-    the ``number`` of its elements (Unsigned16). So the cost of an element is known
-    beforehand: at least ``least`` octets, ``elements`` with it and all inside it, of
-    which ``empty`` take no octets.
+    the ``number`` of its elements (Unsigned16). So what an element takes is known before
+    it is read: at least ``least`` octets, and ``cost`` of the budget of elements, of which
+    ``empty`` are for those without contents.
     """
 
     tag: Tag
     parts: tuple[TypeDescription, ...] = ()
     number: int = 0
     least: int = field(init=False, repr=False, eq=False)
-    elements: int = field(init=False, repr=False, eq=False)
+    cost: int = field(init=False, repr=False, eq=False)
     empty: int = field(init=False, repr=False, eq=False)
     _read: Read | None = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        # Without tags one octet can become many elements. So what makes two objects of
+        # one element counts twice here: bit-strings and containers.
         primitive = PRIMITIVES.get(self.tag)
         if primitive is not None:
-            # A bit-string is two objects, so it counts twice.
-            least, inside, empty = primitive.least, int(self.tag is Tag.BIT_STRING), 0
+            least, cost, empty = primitive.least, 2 if self.tag is Tag.BIT_STRING else 1, 0
         else:
             times = self.number if self.tag is Tag.ARRAY else 1
             least = times * sum(part.least for part in self.parts)
-            inside = times * sum(part.elements for part in self.parts)
+            cost = times * sum(part.cost for part in self.parts) + 2
             empty = times * sum(part.empty for part in self.parts)
         object.__setattr__(self, "least", least)
-        object.__setattr__(self, "elements", inside + 1)
+        object.__setattr__(self, "cost", cost)
         object.__setattr__(self, "empty", empty + (least == 0))
         object.__setattr__(self, "_read", primitive.read if primitive is not None else None)
 
@@ -148,7 +149,7 @@ def _decode_all(
         number = (end - offset) // primitive.least
         budget.take(number, 0, primitive.tag, offset)
         return read_numbers(primitive, number, buffer, offset)
-    most = budget.affords(description.elements, description.empty)
+    most = budget.affords(description.cost, description.empty)
     elements: list[Data] = []
     while offset < end:
         if description.least > end - offset:
@@ -161,7 +162,7 @@ def _decode_all(
             element, offset = _decode_contents(description, buffer, offset)
         elements.append(element)
     number = len(elements) + (offset < end)
-    budget.take(number * description.elements, number * description.empty, description.tag, offset)
+    budget.take(number * description.cost, number * description.empty, description.tag, offset)
     return elements, offset
 
 

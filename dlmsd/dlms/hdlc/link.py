@@ -75,6 +75,7 @@ class HdlcLink:
     """A DataLink over HDLC frames.
 
     ``parameters`` are our limits as offered in SNRM; defaults are not sent at all.
+    LocalError for limits that the standard does not allow.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class HdlcLink:
         self._client = client_address(client)
         self._server = server
         self._offer = parameters or LinkParameters()
+        if not self._offer.legal:
+            raise LocalError(f"{self._offer} is not what the standard allows")
         self._plain = False
         self._echoing = False
         self._agreed = LinkParameters()

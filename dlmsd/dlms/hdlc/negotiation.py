@@ -9,8 +9,11 @@ from attrs import frozen
 # What both sides assume where nothing was agreed upon.
 DEFAULT_INFORMATION: Final = 128
 DEFAULT_WINDOW: Final = 1
-# A meter that claims less cannot carry LLC, an APDU's header and one value.
+# The least and the most that the standard allows; a meter that claims less is mistaken,
+# and more does not fit a frame of 2,047 octets.
 MIN_INFORMATION: Final = 32
+MAX_INFORMATION: Final = 2030
+MAX_WINDOW: Final = 7
 
 _FORMAT: Final = b"\x81\x80"
 _TRANSMIT_INFORMATION: Final = 0x05
@@ -47,14 +50,24 @@ class LinkParameters:
         values = dict[int, int]()
         if information[:2] == _FORMAT and len(information) > 2:
             group = information[3 : 3 + information[2]]
-            while len(group) > 1:
-                values[group[0]] = int.from_bytes(group[2 : 2 + group[1]], "big")
-                group = group[2 + group[1] :]
+            while len(group) > 1 and len(group) >= (end := 2 + group[1]):
+                values[group[0]] = int.from_bytes(group[2:end], "big")
+                group = group[end:]
         return cls(
             values.get(_TRANSMIT_INFORMATION, DEFAULT_INFORMATION),
             values.get(_RECEIVE_INFORMATION, DEFAULT_INFORMATION),
             values.get(_TRANSMIT_WINDOW, DEFAULT_WINDOW),
             values.get(_RECEIVE_WINDOW, DEFAULT_WINDOW),
+        )
+
+    @property
+    def legal(self) -> bool:
+        """Whether both sizes and both windows are within the standard's limits."""
+        sizes = (self.transmit_information, self.receive_information)
+        windows = (self.transmit_window, self.receive_window)
+        return (
+            MIN_INFORMATION <= min(sizes) <= max(sizes) <= MAX_INFORMATION
+            and 1 <= min(windows) <= max(windows) <= MAX_WINDOW
         )
 
     def agreed(self, theirs: LinkParameters) -> LinkParameters:

@@ -1,0 +1,82 @@
+"""How fast deliveries go to a real mosquitto: ``python benchmarks/publish.py [count]``.
+
+From an outbox in memory, at QoS 1, for both MQTT versions and three windows; CPU is that
+of this process, so the outbox's own cost is not in it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater, react
+
+from dlmsd.config.values import SinkOptions
+from dlmsd.publish.build import build
+from dlmsd.publish.endpoint import endpoint
+from tests.integration.mosquitto import Mosquitto
+from tests.publish.bench import meter
+from tests.publish.outbox import MemoryDelivery, MemoryOutbox, reading
+
+
+class Backlog(MemoryOutbox):
+    """Pages by position, so that what is measured is publishing."""
+
+    async def pending(
+        self, sink: str, after: int, limit: int, meter: str | None = None
+    ) -> list[MemoryDelivery]:
+        return self.deliveries[after : after + limit]
+
+
+async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
+    outbox = Backlog(reactor)
+    values = {f"value_{n}": "230.12" for n in range(10)}
+    outbox.commit(reading("a", ts, **values) for ts in range(count))
+    options = SinkOptions(
+        "s", "mqtt", f"mqtt://127.0.0.1:{port}", protocol=protocol, inflight=inflight
+    )
+    sink = build(
+        options,
+        [meter("a")],
+        outbox=outbox,
+        clock=reactor,
+        connect=endpoint(reactor, options),
+        wall=time.time,
+        random=Random(1),
+        post=lambda status: None,
+        instance_id="bench",
+    )
+    began, cpu = time.perf_counter(), time.process_time()
+    await sink.start()
+    while len(outbox.done) < count:
+        await deferLater(reactor, 0.005, lambda: None)
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(
+        f"MQTT {protocol:<3} window {inflight:>3}: {count / took:>7.0f} readings/s, "
+        f"{cpu / count * 1e6:>5.1f} CPU us each"
+    )
+    await sink.stop()
+
+
+async def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(Path(folder), "log_type none", "max_inflight_messages 1000")
+        broker.start()
+        try:
+            for protocol in (5, 311):
+                for inflight in (1, 20, 100):
+                    await measure(broker.port, protocol, inflight, count)
+        finally:
+            broker.stop()
+
+
+if __name__ == "__main__":
+    react(lambda _reactor: Deferred.fromCoroutine(main()))

@@ -1,0 +1,153 @@
+"""``dlmsd simulate``: virtual meters to develop against."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+from attrs import asdict
+from twisted.python.failure import Failure
+
+from dlmsd.errors import LocalError
+from dlmsd.simulator.configuration import configuration
+from dlmsd.simulator.faults import Fault, FaultKind
+from dlmsd.simulator.personality import MICROSTAR, PERSONALITIES
+from dlmsd.simulator.record import RecordFile
+from dlmsd.simulator.service import Endpoint, Simulation, SimulationService
+
+_FAILED: Final = 1
+
+
+def _parse_faults(
+    context: click.Context, option: click.Parameter, texts: tuple[str, ...]
+) -> list[tuple[str | None, Fault]]:
+    """``noise=0.1``, ``reset=every:50``, and one meter's with its name and a colon first."""
+    faults: list[tuple[str | None, Fault]] = []
+    for text in texts:
+        name, _, rate = text.partition("=")
+        meter, _, kind = name.rpartition(":")
+        try:
+            faults.append((meter or None, Fault.parse(f"{kind}={rate}")))
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, option) from None
+    return faults
+
+
+@click.command(epilog="Faults: " + ", ".join(kind.value for kind in FaultKind) + ".")
+@click.option("--meters", default=1, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The first meter's port, 0 for free ones [the personality's own].",
+)
+@click.option("--gateway", is_flag=True, help="All meters behind one port, by physical address.")
+@click.option(
+    "--personality",
+    type=click.Choice(sorted(PERSONALITIES)),
+    default=MICROSTAR.name,
+    show_default=True,
+    help="How the meters behave.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND=RATE",
+    callback=_parse_faults,
+    help="By chance (noise=0.1) or count (reset=every:50), of all or of one (virtual-002:...).",
+)
+@click.option("--seed", default=0, show_default=True, help="Other meters, other chances.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append what the meters answer to this file, as JSON lines.",
+)
+@click.option("--interface", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--config-out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a dlmsd.toml that reads these meters into a local MQTT broker.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print where they listen as JSON.")
+def simulate(
+    meters: int,
+    port: int | None,
+    gateway: bool,
+    personality: str,
+    faults: list[tuple[str | None, Fault]],
+    seed: int,
+    record: Path | None,
+    interface: str,
+    config_out: Path | None,
+    as_json: bool,
+) -> int:
+    """Run virtual meters until Ctrl-C.
+
+    Each is a DLMS server with plausible values, named virtual-001 and so on; by default
+    on a port of its own from the personality's usual one on.
+
+    Example: dlmsd simulate --meters 3 --port 40001 --fault noise=0.1 --config-out dlmsd.toml
+    """
+    from twisted.internet import reactor
+
+    kind = PERSONALITIES[personality]
+    file = RecordFile(record) if record else None
+    try:
+        simulation = Simulation(
+            reactor=reactor,
+            wall=time.time,
+            random=random.Random(seed),  # noqa: S311 - it decides about faults, not keys
+            meters=meters,
+            personality=kind,
+            port=kind.port if port is None else port,
+            gateway=gateway,
+            interface=interface,
+            seed=seed,
+            record=file,
+        )
+        _inject(simulation, faults)
+    except LocalError as error:
+        raise click.UsageError(str(error)) from None
+    service = SimulationService(simulation, file)
+    failures: list[str] = []
+
+    def show(_: None) -> None:
+        endpoints = simulation.endpoints
+        if config_out is not None:
+            config_out.write_text(configuration(kind, endpoints))
+        click.echo(json.dumps([asdict(one) for one in endpoints]) if as_json else _table(endpoints))
+
+    def failed(failure: Failure) -> None:
+        failures.append(failure.getErrorMessage())
+        reactor.stop()
+
+    def start() -> None:
+        service.startService().addCallback(show).addErrback(failed)
+
+    reactor.callWhenRunning(start)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+    for message in failures:
+        click.echo(message, err=True)
+    return _FAILED if failures else 0
+
+
+def _inject(simulation: Simulation, faults: list[tuple[str | None, Fault]]) -> None:
+    """Those of all meters, and for some of them their own besides."""
+    common = [fault for meter, fault in faults if meter is None]
+    simulation.inject(common)
+    for name in {meter for meter, _ in faults if meter is not None}:
+        simulation.inject([*common, *(fault for meter, fault in faults if meter == name)], name)
+
+
+def _table(endpoints: tuple[Endpoint, ...]) -> str:
+    width = max(len(one.name) for one in endpoints)
+    return "\n".join(
+        f"{one.name:<{width}}  {one.host}:{one.port}  "
+        f"logical device {one.logical}, physical device {one.physical}"
+        for one in endpoints
+    )

@@ -1,0 +1,58 @@
+"""Which broker a url means."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import frozen
+
+from dlmsd.config.rules import Refusal
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_EXPECTED: Final = "expected mqtt://HOST:PORT or mqtts://HOST:PORT"
+
+
+@frozen
+class Broker:
+    """Host, in small letters, port and whether TLS is spoken.
+
+    One broker is one however its url is written.
+    """
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Broker:
+        """Raises Refusal for anything but ``mqtt(s)://host[:port]``."""
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise Refusal(_EXPECTED)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise Refusal(_EXPECTED) from None
+        _check(parts)
+        assert parts.hostname is not None
+        if port == 0:
+            raise Refusal(f"{_EXPECTED}; the port is a number from 1 to 65535")
+        return cls(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts")
+
+
+def url(value: object) -> str:
+    """The rule for ``sinks[].url``."""
+    if not isinstance(value, str):
+        raise Refusal(_EXPECTED)
+    Broker.parse(value)
+    return value
+
+
+def _check(parts: SplitResult) -> None:
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise Refusal(_EXPECTED)
+    if "@" in parts.netloc:
+        raise Refusal(f"{_EXPECTED}; user and password go to username and password")
+    if parts.path or parts.query or parts.fragment:
+        raise Refusal(f"{_EXPECTED} and nothing behind it; the topic goes to its own key, topic")

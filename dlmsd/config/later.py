@@ -1,0 +1,64 @@
+"""Keys that are planned but have no effect yet.
+
+One that asks for what dlmsd does anyway is accepted, so that a complete file can be
+written today; anything else is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from dlmsd.config.tables import MeterTable, ProfileTable
+from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, SinkOptions, WebOptions
+
+MESSAGE: Final = "not available in this version"
+
+Planned: TypeAlias = Mapping[str, tuple[object, ...]]
+
+_MECHANISMS: Final = ("md5", "sha1", "gmac", "sha256", "ecdsa", "manufacturer")
+_PROFILE: Final[Planned] = {
+    "security": ("none",),
+    "security_suite": (0,),
+    "system_title": (),
+    "encryption_key": (),
+    "authentication_key": (),
+    "dedicated_key": (),
+    "timezone": (),
+    "ct_ratio": (1,),
+    "vt_ratio": (1,),
+    "quirks": (),
+}
+
+PLANNED: Final[Mapping[type, Planned]] = {
+    Configuration: {"fleet": (), "push": (), "watch": ()},
+    DaemonOptions: {"watch_config": (False,)},
+    WebOptions: {"legacy_open": (False,)},
+    OutboxOptions: {"when_full": ("drop_oldest",)},
+    SinkOptions: {"home_assistant": (False,)},
+    ProfileTable: _PROFILE,
+    MeterTable: _PROFILE,
+}
+"""By table and key: the values that equal the present behaviour."""
+
+PLANNED_VALUES: Final[Planned] = {
+    "authentication": tuple(f"high-{mechanism}" for mechanism in _MECHANISMS)
+}
+"""Values, of keys that work, that do not work yet."""
+
+
+def sift(cls: type, table: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """The part of ``table`` that has an effect, and the keys that ask for what is not there."""
+    planned = PLANNED.get(cls, {})
+    refused = [
+        key
+        for key, value in table.items()
+        if (key in planned and not _among(value, planned[key]))
+        or (key in PLANNED_VALUES and _among(value, PLANNED_VALUES[key]))
+    ]
+    kept = {k: v for k, v in table.items() if k not in planned and k not in refused}
+    return kept, refused
+
+
+def _among(value: object, values: tuple[object, ...]) -> bool:
+    return any(type(value) is type(one) and value == one for one in values)

@@ -1,0 +1,166 @@
+"""The configuration, from its file to frozen values, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+from dlmsd.config import later
+from dlmsd.config.checks import check_all
+from dlmsd.config.listen import Listen
+from dlmsd.config.meters import Meter, MeterLoader, check
+from dlmsd.config.profiles import Profile, load_profiles
+from dlmsd.config.rules import suggestion
+from dlmsd.config.secrets import SecretReader
+from dlmsd.config.sinks import Sink, take_sink
+from dlmsd.config.source import Place, Source
+from dlmsd.config.structure import NOTHING, Structure
+from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, WebOptions
+from dlmsd.errors import ConfigurationError, Problem
+
+SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "profiles", "meters")
+
+T = TypeVar("T")
+
+
+def find(environ: Mapping[str, str], cwd: Path) -> Path:
+    """The file that is used when none is named.
+
+    ``dlmsd.toml`` in systemd's ``$CONFIGURATION_DIRECTORY`` or else /etc/dlmsd, then
+    ``etc/dlmsd.toml`` below ``cwd``. Raises ConfigurationError if there is neither.
+    """
+    system = Path(environ.get("CONFIGURATION_DIRECTORY") or "/etc/dlmsd") / "dlmsd.toml"
+    here = cwd / "etc" / "dlmsd.toml"
+    for path in (system, here):
+        if os.path.exists(path):  # false, not an error, below a folder that is not ours
+            return path
+    message = f"there is no such file, and no {here}; name one with --config"
+    raise ConfigurationError((Problem(str(system), 0, "", message),))
+
+
+def load(path: Path, *, environ: Mapping[str, str]) -> Configuration:
+    """The configuration of ``path``; ``environ`` gives secrets and folders.
+
+    Raises ConfigurationError with every problem of the file and of its profiles, in the
+    order of their lines.
+    """
+    main = Source.read(path)
+    loading = _Loading(main, path, environ)
+    configuration = loading.configuration()
+    if loading.problems or configuration is None:
+        raise ConfigurationError(_sorted(loading.problems, main.file))
+    return configuration
+
+
+class _Loading:
+    """One pass over a file; ``problems`` grows, and nothing stops at the first."""
+
+    def __init__(self, main: Source, path: Path, environ: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self._main = main
+        self._path = path
+        self._environ = environ
+        # Absolute, because twistd changes its folder after the configuration is read.
+        self._folder = path.absolute().parent
+        self._structure = Structure(SecretReader(self._folder, environ))
+
+    def configuration(self) -> Configuration | None:
+        """None if a section cannot be known; then there are problems."""
+        self._unknown_sections()
+        state_dir = self._environ.get("STATE_DIRECTORY", "").partition(":")[0] or "var"
+        daemon = self._section("daemon", DaemonOptions, {"state_dir": state_dir})
+        web = self._web()
+        outbox = self._section("outbox", OutboxOptions)
+        sinks = self._sinks()
+        profiles = load_profiles(
+            self._main, self._path.parent / "profiles", self._structure, self.problems
+        )
+        meters = self._meters(profiles)
+        check_all(sinks, meters, self.problems)
+        if daemon is None or web is None or outbox is None:
+            return None
+        return Configuration(
+            path=self._path,
+            daemon=daemon,
+            web=web,
+            outbox=outbox,
+            sinks=tuple(sink.options for sink in sinks),
+            meters=tuple(meter.options for meter in meters),
+        )
+
+    def _unknown_sections(self) -> None:
+        kept, refused = later.sift(Configuration, self._main.table)
+        place = Place(self._main)
+        self.problems += [place.at(key).problem(later.MESSAGE) for key in refused]
+        for key in kept:
+            if key not in SECTIONS:
+                message = f"unknown section{suggestion(key, SECTIONS)}"
+                self.problems.append(place.at(key).problem(message))
+
+    def _section(
+        self, key: str, cls: type[T], otherwise: Mapping[str, object] = NOTHING
+    ) -> T | None:
+        table = self._main.table.get(key, {})
+        place = Place(self._main, (key,))
+        taken = self._structure.take(cls, place, table, self.problems, otherwise=otherwise)
+        return taken.value
+
+    def _web(self) -> WebOptions | None:
+        place = Place(self._main, ("web",))
+        table = self._main.table.get("web", {})
+        taken = self._structure.take(WebOptions, place, table, self.problems)
+        web = taken.value
+        if web is None or taken.bad & {"listen", "trust_proxy"}:
+            return web
+        if Listen.parse(web.listen).exposed and not web.trust_proxy:
+            self.problems.append(
+                place.at("listen").problem(
+                    "others would reach this without TLS; use interface=127.0.0.1, or ssl:, "
+                    "or trust_proxy = true behind a proxy that speaks TLS"
+                )
+            )
+        return web
+
+    def _sinks(self) -> list[Sink]:
+        taken = [
+            take_sink(place, table, self._structure, self.problems)
+            for place, table in self._tables("sinks")
+        ]
+        return [sink for sink in taken if sink is not None]
+
+    def _meters(self, profiles: Mapping[str, Profile]) -> list[Meter]:
+        loader = MeterLoader(self._structure, profiles, self._sink_names(), self.problems)
+        meters: list[Meter] = []
+        for place, table in self._tables("meters"):
+            meter = loader.take(place, table)
+            if meter is not None:
+                check(meter, self.problems)
+                meters.append(meter)
+        return meters
+
+    def _sink_names(self) -> list[str]:
+        """Also of sinks with problems: a meter that names one of them is not wrong."""
+        sinks = self._main.table.get("sinks", ())
+        names = [
+            table.get("name")
+            for table in (sinks if isinstance(sinks, list) else ())
+            if isinstance(table, dict)
+        ]
+        return list(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+    def _tables(self, key: str) -> list[tuple[Place, object]]:
+        place = Place(self._main, (key,))
+        tables = self._main.table.get(key, [])
+        if not isinstance(tables, list):
+            self.problems.append(place.problem(f"expected a list of tables: [[{key}]]"))
+            return []
+        return [(place.at(index), table) for index, table in enumerate(tables)]
+
+
+def _sorted(problems: list[Problem], main: str) -> tuple[Problem, ...]:
+    """Each once (meters of one profile share its problems), the main file's first."""
+    return tuple(
+        sorted(dict.fromkeys(problems), key=lambda one: (one.file != main, one.file, one.line))
+    )

@@ -1,0 +1,155 @@
+"""Rules for single values: each takes what TOML gave and returns what dlmsd uses.
+
+A rule that refuses says what it expects and never repeats what it was given: a token
+at the wrong place must not end in a log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+Rule: TypeAlias = Callable[[object], Any]
+
+YEAR: Final = 366 * 86400
+RESERVED: Final = ("status", "bridge")  # they are topics beside the meters' own
+
+_NAME: Final = re.compile(r"[\w .()-]{1,64}")
+_HOST: Final = re.compile(r"[^\s/@]{1,255}")
+
+
+class Refusal(ValueError):
+    """A value is not acceptable; the text says what is expected and holds no value."""
+
+
+def whole(low: int, high: int) -> Rule:
+    """A whole number; true and false are none."""
+
+    def rule(value: object) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise Refusal(f"expected a whole number from {low} to {high}")
+        return value
+
+    return rule
+
+
+def number(*, above: int | None = None, low: int = 0, high: int) -> Rule:
+    """A finite number, also a whole one: above ``above``, or else from ``low``."""
+    start = f"from {low}" if above is None else f"above {above}"
+
+    def rule(value: object) -> float:
+        good = type(value) is int or (isinstance(value, Decimal) and value.is_finite())
+        if good:
+            assert isinstance(value, int | Decimal)
+            good = (value >= low if above is None else value > above) and value <= high
+        if not good:
+            raise Refusal(f"expected a number {start} to {high}")
+        assert isinstance(value, int | Decimal)
+        return float(value)
+
+    return rule
+
+
+def factor(value: object) -> Decimal:
+    """An exact number to multiply with."""
+    if type(value) is int:
+        value = Decimal(value)
+    if isinstance(value, Decimal) and value.is_finite() and 9 >= value.adjusted() >= -9 and value:
+        return value
+    raise Refusal("expected a number other than 0, of size 1e-9 to 1e9")
+
+
+def flag(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Refusal("expected true or false")
+    return value
+
+
+def choice(*choices: str | int) -> Rule:
+    """One of a few values."""
+    names = [f'"{one}"' if isinstance(one, str) else str(one) for one in choices]
+    expected = f"expected {', '.join(names[:-1])} or {names[-1]}"
+
+    def rule(value: object) -> str | int:
+        for one in choices:
+            if type(value) is type(one) and value == one:
+                return one
+        raise Refusal(expected)
+
+    return rule
+
+
+def text(high: int) -> Rule:
+    """Text on one line."""
+
+    def rule(value: object) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= high or not value.isprintable():
+            raise Refusal(f"expected text of 1 to {high} printable characters")
+        return value
+
+    return rule
+
+
+def name(value: object) -> str:
+    """The name of a meter or sink; it becomes part of MQTT topics and addresses."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise Refusal("expected 1 to 64 letters, digits, spaces and . _ - ( )")
+    if value != value.strip() or not any(letter.isalnum() for letter in value):
+        raise Refusal("a name holds a letter or digit, and no space at its ends")
+    if value in RESERVED:
+        raise Refusal(f'"{value}" is reserved; choose another name')
+    return value
+
+
+def host(value: object) -> str:
+    """A host name or an IP address, without port."""
+    if not isinstance(value, str) or not _HOST.fullmatch(value):
+        raise Refusal("expected a host name or IP address")
+    if re.fullmatch(r"[^:]+:\d+", value):
+        raise Refusal("expected a host without port; the port goes to its own key, port")
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    """A list of different names."""
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Refusal("expected a list of names")
+    if len(set(value)) < len(value):
+        raise Refusal("a name stands here twice")
+    return tuple(value)
+
+
+def topic(value: object) -> str:
+    """An MQTT topic with a place for the meter's name."""
+    one: str = text(1024)(value)
+    if "{meter}" not in one or set("{}+#") & set(one.replace("{meter}", "")):
+        raise Refusal("expected a topic with {meter} in it, without + and # and other braces")
+    return one
+
+
+def folder(value: object) -> Path:
+    """A path that need not exist yet."""
+    return Path(text(4096)(value))
+
+
+def existing(beside: Path) -> Rule:
+    """A file that exists; a relative path starts at ``beside``."""
+
+    def rule(value: object) -> Path:
+        path = beside / folder(value)
+        if not path.is_file():
+            raise Refusal("no such file; relative paths start at this configuration's folder")
+        return path
+
+    return rule
+
+
+def suggestion(given: str, known: Collection[str]) -> str:
+    """``; did you mean "..."?`` if something known is near, else nothing."""
+    near = get_close_matches(given, known, n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

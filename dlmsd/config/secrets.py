@@ -1,0 +1,81 @@
+"""Secrets by value or by reference: text, a file, the environment, a systemd credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import field, frozen
+
+from dlmsd.config.rules import Refusal
+from dlmsd.secret import Secret
+
+_FORMS: Final = '"text", { file = "..." }, { env = "..." } or { credential = "..." }'
+# The longest line that a secret may be: longer ones are a wrong file, a binary one say.
+_LONGEST: Final = 65536
+
+
+@frozen
+class SecretReader:
+    """Reads secrets; relative files start at ``folder``.
+
+    Neither a secret nor the name of its source is ever part of a message: a token written
+    where a name belongs would be printed.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    def read(self, value: object) -> Secret:
+        """The secret that ``value`` is or names; raises Refusal."""
+        if isinstance(value, str):
+            return _filled(value.encode(), "the secret is empty")
+        if not isinstance(value, dict) or len(value) != 1:
+            raise Refusal(f"expected a secret: {_FORMS}")
+        ((form, name),) = value.items()
+        if form not in ("file", "env", "credential") or not isinstance(name, str) or not name:
+            raise Refusal(f"expected a secret: {_FORMS}")
+        if form == "env":
+            return self._environment(name)
+        return self._file(self.folder / name if form == "file" else self._credential(name))
+
+    def _environment(self, name: str) -> Secret:
+        found = self.environ.get(name)
+        if found is None:
+            raise Refusal("the environment variable named here is not set")
+        return _filled(
+            found.encode("utf-8", "surrogateescape"),
+            "the environment variable named here is empty",
+        )
+
+    def _credential(self, name: str) -> Path:
+        folder = self.environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise Refusal("there is no $CREDENTIALS_DIRECTORY; systemd's LoadCredential= makes it")
+        if "/" in name or name.startswith("."):
+            raise Refusal("expected the name of a credential, not a path")
+        return Path(folder) / name
+
+    def _file(self, path: Path) -> Secret:
+        try:
+            # Only regular files: a pipe or a terminal would hold up the start.
+            if path.exists() and not path.is_file():
+                raise Refusal("what is named here is no regular file")
+            with path.open("rb") as stream:
+                line = stream.readline(_LONGEST)
+        except OSError as error:
+            raise Refusal(f"the file named here cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            if isinstance(error, Refusal):
+                raise
+            raise Refusal("the file named here cannot have such a name") from None
+        if len(line) == _LONGEST:
+            raise Refusal("the first line of the file named here is too long for a secret")
+        return _filled(line.strip(), "the first line of the file named here is empty")
+
+
+def _filled(value: bytes, otherwise: str) -> Secret:
+    if not value:
+        raise Refusal(otherwise)
+    return Secret(value)

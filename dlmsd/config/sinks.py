@@ -1,0 +1,76 @@
+"""Sinks, and what can be wrong in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.config.broker import Broker
+from dlmsd.config.source import Place
+from dlmsd.config.structure import Structure
+from dlmsd.config.values import SinkOptions
+from dlmsd.errors import Problem
+
+_TLS_FILES: Final = ("ca_file", "cert_file", "key_file")
+_STAND_IN: Final = {"name": "unknown", "kind": "mqtt", "url": "mqtt://unknown"}
+
+
+@frozen(eq=False)
+class Sink:
+    """A sink with its place, and the keys that cannot be judged.
+
+    ``broker`` is None when the url cannot be judged.
+    """
+
+    options: SinkOptions
+    place: Place
+    broker: Broker | None
+    bad: frozenset[str]
+
+
+def take_sink(
+    place: Place, table: object, structure: Structure, problems: list[Problem]
+) -> Sink | None:
+    """The sink that ``table`` describes; None if it is no table."""
+    taken = structure.take(SinkOptions, place, table, problems, stand_in=_STAND_IN)
+    if taken.value is None:
+        return None
+    broker = None if "url" in taken.bad else Broker.parse(taken.value.url)
+    sink = Sink(taken.value, place, broker, taken.bad)
+    assert isinstance(table, dict)
+    for key, message in _misfits(sink, table):
+        if key not in taken.bad:
+            problems.append(place.at(key).problem(message))
+    return sink
+
+
+def _misfits(sink: Sink, table: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Keys that do not go together, with what to do about it."""
+    found = [] if "kind" in sink.bad else _credentials(sink.options, table)
+    if sink.options.kind != "mqtt" and "topic" in table:
+        found.append(("topic", 'only for kind = "mqtt"; ThingsBoard has topics of its own'))
+    if sink.broker is not None and not sink.broker.tls:
+        found += [(key, "only with an mqtts:// url") for key in _TLS_FILES if key in table]
+    if "key_file" in table and "cert_file" not in table:
+        found.append(("key_file", "needs cert_file, the certificate of this key"))
+    if "password" in table and "username" not in table:
+        found.append(("password", "needs username"))
+    return found
+
+
+def _credentials(options: SinkOptions, table: Mapping[str, object]) -> list[tuple[str, str]]:
+    found = []
+    others = [key for key in ("username", "cert_file") if key in table]
+    if options.kind == "thingsboard-gateway":
+        if "token" not in table and not others:
+            found.append(("token", "is required: the gateway's token (or username, or cert_file)"))
+        if "token" in table and "username" in table:
+            found.append(("username", "give token or username, not both: a token is a username"))
+    elif "token" in table:
+        where = "each meter" if options.kind == "thingsboard" else "username"
+        found.append(("token", f'only for kind = "thingsboard-gateway"; give it in {where}'))
+    if options.kind == "thingsboard" and "username" in table:
+        found.append(("username", 'not for kind = "thingsboard": each meter\'s token is it'))
+    return found

@@ -1,0 +1,154 @@
+"""What the tables of a file may say, before profiles and defaults are joined.
+
+None means that the table does not say it: the defaults live in ``values.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import frozen
+
+from dlmsd.config import rules
+from dlmsd.config.broker import url
+from dlmsd.config.listen import listen
+from dlmsd.config.rules import YEAR, Rule
+from dlmsd.config.secrets import SecretReader
+from dlmsd.config.values import DaemonOptions, OutboxOptions, SinkOptions, WebOptions
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.secret import Secret
+
+
+@frozen
+class MeasurementTable:
+    """One entry of ``read``."""
+
+    obis: Obis | None = None
+    class_id: int | None = None
+    attribute: int | None = None
+    scale: Decimal | None = None
+    unit: str | None = None
+    every: float | None = None
+    key: str | None = None
+
+
+@frozen
+class ReadTable:
+    """``read``: measurements by name, None for ``name = false``.
+
+    ``listed`` is true for the form of a list, which selects instead of adding.
+    """
+
+    entries: Mapping[str, MeasurementTable | None]
+    listed: bool = False
+
+
+@frozen(kw_only=True)
+class ProfileTable:
+    """``[profiles.NAME]``, or a file of ``profiles/``."""
+
+    framing: str | None = None
+    port: int | None = None
+    client: int | None = None
+    logical_device: int | None = None
+    physical_device: int | None = None
+    address_size: str | int | None = None
+    authentication: str | None = None
+    password: Secret | None = None
+    timeout: float | None = None
+    interval: float | None = None
+    max_info: int | None = None
+    read: ReadTable | None = None
+
+
+@frozen(kw_only=True)
+class MeterTable(ProfileTable):
+    """``[[meters]]``: its own keys, and any key of its profile."""
+
+    name: str | None = None
+    host: str | None = None
+    profile: str | None = None
+    device_name: str | None = None
+    status: str | None = None
+    token: Secret | None = None
+    sinks: tuple[str, ...] | None = None
+
+
+RENAMED: Final = {"class_id": "class"}
+"""Fields whose key in TOML is no name in Python."""
+
+
+def file_rules(
+    secrets: SecretReader, read: Rule, unit: Rule, obis: Rule
+) -> Mapping[type, Mapping[str, Callable[[object], Any]]]:
+    """The rule of every field of every table."""
+    existing = rules.existing(secrets.folder)
+    seconds = rules.number(above=0, high=YEAR)
+    profile = {
+        "framing": rules.choice("hdlc", "wrapper"),
+        "port": rules.whole(1, 65535),
+        "client": rules.whole(1, 127),
+        "logical_device": rules.whole(0, 65535),
+        "physical_device": rules.whole(0, 16383),
+        "address_size": rules.choice("auto", 1, 2, 4),
+        "authentication": rules.choice("none", "low"),
+        "password": secrets.read,
+        "timeout": rules.number(above=0, high=3600),
+        "interval": seconds,
+        "max_info": rules.whole(32, 2030),
+        "read": read,
+    }
+    return {
+        DaemonOptions: {
+            "state_dir": rules.folder,
+            "log_format": rules.choice("text", "json"),
+            "log_level": rules.choice("debug", "info", "warn", "error"),
+            "report_interval": seconds,
+            "language": rules.choice("en", "es"),
+            "connects_per_second": rules.number(above=0, high=10_000),
+        },
+        WebOptions: {"listen": listen, "token": secrets.read, "trust_proxy": rules.flag},
+        OutboxOptions: {
+            "max_bytes": rules.whole(1 << 20, 1 << 50),
+            "keep_delivered_hours": rules.number(high=24 * 36_600),
+            "history_days": rules.number(high=36_600),
+        },
+        SinkOptions: {
+            "name": rules.name,
+            "kind": rules.choice("thingsboard", "thingsboard-gateway", "mqtt"),
+            "url": url,
+            "token": secrets.read,
+            "username": rules.text(1024),
+            "password": secrets.read,
+            "client_id": rules.text(256),
+            "protocol": rules.choice("auto", 5, 311),
+            "keepalive": rules.whole(5, 1200),
+            "inflight": rules.whole(1, 100),
+            "topic": rules.topic,
+            "ca_file": existing,
+            "cert_file": existing,
+            "key_file": existing,
+        },
+        MeasurementTable: {
+            "obis": obis,
+            "class_id": rules.whole(1, 65535),
+            "attribute": rules.whole(-128, 127),
+            "scale": rules.factor,
+            "unit": unit,
+            "every": rules.number(high=YEAR),
+            "key": rules.text(64),
+        },
+        ProfileTable: profile,
+        MeterTable: profile
+        | {
+            "name": rules.name,
+            "host": rules.host,
+            "profile": rules.text(64),
+            "device_name": rules.text(255),
+            "status": rules.choice("active", "inactive"),
+            "token": secrets.read,
+            "sinks": rules.names,
+        },
+    }

@@ -1,0 +1,102 @@
+"""From options to a sink, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from dlmsd.config.values import MeterOptions, SinkOptions
+from dlmsd.model import SinkStatus
+from dlmsd.publish.connection import Connect, Connection, paced
+from dlmsd.publish.courier import Courier, Dialect
+from dlmsd.publish.message import Message
+from dlmsd.publish.mqtt import Login
+from dlmsd.publish.plain import PlainDialect
+from dlmsd.publish.sink import Route, Sink
+from dlmsd.publish.source import Outbox
+from dlmsd.publish.tally import Tally
+from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
+from dlmsd.publish.version import VersionChoice
+from dlmsd.secret import Secret
+
+# A thousand connections at once would look like an attack, and hold up everything else.
+CONNECTS_PER_SECOND: Final = 20.0
+
+
+def build(
+    options: SinkOptions,
+    meters: Sequence[MeterOptions],
+    *,
+    outbox: Outbox,
+    clock: IReactorTime,
+    connect: Connect,
+    wall: Callable[[], float],
+    random: Random,
+    post: Callable[[SinkStatus], None],
+    instance_id: str,
+) -> Sink:
+    """The sink that ``options`` describe, for those of ``meters`` that name it.
+
+    ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``instance_id`` is
+    ``<host>-<short id>`` and makes client ids unique.
+    """
+    ours = [meter for meter in meters if options.name in meter.sinks]
+    tally = Tally(options, post, clock, wall)
+    online: dict[str, bool] = {}
+    versions = VersionChoice(options.protocol)
+    gently = paced(connect, clock, CONNECTS_PER_SECOND)
+
+    def route(dialect: Dialect, login: Login, meter: str | None = None) -> Route:
+        def states() -> list[tuple[str, bool]]:
+            return [(name, state) for name, state in online.items() if meter in (None, name)]
+
+        courier = Courier(options.name, meter, outbox, dialect, tally, states)
+        return Route(
+            courier,
+            Connection(gently, login, versions, options.inflight, courier, clock, random),
+        )
+
+    if options.kind == "thingsboard":
+        routes = {
+            meter.name: route(
+                DeviceDialect(),
+                _login(options, instance_id, meter.token, meter=meter.name),
+                meter.name,
+            )
+            for meter in ours
+        }
+    elif options.kind == "thingsboard-gateway":
+        devices = {meter.name: Device(meter.device_name, meter.profile) for meter in ours}
+        login = _login(options, instance_id, options.token)
+        routes = {"": route(GatewayDialect(devices), login)}
+    else:
+        plain = PlainDialect(options.topic)
+        login = _login(options, instance_id, None, will=plain.will)
+        routes = {"": route(plain, login)}
+    return Sink(options.name, routes, online, outbox, tally, clock)
+
+
+def _login(
+    options: SinkOptions,
+    instance_id: str,
+    token: Secret | None,
+    *,
+    meter: str = "",
+    will: Message | None = None,
+) -> Login:
+    """A token is a username without password (ThingsBoard); else the sink's own two."""
+    client_id = options.client_id or f"dlmsd-{instance_id}-{options.name}"
+    if meter:
+        client_id = f"{client_id}-{meter}"
+    if token is not None:
+        username, password = token, None
+        who = f"the token with fingerprint {token.fingerprint()}"
+    elif options.username is not None:
+        username, password = Secret(options.username), options.password
+        who = f"user {options.username}"
+    else:
+        username, password, who = None, None, "a client without credentials"
+    return Login(client_id, username, password, options.keepalive, will, who, options.name)

@@ -1,0 +1,242 @@
+"""A connection to a broker that comes back.
+
+::
+
+    idle --start--> connecting --accepted--> up --lost--> waiting --elapsed--> connecting
+                        |  failed, lost                      ^
+                        +------------------------------------+
+    any --stop--> stopping --failed, lost--> idle            (from waiting: idle at once)
+
+Back-off grows from 1 s to 60 s and begins anew only after a delivery was acknowledged or
+the connection has lasted: a broker that accepts and then drops would else be tried every
+second for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, Protocol, TypeAlias
+
+from attrs import define, field
+from automat import TypeMachineBuilder, pep614
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory
+
+from dlmsd.publish import troubles
+from dlmsd.publish.mqtt import Acknowledgement, Login, MqttProtocol
+from dlmsd.publish.version import VersionChoice
+
+Connect: TypeAlias = Callable[[IProtocolFactory], Deferred[IProtocol]]
+"""One attempt to reach the broker, such as an endpoint's ``connect``."""
+
+FIRST_DELAY: Final = 1.0
+LAST_DELAY: Final = 60.0
+
+
+class Carrier(Protocol):
+    """Who uses the connection."""
+
+    def up(self, session: MqttProtocol) -> None:
+        """The broker accepts messages from now on."""
+
+    def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> bool:
+        """PUBACKs came; the result tells whether a delivery arrived by them."""
+
+    def down(self, error: troubles.Trouble) -> None:
+        """No broker at present; told after every attempt that failed, too."""
+
+
+class _Life(Protocol):
+    def start(self) -> None:
+        """Connect, and stay connected."""
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect; fires when the transport is closed."""
+
+    def accepted(self) -> None:
+        """The broker accepted the session."""
+
+    def failed(self, error: troubles.Trouble) -> None:
+        """The attempt to reach the broker failed."""
+
+    def lost(self, error: troubles.Trouble) -> None:
+        """The transport closed, before or after CONNACK."""
+
+    def elapsed(self) -> None:
+        """The back-off has passed."""
+
+
+@define(eq=False)
+class _Core:
+    connect: Connect
+    carrier: Carrier
+    clock: IReactorTime
+    random: Random
+    build: Callable[[], MqttProtocol]
+    session: MqttProtocol | None = None
+    attempt: Deferred[IProtocol] | None = None
+    timer: IDelayedCall | None = None
+    delay: float = FIRST_DELAY
+    since: float = 0.0
+    waiters: list[Deferred[None]] = field(factory=list)
+
+    def pause(self, error: troubles.Trouble) -> float:
+        """Seconds until the next attempt."""
+        delay = LAST_DELAY if error.patient else self.delay
+        self.delay = min(LAST_DELAY, self.delay * 2)
+        return delay * self.random.uniform(0.75, 1.25)
+
+
+def _machine() -> Callable[[_Core], _Life]:
+    machine = TypeMachineBuilder(_Life, _Core)
+    idle = machine.state("idle")
+    connecting = machine.state("connecting")
+    up = machine.state("up")
+    waiting = machine.state("waiting")
+    stopping = machine.state("stopping")
+
+    stopping.upon(_Life.accepted).loop().returns(None)
+
+    @pep614(idle.upon(_Life.start).to(connecting))
+    @pep614(waiting.upon(_Life.elapsed).to(connecting))
+    def attempt(life: _Life, core: _Core) -> None:
+        session = core.session = core.build()
+        core.attempt = core.connect(Factory.forProtocol(lambda: session))
+        core.attempt.addErrback(lambda failure: life.failed(troubles.broken(failure)))
+
+    @pep614(connecting.upon(_Life.accepted).to(up))
+    def accept(life: _Life, core: _Core) -> None:
+        assert core.session is not None
+        core.since = core.clock.seconds()
+        core.carrier.up(core.session)
+
+    @pep614(up.upon(_Life.lost).to(waiting))
+    def lose(life: _Life, core: _Core, error: troubles.Trouble) -> None:
+        if core.clock.seconds() - core.since >= LAST_DELAY:
+            core.delay = FIRST_DELAY
+        wait(life, core, error)
+
+    @pep614(connecting.upon(_Life.failed).to(waiting))
+    @pep614(connecting.upon(_Life.lost).to(waiting))
+    def wait(life: _Life, core: _Core, error: troubles.Trouble) -> None:
+        core.session = None
+        core.timer = core.clock.callLater(core.pause(error), life.elapsed)
+        core.carrier.down(error)
+
+    @pep614(idle.upon(_Life.stop).loop())
+    def rest(life: _Life, core: _Core) -> Deferred[None]:
+        return succeed(None)
+
+    @pep614(waiting.upon(_Life.stop).to(idle))
+    def stop_waiting(life: _Life, core: _Core) -> Deferred[None]:
+        assert core.timer is not None
+        core.timer.cancel()
+        return succeed(None)
+
+    @pep614(connecting.upon(_Life.stop).to(stopping))
+    @pep614(up.upon(_Life.stop).to(stopping))
+    def stop(life: _Life, core: _Core) -> Deferred[None]:
+        stopped: Deferred[None] = Deferred()
+        core.waiters.append(stopped)
+        assert core.session is not None and core.attempt is not None
+        core.session.disconnect()
+        core.attempt.cancel()
+        return stopped
+
+    @pep614(stopping.upon(_Life.stop).loop())
+    def stop_again(life: _Life, core: _Core) -> Deferred[None]:
+        stopped: Deferred[None] = Deferred()
+        core.waiters.append(stopped)
+        return stopped
+
+    @pep614(stopping.upon(_Life.failed).to(idle))
+    @pep614(stopping.upon(_Life.lost).to(idle))
+    def stopped(life: _Life, core: _Core, error: troubles.Trouble) -> None:
+        core.session = None
+        core.carrier.down(error)
+        waiters, core.waiters = core.waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    return machine.build()
+
+
+_life = _machine()
+
+
+class Connection:
+    """One MQTT connection for one carrier, from ``start`` to ``stop``."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        login: Login,
+        versions: VersionChoice,
+        inflight: int,
+        carrier: Carrier,
+        clock: IReactorTime,
+        random: Random,
+    ) -> None:
+        self._versions = versions
+        self._carrier = carrier
+        self._core = _Core(
+            connect,
+            carrier,
+            clock,
+            random,
+            lambda: MqttProtocol(login, versions.next, inflight, clock, self),
+        )
+        self._life = _life(self._core)
+
+    def start(self) -> None:
+        """Connect, and connect again whenever the connection ends."""
+        self._life.start()
+
+    def stop(self) -> Deferred[None]:
+        """DISCONNECT and close; fires within ``CLOSE_TIMEOUT`` whatever the broker does."""
+        return self._life.stop()
+
+    def accepted(self, session: MqttProtocol) -> None:
+        if self._versions.accepted(session.version):
+            self._life.accepted()
+        else:
+            session.disconnect(
+                troubles.VersionTrouble("MQTT 5 was closed, 3.1.1 accepted; trying 5 once more")
+            )
+
+    def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        if self._carrier.acknowledged(acknowledgements):
+            self._core.delay = FIRST_DELAY
+
+    def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
+        if not session.answered:
+            if isinstance(error, troubles.VersionTrouble):
+                self._versions.refused(session.version)
+            elif isinstance(error, troubles.ClosedTrouble):
+                self._versions.closed(session.version)
+        self._life.lost(error)
+
+
+def paced(connect: Connect, clock: IReactorTime, per_second: float) -> Connect:
+    """``connect``, begun at most ``per_second`` times a second however often it is called."""
+    free = 0.0
+
+    def later(factory: IProtocolFactory) -> Deferred[IProtocol]:
+        nonlocal free
+        now = clock.seconds()
+        slot = max(now, free)
+        free = slot + 1 / per_second
+        if slot == now:
+            return connect(factory)
+        turn: Deferred[None] = Deferred(lambda _: call.cancel())
+        call = clock.callLater(slot - now, turn.callback, None)
+        return turn.addCallback(lambda _: connect(factory))
+
+    return later

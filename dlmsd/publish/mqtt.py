@@ -1,0 +1,347 @@
+"""One MQTT connection: paho as a codec over a Twisted transport.
+
+paho encodes CONNECT, PUBLISH and DISCONNECT and decodes CONNACK and PUBACK; it gets a
+socket-like object and a fresh client per connection, and no thread. Refusals are read
+here, from the packet itself: paho loses the reason of a DISCONNECT without properties
+(paho issue 860) and would go down to MQTT 3.1 by itself. The keep alive is ours too,
+because paho's reads its own clock.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final, Protocol, cast
+
+from attrs import frozen
+from paho.mqtt import MQTTException
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from dlmsd.publish import troubles
+from dlmsd.publish.message import Message
+from dlmsd.publish.packets import MAX_PACKET, PacketBuffer
+from dlmsd.publish.version import Version
+from dlmsd.secret import Secret
+
+CONNACK_TIMEOUT: Final = 15.0
+PUBACK_TIMEOUT: Final = 60.0
+CLOSE_TIMEOUT: Final = 1.0
+BEAT: Final = 5.0
+PINGREQ: Final = b"\xc0\x00"
+
+_MALFORMED: Final = (struct.error, LookupError, ValueError, MQTTException)
+_CONNACK, _PUBACK, _PINGRESP, _DISCONNECT = 0x20, 0x40, 0xD0, 0xE0
+
+Acknowledgement = tuple[int, int]
+"""Packet identifier and reason code of one PUBACK; 3.1.1 has only reason 0."""
+
+
+@frozen
+class Login:
+    """What a CONNECT says. A ThingsBoard token is a username, hence a secret.
+
+    ``who`` and ``sink`` are for messages and the log.
+    """
+
+    client_id: str
+    username: Secret | None = None
+    password: Secret | None = None
+    keepalive: int = 30
+    will: Message | None = None
+    who: str = "a client without credentials"
+    sink: str = ""
+
+
+class Owner(Protocol):
+    """Whom a connection tells what happens to it."""
+
+    def accepted(self, session: MqttProtocol) -> None:
+        """CONNACK said yes."""
+
+    def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """PUBACKs, in the order of their arrival."""
+
+    def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
+        """The transport is closed; nothing follows."""
+
+
+class MqttProtocol(TwistedProtocol):
+    """From CONNECT to the end of the transport, over one clean session."""
+
+    log = Logger()
+
+    def __init__(
+        self, login: Login, version: Version, inflight: int, clock: IReactorTime, owner: Owner
+    ) -> None:
+        self.version = version
+        self.answered = False
+        self._login = login
+        self._window = inflight
+        self._keepalive = float(login.keepalive)
+        self._clock = clock
+        self._owner = owner
+        self._error: troubles.Trouble | None = None
+        self._closing: IDelayedCall | None = None
+        self._packets = PacketBuffer()
+        self._wire = _Wire(self)
+        self._paho = _Codec(self._wire, login, version)
+        self._paho.on_connect = self._connected
+        self._paho.on_publish = self._published
+        self._paho.on_message = self._told
+        self._sent: dict[int, float] = {}  # packet identifier to the time of sending
+        self._acknowledgements: list[Acknowledgement] = []
+        self._pinged: float | None = None
+        self._written = 0.0
+        self._patience: IDelayedCall | None = None
+        self._beat = LoopingCall(self._check)
+        self._beat.clock = clock
+        self.unknown_acknowledgements = 0
+
+    @property
+    def room(self) -> int:
+        """How many messages may be published now."""
+        if not self.answered or self._closing is not None:
+            return 0
+        return self._window - len(self._sent)
+
+    def publish(self, message: Message) -> int:
+        """Send at QoS 1 within ``room``; returns the packet identifier.
+
+        What waits in the transport is bounded by the window, so no other back-pressure
+        is needed.
+        """
+        while True:
+            info = self._paho.publish(message.topic, message.payload, 1, message.retain)
+            # After 65,535 messages identifiers start again; one still in flight is skipped.
+            if info.rc is not MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                break
+        self._sent[info.mid] = self._clock.seconds()
+        return info.mid
+
+    def disconnect(self, error: troubles.Trouble | None = None) -> None:
+        """Leave in order: the broker does not publish the will."""
+        self._error = self._error or error
+        if self.answered and self._closing is None:
+            self._paho.disconnect()
+        self._close()
+
+    def fail(self, error: troubles.Trouble) -> None:
+        """Leave because of ``error``, the first of which is the one reported."""
+        self._error = self._error or error
+        self._close()
+
+    def connectionMade(self) -> None:
+        nodelay = getattr(self.transport, "setTcpNoDelay", None)
+        if nodelay is not None:
+            nodelay(True)
+        self._patience = self._clock.callLater(
+            CONNACK_TIMEOUT,
+            self.fail,
+            troubles.SilentTrouble(f"no CONNACK within {CONNACK_TIMEOUT:.0f} s"),
+        )
+        self._paho.reconnect()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing is not None:
+            return
+        try:
+            for packet, offset in self._packets.receive(data):
+                self._take(packet, offset)
+        except troubles.Trouble as error:
+            self.fail(error)
+        if self._acknowledgements:
+            acknowledgements, self._acknowledgements = self._acknowledgements, []
+            self._owner.acknowledged(acknowledgements)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        for call in (self._patience, self._closing):
+            if call is not None and call.active():
+                call.cancel()
+        if self._beat.running:
+            self._beat.stop()
+        self._wire.protocol = None
+        self._owner.lost(self, self._error or troubles.broken(reason))
+
+    def write(self, data: bytes) -> None:
+        """Bytes that paho has encoded."""
+        self._written = self._clock.seconds()
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def _take(self, packet: bytes, offset: int) -> None:
+        kind = packet[0] & 0xF0
+        if kind == _PUBACK:
+            if int.from_bytes(packet[offset : offset + 2], "big") in self._sent:
+                self._decode(packet)
+            else:
+                self.unknown_acknowledgements += 1
+        elif kind == _PINGRESP:
+            self._pinged = None
+        elif kind == _CONNACK:
+            self._connack(packet, offset)
+        elif kind == _DISCONNECT and self.version == 5:
+            raise troubles.disconnected(packet[offset] if len(packet) > offset else 0)
+        else:
+            self._decode(packet)
+
+    def _connack(self, packet: bytes, offset: int) -> None:
+        body = packet[offset:]
+        if len(body) < 2 or self.answered:
+            raise troubles.ProtocolTrouble("a CONNACK that is too short, or a second one")
+        if body[1]:
+            raise troubles.refused(body[1], self._login.who)
+        if self.version == 5 and len(body) == 2:
+            raise troubles.VersionTrouble("MQTT 5 was asked, and answered in 3.1.1")
+        self._decode(packet)
+        if self._patience is not None:
+            self._patience.cancel()
+        self.answered = True
+        # Beats are rare because a sink may have thousands of connections.
+        beat = min(BEAT, self._keepalive / 4) if self._keepalive else BEAT
+        self._beat.start(beat, now=False).addErrback(self._beat_failed)
+        self._owner.accepted(self)
+
+    def _decode(self, packet: bytes) -> None:
+        self._wire.packet, self._wire.at = packet, 0
+        try:
+            code = self._paho.loop_read()
+        except _MALFORMED as error:
+            raise troubles.ProtocolTrouble(f"a packet that does not decode: {error}") from error
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise troubles.ProtocolTrouble(f"an unexpected packet of type 0x{packet[0]:02X}")
+
+    def _connected(self, _c: Any, _u: Any, _f: Any, _r: ReasonCode, properties: Any) -> None:
+        self._keepalive = float(getattr(properties, "ServerKeepAlive", self._keepalive))
+        self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
+
+    def _published(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        del self._sent[mid]
+        self._acknowledgements.append((mid, reason.value))
+
+    def _told(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        # ThingsBoard tells a gateway of trouble with one device by an unasked message.
+        self.log.warn(
+            "{sink}: {client} was told by the broker on {topic}: {payload}",
+            sink=self._login.sink,
+            client=self._login.client_id,
+            topic=message.topic,
+            payload=message.payload[:256],
+        )
+
+    def _check(self) -> None:
+        """What silence means now: nothing, time for a ping, or the end."""
+        now = self._clock.seconds()
+        oldest = next(iter(self._sent.values()), now)
+        if now - oldest >= PUBACK_TIMEOUT:
+            self.fail(
+                troubles.UnacknowledgedTrouble(
+                    f"no PUBACK for a message sent {now - oldest:.0f} s ago"
+                )
+            )
+        elif not self._keepalive:
+            return
+        elif self._pinged is not None:
+            if now - self._pinged >= self._keepalive:
+                self.fail(troubles.SilentTrouble(f"no PINGRESP within {self._keepalive:.0f} s"))
+        elif now - self._written >= self._keepalive / 2:
+            self._pinged = now
+            self.write(PINGREQ)
+
+    def _beat_failed(self, failure: Failure) -> None:
+        self.log.failure(
+            "{sink}: the keep alive of {client} failed",
+            failure,
+            sink=self._login.sink,
+            client=self._login.client_id,
+        )
+        self.fail(troubles.broken(failure))
+
+    def _close(self) -> None:
+        """FIN first; a broker that does not answer it gets no more than CLOSE_TIMEOUT."""
+        if self._closing is None and self.transport is not None:
+            abort = cast(ITCPTransport, self.transport).abortConnection
+            self._closing = self._clock.callLater(CLOSE_TIMEOUT, abort)
+            self.transport.loseConnection()
+
+
+class _Wire:
+    """What paho takes for a socket: one packet to read, and the protocol to write to."""
+
+    def __init__(self, protocol: MqttProtocol) -> None:
+        self.protocol: MqttProtocol | None = protocol
+        self.packet = b""
+        self.at = 0
+
+    def recv(self, size: int) -> bytes:
+        data = self.packet[self.at : self.at + size]
+        if not data:
+            raise BlockingIOError
+        self.at += len(data)
+        return data
+
+    def pending(self) -> int:
+        return len(self.packet) - self.at
+
+    def send(self, data: bytes | bytearray) -> int:
+        if self.protocol is not None:
+            self.protocol.write(bytes(data))
+        return len(data)
+
+    def close(self) -> None:
+        """The protocol closes its transport itself, whatever paho makes of a packet."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def setblocking(self, flag: bool) -> None:
+        """A transport never blocks."""
+
+
+class _Codec(paho.Client):
+    """A paho client whose socket is a ``_Wire``; it never reconnects, sleeps or threads."""
+
+    def __init__(self, wire: _Wire, login: Login, version: Version) -> None:
+        five = version == 5
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=login.client_id,
+            clean_session=None if five else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._wire = wire
+        self.max_inflight_messages_set(0)  # the window is kept by MqttProtocol
+        self.on_socket_register_write = self._write
+        if login.username is not None:
+            password = None if login.password is None else login.password.reveal().decode()
+            self.username_pw_set(login.username.reveal().decode(), password)
+        if login.will is not None:
+            self.will_set(login.will.topic, login.will.payload, 1, login.will.retain)
+        properties: Any = None
+        if five:
+            properties = cast(Any, Properties)(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = 0
+            properties.MaximumPacketSize = MAX_PACKET
+        # Host and port are only remembered by paho; the transport is connected already.
+        self.connect_async(
+            "transport",
+            keepalive=login.keepalive,
+            clean_start=five or paho.MQTT_CLEAN_START_FIRST_ONLY,
+            properties=properties,
+        )
+
+    def _create_socket(self) -> Any:
+        return self._wire
+
+    def _write(self, _client: paho.Client, _userdata: Any, _socket: Any) -> None:
+        self.loop_write()

@@ -1,0 +1,25 @@
+"""Readings as JSON: exact decimals, as they were read.
+
+ThingsBoard keeps a number with more than 16 fraction digits, or an integer beyond signed
+64 bits, as a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from dlmsd.model import Reading, Value
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def values(reading: Reading) -> Mapping[str, Value]:
+    """The reading's values that JSON can say: there is no number for a NaN or an infinity."""
+    return {
+        name: value
+        for name, value in reading.values.items()
+        if not isinstance(value, Decimal) or value.is_finite()
+    }

@@ -1,0 +1,40 @@
+"""What publishing needs of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+from dlmsd.model import Reading
+
+
+class Delivery(Protocol):
+    """A committed reading that one sink still owes its broker; ids ascend in commit order."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def sink(self) -> str: ...
+    @property
+    def reading(self) -> Reading: ...
+
+
+Listener: TypeAlias = Callable[[Sequence[Delivery]], None]
+
+
+class Outbox(Protocol):
+    """Where deliveries come from, and who is told that they arrived."""
+
+    async def pending(
+        self, sink: str, after: int, limit: int, meter: str | None = None
+    ) -> Sequence[Delivery]:
+        """At most ``limit`` undelivered ones with an id above ``after``, ascending.
+
+        A commit that ``subscribe`` tells after this result is not in it; one told before is.
+        """
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` each commit's deliveries, of all sinks; the result ends it."""
+
+    def delivered(self, ids: Sequence[int]) -> object:
+        """The broker has acknowledged these; no later ``pending`` gives them."""

@@ -1,0 +1,131 @@
+"""The account of one sink's couriers, posted as a frozen SinkStatus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from dlmsd.config.values import SinkOptions
+from dlmsd.model import SinkState, SinkStatus
+from dlmsd.publish.troubles import Trouble
+
+# Changes of state are posted at once; counts are not, at thousands of messages a second.
+COUNT_INTERVAL: Final = 1.0
+
+
+class Tally:
+    """Counts connections and deliveries, and keeps the latest standing trouble.
+
+    A courier's trouble stands until the broker acknowledges something to it. ``wall`` is
+    Unix time in seconds.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        options: SinkOptions,
+        post: Callable[[SinkStatus], None],
+        clock: IReactorTime,
+        wall: Callable[[], float],
+    ) -> None:
+        self._options = options
+        self._post = post
+        self._clock = clock
+        self._wall = wall
+        self._connections = 0
+        self._up: set[str] = set()
+        self._troubles: dict[str, tuple[Trouble, int]] = {}
+        self._delivered = 0
+        self._last_delivery: int | None = None
+        self._soon: IDelayedCall | None = None
+        self._open = False
+
+    def open(self, connections: int) -> None:
+        """So many connections are about to be tried."""
+        self._open = True
+        self._connections = connections
+        self._now()
+
+    def close(self) -> None:
+        """Nothing of what follows is news."""
+        self._open = False
+        self._up.clear()
+        self._troubles.clear()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        self._post(self._status(SinkState.DOWN))
+
+    def up(self, courier: str) -> None:
+        if self._open:
+            self._up.add(courier)
+            self.log.info("{sink}: connected {meter}", sink=self._options.name, meter=courier)
+            self._now()
+
+    def down(self, courier: str, error: Trouble) -> None:
+        if self._open:
+            self._up.discard(courier)
+            self._stand(courier, error)
+
+    def refused(self, courier: str, error: Trouble) -> None:
+        if self._open:
+            self._stand(courier, error)
+
+    def acknowledged(self, courier: str, deliveries: int) -> None:
+        if deliveries:
+            self._delivered += deliveries
+            self._last_delivery = int(self._wall() * 1000)
+        if not self._open:
+            return
+        if self._troubles.pop(courier, None) is not None:
+            self._now()
+        elif deliveries and self._soon is None:
+            self._soon = self._clock.callLater(COUNT_INTERVAL, self._later)
+
+    def _stand(self, courier: str, error: Trouble) -> None:
+        known = self._troubles.pop(courier, None)
+        self._troubles[courier] = (error, int(self._wall() * 1000))
+        # The same trouble at every attempt is one line in the log, not one a minute.
+        if known is None or str(known[0]) != str(error):
+            self.log.warn(
+                "{sink}: {error} {meter}", sink=self._options.name, error=error, meter=courier
+            )
+        self._now()
+
+    def _later(self) -> None:
+        self._soon = None
+        self._now()
+
+    def _now(self) -> None:
+        if self._connections == len(self._up):
+            state = SinkState.CONNECTED
+        elif self._troubles and not self._up:
+            state = SinkState.DOWN
+        else:
+            state = SinkState.CONNECTING
+        self._post(self._status(state))
+
+    def _status(self, state: SinkState) -> SinkStatus:
+        error = advice = ""
+        error_ts = None
+        if self._troubles:
+            courier, (trouble, error_ts) = next(reversed(self._troubles.items()))
+            error = f"{courier}: {trouble}" if courier else str(trouble)
+            advice = trouble.advice
+        return SinkStatus(
+            name=self._options.name,
+            kind=self._options.kind,
+            url=self._options.url,
+            state=state,
+            connections=self._connections,
+            connected=len(self._up),
+            delivered=self._delivered,
+            last_delivery_ts=self._last_delivery,
+            error=error,
+            advice=advice,
+            error_ts=error_ts,
+        )

@@ -1,0 +1,148 @@
+"""One client's conversation with one virtual meter: frames in, frames out.
+
+Link and association return what follows from a frame; here it is carried out. Nothing
+waits and nothing is written: that is the protocol's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+from attrs import field, frozen
+
+from dlmsd.dlms.hdlc import control
+from dlmsd.dlms.hdlc.address import ServerAddress, client_address
+from dlmsd.dlms.hdlc.control import Kind
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.hdlc.link import LLC_FROM_METER
+from dlmsd.dlms.link import ApduReceived, LinkConnected, LinkDisconnected, LinkEvent, Transmit
+from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.simulator.association import Answered, ServerAssociation
+from dlmsd.simulator.faults import FaultInjector, FaultKind
+from dlmsd.simulator.link import ServerLink
+from dlmsd.simulator.meter import VirtualMeter
+from dlmsd.simulator.personality import Personality
+from dlmsd.simulator.wrapper import WrapperServerLink
+
+_AARQ: Final = b"\x60"
+# GET-Response-Normal, a register that holds 137.7 V in tenths.
+_OLD_APDU: Final = bytes.fromhex("c401c10012 0561")
+
+
+@frozen
+class Reply:
+    """One frame to send, and the attributes whose reading it completes."""
+
+    octets: bytes
+    results: tuple[Answered, ...] = ()
+
+
+@frozen
+class InstalledMeter:
+    """A virtual meter with its name, its place on the line and its faults.
+
+    ``wall`` gives Unix seconds.
+    """
+
+    name: str
+    meter: VirtualMeter
+    personality: Personality
+    address: ServerAddress
+    faults: FaultInjector
+    wall: Callable[[], float] = field(repr=False)
+
+    def recognises(self, frame: Frame | WrapperFrame) -> bool:
+        """Whether a frame is addressed to this meter."""
+        if isinstance(frame, WrapperFrame):
+            return frame.destination == self.address.logical
+        match self.personality.addressing:
+            case "any":
+                return True
+            case "exact":
+                return frame.destination == self.address.octets
+            case "any-size":
+                return self.address.matches(frame.destination)
+
+    def old_frame(self) -> bytes:
+        """An answer of an earlier connection, for a client that now knows nothing of it."""
+        client = self.personality.clients[0].number
+        if self.personality.framing == "wrapper":
+            return WrapperFrame(self.address.logical, client, _OLD_APDU).encode()
+        field = control.information(5, 5, final=True)
+        server = self.address.octets
+        return Frame(client_address(client), server, field, LLC_FROM_METER + _OLD_APDU).encode()
+
+    def converse(self) -> Conversation:
+        """A new client's conversation."""
+        personality = self.personality
+        association = ServerAssociation(
+            personality, lambda attribute: self.meter.read(attribute, self.wall())
+        )
+        if personality.framing == "wrapper":
+            return Conversation(WrapperServerLink(), association, self.faults)
+        link = ServerLink(personality.link, tells_parameters=personality.tells_parameters)
+        return Conversation(link, association, self.faults)
+
+
+class _Link(Protocol):
+    """What both links have."""
+
+    client: int
+
+    @property
+    def answered(self) -> bool:
+        """Whether the end of the last answer was among what was sent last."""
+
+    def abort(self) -> None:
+        """Forget the link."""
+
+    def receive(self, frame: Any) -> list[LinkEvent]:
+        """Take a frame."""
+
+    def send(self, apdu: bytes) -> list[LinkEvent]:
+        """Answer the last APDU."""
+
+
+def _is_information(frame: Frame | WrapperFrame) -> bool:
+    return isinstance(frame, Frame) and frame.kind is Kind.I
+
+
+class Conversation:
+    """``faults`` decides about wrong passwords and forgotten links."""
+
+    def __init__(self, link: _Link, association: ServerAssociation, faults: FaultInjector) -> None:
+        self._link = link
+        self._association = association
+        self._faults = faults
+        self._results: tuple[Answered, ...] = ()
+
+    def receive(self, frame: Frame | WrapperFrame) -> list[Reply]:
+        """Take a frame for this meter; the replies, in order."""
+        replies: list[Reply] = []
+        if _is_information(frame) and self._faults.strikes(FaultKind.DM):
+            self._link.abort()
+            self._association.abort()
+        self._carry_out(self._link.receive(frame), replies)
+        if replies and self._results and self._link.answered:
+            replies[-1] = Reply(replies[-1].octets, self._results)
+        return replies
+
+    def _carry_out(self, events: Iterable[LinkEvent], replies: list[Reply]) -> None:
+        for event in events:
+            match event:
+                case Transmit(octets):
+                    replies.append(Reply(octets))
+                case ApduReceived(apdu):
+                    self._answer(apdu, replies)
+                case LinkConnected() | LinkDisconnected():
+                    self._association.abort()
+                    self._results = ()
+                case _:
+                    pass
+
+    def _answer(self, apdu: bytes, replies: list[Reply]) -> None:
+        refuse = apdu.startswith(_AARQ) and bool(self._faults.strikes(FaultKind.REFUSE))
+        answer = self._association.receive(self._link.client, apdu, refuse=refuse)
+        self._results = answer.results
+        self._carry_out(self._link.send(answer.apdu), replies)

@@ -1,0 +1,81 @@
+"""What the virtual meters answered, so that every reading can be compared with its origin.
+
+One entry for each GET response that carries attribute values, scalers included; a
+response in blocks is recorded with its last block, one that is sent again once more.
+As JSON: ``{"t": 1767225600.25, "meter": "virtual-001", "results": [["1-1:32.7.0", 2,
+"2301"], ["1-1:99.9.9", 2, null]]}``. ``t`` is the wall time in Unix seconds at which the
+last octet of the answer was given to the transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Final, TypeAlias
+
+import msgspec
+
+from dlmsd.dlms.axdr.data import Data
+from dlmsd.errors import LocalError
+from dlmsd.simulator.association import Answered
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One answer. ``results`` holds OBIS code, attribute and raw value of each item."""
+
+    t: float
+    meter: str
+    results: tuple[tuple[str, int, str | None], ...]
+
+
+Record: TypeAlias = Callable[[Entry], None]
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def entry(t: float, meter: str, answered: tuple[Answered, ...]) -> Entry:
+    """The entry of one answer; what could not be read has the raw value None."""
+    return Entry(
+        t,
+        meter,
+        tuple(
+            (str(attribute.obis), attribute.attribute, _raw(result))
+            for attribute, result in answered
+        ),
+    )
+
+
+def _raw(result: object) -> str | None:
+    """Numbers in decimal, octets in hex, structures as a list: ``[-1, 35]``."""
+    if not isinstance(result, Data):
+        return None
+    value = result.value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(str(_raw(item)) for item in value) + "]"
+    return str(value)
+
+
+class RecordFile:
+    """A Record that appends to a file of JSON lines, flushed line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Begin; OSError when the file cannot be written."""
+        self._file = self._path.open("ab")
+
+    def close(self) -> None:
+        """End."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __call__(self, answer: Entry) -> None:
+        if self._file is None:
+            raise LocalError(f"{self._path} is not open")
+        self._file.write(_ENCODER.encode(answer) + b"\n")
+        self._file.flush()

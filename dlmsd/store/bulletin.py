@@ -1,0 +1,67 @@
+"""A store's status for the board: often changed, posted at most once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import evolve
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from dlmsd.model import OutboxStatus
+
+POST_SECONDS: Final = 1.0
+
+
+class Bulletin:
+    """The newest status, with the error that stands; logs when that begins and ends."""
+
+    log = Logger()
+
+    def __init__(
+        self, file: str, clock: IReactorTime, post: Callable[[OutboxStatus], None]
+    ) -> None:
+        self.status = OutboxStatus()
+        self._file = file
+        self._clock = clock
+        self._post = post
+        self._last = clock.seconds() - POST_SECONDS
+        self._timer: IDelayedCall | None = None
+
+    def good(self, status: OutboxStatus) -> None:
+        """Something was written; ``status`` is what the file holds now."""
+        if self.status.error:
+            self.log.info("{file} takes readings again", file=self._file)
+        self.status = status
+        self._soon()
+
+    def bad(self, error: str) -> None:
+        """Something could not be written."""
+        if not self.status.error:
+            self.log.error(
+                "Nothing can be stored; what is read now is lost: {error}",
+                error=error,
+                file=self._file,
+            )
+        self.status = evolve(self.status, error=error)
+        self._soon()
+
+    def close(self) -> None:
+        """Post what was not posted yet; nothing is delayed any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._now()
+
+    def _soon(self) -> None:
+        if self._timer is None:
+            wait = self._last + POST_SECONDS - self._clock.seconds()
+            if wait <= 0:
+                self._now()
+            else:
+                self._timer = self._clock.callLater(wait, self._now)
+
+    def _now(self) -> None:
+        self._timer = None
+        self._last = self._clock.seconds()
+        self._post(self.status)

@@ -1,0 +1,134 @@
+"""A SQLite file that keeps what it has committed, with its schema applied in steps."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from dlmsd.errors import StoreError
+
+# Another program, such as a backup, may hold the file for a while. Meanwhile commits wait
+# in memory, where their number is limited.
+BUSY_SECONDS: Final = 60.0
+
+# What is asked for, and read back, since SQLite ignores what it cannot do. FULL: with NORMAL
+# a power cut takes back transactions that were already acknowledged. The two WAL limits keep
+# that file at about 4 MiB, 16 MiB after a burst.
+PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", 2),
+    ("wal_autocheckpoint", "1000", 1000),
+    ("journal_size_limit", "16777216", 16777216),
+)
+
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full; nothing can be stored until there is space",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; move it away and start again",
+    sqlite3.SQLITE_NOTADB: "this is no SQLite file, or a damaged one; move it away",
+    sqlite3.SQLITE_BUSY: "another program keeps the file locked",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check its folder and its owner",
+    sqlite3.SQLITE_PERM: "the file may not be written; check its owner",
+    sqlite3.SQLITE_READONLY: "the file may not be written; check its owner",
+}
+
+
+def explain(path: Path, error: Exception) -> StoreError:
+    """What SQLite (or anything below a job) raised, as a sentence for the operator."""
+    code = getattr(error, "sqlite_errorcode", None)
+    advice = None if code is None else _ADVICE.get(code & 0xFF)
+    detail = str(error) or type(error).__name__
+    return StoreError(f"{path}: {advice} ({detail})" if advice else f"{path}: {detail}")
+
+
+def schema_steps(name: str) -> tuple[str, ...]:
+    """The SQL of ``schema/<name>-001.sql`` and on, in order."""
+    found = (step for step in files(__package__).joinpath("schema").iterdir())
+    steps = sorted(
+        (step for step in found if step.name.startswith(f"{name}-")), key=lambda s: s.name
+    )
+    return tuple(step.read_text(encoding="utf-8") for step in steps)
+
+
+def open_database(path: Path, steps: Sequence[str]) -> sqlite3.Connection:
+    """Open or create ``path``, private to its owner, checked and with all steps applied.
+
+    The file's user_version counts the steps that it has seen. Raises StoreError. The
+    connection belongs to the calling thread.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    try:
+        _set_pragmas(path, database)
+        _check(path, database)
+        _upgrade(path, database, steps)
+    except sqlite3.Error as error:
+        database.close()
+        raise explain(path, error) from error
+    except StoreError:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """All of the body on disk at its end, or nothing of it."""
+    if database.in_transaction:  # a ROLLBACK that failed must not fail all that follows
+        database.execute("ROLLBACK")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _set_pragmas(path: Path, database: sqlite3.Connection) -> None:
+    for name, wanted, expected in PRAGMAS:
+        database.execute(f"PRAGMA {name} = {wanted}")
+        with closing(database.execute(f"PRAGMA {name}")) as cursor:
+            (actual,) = cursor.fetchone()
+        if actual != expected:
+            raise StoreError(
+                f"{path}: SQLite keeps {name} at {actual} instead of {wanted}, and a power cut "
+                "would lose readings; put state_dir on a local file system"
+            )
+
+
+def _check(path: Path, database: sqlite3.Connection) -> None:
+    with closing(database.execute("PRAGMA quick_check(1)")) as cursor:
+        (result,) = cursor.fetchone()
+    if result != "ok":
+        raise StoreError(f"{path}: the file is damaged; move it away and start again ({result})")
+
+
+def _upgrade(path: Path, database: sqlite3.Connection, steps: Sequence[str]) -> None:
+    with closing(database.execute("PRAGMA user_version")) as cursor:
+        (version,) = cursor.fetchone()
+    if version > len(steps):
+        raise StoreError(
+            f"{path}: written by a newer dlmsd (version {version} of the file, this one knows "
+            f"{len(steps)}); install that dlmsd again, or move the file away"
+        )
+    for number, step in enumerate(steps[version:], version + 1):
+        try:
+            database.executescript(
+                f"BEGIN IMMEDIATE;\n{step}\nPRAGMA user_version = {number};\nCOMMIT;"
+            )
+        except sqlite3.Error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise

@@ -1,0 +1,16 @@
+"""What one sink still owes its broker."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from dlmsd.model import Reading
+
+
+@frozen
+class Delivery:
+    """A committed reading for one sink; ids ascend in commit order, none is used twice."""
+
+    id: int
+    sink: str
+    reading: Reading

@@ -1,0 +1,178 @@
+"""The outbox's file, as its writer thread sees it: everything here blocks.
+
+Every method is one transaction or none. The reactor's side is ``outbox.py``, what makes
+room is ``housekeeping.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.model import OutboxStatus, Reading
+from dlmsd.store.counters import Change, Totals
+from dlmsd.store.database import open_database, schema_steps, transaction
+from dlmsd.store.delivery import Delivery
+from dlmsd.store.values import decode_values
+
+_ADD_READING: Final = """
+    INSERT INTO readings (meter, ts, values_json, held) VALUES (?, ?, ?, ?)
+    ON CONFLICT (meter, ts) DO NOTHING
+"""
+_ADD_DELIVERY: Final = "INSERT INTO deliveries (reading, meter, sink) VALUES (?, ?, ?)"
+_WAITING: Final = "SELECT meter, sink FROM deliveries WHERE id = ? AND delivered_at IS NULL"
+_MARK: Final = "UPDATE deliveries SET delivered_at = ? WHERE id = ?"
+
+# INDEXED BY makes SQLite refuse, instead of scanning a million rows, should the index no
+# longer fit the question; CROSS JOIN keeps the order of the two tables.
+_PENDING: Final = """
+    SELECT d.id, d.sink, r.meter, r.ts, r.values_json
+    FROM deliveries d INDEXED BY {index} CROSS JOIN readings r ON r.id = d.reading
+    WHERE {chosen} AND d.delivered_at IS NULL AND d.id > ?
+    ORDER BY d.id LIMIT ?
+"""
+_PENDING_SINK: Final = _PENDING.format(index="deliveries_waiting", chosen="d.sink = ?")
+_PENDING_METER: Final = _PENDING.format(
+    index="deliveries_waiting_meter", chosen="d.sink = ? AND d.meter = ?"
+)
+_OLDEST: Final = """
+    SELECT r.ts FROM deliveries d INDEXED BY deliveries_waiting
+    CROSS JOIN readings r ON r.id = d.reading
+    WHERE d.sink = ? AND d.delivered_at IS NULL ORDER BY d.id LIMIT 1
+"""
+_HISTORY: Final = """
+    SELECT ts, values_json FROM readings
+    WHERE meter = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?
+"""
+
+
+@frozen
+class Entry:
+    """A reading on its way into the file; ``values`` is its JSON text."""
+
+    reading: Reading
+    sinks: tuple[str, ...]
+    values: str
+
+
+@frozen
+class Committed:
+    """What one COMMIT holds; ``refused`` are the positions of entries that it does not."""
+
+    deliveries: list[Delivery]
+    refused: frozenset[int]
+    status: OutboxStatus
+
+
+class Ledger:
+    """One open file; ``database`` is for what makes room in it. Raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.database = open_database(path, schema_steps("outbox"))
+        try:
+            self._totals = Totals(self.database)
+            ((self._page_size,),) = self.database.execute("PRAGMA page_size")
+            self._oldest = self._oldest_queued(self._totals.queued)
+            self._used = self.used()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        self.database.close()
+
+    def status(self) -> OutboxStatus:
+        """As of the last COMMIT, from memory."""
+        return self._totals.status(self._oldest, self._used)
+
+    def commit(self, entries: Sequence[Entry], delivered: Sequence[int], now: int) -> Committed:
+        """Store the entries and mark the delivered ids (at ``now``, ms) in one transaction.
+
+        An entry whose meter already has a reading of that ts is refused. Ids that no
+        longer wait are left alone: they were dropped, or acknowledged twice.
+        """
+        deliveries: list[Delivery] = []
+        refused: set[int] = set()
+        with self.change() as change:
+            for position, entry in enumerate(entries):
+                stored = self._store(entry, change)
+                if stored is None:
+                    refused.add(position)
+                else:
+                    deliveries += stored
+            self._mark(delivered, now, change)
+        return Committed(deliveries, frozenset(refused), self.status())
+
+    def pending(self, sink: str, after: int, limit: int, meter: str | None) -> list[Delivery]:
+        """At most ``limit`` deliveries that wait, with an id above ``after``, ascending."""
+        if meter is None:
+            rows = self.database.execute(_PENDING_SINK, (sink, after, limit))
+        else:
+            rows = self.database.execute(_PENDING_METER, (sink, meter, after, limit))
+        return [
+            Delivery(number, sink, Reading(meter, ts, decode_values(values)))
+            for number, sink, meter, ts, values in rows
+        ]
+
+    def readings(self, meter: str, since: int, until: int, limit: int) -> list[Reading]:
+        """The newest ``limit`` with since <= ts < until, oldest first."""
+        rows = self.database.execute(_HISTORY, (meter, since, until, limit)).fetchall()
+        return [Reading(meter, ts, decode_values(values)) for ts, values in reversed(rows)]
+
+    def last_ts(self) -> dict[str, int]:
+        """The newest ts that each meter ever had, in ms."""
+        return dict(self.database.execute("SELECT meter, last_ts FROM meters"))
+
+    def used(self) -> int:
+        """Bytes of the file that hold something; pages that became free do not count."""
+        ((pages,),) = self.database.execute("PRAGMA page_count")
+        ((free,),) = self.database.execute("PRAGMA freelist_count")
+        size: int = (pages - free) * self._page_size
+        return size
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """A transaction that ends with its counters; they count once it is committed."""
+        change = Change()
+        with transaction(self.database):
+            yield change
+            change.write(self.database)
+            sinks = self._totals.queued.keys() | {sink for _, sink in change.committed}
+            oldest, used = self._oldest_queued(sinks), self.used()
+        self._totals.add(change)
+        self._oldest, self._used = oldest, used
+
+    def _store(self, entry: Entry, change: Change) -> list[Delivery] | None:
+        reading = entry.reading
+        cursor = self.database.execute(
+            _ADD_READING, (reading.meter, reading.ts, entry.values, len(entry.sinks))
+        )
+        if cursor.rowcount == 0:
+            return None
+        row = cursor.lastrowid
+        change.add_reading(reading.meter, reading.ts)
+        deliveries = []
+        for sink in entry.sinks:
+            cursor.execute(_ADD_DELIVERY, (row, reading.meter, sink))
+            assert cursor.lastrowid is not None
+            deliveries.append(Delivery(cursor.lastrowid, sink, reading))
+            change.committed[reading.meter, sink] += 1
+        return deliveries
+
+    def _mark(self, delivered: Sequence[int], now: int, change: Change) -> None:
+        for number in delivered:
+            stream = self.database.execute(_WAITING, (number,)).fetchone()
+            if stream is not None:
+                self.database.execute(_MARK, (now, number))
+                change.delivered[stream] += 1
+
+    def _oldest_queued(self, sinks: Iterable[str]) -> int | None:
+        oldest: list[int] = []
+        for sink in sinks:
+            oldest += (ts for (ts,) in self.database.execute(_OLDEST, (sink,)))
+        return min(oldest, default=None)

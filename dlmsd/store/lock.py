@@ -1,0 +1,50 @@
+"""One daemon for each state folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from dlmsd.errors import LocalError, StoreError
+
+
+class Lock:
+    """An exclusive lock on a file that holds the owner's process id.
+
+    The kernel lets go of it when the process dies, however that happens; the file stays.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Take the lock or raise StoreError, which names the process that has it."""
+        if self._descriptor is not None:
+            raise LocalError(f"{self._path}: taken twice")
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        except BlockingIOError as error:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise StoreError(
+                f"{self._path.parent} is in use by process {owner or 'unknown'}; "
+                "stop that one first, or give this one another state_dir"
+            ) from error
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreError(f"{self._path}: {error.strerror}") from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let the next one in; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

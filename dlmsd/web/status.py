@@ -1,0 +1,182 @@
+"""The board as JSON: the document of /api/status and the batches of /api/live.
+
+::
+
+    {"version": "0.1.0", "now": 1760000000000, "meters": [METER, ...],
+     "sinks": [SINK, ...], "outbox": OUTBOX}
+
+METER: ``name``, ``address`` and ``profile``; ``interval`` in seconds; ``state`` (inactive,
+connecting, associating, reading, waiting, down) and ``health`` (see :func:`health`);
+``ts`` and ``values`` of the last reading with ``units`` and, for what is missing from it,
+``absent`` with the reason, all three by measurement; ``age_seconds`` of that reading;
+``success_rate`` in percent of the last cycles; ``good``, ``failed``, ``missed``,
+``connects``; ``cycle_seconds``; ``error``, ``advice`` and ``error_ts`` of the last trouble;
+``noise_bytes`` and ``bad_frames``.
+
+SINK: ``name``, ``kind``, ``url``, ``state`` (connecting, connected, down), ``connections``,
+``connected``, ``delivered`` since the start, ``last_delivery_ts``, ``error``, ``advice``,
+``error_ts``, and ``queued``: deliveries that wait for it.
+
+OUTBOX: ``readings``, ``committed``, ``delivered``, ``dropped``, ``queued`` by sink,
+``oldest_queued_ts``, ``bytes``, ``error``.
+
+Times are Unix milliseconds. What is not known yet is null. Decimals are JSON numbers with
+every digit of the reading; a number that JSON has no form for (NaN) is text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+import msgspec
+from attrs import frozen
+
+from dlmsd.fleet.board import Board
+from dlmsd.model import MeterState, MeterStatus, OutboxStatus, SinkStatus, Value
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def health(meter: MeterStatus) -> str:
+    """The class of a meter by its share of good cycles.
+
+    ``healthy`` from 90 %, ``degraded`` from 50 %, ``critical`` above 0 %, else ``down``;
+    so is one that cannot be reached now, however good it was. ``inactive`` by the
+    operator's decision; ``unknown`` before the first cycle.
+    """
+    if meter.state is MeterState.INACTIVE:
+        return "inactive"
+    if meter.state is MeterState.DOWN:
+        return "down"
+    if meter.recent is None:
+        return "unknown"
+    rate = _percent(meter.recent)
+    if rate >= 90:
+        return "healthy"
+    if rate >= 50:
+        return "degraded"
+    return "critical" if meter.recent > 0 else "down"
+
+
+@frozen(slots=True)
+class _Encoded:
+    """A meter's JSON without its end: the age is the only part that time alone changes."""
+
+    status: MeterStatus
+    head: bytes
+    ts: int | None
+
+
+class StatusDocument:
+    """Encodes what the board shows; a meter is encoded again only when its status changed.
+
+    ``wall`` gives Unix time in seconds.
+    """
+
+    def __init__(self, board: Board, wall: Callable[[], float], version: str) -> None:
+        self._board = board
+        self._wall = wall
+        self._version = _encode(version)
+        self._encoded: dict[str, _Encoded] = {}
+
+    def whole(self) -> bytes:
+        """The document of /api/status."""
+        board = self._board
+        if len(self._encoded) > len(board.meters):
+            self._encoded = {
+                name: one for name, one in self._encoded.items() if name in board.meters
+            }
+        return b'{"version":%b,%b}' % (
+            self._version,
+            self._parts(board.meters, board.sinks, outbox=True),
+        )
+
+    def batch(self, meters: Iterable[str], sinks: Iterable[str], *, outbox: bool) -> bytes:
+        """The same shape with what is named only, without the version.
+
+        Sinks and outbox are there when named; with the outbox come all sinks, because
+        their ``queued`` is the outbox's.
+        """
+        return b"{%b}" % self._parts(meters, self._board.sinks if outbox else sinks, outbox=outbox)
+
+    def _parts(self, meters: Iterable[str], sinks: Iterable[str], *, outbox: bool) -> bytes:
+        board = self._board
+        now = int(self._wall() * 1000)
+        found = [board.meters[name] for name in meters if name in board.meters]
+        parts = [
+            b'"now":%d' % now,
+            b'"meters":[%b]' % b",".join(self._meter(meter, now) for meter in found),
+        ]
+        queued = board.outbox.queued
+        told = [_sink(board.sinks[name], queued.get(name, 0)) for name in sinks]
+        if told or outbox:
+            parts.append(b'"sinks":%b' % _encode(told))
+        if outbox:
+            parts.append(b'"outbox":%b' % _encode(_outbox(board.outbox)))
+        return b",".join(parts)
+
+    def _meter(self, meter: MeterStatus, now: int) -> bytes:
+        encoded = self._encoded.get(meter.name)
+        if encoded is None or encoded.status is not meter:
+            ts = meter.reading.ts if meter.reading else None
+            encoded = _Encoded(meter, _encode(_fields(meter))[:-1], ts)
+            self._encoded[meter.name] = encoded
+        if encoded.ts is None:
+            return encoded.head + b',"age_seconds":null}'
+        # A wall clock that was set back must not make a reading come from the future.
+        return encoded.head + b',"age_seconds":%.1f}' % (max(0, now - encoded.ts) / 1000)
+
+
+def _fields(meter: MeterStatus) -> dict[str, Any]:
+    values = meter.reading.values if meter.reading else {}
+    return {
+        "name": meter.name,
+        "address": meter.address,
+        "profile": meter.profile,
+        "interval": meter.interval,
+        "state": meter.state.value,
+        "health": health(meter),
+        "ts": meter.reading.ts if meter.reading else None,
+        "values": {name: _value(value) for name, value in values.items()},
+        "units": dict(meter.units),
+        "absent": {name: _text(reason) for name, reason in meter.absent.items()},
+        "success_rate": None if meter.recent is None else _percent(meter.recent),
+        "good": meter.good,
+        "failed": meter.failed,
+        "missed": meter.missed,
+        "connects": meter.connects,
+        "cycle_seconds": meter.cycle_seconds,
+        "error": _text(meter.error),
+        "advice": meter.advice,
+        "error_ts": meter.error_ts,
+        "noise_bytes": meter.noise_bytes,
+        "bad_frames": meter.bad_frames,
+    }
+
+
+def _sink(sink: SinkStatus, queued: int) -> dict[str, Any]:
+    told = attrs.asdict(sink, recurse=False)
+    return told | {"state": sink.state.value, "error": _text(sink.error), "queued": queued}
+
+
+def _outbox(outbox: OutboxStatus) -> dict[str, Any]:
+    told = attrs.asdict(outbox, recurse=False)
+    return told | {"queued": dict(outbox.queued), "error": _text(outbox.error)}
+
+
+def _percent(share: float) -> float:
+    return round(share * 100, 1)
+
+
+def _value(value: Value) -> Value:
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else str(value)
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    """Text of a meter or a broker, without what UTF-8 cannot carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

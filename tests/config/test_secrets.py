@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dlmsd.config.rules import Refusal
+from dlmsd.config.secrets import SecretReader
+from dlmsd.secret import Secret
+from tests.config.case import ConfigurationCase
+
+
+class SecretReaderTests(ConfigurationCase):
+    def reader(self, **environ: str) -> SecretReader:
+        return SecretReader(self.folder, environ)
+
+    def refusal(self, value: object, **environ: str) -> str:
+        with self.assertRaises(Refusal) as caught:
+            self.reader(**environ).read(value)
+        return str(caught.exception)
+
+    def test_text(self) -> None:
+        self.assertEqual(self.reader().read("canary-ñ").reveal(), "canary-ñ".encode())
+
+    def test_file_first_line_stripped(self) -> None:
+        self.write("web.token", b"  canary \r\nsecond line\n").chmod(0o644)
+        self.assertEqual(self.reader().read({"file": "web.token"}), Secret("canary"))
+
+    def test_absolute_file(self) -> None:
+        path = self.write("web.token", b"canary")
+        reader = SecretReader(Path("/nowhere"), {})
+        self.assertEqual(reader.read({"file": str(path)}), Secret("canary"))
+
+    def test_environment(self) -> None:
+        reader = self.reader(TB="canary")
+        self.assertEqual(reader.read({"env": "TB"}), Secret("canary"))
+
+    def test_environment_that_is_no_utf8(self) -> None:
+        reader = self.reader(TB=os.fsdecode(b"canary\xff"))
+        self.assertEqual(reader.read({"env": "TB"}).reveal(), b"canary\xff")
+
+    def test_credential(self) -> None:
+        self.write("credentials/tb", b"canary\n")
+        reader = self.reader(CREDENTIALS_DIRECTORY=str(self.folder / "credentials"))
+        self.assertEqual(reader.read({"credential": "tb"}), Secret("canary"))
+
+    def test_refused(self) -> None:
+        self.write("empty", b"\ncanary")
+        self.write("long", b"x" * 100_000)
+        (self.folder / "fold").mkdir()
+        os.mkfifo(self.folder / "pipe")
+        forms = '"text", { file = "..." }, { env = "..." } or { credential = "..." }'
+        shape = f"expected a secret: {forms}"
+        missing = "the file named here cannot be read: No such file or directory"
+        irregular = "what is named here is no regular file"
+        table: list[tuple[object, str]] = [
+            (5, shape),
+            (True, shape),
+            (["canary"], shape),
+            ({}, shape),
+            ({"fil": "canary"}, shape),
+            ({"file": "a", "env": "B"}, shape),
+            ({"file": 3}, shape),
+            ({"env": ""}, shape),
+            ("", "the secret is empty"),
+            ({"file": "canary"}, missing),
+            ({"file": "empty"}, "the first line of the file named here is empty"),
+            (
+                {"file": "long"},
+                "the first line of the file named here is too long for a secret",
+            ),
+            ({"file": "fold"}, irregular),
+            ({"file": "pipe"}, irregular),
+            ({"file": "a\0b"}, "the file named here cannot have such a name"),
+            ({"env": "CANARY"}, "the environment variable named here is not set"),
+            ({"env": "NONE"}, "the environment variable named here is empty"),
+            (
+                {"credential": "tb"},
+                "there is no $CREDENTIALS_DIRECTORY; systemd's LoadCredential= makes it",
+            ),
+        ]
+        for value, message in table:
+            with self.subTest(repr(value)):
+                self.assertEqual(self.refusal(value, NONE=""), message)
+
+    def test_a_credential_is_no_path(self) -> None:
+        folder = str(self.folder / "credentials")
+        for name in ("../dlmsd.toml", "/etc/passwd", ".."):
+            self.assertEqual(
+                self.refusal({"credential": name}, CREDENTIALS_DIRECTORY=folder),
+                "expected the name of a credential, not a path",
+            )

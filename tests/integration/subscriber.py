@@ -1,0 +1,42 @@
+"""An independent MQTT client that notes what a broker hands out: paho in its own thread."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+
+class Subscriber:
+    """Subscribed to ``topic`` at QoS 1 with a session of its own, until ``close``.
+
+    ``messages`` holds (topic, payload, retain), in order of arrival.
+    """
+
+    def __init__(self, port: int, topic: str = "#", **credentials: str) -> None:
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self._ready = threading.Event()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id=f"subscriber-{id(self)}", clean_session=False
+        )
+        if credentials:
+            self._client.username_pw_set(**credentials)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_message = self._message
+        self._client.on_connect = lambda *_: self._client.subscribe(topic, 1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._ready.wait(5), "no SUBACK"
+
+    def payloads(self, topic: str) -> list[bytes]:
+        return [payload for at, payload, _ in self.messages if at == topic]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _message(self, client: Any, userdata: Any, message: Any) -> None:
+        self.messages.append((message.topic, message.payload, message.retain))

@@ -1,0 +1,262 @@
+"""Meters read again and again, in virtual time, well and in trouble."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail
+
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.errors import StoreError
+from dlmsd.model import MeterState
+from dlmsd.secret import Secret
+from dlmsd.simulator.faults import Fault, FaultKind
+from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, SMALL, WINDOW, WRAPPER
+from tests.meter.fleet import NAMES, START, FleetCase, wanted
+
+KEYS = set(NAMES)
+
+
+class CycleTests(FleetCase):
+    def test_a_cycle_each_interval_from_start_to_start(self) -> None:
+        self.simulate()
+        self.read(self.options(interval=5.0))
+        self.run_for(60.5)
+        self.assertEqual(len(self.readings), 13)
+        ts = [reading.ts for reading in self.readings]
+        gaps = {later - earlier for earlier, later in pairwise(ts[1:])}
+        self.assertTrue(gaps <= {4999, 5000, 5001}, gaps)
+        self.assertEqual(set(self.readings[0].values), KEYS)
+
+    def test_values_are_those_that_the_meter_answered(self) -> None:
+        self.simulate()
+        self.read(self.options())
+        self.run_for(30)
+        answered = [
+            {obis: Decimal(raw) for obis, attribute, raw in entry.results if attribute == 2}
+            for entry in self.record
+            if entry.results[0][1] == 2
+        ]
+        read = [
+            {
+                "1-1:32.7.0": reading.values["voltage_l1"] * 10,
+                "1-1:31.7.0": reading.values["current_l1"] * 1000,
+                "1-1:14.7.0": reading.values["frequency"] * 100,
+                "1-1:1.7.0": reading.values["active_power"],
+                "1-1:1.8.0": reading.values["active_energy"],
+            }
+            for reading in self.readings
+        ]
+        self.assertEqual(read, answered)
+        self.assertEqual(len(read), 6)
+
+    def test_scalers_are_read_once(self) -> None:
+        self.simulate()
+        self.read(self.options())
+        self.run_for(60)
+        scaler_reads = [entry for entry in self.record if entry.results[0][1] == 3]
+        self.assertEqual(len(scaler_reads), 1)
+        self.assertEqual(self.statuses["virtual-001"].units["voltage_l1"], "V")
+
+    def test_timestamps_never_repeat_below_what_the_store_has(self) -> None:
+        self.simulate()
+        ahead = int((START + 3600) * 1000)
+        self.read(self.options(), last_ts={"virtual-001": ahead})
+        self.run_for(20)
+        ts = [reading.ts for reading in self.readings]
+        self.assertEqual(ts, [ahead + 1, ahead + 2, ahead + 3, ahead + 4])
+
+    def test_every_reads_a_slow_register_seldom(self) -> None:
+        self.simulate()
+        slow = (wanted("voltage_l1"), wanted("active_energy", every=60.0))
+        self.read(self.options(read=slow))
+        self.run_for(182)
+        with_energy = [r for r in self.readings if "active_energy" in r.values]
+        self.assertEqual(len(self.readings), 37)
+        self.assertEqual(len(with_energy), 4)
+
+    def test_slots_that_pass_during_a_long_cycle_are_missed_not_queued(self) -> None:
+        self.simulate(personality=evolve(MICROSTAR, response_delay=2.5))
+        self.read(self.options(interval=1.0, timeout=4.0))
+        self.run_for(60)
+        status = self.statuses["virtual-001"]
+        self.assertGreaterEqual(status.missed, 30)
+        self.assertEqual(status.failed, 0)
+        self.assertEqual(status.good, len(self.readings))
+        self.assertLessEqual(len(self.readings), 21)
+
+    def test_an_absent_object_is_absent_and_told(self) -> None:
+        self.simulate()
+        nowhere = AttributeDescriptor(3, Obis.parse("1-1:99.99.9"), 2)
+        missing = evolve(wanted("voltage_l1"), name="ghost", key="ghost", attribute=nowhere)
+        self.read(self.options(read=(wanted("voltage_l1"), missing)))
+        self.run_for(12)
+        self.assertEqual(set(self.readings[0].values), {"voltage_l1"})
+        self.assertIn("ghost", self.statuses["virtual-001"].absent)
+        self.assertEqual(self.statuses["virtual-001"].failed, 0)
+
+    def test_each_personality_is_read(self) -> None:
+        for personality in (MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW):
+            with self.subTest(personality=personality.name):
+                self.setUp()
+                self.simulate(personality=personality)
+                (options,) = self.options(
+                    framing=personality.framing, address_size=personality.address_size
+                )
+                self.read([options])
+                self.run_for(21)
+                self.assertGreaterEqual(len(self.readings), 4)
+                self.assertEqual(set(self.readings[-1].values), KEYS)
+                self.end()
+
+    def test_a_refused_list_is_remembered(self) -> None:
+        self.simulate(personality=NO_LISTS)
+        self.read(self.options())
+        self.run_for(60)
+        lists = [entry for entry in self.record if len(entry.results) > 1]
+        self.assertEqual(lists, [])
+        self.assertEqual(len(self.readings), 12)
+
+
+class TroubleTests(FleetCase):
+    def test_an_unreachable_meter_is_tried_for_ever_and_read_when_it_comes(self) -> None:
+        self.simulate()
+        (options,) = self.options()
+        port, factory = options.port, self.network.listening.pop(options.port)
+        self.read([options])
+        self.run_for(600)
+        status = self.statuses["virtual-001"]
+        self.assertEqual(status.good, 0)
+        self.assertEqual(status.error, "connection refused")
+        self.assertIn("address", status.advice)
+        self.assertEqual(status.recent, 0.0)
+        self.network.listening[port] = factory
+        self.run_for(310)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
+        self.assertEqual(self.statuses["virtual-001"].error, "")
+
+    def test_a_wrong_password_waits_so_that_the_meter_does_not_lock(self) -> None:
+        self.simulate()
+        self.read(self.options(password=Secret("mistaken")))
+        self.run_for(3600)
+        aarqs = sum(status.state is MeterState.ASSOCIATING for status in self.history)
+        self.assertLessEqual(aarqs, 4)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.WAITING)
+        self.assertIn("authentication", self.statuses["virtual-001"].error)
+        self.assertNotIn("mistaken", str(self.history))
+
+    def test_one_silent_meter_does_not_delay_the_others(self) -> None:
+        self.simulate(meters=5)
+        self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)], "virtual-003")
+        self.read(self.options())
+        self.run_for(120)
+        good = {name: status.good for name, status in self.statuses.items()}
+        self.assertEqual(good.pop("virtual-003"), 0)
+        self.assertEqual(set(good.values()), {24})
+
+    def test_a_silent_meter_behind_a_gateway_costs_its_neighbours_little(self) -> None:
+        self.simulate(meters=4, gateway=True)
+        self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)], "virtual-003")
+        self.read(self.options(interval=10.0, timeout=2.0))
+        self.run_for(1800)
+        for name in ("virtual-001", "virtual-002", "virtual-004"):
+            self.assertGreaterEqual(self.statuses[name].good, 175, name)
+        self.assertEqual(len(self.network.connections), 1)
+
+    def test_a_gateway_has_one_connection(self) -> None:
+        self.simulate(meters=4, gateway=True)
+        self.read(self.options())
+        self.run_for(60)
+        self.assertEqual(len(self.network.connections), 1)
+        self.assertEqual({status.good for status in self.statuses.values()}, {12})
+
+    def test_every_fault_is_survived(self) -> None:
+        for kind in FaultKind:
+            with self.subTest(fault=kind.value):
+                self.setUp()
+                self.simulate()
+                self.read(self.options())
+                self.run_for(11)
+                self.assertEqual(len(self.readings), 3)
+                self.simulation.inject([Fault(kind, chance=0.3)])
+                self.run_for(300)
+                during = len(self.readings)
+                self.simulation.inject([])
+                self.run_for(1200)
+                self.assertGreater(len(self.readings), during + 50)
+                self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
+                self.assert_all_were_answered()
+                self.end()
+
+    def assert_all_were_answered(self) -> None:
+        """No value was made up: each was in an answer of the meter."""
+        answered = {
+            raw for entry in self.record for obis, attribute, raw in entry.results if attribute == 2
+        }
+        for reading in self.readings:
+            self.assertIn(str(reading.values["active_energy"]), answered)
+
+    def test_a_reading_that_is_not_kept_is_not_counted(self) -> None:
+        self.simulate()
+        self.answer = lambda reading: fail(StoreError("disk full"))
+        self.read(self.options())
+        self.run_for(21)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.good, status.failed), (0, 5))
+        self.assertIsNone(status.reading)
+        self.assertEqual(status.error, "disk full")
+
+    def test_a_reading_is_not_shown_before_it_is_kept(self) -> None:
+        self.simulate()
+        kept = Deferred[None]()
+        self.answer = lambda reading: kept
+        self.read(self.options())
+        self.run_for(3)
+        self.assertEqual(len(self.readings), 1)
+        self.assertIsNone(self.statuses["virtual-001"].reading)
+        kept.callback(None)
+        self.assertEqual(self.statuses["virtual-001"].reading, self.readings[0])
+
+    def test_the_meter_that_drops_an_idle_link_is_read_again(self) -> None:
+        self.simulate()
+        self.read(self.options(interval=400.0))
+        self.run_for(4000)
+        self.assertGreaterEqual(len(self.readings), 10)
+
+    def test_an_inactive_meter_is_left_alone(self) -> None:
+        self.simulate()
+        self.read(self.options(status="inactive"))
+        self.run_for(60)
+        self.assertEqual(self.network.attempts, [])
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.INACTIVE)
+
+
+class StopTests(FleetCase):
+    def test_stop_says_goodbye_and_is_quick(self) -> None:
+        self.simulate(meters=3)
+        self.read(self.options())
+        self.run_for(7)
+        self.assertLess(self.stop(), 0.2)
+
+    def test_stop_in_the_middle_of_a_cycle(self) -> None:
+        self.simulate()
+        self.read(self.options())
+        self.run_for(0.02)
+        self.assertLess(self.stop(), 1.5)
+
+    def test_stop_with_many_silent_meters_behind_one_gateway(self) -> None:
+        self.simulate(meters=30, gateway=True)
+        self.read(self.options())
+        self.run_for(20)
+        self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)])
+        self.run_for(2)
+        self.assertLess(self.stop(), 3.0)
+
+    def test_stop_while_connecting(self) -> None:
+        self.simulate()
+        (options,) = self.options()
+        self.network.silent.add(options.port)
+        self.read([options])
+        self.run_for(3)
+        self.assertLess(self.stop(), 0.1)

@@ -1,0 +1,162 @@
+"""A network in virtual time: TCP between factories of one process, octets after a delay.
+
+It has what the daemon uses of a reactor for TCP (``connectTCP``, ``listenTCP``) and the
+timers of a Clock. FIN, RST, refusal and silence behave as on a real network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+
+class Pipe:
+    """One end of a connection: a transport whose octets come out at the other end."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.peer: Pipe
+        self.protocol: Any = None
+        self.lost: Callable[[Failure], None] = lambda reason: None
+        self.open = True
+        self.disconnecting = False
+
+    def write(self, octets: bytes) -> None:
+        assert isinstance(octets, bytes)
+        if self.open and not self.disconnecting:
+            self._network.carry(self.peer.arrive, octets)
+
+    def writeSequence(self, parts: list[bytes]) -> None:
+        self.write(b"".join(parts))
+
+    def arrive(self, octets: bytes) -> None:
+        if self.open:
+            self.protocol.dataReceived(octets)
+
+    def loseConnection(self) -> None:
+        if self.open and not self.disconnecting:
+            self.disconnecting = True
+            self._network.carry(self.peer.end, error.ConnectionDone())
+            self._network.carry(self.end, error.ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self._network.carry(self.peer.end, error.ConnectionLost())
+        self.end(error.ConnectionAborted())
+
+    def end(self, reason: Exception) -> None:
+        if self.open:
+            self.open = False
+            failure = Failure(reason)
+            self.protocol.connectionLost(failure)
+            self.lost(failure)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        self.keep_alive = enabled
+
+    def getPeer(self) -> Any:
+        return SimpleNamespace(host="127.0.0.1", port=0)
+
+    getHost = getPeer
+
+
+class Listening:
+    """What ``listenTCP`` gives."""
+
+    def __init__(self, network: Network, port: int) -> None:
+        self._network = network
+        self._port = port
+
+    def getHost(self) -> Any:
+        return SimpleNamespace(host="127.0.0.1", port=self._port)
+
+    def stopListening(self) -> None:
+        self._network.listening.pop(self._port, None)
+
+
+class Connector:
+    """What ``connectTCP`` gives; it fails or succeeds after the network's delay."""
+
+    def __init__(self, network: Network, port: int, factory: Any, timeout: float) -> None:
+        self._network = network
+        self._factory = factory
+        self._pipe: Pipe | None = None
+        factory.doStart()
+        if port in network.silent:
+            self._call = network.callLater(timeout, self._fail, error.TimeoutError())
+        elif port in network.listening:
+            self._call = network.callLater(network.delay, self._connect, port)
+        else:
+            refused = error.ConnectionRefusedError()
+            self._call = network.callLater(network.delay, self._fail, refused)
+
+    def _connect(self, port: int) -> None:
+        server = self._network.listening.get(port)
+        if server is None:
+            self._fail(error.ConnectionRefusedError())
+            return
+        ours, theirs = Pipe(self._network), Pipe(self._network)
+        ours.peer, theirs.peer = theirs, ours
+        self._pipe = ours
+        ours.protocol = self._factory.buildProtocol(None)
+        theirs.protocol = server.buildProtocol(None)
+        ours.lost = lambda reason: self._factory.clientConnectionLost(self, reason)
+        self._network.connections.append(ours)
+        theirs.protocol.makeConnection(theirs)
+        ours.protocol.makeConnection(ours)
+
+    def _fail(self, reason: Exception) -> None:
+        self._factory.clientConnectionFailed(self, Failure(reason))
+
+    def disconnect(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+            self._fail(error.UserError())
+        elif self._pipe is not None:
+            self._pipe.loseConnection()
+
+
+class Network(Clock):
+    """The reactor of a virtual world. ``delay`` is one way, in seconds.
+
+    Ports in ``silent`` never answer a connection attempt; ``connections`` holds the
+    client's end of each connection ever made, ``attempts`` when each was begun.
+    """
+
+    def __init__(self, delay: float = 0.001) -> None:
+        super().__init__()
+        self.delay = delay
+        self.listening: dict[int, Any] = {}
+        self.silent: set[int] = set()
+        self.connections: list[Pipe] = []
+        self.attempts: list[float] = []
+        self._next_port = 10000
+
+    def listenTCP(self, port: int, factory: Any, **_: Any) -> Listening:
+        if not port:
+            self._next_port += 1
+            port = self._next_port
+        self.listening[port] = factory
+        return Listening(self, port)
+
+    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Connector:
+        self.attempts.append(self.seconds())
+        return Connector(self, port, factory, timeout)
+
+    def carry(self, arrive: Callable[..., None], *what: Any) -> None:
+        """Deliver after the network's delay; Clock keeps the order of equal times."""
+        self.callLater(self.delay, arrive, *what)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, event by event, so that nothing happens late."""
+        end = self.seconds() + seconds
+        while self.calls and self.calls[0].getTime() <= end:
+            self.advance(max(0.0, self.calls[0].getTime() - self.seconds()))
+        self.advance(end - self.seconds())

@@ -1,0 +1,101 @@
+"""A sink on a clock, between an outbox in memory and a model broker."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from dlmsd.config.values import MeterOptions, SinkOptions
+from dlmsd.model import SinkStatus
+from dlmsd.publish.build import build
+from dlmsd.secret import Secret
+from tests.publish.broker import ModelBroker, Published
+from tests.publish.outbox import MemoryDelivery, MemoryOutbox
+
+
+def meter(name: str, **options: Any) -> MeterOptions:
+    given: dict[str, Any] = {
+        "host": "h",
+        "profile": "microstar",
+        "device_name": f"Device {name}",
+        "read": (),
+        "sinks": ("s",),
+        "token": Secret(f"token-of-{name}"),
+    }
+    return MeterOptions(name, **{**given, **options})
+
+
+class Bench:
+    """Everything a sink needs; the outbox refuses a delivery the broker does not have."""
+
+    def __init__(self, *meters: MeterOptions, latency: float = 0.0, **options: Any) -> None:
+        self.clock = Clock()
+        self.broker = ModelBroker(self.clock)
+        self.outbox = MemoryOutbox(self.clock, latency)
+        self.outbox.witness = self.witness
+        self._accepted: set[int | None] = set()
+        self._seen = 0
+        self.statuses: list[SinkStatus] = []
+        given: dict[str, Any] = {"name": "s", "kind": "mqtt", "url": "mqtt://broker"}
+        self.sink = build(
+            SinkOptions(**{**given, **options}),
+            meters,
+            outbox=self.outbox,
+            clock=self.clock,
+            connect=self.broker.connect,
+            wall=lambda: 1_700_000_000.0 + self.clock.seconds(),
+            random=Random(1),
+            post=self.statuses.append,
+            instance_id="host-1a2b",
+        )
+
+    @property
+    def status(self) -> SinkStatus:
+        return self.statuses[-1]
+
+    def start(self) -> None:
+        Deferred.fromCoroutine(self.sink.start())
+        self.run(0.5)
+
+    def stop(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.sink.stop())
+
+    def run(self, seconds: float, step: float = 0.1) -> None:
+        """Let time pass, in steps so small that bytes in flight arrive in their time."""
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            while self.clock.calls and self.clock.calls[0].getTime() <= self.clock.seconds():
+                self.clock.advance(0)
+
+    def witness(self, delivery: MemoryDelivery) -> None:
+        for published in self.broker.accepted[self._seen :]:
+            self._accepted.add(stamp(published))
+        self._seen = len(self.broker.accepted)
+        assert delivery.reading.ts in self._accepted, "delivered without a PUBACK"
+
+    def topics(self) -> list[str]:
+        return [published.topic for published in self.broker.published]
+
+    def stamps(self, connection: int | None = None) -> list[int]:
+        """``ts`` of all readings that reached the broker, in order."""
+        return [
+            found
+            for published in self.broker.published
+            if connection in (None, published.connection)
+            and (found := stamp(published)) is not None
+        ]
+
+
+def stamp(published: Published) -> int | None:
+    """The ``ts`` of a telemetry message of any kind, None for another message."""
+    if not published.payload.startswith(b"{"):
+        return None
+    body = json.loads(published.payload)
+    for value in body.values():
+        if isinstance(value, list):
+            return int(value[0]["ts"])
+    return int(body["ts"]) if "ts" in body else None

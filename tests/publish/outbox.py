@@ -1,0 +1,85 @@
+"""An outbox in memory that keeps the outbox's promises and checks its callers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from dlmsd.model import Reading
+from dlmsd.publish.source import Listener
+
+
+@frozen
+class MemoryDelivery:
+    id: int
+    sink: str
+    reading: Reading
+
+
+def reading(meter: str, ts: int, **values: str) -> Reading:
+    numbers = {name: Decimal(text) for name, text in values.items()}
+    return Reading(meter, ts, numbers or {"voltage_l1": Decimal("230.1")})
+
+
+class MemoryOutbox:
+    """``latency`` is what a ``pending`` takes on the clock; 0 answers at once."""
+
+    def __init__(self, clock: IReactorTime, latency: float = 0.0) -> None:
+        self.clock = clock
+        self.latency = latency
+        self.failing = False
+        self.deliveries: list[MemoryDelivery] = []
+        self.done: set[int] = set()
+        self.pages = 0
+        self.listeners: list[Listener] = []
+        self.witness: Callable[[MemoryDelivery], None] = lambda delivery: None
+
+    def commit(self, readings: Iterable[Reading], sinks: Sequence[str] = ("s",)) -> None:
+        """Readings become deliveries to each of ``sinks``; the listeners hear of them."""
+        first = len(self.deliveries)
+        for one in readings:
+            for sink in sinks:
+                self.deliveries.append(MemoryDelivery(len(self.deliveries) + 1, sink, one))
+        for listener in tuple(self.listeners):
+            listener(self.deliveries[first:])
+
+    async def pending(
+        self, sink: str, after: int, limit: int, meter: str | None = None
+    ) -> list[MemoryDelivery]:
+        assert 0 <= after <= len(self.deliveries), "an id that was never given"
+        assert 0 < limit <= 1000
+        self.pages += 1
+        if self.latency:
+            asked: Deferred[None] = Deferred()
+            self.clock.callLater(self.latency, asked.callback, None)
+            await asked
+        if self.failing:
+            raise OSError("disk on fire")
+        waiting = (
+            delivery
+            for delivery in self.deliveries[after:]
+            if delivery.sink == sink
+            and delivery.id not in self.done
+            and meter in (None, delivery.reading.meter)
+        )
+        return [delivery for delivery, _ in zip(waiting, range(limit), strict=False)]
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def delivered(self, ids: Sequence[int]) -> None:
+        for number in ids:
+            assert 0 < number <= len(self.deliveries), "an id that was never given"
+            assert number not in self.done, "delivered twice"
+            self.witness(self.deliveries[number - 1])
+            self.done.add(number)
+
+    @property
+    def waiting(self) -> list[int]:
+        """Ids of what is not delivered."""
+        return [one.id for one in self.deliveries if one.id not in self.done]

@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import MQTTErrorCode
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.publish import mqtt, troubles
+from dlmsd.publish.message import Message
+from dlmsd.publish.mqtt import Login, MqttProtocol
+from dlmsd.publish.version import Version
+from dlmsd.secret import Secret
+from tests.publish.broker import Ack, MemoryTransport, ModelBroker, Published
+
+
+class Witness:
+    """An owner that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.sessions: list[MqttProtocol] = []
+        self.acknowledgements: list[tuple[int, int]] = []
+        self.error: troubles.Trouble | None = None
+
+    def accepted(self, session: MqttProtocol) -> None:
+        self.sessions.append(session)
+
+    def acknowledged(self, acknowledgements: Any) -> None:
+        self.acknowledgements += acknowledgements
+
+    def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
+        assert self.error is None, "lost twice"
+        self.error = error
+
+
+class ProtocolCase(SynchronousTestCase):
+    version: Version = 5
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.broker = ModelBroker(self.clock)
+        self.witness = Witness()
+
+    def dial(self, login: Login | None = None, inflight: int = 20) -> MqttProtocol:
+        session = MqttProtocol(
+            login or Login("me"), self.version, inflight, self.clock, self.witness
+        )
+        MemoryTransport.join(self.clock, session, self.broker.buildProtocol(None))
+        self.turn()
+        return session
+
+    def turn(self, seconds: float = 0.0) -> None:
+        for _ in range(round(seconds)):
+            self.clock.advance(1)
+            for _turn in range(5):
+                self.clock.advance(0)
+        for _turn in range(10):
+            self.clock.advance(0)
+
+    def test_connect_says_all_of_the_login(self) -> None:
+        will = Message("dlmsd/status", b"offline", retain=True)
+        self.dial(Login("me", Secret("bob"), Secret("pw"), 17, will))
+        connect = self.broker.connects[0]
+        self.assertEqual(connect.version, 5 if self.version == 5 else 4)
+        self.assertTrue(connect.clean)
+        self.assertEqual((connect.client_id, connect.keepalive), ("me", 17))
+        self.assertEqual((connect.username, connect.password), (b"bob", b"pw"))
+        self.assertEqual(connect.will, ("dlmsd/status", b"offline", True))
+
+    def test_a_token_has_no_password(self) -> None:
+        self.dial(Login("me", Secret("token")))
+        self.assertEqual(self.broker.connects[0].password, None)
+
+    def test_publish_and_puback(self) -> None:
+        session = self.dial()
+        packet_id = session.publish(Message("a/b", b"x" * 300, retain=True))
+        self.assertEqual(session.room, 19)
+        self.turn()
+        self.assertEqual(self.witness.acknowledgements, [(packet_id, 0)])
+        published = self.broker.published[0]
+        self.assertEqual((published.topic, published.payload), ("a/b", b"x" * 300))
+        self.assertTrue(published.retain)
+        self.assertEqual(session.room, 20)
+
+    def test_no_room_before_connack_and_after_the_end(self) -> None:
+        self.broker.connack = None
+        session = self.dial()
+        self.assertEqual(session.room, 0)
+        self.broker.connack = 0
+        session = self.dial()
+        self.assertEqual(session.room, 20)
+        session.disconnect()
+        self.assertEqual(session.room, 0)
+
+    def test_foreign_and_second_pubacks_are_counted_and_ignored(self) -> None:
+        def puback(published: Published) -> list[Ack]:
+            return [Ack(999), Ack(published.packet_id), Ack(published.packet_id)]
+
+        self.broker.puback = puback
+        session = self.dial()
+        packet_id = session.publish(Message("a", b"x"))
+        self.turn()
+        self.assertEqual(self.witness.acknowledgements, [(packet_id, 0)])
+        self.assertEqual(session.unknown_acknowledgements, 2)
+        self.assertEqual(self.witness.error, None)
+
+    def test_a_packet_identifier_in_flight_is_not_used_again(self) -> None:
+        self.broker.puback = lambda published: []
+        session = self.dial()
+        self.assertEqual(session.publish(Message("a", b"x")), 1)
+        session._paho._last_mid = 65535  # as after 65,534 more
+        self.assertEqual(session.publish(Message("a", b"x")), 2)
+        self.turn()
+        self.assertEqual([one.packet_id for one in self.broker.published], [1, 2])
+
+    def test_connack_that_never_comes(self) -> None:
+        self.broker.connack = None
+        self.dial()
+        self.turn(14)
+        self.assertEqual(self.witness.error, None)
+        self.turn(2)
+        self.assertIsInstance(self.witness.error, troubles.SilentTrouble)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_puback_that_never_comes(self) -> None:
+        self.broker.puback = lambda published: []
+        session = self.dial()
+        session.publish(Message("a", b"x"))
+        self.turn(59)
+        self.assertEqual(self.witness.error, None)
+        self.turn(8)
+        self.assertIsInstance(self.witness.error, troubles.UnacknowledgedTrouble)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_idle_connection_pings(self) -> None:
+        self.dial(Login("me", keepalive=30))
+        self.turn(300)
+        self.assertEqual(self.witness.error, None)
+        self.assertTrue(10 <= self.broker.pinged <= 20, self.broker.pinged)
+
+    def test_no_answer_to_a_ping(self) -> None:
+        self.broker.pings = False
+        self.dial(Login("me", keepalive=30))
+        self.turn(60)
+        self.assertIsInstance(self.witness.error, troubles.SilentTrouble)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_keepalive_of_zero_never_pings(self) -> None:
+        self.dial(Login("me", keepalive=0))
+        self.turn(300)
+        self.assertEqual((self.broker.pinged, self.witness.error), (0, None))
+
+    def test_disconnect_spares_the_will(self) -> None:
+        session = self.dial(Login("me", will=Message("w", b"offline")))
+        session.disconnect()
+        self.turn()
+        self.assertEqual((self.broker.disconnects, self.broker.wills), (1, []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_abort_publishes_the_will(self) -> None:
+        self.dial(Login("me", will=Message("w", b"offline")))
+        self.broker.drop()
+        self.turn()
+        self.assertEqual(self.broker.wills, [("w", b"offline", False)])
+        self.assertIsInstance(self.witness.error, troubles.ClosedTrouble)
+
+    def test_a_broker_that_ignores_the_fin_is_left_after_a_second(self) -> None:
+        session = self.dial()
+        self.broker.deaf = True
+        session.disconnect()
+        self.turn()
+        self.assertEqual(self.witness.error, None)
+        self.turn(1)
+        self.assertIsNotNone(self.witness.error)
+        self.assertEqual((self.broker.open, self.clock.getDelayedCalls()), ([], []))
+
+    def test_garbage_ends_the_connection_and_nothing_else(self) -> None:
+        for garbage in (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            b"\x20\x01\x00",
+            b"\x20\x02\x00\x00" * 2,
+            b"\x40\xff\xff\xff\xff",
+            b"\x00\x00",
+            b"\x90\x01\x00",
+            b"\x62\x00",
+        ):
+            self.setUp()
+            self.broker.deaf = True
+            self.dial()
+            self.broker.open[0].transport.write(garbage)
+            self.turn(20)
+            self.assertIsInstance(self.witness.error, troubles.Trouble, repr(garbage))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_unasked_message_is_harmless(self) -> None:
+        session = self.dial()
+        tail = b"\x00" if self.version == 5 else b""
+        self.broker.open[0].send(0x30, b"\x00\x01a" + tail + b"hello")
+        self.turn()
+        self.assertEqual((self.witness.error, session.room), (None, 20))
+
+
+class Mqtt5Tests(ProtocolCase):
+    def test_session_expiry_and_packet_size(self) -> None:
+        self.dial()
+        # 3.1.2.11: 0x11 session expiry interval, 0x27 maximum packet size
+        self.assertEqual(
+            self.broker.connects[0].properties, b"\x11\x00\x00\x00\x00\x27\x00\x01\x00\x00"
+        )
+
+    def test_receive_maximum_narrows_the_window(self) -> None:
+        self.broker.connack_properties = b"\x21\x00\x07"
+        self.assertEqual(self.dial().room, 7)
+
+    def test_server_keep_alive_replaces_ours(self) -> None:
+        self.broker.connack_properties = b"\x13\x00\x04"
+        self.dial(Login("me", keepalive=600))
+        self.turn(40)
+        self.assertGreaterEqual(self.broker.pinged, 10)
+
+    def test_a_refusing_puback_carries_its_reason(self) -> None:
+        self.broker.puback = lambda published: [Ack(published.packet_id, 0x97)]
+        session = self.dial()
+        packet_id = session.publish(Message("a", b"x"))
+        self.turn()
+        self.assertEqual(self.witness.acknowledgements, [(packet_id, 0x97)])
+
+    def test_reason_of_a_disconnect_without_properties(self) -> None:
+        """paho issue 860: paho gives 'unspecified error' for these bytes."""
+        self.dial()
+        self.broker.open[0].disconnect(0x8E)
+        self.turn()
+        self.assertIsInstance(self.witness.error, troubles.TakenOverTrouble)
+
+    def test_refusals(self) -> None:
+        for code, kind in (
+            (0x84, troubles.VersionTrouble),
+            (0x86, troubles.CredentialsTrouble),
+            (0x88, troubles.UnavailableTrouble),
+        ):
+            self.setUp()
+            self.broker.connack = code
+            self.assertFalse(self.dial().answered)
+            self.assertIs(type(self.witness.error), kind)
+
+    def test_refused_in_the_form_of_311(self) -> None:
+        self.broker.refused, self.broker.old = (5,), True
+        self.dial()
+        self.assertIsInstance(self.witness.error, troubles.VersionTrouble)
+
+
+class Mqtt311Tests(ProtocolCase):
+    version = 311
+
+    def test_refusals(self) -> None:
+        for code, kind in (
+            (1, troubles.VersionTrouble),
+            (2, troubles.ClientIdTrouble),
+            (4, troubles.CredentialsTrouble),
+            (5, troubles.CredentialsTrouble),
+        ):
+            self.setUp()
+            self.broker.connack = code
+            self.dial()
+            self.assertIs(type(self.witness.error), kind)
+            self.assertEqual(len(self.broker.connects), 1)
+
+
+del ProtocolCase  # only its versions are tests
+
+
+class PahoContractTests(SynchronousTestCase):
+    """What is used of paho beyond its documentation; a new paho must keep it."""
+
+    def test_create_socket_is_where_reconnect_gets_its_socket(self) -> None:
+        self.assertIn("self._create_socket()", inspect.getsource(paho.Client.reconnect))
+        self.assertEqual(list(inspect.signature(paho.Client._create_socket).parameters), ["self"])
+        self.assertIn("_create_socket", vars(mqtt._Codec))
+
+    def test_bytes_go_through_the_socket_like_object_at_once(self) -> None:
+        written: list[bytes] = []
+
+        class Record:
+            def write(self, data: bytes) -> None:
+                written.append(data)
+
+        codec = mqtt._Codec(mqtt._Wire(Record()), Login("me"), 311)  # type: ignore[arg-type]
+        self.assertEqual(codec.reconnect(), MQTTErrorCode.MQTT_ERR_SUCCESS)
+        # MQTT 3.1.1, 3.1: "MQTT", level 4, clean session, keep alive 30, client id "me"
+        self.assertEqual(written, [bytes.fromhex("100e00044d5154540402001e00026d65")])
+
+    def test_a_packet_in_pieces_of_paho_s_choosing(self) -> None:
+        wire = mqtt._Wire(None)  # type: ignore[arg-type]
+        wire.packet = b"abc"
+        self.assertEqual((wire.recv(1), wire.recv(9), wire.pending()), (b"a", b"bc", 0))
+        with self.assertRaises(BlockingIOError):
+            wire.recv(1)
+
+    def test_an_identifier_in_flight_gives_queue_size(self) -> None:
+        codec = mqtt._Codec(mqtt._Wire(None), Login("me"), 5)  # type: ignore[arg-type]
+        codec.publish("a", b"", 1)
+        codec._last_mid = 0
+        info = codec.publish("a", b"", 1)
+        self.assertIs(info.rc, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE)
