@@ -107,9 +107,13 @@ class Daemon(Service):
             identity, token = self._take(state_dir)
             self._sinks = [self._sink(options, identity) for options in self._configuration.sinks]
         except DlmsdError as error:
-            bad_configuration = isinstance(error, ConfigurationError)
-            print(f"dlmsd: {error}\n{error.advice}", file=sys.stderr)  # noqa: T201
-            raise SystemExit(78 if bad_configuration else 1) from None
+            self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
+            if self._twistd.get("nodaemon"):
+                raise SystemExit(78 if isinstance(error, ConfigurationError) else 1) from None
+            # twistd passes an exception, and nothing else, to the shell that waits for its
+            # child; the child's own traceback would only hide the sentence above.
+            sys.excepthook = lambda *_: None
+            raise
         self.web = WebService(
             self._configuration.web,
             self.board,

@@ -50,8 +50,9 @@ class MeterStatus:
 
     ``good`` counts committed readings, ``failed`` cycles that gave none, ``missed`` slots
     that passed while an earlier cycle still ran; ``recent`` is the share of good ones
-    among the last cycles (None before the first). ``absent`` says why a measurement is
-    missing from ``reading``. ``units`` holds the published unit of each measurement.
+    among the last cycles (None before the first). ``values`` holds the newest value of
+    each measurement, of which ``reading`` has those of the last cycle; ``units`` holds
+    the published units; ``absent`` says why a measurement could not be read.
     """
 
     name: str
@@ -60,6 +61,7 @@ class MeterStatus:
     interval: float
     state: MeterState
     reading: Reading | None = None
+    values: Mapping[str, Value] = NOTHING_READ
     units: Mapping[str, str] = field(factory=dict)
     absent: Mapping[str, str] = field(factory=dict)
     good: int = 0

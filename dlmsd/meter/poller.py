@@ -183,6 +183,7 @@ class Poller:
         self._change(
             state=MeterState.READING,
             reading=reading,
+            values={**self._status.values, **reading.values},
             units=self._cycle.units,
             absent=self._cycle.absent,
             good=self._status.good + 1,

@@ -194,7 +194,8 @@ def _trickle(octets: bytes, random: Random) -> list[Step]:
 
 
 def _half(octets: bytes, random: Random) -> bytes:
-    return octets[: random.randint(1, len(octets) - 1)]
+    """Not the closing flag alone is missing: without it a frame is still whole."""
+    return octets[: random.randint(1, len(octets) - 3)]
 
 
 _SPOIL: Final[dict[FaultKind, Callable[[bytes, Random], list[Step]]]] = {

@@ -32,18 +32,14 @@ class Bulletin:
     def good(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""
         if self.status.error:
-            self.log.info("{file} takes readings again", file=self._file)
+            self.log.info("{file} can be written again", file=self._file)
         self.status = status
         self._soon()
 
     def bad(self, error: str) -> None:
         """Something could not be written."""
         if not self.status.error:
-            self.log.error(
-                "Nothing can be stored; what is read now is lost: {error}",
-                error=error,
-                file=self._file,
-            )
+            self.log.error("The outbox cannot be used: {error}", error=error, file=self._file)
         self.status = evolve(self.status, error=error)
         self._soon()
 

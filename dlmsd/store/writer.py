@@ -15,11 +15,7 @@ T = TypeVar("T")
 
 
 class Writer(Protocol):
-    """Runs jobs one at a time, in order; the results arrive in the same order.
-
-    A result never arrives inside ``run``'s caller's own callbacks of an earlier one: what
-    a callback asks for is done after everyone has heard of what was done before.
-    """
+    """Runs jobs one at a time, in order; the results arrive in the same order."""
 
     def start(self) -> None:
         """Take jobs from now on; once it runs, nothing."""

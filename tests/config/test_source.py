@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dlmsd.config.load import load
+from dlmsd.errors import ConfigurationError
 from tests.config.case import ConfigurationCase
 
 NO_TOML = "dlmsd.toml:{}: is not valid TOML: {}"
@@ -16,12 +18,12 @@ class SourceTests(ConfigurationCase):
             ["dlmsd.toml:2: is not UTF-8 here; save the file as UTF-8"],
         )
 
-    def test_missing(self) -> None:
-        self.problems("")
-        (self.folder / "dlmsd.toml").unlink()
-        (self.folder / "dlmsd.toml").mkdir()
-        with self.assertRaises(IsADirectoryError):
-            self.write("dlmsd.toml", "")
+    def test_a_file_that_cannot_be_read(self) -> None:
+        for name, reason in (("none.toml", "No such file or directory"), ("", "Is a directory")):
+            path = self.folder / name
+            with self.assertRaises(ConfigurationError) as caught:
+                load(path, environ={})
+            self.assertEqual(str(caught.exception), f"{path}: cannot be read: {reason}")
 
     def test_syntax(self) -> None:
         value = "a value is missing or not understood here; text needs quotes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from paho.mqtt.client import Client
@@ -12,11 +13,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 class Subscriber:
     """Subscribed to ``topic`` at QoS 1 with a session of its own, until ``close``.
 
-    ``messages`` holds (topic, payload, retain), in order of arrival.
+    ``messages`` holds (topic, payload, retain), in order of arrival; ``arrived`` the Unix
+    time of each.
     """
 
     def __init__(self, port: int, topic: str = "#", **credentials: str) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
+        self.arrived: list[float] = []
         self._ready = threading.Event()
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id=f"subscriber-{id(self)}", clean_session=False
@@ -39,4 +42,5 @@ class Subscriber:
         self._client.loop_stop()
 
     def _message(self, client: Any, userdata: Any, message: Any) -> None:
+        self.arrived.append(time.time())
         self.messages.append((message.topic, message.payload, message.retain))

@@ -69,9 +69,7 @@ class ServerLinkTests(SynchronousTestCase):
     def test_snrm_negotiates_the_smaller(self) -> None:
         theirs = LinkParameters(200, 64, 3, 5).encode()
         (answer,) = frames(self.connected(LinkParameters(100, 90, 7, 2), theirs))
-        self.assertEqual(
-            LinkParameters.decode(answer.information), LinkParameters(64, 90, 5, 2)
-        )
+        self.assertEqual(LinkParameters.decode(answer.information), LinkParameters(64, 90, 5, 2))
 
     def test_silent_about_parameters(self) -> None:
         self.link = ServerLink(LinkParameters(), tells_parameters=False)
@@ -136,7 +134,9 @@ class ServerLinkTests(SynchronousTestCase):
         for field in (control.receive_ready(0), control.receive_not_ready(0)):
             (answer,) = frames(self.link.receive(frame(field)))
             self.assertEqual(answer.control, control.receive_ready(0))
-        self.assertEqual(frames(self.link.receive(frame(control.receive_ready(0, final=False)))), [])
+        self.assertEqual(
+            frames(self.link.receive(frame(control.receive_ready(0, final=False)))), []
+        )
 
     def test_segmented_request(self) -> None:
         self.connected()
@@ -169,9 +169,7 @@ class ServerLinkTests(SynchronousTestCase):
     def test_gap_in_a_window(self) -> None:
         theirs = LinkParameters(128, 128, 3, 3).encode()
         self.connected(LinkParameters(128, 128, 3, 3), theirs)
-        self.assertEqual(
-            self.link.receive(information(0, 0, segmented=True, final=False)), []
-        )
+        self.assertEqual(self.link.receive(information(0, 0, segmented=True, final=False)), [])
         (answer,) = frames(self.link.receive(information(2, 0)))
         self.assertEqual(answer.control, control.receive_ready(1))
 

@@ -15,7 +15,10 @@ T = TypeVar("T")
 
 
 class ImmediateWriter:
-    """Keeps the order that WriterThread keeps: what a callback asks for comes after it."""
+    """Runs each job inside ``run``; those that were held keep WriterThread's order.
+
+    That is: what a callback of a held job asks for comes after all that was asked before.
+    """
 
     def __init__(self) -> None:
         self._jobs: deque[tuple[Callable[[], Any], Deferred[Any]]] = deque()
@@ -57,7 +60,7 @@ class ImmediateWriter:
                 job, done = self._jobs.popleft()
                 try:
                     result = job()
-                except Exception:
+                except Exception:  # noqa: BLE001 - the Deferred tells
                     done.errback(Failure())
                 else:
                     done.callback(result)

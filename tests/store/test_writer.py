@@ -17,7 +17,7 @@ from tests.store.immediate import ImmediateWriter
 class Promises:
     """Mixed into a TestCase that makes the writer."""
 
-    writer: Writer
+    writer: Any
 
     def make(self) -> Writer:
         raise NotImplementedError
@@ -46,9 +46,13 @@ class Promises:
             inner.append(self.writer.run(lambda: None).addCallback(lambda _: heard.append("inner")))
             heard.append("first")
 
-        await self.writer.run(lambda: None).addCallback(first)
+        self.hold()
+        self.writer.run(lambda: None).addCallback(first)
+        second = self.writer.run(lambda: None).addCallback(lambda _: heard.append("second"))
+        self.release()
+        await second
         await inner[0]
-        self.assertEqual(heard, ["first", "inner"])
+        self.assertEqual(heard, ["first", "second", "inner"])
 
     async def test_error(self: Any) -> None:
         with self.assertRaises(ZeroDivisionError):
@@ -75,6 +79,11 @@ class WriterThreadTests(Promises, TestCase):
     def make(self) -> Writer:
         return WriterThread(reactor)
 
+    def hold(self) -> None:
+        """A thread's results wait for the reactor anyway."""
+
+    release = hold
+
     async def test_one_other_thread(self) -> None:
         names = await gatherResults([self.writer.run(threading.get_ident) for _ in range(10)])
         self.assertEqual(len(set(names)), 1)
@@ -85,11 +94,15 @@ class ImmediateWriterTests(Promises, TestCase):
     def make(self) -> Writer:
         return ImmediateWriter()
 
+    def hold(self) -> None:
+        self.writer.hold()
+
+    def release(self) -> None:
+        self.writer.release()
+
     async def test_hold(self) -> None:
-        writer = ImmediateWriter()
-        writer.start()
-        writer.hold()
-        job = writer.run(lambda: 7)
+        self.hold()
+        job = self.writer.run(lambda: 7)
         self.assertNoResult(job)
-        writer.release()
+        self.release()
         self.assertEqual(await job, 7)

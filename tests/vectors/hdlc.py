@@ -57,7 +57,7 @@ PUSH: Final = _hex(
     "020309060100480700ff12094b02020fff16233cda7e",
 )
 # https://github.com/esphome/esphome/pull/16942: a push in three UI frames, closing and
-# opening flags both there. The 7E of the year 2026 (07EA) stands in the first.
+# opening flags both there.
 PUSH_BLOCKS: Final = (
     _hex(
         "7EA084CEFF0313128BE6E700E04000010000700F007C83D30C07EA071206103A00FF800000020D010D",

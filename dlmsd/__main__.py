@@ -1,0 +1,5 @@
+"""``python -m dlmsd``: the ``dlmsd`` command."""
+
+from dlmsd.cli.command import main
+
+main()

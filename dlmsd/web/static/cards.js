@@ -1,0 +1,118 @@
+// The outbox and the sinks: what waits, what is wrong, what to do.
+
+import { ago, bytes, count, figures, lasting, make, setData, setHidden, setText } from "./format.js";
+import { t, tn } from "./text.js";
+
+class Card {
+  constructor(title, terms) {
+    this.word = make("span", "word");
+    this.where = make("p", "where");
+    [this.list, this.set] = figures(terms);
+    this.error = make("p", "error");
+    this.advice = make("p", "advice");
+    this.trouble = make("div", "trouble", this.error, this.advice);
+    this.trouble.hidden = true;
+    const dot = make("span", "dot");
+    dot.setAttribute("aria-hidden", "true");
+    const head = make("header", "", make("h3", "", title), make("p", "state", dot, this.word));
+    this.node = make("article", "card", head, this.where, this.list, this.trouble);
+  }
+
+  state(health, word) {
+    setData(this.node, "health", health);
+    setText(this.word, word);
+  }
+
+  tell(error, advice, past) {
+    setHidden(this.trouble, !error);
+    setText(this.error, error);
+    setText(this.advice, advice);
+    this.trouble.classList.toggle("past", past);
+  }
+}
+
+const HEALTH = { connected: "healthy", connecting: "degraded", down: "down" };
+
+class SinkCard extends Card {
+  constructor(sink) {
+    super(sink.name, ["waiting", "delivered", "last_delivery", "connections"]);
+    setText(this.where, `${sink.kind} · ${sink.url}`);
+  }
+
+  update(sink) {
+    this.sink = sink;
+    const partly = sink.state === "connected" && sink.connected < sink.connections;
+    this.state(partly ? "degraded" : HEALTH[sink.state], t(`sink_${sink.state}`));
+    this.set("waiting", count(sink.queued));
+    this.set("delivered", count(sink.delivered));
+    this.set("connections", `${count(sink.connected)} / ${count(sink.connections)}`);
+    this.tick();
+  }
+
+  tick() {
+    const { sink } = this;
+    this.set("last_delivery", ago(sink.last_delivery_ts));
+    const past = sink.state === "connected" && sink.connected === sink.connections;
+    const when = past && sink.error_ts !== null ? `${t("last_trouble")}, ${ago(sink.error_ts)}: ` : "";
+    this.tell(sink.error && when + sink.error, past ? "" : sink.advice, past);
+  }
+}
+
+class OutboxCard extends Card {
+  constructor() {
+    super(t("outbox"), ["waiting", "oldest", "delivered", "dropped"]);
+  }
+
+  update(outbox, sinkless) {
+    this.outbox = outbox;
+    this.state(outbox.error ? "down" : "healthy", t(outbox.error ? "failing" : "ok"));
+    this.set("waiting", count(waiting(outbox)));
+    this.set("delivered", count(outbox.delivered));
+    this.set("dropped", count(outbox.dropped));
+    setText(this.where, tn("kept", outbox.readings, { size: bytes(Number(outbox.bytes)) }));
+    this.node.classList.toggle("dropping", outbox.dropped > 0);
+    if (outbox.error || !sinkless) this.tell(outbox.error, "", false);
+    else this.tell(t("no_sinks"), "", true);
+    this.tick();
+  }
+
+  tick() {
+    this.set("oldest", lasting(this.outbox.oldest_queued_ts));
+  }
+}
+
+// Sinks deliver in order, so the longest queue holds whatever a shorter one holds.
+export function waiting(outbox) {
+  return Math.max(0, ...Object.values(outbox.queued));
+}
+
+export class Cards {
+  constructor(parent) {
+    this.parent = parent;
+    this.clear();
+  }
+
+  clear() {
+    this.outbox = new OutboxCard();
+    this.sinks = new Map();
+    this.parent.replaceChildren(this.outbox.node);
+  }
+
+  update(sinks, outbox) {
+    for (const sink of sinks ?? []) {
+      let card = this.sinks.get(sink.name);
+      if (card === undefined) {
+        card = new SinkCard(sink);
+        this.sinks.set(sink.name, card);
+        this.parent.append(card.node);
+      }
+      card.update(sink);
+    }
+    if (outbox) this.outbox.update(outbox, this.sinks.size === 0);
+  }
+
+  tick() {
+    if (this.outbox.outbox) this.outbox.tick();
+    for (const card of this.sinks.values()) card.tick();
+  }
+}

@@ -1,0 +1,80 @@
+// Numbers, times and elements. Data becomes text here and never markup.
+
+import { locale, t } from "./text.js";
+
+const counts = new Intl.NumberFormat(locale);
+const percents = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const sizes = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
+const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const calendar = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+
+export const count = (number) => counts.format(number);
+export const percent = (number) => (number === null ? "–" : `${percents.format(number)} %`);
+export const seconds = (number) => (number === null ? "–" : `${percents.format(number)} s`);
+
+export function bytes(number) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let power = 0;
+  for (; number >= 1000 && power < units.length - 1; power += 1) number /= 1000;
+  return `${sizes.format(number)} ${units[power]}`;
+}
+
+// The daemon's clock, by the last message: a browser's own may be off by minutes.
+let ahead = 0;
+export const setNow = (now) => { ahead = now - Date.now(); };
+export const now = () => Date.now() + ahead;
+
+function span(milliseconds) {
+  const whole = Math.max(0, Math.floor(milliseconds / 1000));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} ${t("unit_min")}`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} ${t("unit_h")}`;
+  return `${Math.floor(whole / 86400)} ${t("unit_d")}`;
+}
+
+export const lasting = (ts) => (ts === null ? "–" : span(now() - ts));
+export const ago = (ts) => (ts === null ? t("never") : t("ago", { age: span(now() - ts) }));
+export const time = (ts) => (now() - ts < 43_200_000 ? clock : calendar).format(ts);
+
+// JSON whose numbers keep every digit: one that JavaScript would print otherwise (64-bit
+// counters, 230.0) stays the text that was sent, where the browser shows us that text.
+export function parse(json) {
+  return JSON.parse(json, (key, value, context) => (
+    typeof value === "number" && context?.source !== undefined && String(value) !== context.source
+      ? context.source
+      : value
+  ));
+}
+
+export function make(tag, className = "", ...content) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...content);
+  return node;
+}
+
+// Writes only what differs: most rows show in most seconds what they showed before.
+export function setText(node, text) {
+  const first = node.firstChild;
+  if (first === null || first.data !== text) node.textContent = text;
+}
+
+export function setData(node, name, value) {
+  if (node.dataset[name] !== value) node.dataset[name] = value;
+}
+
+export function setHidden(node, hidden) {
+  if (node.hidden !== hidden) node.hidden = hidden;
+}
+
+// A list of terms whose figures change: returns the <dl> and a function that sets one.
+export function figures(terms) {
+  const list = make("dl", "figures");
+  const values = new Map();
+  for (const term of terms) {
+    const value = make("dd");
+    values.set(term, value);
+    list.append(make("div", "", make("dt", "", t(term)), value));
+  }
+  return [list, (term, text) => setText(values.get(term), text)];
+}

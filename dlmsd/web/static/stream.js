@@ -1,0 +1,85 @@
+// Server-sent events through fetch, because EventSource cannot send the token.
+
+const SILENCE = 40_000; // the daemon says something at least every 15 s
+const RETRY = [1000, 2000, 4000, 8000, 15_000];
+
+// Takes the token out of #token=..., so that it stays in no history and no bookmark.
+export function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+}
+
+export const keepToken = (token) => sessionStorage.setItem("token", token);
+
+async function* lines(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let parts = [];
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const pieces = value.split("\n");
+    const last = pieces.pop();
+    for (const piece of pieces) {
+      parts.push(piece);
+      yield parts.join("");
+      parts = [];
+    }
+    parts.push(last);
+  }
+}
+
+async function problem(response) {
+  try {
+    return (await response.json()).detail;
+  } catch {
+    return response.statusText;
+  }
+}
+
+// on.event(kind, data), on.live(), on.lost(), on.refused(status, detail). Ends when refused
+// for a reason that waiting does not cure.
+export async function follow(url, on) {
+  for (let failures = 0; ; failures += 1) {
+    const abort = new AbortController();
+    let watch;
+    const alive = () => {
+      clearTimeout(watch);
+      watch = setTimeout(() => abort.abort(), SILENCE);
+    };
+    try {
+      alive();
+      const token = sessionStorage.getItem("token");
+      const headers = { Accept: "text/event-stream" };
+      if (token) headers.Authorization = `Bearer ${token}`;
+      const response = await fetch(url, { headers, cache: "no-store", signal: abort.signal });
+      if ([401, 403, 429].includes(response.status)) {
+        on.refused(response.status, await problem(response), Boolean(token));
+        return;
+      }
+      if (!response.ok) throw new Error(response.statusText);
+      let kind = "";
+      for await (const line of lines(response.body)) {
+        alive();
+        if (line.startsWith("event: ")) kind = line.slice(7);
+        else if (line.startsWith("data: ")) {
+          on.event(kind, line.slice(6));
+          if (failures !== -1) on.live();
+          failures = -1;
+        }
+      }
+    } catch (error) {
+      console.debug("the stream of events ended:", error);
+    } finally {
+      clearTimeout(watch);
+      abort.abort();
+    }
+    failures = Math.max(failures, 0);
+    on.lost();
+    // Spread out: every open page loses a daemon that restarts in the same instant.
+    const wait = RETRY[Math.min(failures, RETRY.length - 1)] * (0.8 + 0.4 * Math.random());
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}

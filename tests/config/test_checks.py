@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from dlmsd.secret import Secret
+from tests.config.case import ConfigurationCase
+
+PROFILE = '[profiles.p]\nauthentication = "none"\nread = ["frequency"]\n'  # lines 1 to 3
+QUARREL = "each connection would end the other"
+
+
+def sink(name: str, kind: str, url: str = "mqtt://h", more: str = "") -> str:
+    """Four lines, and those of ``more``."""
+    return f'[[sinks]]\nname = "{name}"\nkind = "{kind}"\nurl = "{url}"\n{more}'
+
+
+def meter(name: str, more: str = "", host: str = "") -> str:
+    """Four lines, and those of ``more``."""
+    host = host or f"{name}.example"
+    return f'[[meters]]\nname = "{name}"\nhost = "{host}"\nprofile = "p"\n{more}'
+
+
+class SinkTests(ConfigurationCase):
+    def test_options(self) -> None:
+        line = "dlmsd.toml:5: sinks[0]."
+        url = "expected mqtt://HOST:PORT or mqtts://HOST:PORT"
+        topic = "expected a topic with {meter} in it, without + and # and other braces"
+        table = {
+            "inflight = 101": f"{line}inflight: expected a whole number from 1 to 100",
+            "keepalive = 4": f"{line}keepalive: expected a whole number from 5 to 1200",
+            'protocol = "5"': f'{line}protocol: expected "auto", 5 or 311',
+            "protocol = 5.0": f'{line}protocol: expected "auto", 5 or 311',
+            'topic = "dlmsd"': f"{line}topic: {topic}",
+            'topic = "dlmsd/+/{meter}"': f"{line}topic: {topic}",
+            'topic = "dlmsd/{meter}/#"': f"{line}topic: {topic}",
+            'topic = "dlmsd/{meter}/{name}"': f"{line}topic: {topic}",
+            "home_assistant = true": f"{line}home_assistant: not available in this version",
+            'password = "x"': f"{line}password: needs username",
+            'token = "x"': f'{line}token: only for kind = "thingsboard-gateway"; give it in '
+            "username",
+            'ca_file = "none.pem"': f"{line}ca_file: no such file; relative paths start at this "
+            "configuration's folder",
+        }
+        self.expect({text: (wrong,) for text, wrong in table.items()}, sink("x", "mqtt"))
+        for bad in (
+            *("localhost", "http://h", "tcp://h:1883", "mqtt://", "mqtt://:1883", "mqtt://h:x"),
+            *(
+                "mqtt://h:0",
+                "mqtt://h:65536",
+                "mqtt://[::1",
+                "mqtt://h/",
+                "mqtt://h?a",
+                "mqtt://h#a",
+            ),
+            *("mqtt://u@h", "mqtt://u:p@h", "mqtt://h h", " mqtt://h"),
+        ):
+            (problem,) = self.problems(sink("x", "mqtt", bad))
+            self.assertTrue(problem.startswith(f"dlmsd.toml:4: sinks[0].url: {url}"), problem)
+        for good in ("mqtt://h", "mqtts://h.example:1", "mqtt://[::1]:1883", "MQTT://H"):
+            self.assertEqual(self.problems(sink("x", "mqtt", good)), [])
+
+    def test_required(self) -> None:
+        self.assertEqual(
+            self.problems("[[sinks]]\n"),
+            [f"dlmsd.toml:1: sinks[0].{key}: is required" for key in ("name", "kind", "url")],
+        )
+
+    def test_tls_files_need_tls(self) -> None:
+        files = "".join(f'{key}_file = "x.pem"\n' for key in ("ca", "cert", "key"))
+        self.write("x.pem", "x")
+        self.assertEqual(self.problems(sink("x", "mqtt", "mqtts://h", files)), [])
+        self.assertEqual(
+            self.problems(sink("x", "mqtt", "mqtt://h", files)),
+            [
+                f"dlmsd.toml:{line}: sinks[0].{key}_file: only with an mqtts:// url"
+                for line, key in ((5, "ca"), (6, "cert"), (7, "key"))
+            ],
+        )
+        self.assertEqual(
+            self.problems(sink("x", "mqtt", "mqtts://h", 'key_file = "x.pem"')),
+            ["dlmsd.toml:5: sinks[0].key_file: needs cert_file, the certificate of this key"],
+        )
+
+    def test_credentials_of_thingsboard(self) -> None:
+        gateway = "thingsboard-gateway"
+        self.write("x.pem", "x")
+        self.assertEqual(
+            self.problems(sink("x", gateway)),
+            [
+                "dlmsd.toml:1: sinks[0].token: is required: the gateway's token (or username, or "
+                "cert_file)"
+            ],
+        )
+        for more in ('token = "t"', 'username = "u"', 'username = "u"\npassword = "p"'):
+            self.assertEqual(self.problems(sink("x", gateway, more=more)), [])
+        more = 'cert_file = "x.pem"'
+        self.assertEqual(self.problems(sink("x", gateway, "mqtts://h", more)), [])
+        self.assertEqual(
+            self.problems(sink("x", gateway, more='token = "t"\nusername = "u"')),
+            [
+                "dlmsd.toml:6: sinks[0].username: give token or username, not both: a token is a "
+                "username"
+            ],
+        )
+        self.assertEqual(
+            self.problems(
+                sink("x", "thingsboard", more='token = "t"\nusername = "u"\ntopic = "{meter}"')
+            ),
+            [
+                'dlmsd.toml:5: sinks[0].token: only for kind = "thingsboard-gateway"; give it in '
+                "each meter",
+                'dlmsd.toml:6: sinks[0].username: not for kind = "thingsboard": each meter\'s '
+                "token is it",
+                'dlmsd.toml:7: sinks[0].topic: only for kind = "mqtt"; ThingsBoard has topics of '
+                "its own",
+            ],
+        )
+
+    def test_a_bad_url_hides_nothing_else(self) -> None:
+        more = 'password = "x"\ninflight = 0'
+        self.assertEqual(
+            self.problems(sink("x", "mqtt") + sink("x", "thingsboard", "ftp://h", more)),
+            [
+                "dlmsd.toml:6: sinks[1].name: another sink has this name (line 2)",
+                "dlmsd.toml:8: sinks[1].url: expected mqtt://HOST:PORT or mqtts://HOST:PORT",
+                "dlmsd.toml:9: sinks[1].password: needs username",
+                "dlmsd.toml:10: sinks[1].inflight: expected a whole number from 1 to 100",
+            ],
+        )
+
+    def test_client_ids(self) -> None:
+        one = 'client_id = "c"\n'
+        self.assertEqual(
+            self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", "mqtt://H:1883", one)),
+            [
+                "dlmsd.toml:10: sinks[1].client_id: sink x has the same client_id at the same "
+                f"broker; {QUARREL}"
+            ],
+        )
+        self.assertEqual(
+            self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", "mqtt://h:1884", one)),
+            [],
+        )
+
+
+class NameTests(ConfigurationCase):
+    def test_unique(self) -> None:
+        text = PROFILE + meter("a") + meter("a", host="b") + meter("A", host="c")
+        self.assertEqual(
+            self.problems(text),
+            ["dlmsd.toml:9: meters[1].name: another meter has this name (line 5)"],
+        )
+
+    def test_a_sink_and_a_meter_may_share_a_name(self) -> None:
+        self.assertEqual(self.problems(PROFILE + sink("a", "mqtt") + meter("a")), [])
+
+
+class TokenTests(ConfigurationCase):
+    def test_each_active_meter_needs_one(self) -> None:
+        text = PROFILE + sink("tb", "thingsboard") + sink("x", "mqtt", "mqtt://x")
+        self.assertEqual(
+            self.problems(
+                text
+                + meter("a")
+                + meter("b", 'status = "inactive"\n')
+                + meter("c", 'sinks = ["x"]\n')
+            ),
+            ["dlmsd.toml:12: meters[0].token: is required: sink tb needs a token for each meter"],
+        )
+
+    def test_the_same_token_twice(self) -> None:
+        print_of = Secret("canary-token").fingerprint()
+        token = 'token = "canary-token"\n'
+        text = PROFILE + sink("tb", "thingsboard", "mqtt://H:1883")
+        (problem,) = self.problems(text + meter("a", token) + meter("b", token))
+        self.assertEqual(
+            problem,
+            "dlmsd.toml:17: meters[1].token: meter a (sink tb) and meter b (sink tb) use one token "
+            f"(fingerprint {print_of}) at one broker; {QUARREL}",
+        )
+        gateways = sink("x", "thingsboard-gateway", more=token) + sink(
+            "y", "thingsboard-gateway", "mqtt://h:1883", token
+        )
+        (problem,) = self.problems(gateways)
+        self.assertEqual(
+            problem,
+            f"dlmsd.toml:10: sinks[1].token: sink x and sink y use one token (fingerprint "
+            f"{print_of}) at one broker; {QUARREL}",
+        )
+        self.assertEqual(
+            len(
+                self.problems(
+                    text + sink("x", "thingsboard-gateway", more=token) + meter("a", token)
+                )
+            ),
+            1,
+        )
+
+    def test_the_same_token_at_two_sinks_of_one_broker(self) -> None:
+        text = PROFILE + sink("x", "thingsboard") + sink("y", "thingsboard")
+        (problem,) = self.problems(text + meter("a", 'token = "t"\n'))
+        self.assertIn("meter a (sink x) and meter a (sink y) use one token", problem)
+
+    def test_the_same_token_at_two_brokers(self) -> None:
+        token = 'token = "canary-token"\n'
+        text = PROFILE + sink("x", "thingsboard") + sink("y", "thingsboard", "mqtt://other")
+        self.assertEqual(
+            self.problems(
+                text + meter("a", token + 'sinks = ["x"]\n') + meter("b", token + 'sinks = ["y"]\n')
+            ),
+            [],
+        )
+
+    def test_one_device_for_two_meters(self) -> None:
+        text = PROFILE + sink("tb", "thingsboard-gateway", more='token = "t"\n')
+        self.assertEqual(
+            self.problems(text + meter("a") + meter("b", 'device_name = "a"\n')),
+            ["dlmsd.toml:17: meters[1].device_name: meter a is the same device at sink tb"],
+        )
+
+
+class SharedLineTests(ConfigurationCase):
+    def both(self, one: str, other: str) -> list[str]:
+        return self.problems(PROFILE + meter("a", one, "gw") + meter("b", other, "GW"))
+
+    def test_different_addresses_share_a_line(self) -> None:
+        wrapper = 'framing = "wrapper"\n'
+        for one, other in (
+            ("physical_device = 17\n", "physical_device = 18\n"),
+            ("logical_device = 1\n", "logical_device = 2\n"),
+            ("client = 1\n", "client = 16\n"),
+            ("port = 1\n", "port = 2\n"),
+            (wrapper + "logical_device = 1\n", wrapper + "logical_device = 2\n"),
+            ("port = 1\n", wrapper + "port = 2\n"),
+        ):
+            self.assertEqual(self.both(one, other), [])
+
+    def test_one_address_twice(self) -> None:
+        wrapper = 'framing = "wrapper"\n'
+        message = "meters[1].host: meter a has the same host, port, client and address"
+        for one, other in (
+            ("", ""),
+            ("address_size = 1\n", "address_size = 4\n"),
+            # Both go out as the one octet 03.
+            (
+                "address_size = 1\nlogical_device = 1\nphysical_device = 0\n",
+                "address_size = 1\nlogical_device = 0\nphysical_device = 1\n",
+            ),
+            (wrapper + "physical_device = 5\n", wrapper + "physical_device = 6\n"),
+        ):
+            with self.subTest(one):
+                (problem,) = self.both(one, other)
+                self.assertTrue(problem.endswith(message), problem)
+
+    def test_one_line_has_one_framing(self) -> None:
+        self.assertEqual(
+            self.both("", 'framing = "wrapper"\nlogical_device = 1\n'),
+            [
+                "dlmsd.toml:12: meters[1].framing: meter a has the same host and port, but framing "
+                '= "hdlc"'
+            ],
+        )
+
+    def test_a_meter_with_a_bad_address_is_not_compared(self) -> None:
+        (problem,) = self.both("", "physical_device = -1\n")
+        self.assertIn("physical_device: expected a whole number", problem)

@@ -1,0 +1,94 @@
+"""The commented files in ``etc`` against the code: the reference must not lie."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from attrs import NOTHING, fields
+
+from dlmsd.config import tables
+from dlmsd.config.load import load
+from dlmsd.config.secrets import SecretReader
+from dlmsd.config.values import (
+    DaemonOptions,
+    MeterOptions,
+    OutboxOptions,
+    SinkOptions,
+    WebOptions,
+)
+from tests.config.case import ConfigurationCase
+
+ETC = Path(__file__).parents[2] / "etc"
+REFERENCE = (ETC / "dlmsd.toml").read_text()
+DEFAULT = re.compile(r"^#(?=[a-z_.0-9]+ = )", re.MULTILINE)
+EXAMPLE = re.compile(r"^##(?=[a-z_.0-9]+ = )", re.MULTILINE)
+
+
+def defaults(cls: type[Any]) -> dict[str, object]:
+    return {one.name: one.default for one in fields(cls) if one.default is not NOTHING}
+
+
+def chosen(value: object, cls: type[Any]) -> dict[str, object]:
+    return {name: getattr(value, name) for name in defaults(cls)}
+
+
+class ReferenceTests(ConfigurationCase):
+    def test_as_it_is_shipped(self) -> None:
+        configuration = load(ETC / "dlmsd.toml", environ={})
+        (meter,) = configuration.meters
+        self.assertEqual((meter.profile, len(meter.read)), ("microstar", 10))
+        self.assertEqual([sink.url for sink in configuration.sinks], ["mqtt://localhost:1883"])
+
+    def test_the_commented_defaults_are_the_defaults(self) -> None:
+        uncommented, count = DEFAULT.subn("", REFERENCE)
+        self.assertGreater(count, 25)
+        configuration = self.load(uncommented)
+        for value in (configuration.daemon, configuration.web, configuration.outbox):
+            self.assertEqual(chosen(value, type(value)), defaults(type(value)))
+        self.assertEqual(configuration.daemon.state_dir, self.load("").daemon.state_dir)
+        self.assertEqual(chosen(configuration.sinks[0], SinkOptions), defaults(SinkOptions))
+        meter = chosen(configuration.meters[0], MeterOptions)
+        # The profile gives the password; the sinks are all sinks.
+        self.assertEqual(meter | {"password": None, "sinks": ()}, defaults(MeterOptions))
+        self.assertEqual(meter["sinks"], ("local",))
+
+    def test_every_option_stands_in_it(self) -> None:
+        document = tomllib.loads(EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)))
+        for section, cls in (
+            ("daemon", DaemonOptions),
+            ("web", WebOptions),
+            ("outbox", OutboxOptions),
+        ):
+            self.assertEqual(set(document[section]), {one.name for one in fields(cls)})
+        sink = set(document["sinks"][0])
+        self.assertEqual(sink | {"token"}, {one.name for one in fields(SinkOptions)})
+        self.assertIn("token = ", REFERENCE.partition('thingsboard-gateway" only')[2][:200])
+        self.assertEqual(
+            set(document["meters"][0]), {one.name for one in fields(tables.MeterTable)}
+        )
+
+    def test_the_examples_are_legal(self) -> None:
+        for name in ("web.token", "broker.password", "plant-a.password"):
+            self.write(name, "canary")
+        for name in ("ca.pem", "client.pem", "client.key"):
+            self.write(name, "")
+        text = EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)).replace("mqtt://l", "mqtts://l")
+        (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
+        self.assertEqual(
+            {one.name: one.key for one in meter.read if one.name != one.key},
+            {"tariff": "tariff_now"},
+        )
+        self.assertNotIn("current_l3", [one.name for one in meter.read])
+
+    def test_every_option_has_a_rule(self) -> None:
+        def rule(value: object) -> object:
+            return value
+
+        all_rules = tables.file_rules(SecretReader(self.folder, {}), rule, rule, rule)
+        for cls, ruled in all_rules.items():
+            self.assertEqual(set(ruled), {one.name for one in fields(cls)})
+        meter = {one.name for one in fields(MeterOptions)}
+        self.assertEqual({one.name for one in fields(tables.MeterTable)}, meter)

@@ -1,0 +1,454 @@
+"""The link's table, row by row; numbers; and what a meter must not do."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.dlms.hdlc.address import ServerAddress
+from dlmsd.dlms.hdlc.control import KINDS, Kind
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.hdlc.link import HdlcLink, State
+from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.dlms.link import (
+    ApduReceived,
+    Ignored,
+    LinkConnected,
+    LinkDisconnected,
+    LinkEvent,
+    LinkLost,
+    MeterBusy,
+    Transmit,
+)
+from dlmsd.errors import DlmsdError, LinkRefusedError, LocalError, MeterError, SilenceError
+from tests.dlms.hdlc.server import CLIENT, SERVER, sent
+from tests.vectors import hdlc
+
+LLC = b"\xe6\xe7\x00"
+UA, DM, FRMR = 0x73, 0x1F, 0x97
+
+
+def frame(control: int, information: bytes = b"", *, segmented: bool = False) -> Frame:
+    """A frame of the meter's."""
+    return Frame(CLIENT, SERVER, control, information, segmented)
+
+
+def i_frame(send: int, receive: int, information: bytes = LLC + b"answer", final: int = 1) -> Frame:
+    """An I frame of the meter's."""
+    return frame(receive << 5 | final << 4 | send << 1, information)
+
+
+def rr(receive: int) -> Frame:
+    return frame(receive << 5 | 0x11)
+
+
+def rnr(receive: int) -> Frame:
+    return frame(receive << 5 | 0x15)
+
+
+def new(offer: LinkParameters | None = None) -> HdlcLink:
+    return HdlcLink(16, ServerAddress(0, 1), offer)
+
+
+def connected(offer: LinkParameters | None = None, ua: bytes = b"") -> HdlcLink:
+    """A link that has met UA twice."""
+    link = new(offer)
+    link.connect()
+    link.receive(frame(UA))
+    assert link.receive(frame(UA, ua)) == [LinkConnected()]
+    return link
+
+
+class LinkTestCase(SynchronousTestCase):
+    def assert_sent(self, events: list[LinkEvent], *expected: Frame | int) -> None:
+        """Only these frames go out; a number stands for its control field."""
+        self.assertEqual([type(event) for event in events], [Transmit] * len(events))
+        frames = sent(events)
+        wanted = [each.control if isinstance(each, Frame) else each for each in expected]
+        self.assertEqual([hex(each.control) for each in frames], [hex(each) for each in wanted])
+        for each in frames:
+            self.assertEqual((each.destination, each.source), (SERVER, CLIENT))
+
+    def assert_lost(self, events: list[LinkEvent], kind: type[DlmsdError], words: str) -> None:
+        (event,) = events
+        assert isinstance(event, LinkLost), events
+        self.assertIs(type(event.error), kind)
+        self.assertIn(words, str(event.error))
+
+
+class ConnectingTests(LinkTestCase):
+    def test_known_octets(self) -> None:
+        link = new()
+        (disc,) = link.connect()
+        self.assertEqual(disc, Transmit(bytes.fromhex("7ea00703215303c77e")))
+        (snrm,) = link.receive(frame(UA))
+        self.assertEqual(snrm, Transmit(bytes.fromhex("7ea0070321930f017e")))
+
+    def test_published_snrm(self) -> None:
+        link = HdlcLink(16, ServerAddress(1, 17, 4))
+        link.connect()
+        self.assertEqual(link.timeout(), [Transmit(hdlc.SNRM)])
+        (ua,) = FrameReassembly().feed(hdlc.UA)
+        assert isinstance(ua, Frame)
+        self.assertTrue(link.recognises(ua))
+        self.assertEqual(link.receive(ua), [LinkConnected()])
+        self.assertEqual(link.parameters, LinkParameters())
+        self.assertTrue(link.connected)
+
+    def test_clearing_ends_with_ua_dm_or_silence(self) -> None:
+        for control in (UA, DM, None):
+            link = new()
+            self.assert_sent(link.connect(), 0x53)
+            events = link.timeout() if control is None else link.receive(frame(control))
+            self.assert_sent(events, 0x93)
+            self.assertIs(link.state, State.CONNECTING)
+
+    def test_parameters_are_offered_once_only_after_a_refusal_not(self) -> None:
+        link = new(LinkParameters(512, 512))
+        link.connect()
+        (snrm,) = sent(link.receive(frame(DM)))
+        self.assertEqual(snrm.information, LinkParameters(512, 512).encode())
+        (plain,) = sent(link.receive(frame(DM)))
+        self.assertEqual((plain.control, plain.information), (0x93, b""))
+        self.assert_lost(link.receive(frame(DM)), LinkRefusedError, "DM")
+
+    def test_a_late_dm_for_the_disc_refuses_nothing(self) -> None:
+        link = new()
+        link.connect()
+        link.timeout()
+        self.assert_sent(link.receive(frame(DM)), 0x93)
+        self.assertEqual(link.receive(frame(UA)), [LinkConnected()])
+
+    def test_a_late_ua_for_the_disc_does_not_hide_the_parameters(self) -> None:
+        link = new(LinkParameters(512, 512))
+        link.connect()
+        link.timeout()
+        self.assertEqual(link.receive(frame(UA)), [LinkConnected()])
+        self.assertEqual(link.parameters, LinkParameters())
+        link.send(b"request")
+        self.assertEqual(link.receive(frame(UA, LinkParameters(300, 64).encode())), [])
+        self.assertEqual(link.parameters, LinkParameters(64, 300))
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_frmr_counts_as_a_refusal(self) -> None:
+        link = new()
+        link.connect()
+        link.timeout()
+        self.assert_sent(link.receive(frame(FRMR)), 0x93)
+        self.assert_lost(link.receive(frame(FRMR)), LinkRefusedError, "FRMR")
+
+    def test_snrm_is_repeated_once(self) -> None:
+        link = new(LinkParameters(256, 256))
+        link.connect()
+        first = link.timeout()
+        self.assertEqual(link.timeout(), first)
+        self.assert_lost(link.timeout(), SilenceError, "SNRM")
+        self.assertIs(link.state, State.IDLE)
+
+    def test_absurd_parameters(self) -> None:
+        offer = LinkParameters(512, 512, 1, 7)
+        absurd = LinkParameters(65535, 0, 7, 8).encode()
+        link = connected(offer, absurd)
+        self.assertEqual(link.parameters, LinkParameters(32, 512, 1, 7))
+        link = connected(offer, b"\x81\x80\xff\x05")
+        self.assertEqual(link.parameters, LinkParameters())
+
+    def test_illegal_offers(self) -> None:
+        for offer in (LinkParameters(31), LinkParameters(2031), LinkParameters(128, 128, 8, 1)):
+            self.assertRaises(LocalError, new, offer)
+
+    def test_recognises(self) -> None:
+        link = HdlcLink(16, ServerAddress(1, 17))
+        for source in ("0223", "00020023"):
+            self.assertTrue(link.recognises(Frame(b"\x21", bytes.fromhex(source), UA)))
+        for destination, source in (("03", "0223"), ("21", "0221"), ("ff", "0223"), ("0223", "21")):
+            stranger = Frame(bytes.fromhex(destination), bytes.fromhex(source), UA)
+            self.assertFalse(link.recognises(stranger))
+
+
+class DisconnectingTests(LinkTestCase):
+    def test_ends_with_ua_dm_or_silence(self) -> None:
+        for control in (UA, DM, None):
+            link = connected()
+            self.assert_sent(link.disconnect(), 0x53)
+            self.assertFalse(link.connected)
+            self.assertIsInstance(link.receive(i_frame(0, 0))[0], Ignored)
+            events = link.timeout() if control is None else link.receive(frame(control))
+            self.assertEqual(events, [LinkDisconnected()])
+            self.assertIs(link.state, State.IDLE)
+
+    def test_when_idle(self) -> None:
+        link = new()
+        self.assertEqual(link.disconnect(), [LinkDisconnected()])
+        self.assertEqual(link.timeout(), [])
+
+    def test_abort(self) -> None:
+        link = connected()
+        link.send(b"request")
+        link.abort()
+        self.assertFalse(link.connected)
+        self.assertRaises(LocalError, link.send, b"again")
+
+    def test_late_answers_of_an_old_session(self) -> None:
+        """Neither while DISC nor while SNRM is under way, and numbers start over."""
+        link = connected()
+        link.send(b"old")
+        link.connect()
+        self.assertIsInstance(link.receive(i_frame(0, 1, LLC + b"late"))[0], Ignored)
+        link.receive(frame(UA))
+        self.assertIsInstance(link.receive(i_frame(0, 1, LLC + b"late"))[0], Ignored)
+        self.assertEqual(link.receive(frame(UA)), [LinkConnected()])
+        self.assert_sent(link.send(b"new"), 0x10)
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+
+class ExchangeTests(LinkTestCase):
+    def test_numbers_modulo_8(self) -> None:
+        link = connected()
+        for number in range(20):
+            request = number.to_bytes(2, "big")
+            (one,) = sent(link.send(request))
+            n = number % 8
+            self.assertEqual(one.control, n << 5 | 0x10 | n << 1)
+            self.assertEqual(one.information, b"\xe6\xe6\x00" + request)
+            answer = i_frame(n, (number + 1) % 8, LLC + request)
+            self.assertEqual(link.receive(answer), [ApduReceived(request)])
+
+    def test_repeats_once_with_the_same_number(self) -> None:
+        link = connected()
+        link.send(b"one")
+        link.receive(i_frame(0, 1))
+        first = link.send(b"two")
+        self.assertEqual(link.timeout(), first)
+        self.assert_lost(link.timeout(), SilenceError, "request")
+
+    def test_an_answer_gives_the_next_request_its_own_repetition(self) -> None:
+        link = connected()
+        for number in range(3):
+            link.send(b"request")
+            self.assertEqual(len(sent(link.timeout())), 1)
+            self.assertEqual(len(link.receive(i_frame(number, number + 1))), 1)
+
+    def test_one_request_at_a_time(self) -> None:
+        link = connected()
+        link.send(b"one")
+        self.assertRaises(LocalError, link.send, b"two")
+        for other in (new(), connected()):
+            other.connect()
+            self.assertRaises(LocalError, other.send, b"too early")
+
+    def test_duplicate_answer(self) -> None:
+        link = connected()
+        link.send(b"one")
+        link.receive(i_frame(0, 1))
+        self.assertIsInstance(link.receive(i_frame(0, 1))[0], Ignored)
+        link.send(b"two")
+        (ignored,) = link.receive(i_frame(0, 1))
+        self.assertIsInstance(ignored, Ignored)
+        self.assertEqual(link.receive(i_frame(1, 2, LLC + b"2")), [ApduReceived(b"2")])
+
+    def test_duplicate_after_its_request_was_acknowledged(self) -> None:
+        """Even its N(R) is old then; the turn is ours, so the meter is polled."""
+        link = connected()
+        link.send(b"one")
+        link.receive(i_frame(0, 1))
+        link.send(b"two")
+        self.assertEqual(link.receive(rr(2)), [MeterBusy()])
+        self.assertEqual([type(e) for e in link.receive(i_frame(0, 1))], [Ignored])
+        self.assertEqual(link.receive(i_frame(1, 2, LLC + b"2")), [ApduReceived(b"2")])
+
+    def test_a_gap_ends_a_link_with_a_window_of_one(self) -> None:
+        for number in (1, 2, 6):
+            link = connected()
+            link.send(b"one")
+            self.assert_lost(link.receive(i_frame(number, 1)), MeterError, f"N(S)={number}")
+
+    def test_wrong_receive_numbers(self) -> None:
+        for number in (2, 3, 7):
+            for wrong in (rr(number), rnr(number), i_frame(0, number)):
+                link = connected()
+                link.send(b"one")
+                self.assert_lost(link.receive(wrong), MeterError, f"N(R)={number}")
+
+    def test_an_answer_that_acknowledges_nothing(self) -> None:
+        link = connected()
+        link.send(b"one")
+        self.assert_lost(link.receive(i_frame(0, 0)), MeterError, "did not acknowledge")
+
+    def test_wrong_llc(self) -> None:
+        for information in (b"", b"\xe6", b"\xe6\xe6\x00answer", b"\xc4\x01", b"\x7e\xe7\x00"):
+            link = connected()
+            link.send(b"one")
+            self.assert_lost(link.receive(i_frame(0, 1, information)), MeterError, "LLC")
+
+    def test_what_comes_unasked_before_the_answer(self) -> None:
+        """A push without the final bit: the meter keeps its turn, and both arrive."""
+        link = connected()
+        link.send(b"one")
+        push = i_frame(0, 1, LLC + b"\x0fpush", final=0)
+        self.assertEqual(link.receive(push), [ApduReceived(b"\x0fpush")])
+        self.assertEqual(link.receive(i_frame(1, 1)), [ApduReceived(b"answer")])
+        self.assert_sent(link.send(b"two"), 0x52)
+
+    def test_a_second_answer_is_handed_over(self) -> None:
+        """Only the association knows that the first had another invoke-id."""
+        link = connected()
+        link.send(b"one")
+        link.receive(i_frame(0, 1))
+        self.assert_sent(link.timeout(), 0x31)
+        self.assertEqual(link.receive(i_frame(1, 1, LLC + b"2")), [ApduReceived(b"2")])
+
+    def test_meter_ends_the_link(self) -> None:
+        link = connected()
+        link.send(b"one")
+        self.assert_lost(link.receive(frame(DM)), MeterError, "DM")
+        (frmr,) = FrameReassembly().feed(hdlc.FRMR)
+        assert isinstance(frmr, Frame)
+        link = HdlcLink(1, ServerAddress(1, 2836))
+        link.connect()
+        link.timeout()
+        link.receive(Frame(frmr.destination, frmr.source, UA))
+        self.assertTrue(link.recognises(frmr))
+        self.assert_lost(link.receive(frmr), MeterError, "FRMR 600540")
+        self.assertFalse(link.connected)
+
+    def test_ui_and_unknown_frames_are_ignored(self) -> None:
+        link = connected()
+        link.send(b"one")
+        for control in (0x13, 0x03, 0x19, 0x1D, 0xEF, 0x93, 0x53):
+            (ignored,) = link.receive(frame(control, LLC + b"\x0f"))
+            self.assertIsInstance(ignored, Ignored)
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+
+class BusyTests(LinkTestCase):
+    def test_rnr_then_rr_then_answer(self) -> None:
+        link = connected()
+        first = link.send(b"one")
+        self.assertEqual(link.receive(rnr(0)), [MeterBusy()])
+        self.assert_sent(link.timeout(), 0x11)
+        self.assertEqual(link.receive(rr(0)), first)
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_polls_are_bounded(self) -> None:
+        for busy in (rr(1), rnr(1)):
+            link = connected()
+            link.send(b"one")
+            polls = 0
+            while (events := link.receive(busy)) == [MeterBusy()]:
+                self.assert_sent(link.timeout(), 0x11)
+                polls += 1
+                self.assertLess(polls, 20)
+            self.assertEqual(polls, 10)
+            self.assert_lost(events, MeterError, "busy")
+
+    def test_the_answer_ends_the_waiting(self) -> None:
+        link = connected()
+        for number in range(3):
+            link.send(b"request")
+            for _ in range(9):
+                self.assertEqual(link.receive(rr((number + 1) % 8)), [MeterBusy()])
+                link.timeout()
+            self.assertEqual(len(link.receive(i_frame(number, number + 1))), 1)
+
+    def test_a_poll_without_answer(self) -> None:
+        link = connected()
+        link.send(b"one")
+        link.receive(rr(1))
+        self.assert_sent(link.timeout(), 0x11)
+        self.assert_sent(link.timeout(), 0x11)
+        self.assert_lost(link.timeout(), SilenceError, "request")
+
+    def test_never_acknowledged(self) -> None:
+        link = connected()
+        first = link.send(b"one")
+        self.assertEqual(link.receive(rr(0)), first)
+        self.assert_lost(link.receive(rr(0)), MeterError, "acknowledge")
+
+    def test_frames_without_the_final_bit_leave_the_turn(self) -> None:
+        link = connected()
+        link.send(b"one")
+        self.assertEqual(link.receive(frame(0x21)), [])
+        self.assertEqual(link.receive(frame(0x25)), [])
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_rr_when_nothing_is_asked(self) -> None:
+        self.assertEqual(connected().receive(rr(0)), [])
+
+
+class EveryPairTests(LinkTestCase):
+    def reach(self, state: State) -> HdlcLink:
+        link = new()
+        if state is State.IDLE:
+            return link
+        link.connect()
+        if state in (State.CONNECTING, State.CONNECTED, State.DISCONNECTING):
+            link.receive(frame(UA))
+        if state in (State.CONNECTED, State.DISCONNECTING):
+            link.receive(frame(UA))
+            link.send(b"request")
+        if state is State.DISCONNECTING:
+            link.disconnect()
+        self.assertIs(link.state, state)
+        return link
+
+    def test_nothing_raises(self) -> None:
+        """Every control octet in every state, with and without information, then a timeout."""
+        for state, control in product(State, range(256)):
+            for information in (b"", LLC, b"\x81\x80\x14"):
+                for segmented in (False, True):
+                    link = self.reach(state)
+                    events = link.receive(frame(control, information, segmented=segmented))
+                    if state is State.IDLE:
+                        self.assertIsInstance(events[0], Ignored)
+                    link.timeout()
+                    link.timeout()
+                    link.connect()
+                    self.assertIs(link.state, State.CLEARING)
+
+    def test_what_moves_and_what_does_not(self) -> None:
+        """The table, as a table."""
+        moves = {
+            (State.CLEARING, Kind.UA): State.CONNECTING,
+            (State.CLEARING, Kind.DM): State.CONNECTING,
+            (State.CONNECTING, Kind.UA): State.CONNECTED,
+            (State.CONNECTED, Kind.DM): State.IDLE,
+            (State.CONNECTED, Kind.FRMR): State.IDLE,
+            (State.DISCONNECTING, Kind.UA): State.IDLE,
+            (State.DISCONNECTING, Kind.DM): State.IDLE,
+        }
+        for state, kind in product(State, Kind):
+            link = self.reach(state)
+            information = LLC if kind is Kind.I else b""
+            link.receive(frame(KINDS.index(kind) | 0x30, information))
+            self.assertIs(link.state, moves.get((state, kind), state), (state, kind))
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.lists(
+            st.one_of(
+                st.sampled_from(["timeout", "connect", "disconnect", "send", "abort"]),
+                st.builds(frame, st.integers(0, 255), st.binary(max_size=8)),
+                st.builds(i_frame, st.integers(0, 7), st.integers(0, 7)),
+                st.builds(frame, st.sampled_from([UA, UA, UA, DM])),
+            ),
+            max_size=60,
+        )
+    )
+    def test_random_frames(self, steps: list[str | Frame]) -> None:
+        """Only ``send`` may raise, and only LocalError, where the state does not allow it."""
+        link = new(LinkParameters(64, 64, 3, 3))
+        for step in steps:
+            if isinstance(step, Frame):
+                link.receive(step)
+            elif step == "send":
+                try:
+                    link.send(bytes(100))
+                except LocalError:
+                    continue
+            else:
+                getattr(link, step)()

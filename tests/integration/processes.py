@@ -1,0 +1,134 @@
+"""dlmsd's own programs as processes: virtual meters, and the daemon under twistd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+METER = """
+[[meters]]
+name = "{name}"
+host = "{host}"
+port = {port}
+logical_device = {logical}
+physical_device = {physical}
+profile = "microstar"
+interval = {interval}
+"""
+
+
+def wait_until(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
+    """Poll a condition of another process; AssertionError when it does not come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+class Meters:
+    """``dlmsd simulate`` with a record of what it answered."""
+
+    def __init__(self, folder: Path, count: int, *arguments: str) -> None:
+        self.record = folder / "record.jsonl"
+        command = ["simulate", "--json", "--port=0", f"--meters={count}", *arguments]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dlmsd", *command, f"--record={self.record}"],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.endpoints: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
+
+    def configuration(self, interval: float) -> str:
+        """A ``[[meters]]`` for each."""
+        return "".join(METER.format(**one, interval=interval) for one in self.endpoints)
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Everything answered so far, in order."""
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class DaemonProcess:
+    """``twistd -n dlmsd`` on a configuration text; its page is on a free port."""
+
+    def __init__(self, folder: Path, text: str, *twistd: str, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "dlmsd.toml"
+        self.config.write_text(
+            f'[daemon]\nstate_dir = "{(folder / "state").absolute()}"\nconnects_per_second = 200\n'
+            f'[web]\nlisten = "tcp:{port}:interface=127.0.0.1"\n{text}'
+        )
+        self.log = folder / "daemon.log"
+        self._twistd = twistd or ("-n", "--pidfile=")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command("twistd"), *self._twistd, "dlmsd", "--config", str(self.config)],
+                env=ENVIRONMENT,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self.ready, "the daemon is ready")
+
+    def ready(self) -> bool:
+        """Whether /readyz says so."""
+        assert self.process is None or self.process.poll() in (None, 0), self.log.read_text()
+        try:
+            return self.get("/readyz") == b"ok\n" or True
+        except OSError:
+            return False
+
+    def get(self, path: str) -> bytes:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            body: bytes = answer.read()
+            return body
+
+    def status(self) -> dict[str, Any]:
+        """``/api/status``."""
+        found: dict[str, Any] = json.loads(self.get("/api/status"))
+        return found
+
+    def stop(self) -> float:
+        """SIGTERM; how many seconds it took."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        self.process = None
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            self.process = None
+
+
+def command(name: str) -> Sequence[str]:
+    """A console script of this Python's environment."""
+    return [sys.executable, str(Path(sys.executable).with_name(name))]

@@ -1,0 +1,78 @@
+"""The record: what it holds, and that it is on disk at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.errors import LocalError
+from dlmsd.simulator.personality import SMALL
+from dlmsd.simulator.record import Entry, RecordFile
+from tests.simulator.client import NOON, World, register
+
+
+class RecordTests(SynchronousTestCase):
+    def test_entries(self) -> None:
+        world = World().start()
+        client = world.client().open()
+        value, _, _ = client.get(
+            register("1-1:32.7.0"), register("1-1:32.7.0", 3), register("1-1:99.9.9")
+        )
+        (entry,) = world.entries
+        self.assertEqual(entry.meter, "virtual-001")
+        self.assertEqual(
+            entry.results,
+            (
+                ("1-1:32.7.0", 2, str(value.value)),
+                ("1-1:32.7.0", 3, "[-1, 35]"),
+                ("1-1:99.9.9", 2, None),
+            ),
+        )
+        self.assertEqual(entry.t, NOON + world.reactor.seconds())
+
+    def test_octets_in_hex(self) -> None:
+        world = World().start()
+        world.client().open().get(register("0-0:96.1.0", 2, 1))
+        self.assertEqual(world.entries[0].results, (("0-0:96.1.0", 2, b"00000001".hex()),))
+
+    def test_segments_and_blocks_are_one_answer(self) -> None:
+        world = World(personality=SMALL).start()
+        client = world.client().open()
+        client.get(*(register(f"1-1:{c}.7.0", 3) for c in (32, 52, 72, 31, 51, 71, 14, 1, 2)))
+        self.assertEqual([len(entry.results) for entry in world.entries], [9])
+
+    def test_what_is_sent_again_is_recorded_again(self) -> None:
+        world = World().start()
+        client = world.client().open()
+        client.get(register("1-1:32.7.0"))
+        client.transport.protocol.dataReceived(client.sent[-1])
+        world.reactor.advance(1)
+        first, second = world.entries
+        self.assertEqual(first.results, second.results)
+        self.assertGreater(second.t, first.t)
+
+    def test_associations_are_no_entries(self) -> None:
+        world = World().start()
+        world.client().open().release()
+        self.assertEqual(world.entries, [])
+
+    def test_file(self) -> None:
+        path = Path(self.mktemp())
+        record = RecordFile(path)
+        entry = Entry(12.5, "virtual-001", (("1-1:32.7.0", 2, "2301"), ("1-1:9.9.9", 2, None)))
+        self.assertRaises(LocalError, record, entry)
+        record.open()
+        record(entry)
+        line = {
+            "t": 12.5,
+            "meter": "virtual-001",
+            "results": [["1-1:32.7.0", 2, "2301"], ["1-1:9.9.9", 2, None]],
+        }
+        self.assertEqual(json.loads(path.read_text()), line)
+        record.close()
+        record.open()
+        record(entry)
+        record.close()
+        self.assertEqual(len(path.read_text().splitlines()), 2)

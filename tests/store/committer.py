@@ -1,0 +1,55 @@
+"""``python -m tests.store.committer FILE``: commits for ever, to be killed.
+
+Prints meter and ts when a commit was acknowledged, and marks half of it as delivered.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from dlmsd.config.values import OutboxOptions
+from dlmsd.store.outbox import Delivery, Outbox
+from dlmsd.store.writer import WriterThread
+from tests.store.case import reading
+
+METERS = ("a", "b", "c")
+
+
+async def main(path: Path) -> None:
+    writer = WriterThread(reactor)
+    writer.start()
+    outbox = Outbox(
+        path,
+        OutboxOptions(),
+        writer=writer,
+        clock=reactor,
+        wall=time.time,
+        post=lambda status: None,
+    )
+
+    def deliver(deliveries: Sequence[Delivery]) -> None:
+        outbox.delivered([delivery.id for delivery in deliveries if delivery.id % 2])
+
+    outbox.subscribe(deliver)
+    await outbox.start()
+    ts = max((await outbox.last_ts()).values(), default=0)
+    while True:
+        ts += 1
+        for meter in METERS:
+            committed = outbox.commit(reading(meter, ts), ["tb"])
+            committed.addCallback(lambda _, meter=meter, ts=ts: print(meter, ts, flush=True))
+        if ts % 7 == 0:
+            await outbox.flush()
+
+
+if __name__ == "__main__":
+    Deferred.fromCoroutine(main(Path(sys.argv[1]))).addErrback(
+        lambda failure: failure.printTraceback()
+    )
+    reactor.run()
