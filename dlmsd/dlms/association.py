@@ -268,9 +268,15 @@ class Association:
         if isinstance(response, GetResponseWithBlock):
             return self._block(request, response)
         if isinstance(response, GetResponseNormal):
-            # A meter may refuse a whole list by one result.
-            return self._results(request, (response.result,))
-        return self._results(request, response.results)
+            results: tuple[GetResult, ...] = (response.result,)
+        else:
+            results = response.results
+        # A meter may refuse a whole list, or the next block, by one result.
+        refused = all(isinstance(result, DataAccessResult) for result in results)
+        if request.blocks and not refused:
+            wanted = len(request.blocks) + 1
+            return self._fail(MeterError(f"{name} came where block {wanted} was due"))
+        return self._results(request, results)
 
     def _block(self, request: _Request, block: GetResponseWithBlock) -> list[AssociationEvent]:
         if isinstance(block.result, DataAccessResult):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from OpenSSL import crypto
 from twisted.internet import ssl
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 
+from dlmsd.config.broker import Broker
 from dlmsd.config.values import SinkOptions
 from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.publish.connection import Connect
 
 CONNECT_TIMEOUT: Final = 15.0
-PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -26,18 +25,14 @@ def endpoint(reactor: Any, options: SinkOptions) -> Connect:
 
     With ``mqtts`` the certificate must be signed by one of ``ca_file`` (default: the
     system's) and made out to the url's host. The files are read here, once; raises
-    ConfigurationError for one that cannot be used, and for a url that is none.
+    ConfigurationError for one that cannot be used.
     """
-    url = urlsplit(options.url)
-    if url.scheme not in PORTS or not url.hostname:
-        raise ConfigurationError((_problem(options, "url", options.url, "is no mqtt:// url"),))
-    plain = HostnameEndpoint(
-        reactor, url.hostname, url.port or PORTS[url.scheme], timeout=CONNECT_TIMEOUT
-    )
-    if url.scheme == "mqtt":
+    broker = Broker.parse(options.url)
+    plain = HostnameEndpoint(reactor, broker.host, broker.port, timeout=CONNECT_TIMEOUT)
+    if not broker.tls:
         return plain.connect
     contexts = ssl.optionsForClientTLS(
-        url.hostname, trustRoot=_authorities(options), clientCertificate=_identity(options)
+        broker.host, trustRoot=_authorities(options), clientCertificate=_identity(options)
     )
     return wrapClientTLS(contexts, plain).connect
 

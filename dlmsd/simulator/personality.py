@@ -86,7 +86,7 @@ WRAPPER: Final = Personality(
     "wrapper", framing="wrapper", port=4059, logical_device=1, physical_device=0
 )
 NO_LISTS: Final = Personality("no-lists", lists=False)
-SMALL: Final = Personality("small", link=LinkParameters(32, 32, 1, 1), max_pdu=96, max_response=48)
+SMALL: Final = Personality("small", link=LinkParameters(32, 32, 1, 1), max_pdu=96, max_response=16)
 WINDOW: Final = Personality("window", link=LinkParameters(32, 128, 7, 7))
 
 PERSONALITIES: Final = {

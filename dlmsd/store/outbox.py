@@ -116,6 +116,7 @@ class Outbox:
         self._open = True
         self._bulletin.good(status)
         self._sweep_timer = self._clock.callLater(SWEEP_SECONDS, self._sweep_again)
+        self._sweep_if_over(status)
 
     async def stop(self) -> None:
         """Commit what waits and close the file; idempotent."""
@@ -276,8 +277,7 @@ class Outbox:
                 waiting.done.errback(_duplicate(waiting.entry.reading))
             else:
                 waiting.done.callback(None)
-        if committed.status.bytes > self._options.max_bytes:
-            self._sweep()
+        self._sweep_if_over(committed.status)
 
     def _tell(self, deliveries: list[Delivery]) -> None:
         for listener in tuple(self._listeners):
@@ -289,6 +289,10 @@ class Outbox:
     def _sweep_again(self) -> None:
         self._sweep_timer = self._clock.callLater(SWEEP_SECONDS, self._sweep_again)
         self._sweep()
+
+    def _sweep_if_over(self, status: OutboxStatus) -> None:
+        if status.bytes > self._options.max_bytes:
+            self._sweep()
 
     def _sweep(self) -> None:
         if self._open and not self._sweeping:

@@ -201,13 +201,10 @@ class TokenTests(ConfigurationCase):
 
     def test_the_same_token_at_two_brokers(self) -> None:
         token = 'token = "canary-token"\n'
-        text = PROFILE + sink("x", "thingsboard") + sink("y", "thingsboard", "mqtt://other")
-        self.assertEqual(
-            self.problems(
-                text + meter("a", token + 'sinks = ["x"]\n') + meter("b", token + 'sinks = ["y"]\n')
-            ),
-            [],
-        )
+        meters = meter("a", token + 'sinks = ["x"]\n') + meter("b", token + 'sinks = ["y"]\n')
+        for other in ("mqtt://other", "mqtt://h:1884", "mqtts://h"):
+            sinks = sink("x", "thingsboard") + sink("y", "thingsboard", other)
+            self.assertEqual(self.problems(PROFILE + sinks + meters), [])
 
     def test_one_device_for_two_meters(self) -> None:
         text = PROFILE + sink("tb", "thingsboard-gateway", more='token = "t"\n')

@@ -45,6 +45,9 @@ read."v 1".every = 1
 k = 1
 [[meters.tags]]
 k = 2
+numbers = [ 1 # ], fake = 3
+  , 2 ]
+last = 1
 """
 )
 
@@ -76,6 +79,8 @@ class LinesTests(SynchronousTestCase):
             ("meters", 1, "read", "v 1", "every"): 29,
             ("meters", 1, "tags", 0, "k"): 31,
             ("meters", 1, "tags", 1, "k"): 33,
+            ("meters", 1, "tags", 1, "numbers", 1): 35,
+            ("meters", 1, "tags", 1, "last"): 36,
         }
         self.assertEqual({path: lines.of(path) for path in wanted}, wanted)
 

@@ -123,7 +123,7 @@ class DaemonTests(SynchronousTestCase):
         files = [f"--pidfile={self.folder / 'pid'}", f"--logfile={self.folder / 'log'}"]
         ended = run(*command("twistd"), *files, "dlmsd", "-c", str(config))
         self.assertEqual(ended.returncode, 1)
-        self.assertIn("/dev/null/state", ended.stdout)
+        self.assertIn("/dev/null/state", ended.stdout + ended.stderr)
         log = (self.folder / "log").read_text()
         self.assertIn("/dev/null/state", log)
         self.assertNotIn("Traceback", log)

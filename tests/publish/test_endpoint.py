@@ -34,10 +34,6 @@ class EndpointTests(SynchronousTestCase):
             endpoint(MemoryReactorClock(), SinkOptions("s", "mqtt", **options))
         return str(caught.exception)
 
-    def test_a_url_that_is_none(self) -> None:
-        for url in ("http://h", "h:1883", "mqtt://"):
-            self.assertIn("sinks.s.url: is no mqtt:// url", self.refused(url=url))
-
     def test_files_that_cannot_be_used(self) -> None:
         junk = Path(self.mktemp())
         missing = Path(self.mktemp())

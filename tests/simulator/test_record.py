@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.errors import LocalError
@@ -41,6 +42,14 @@ class RecordTests(SynchronousTestCase):
         world = World(personality=SMALL).start()
         client = world.client().open()
         client.get(*(register(f"1-1:{c}.7.0", 3) for c in (32, 52, 72, 31, 51, 71, 14, 1, 2)))
+        self.assertEqual([len(entry.results) for entry in world.entries], [9])
+
+    def test_an_answer_in_segments_is_recorded_at_its_end(self) -> None:
+        world = World(personality=evolve(SMALL, max_response=0, max_pdu=0)).start()
+        client = world.client().open()
+        before = len(client.frames)
+        client.get(*(register(f"1-1:{c}.7.0", 3) for c in (32, 52, 72, 31, 51, 71, 14, 1, 2)))
+        self.assertGreater(sum(bool(one.information) for one in client.frames[before:]), 2)
         self.assertEqual([len(entry.results) for entry in world.entries], [9])
 
     def test_what_is_sent_again_is_recorded_again(self) -> None:

@@ -187,6 +187,15 @@ class SizeTests(OutboxCase):
         self.writer.release()
         self.assertEqual((self.status.dropped, self.status.delivered), (0, 120))
 
+    def test_smaller_limit(self) -> None:
+        """Reached at the start, without waiting for a reading."""
+        self.fill(120)
+        self.close()
+        self.options = OutboxOptions(max_bytes=200_000)
+        self.open()
+        self.assertLess(self.status.bytes, 200_000)
+        self.assertGreater(self.status.dropped, 0)
+
     def test_nothing_left_to_remove(self) -> None:
         """A limit that even an empty file is over ends the sweep all the same."""
         self.close()

@@ -127,6 +127,7 @@ export class Row {
     this.main.className = "main";
     this.node = make("tbody", "", this.main);
     this.node.setAttribute("role", "rowgroup");
+    this.node.dataset.meter = meter.name;
     this.update(meter);
   }
 

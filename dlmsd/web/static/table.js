@@ -26,13 +26,14 @@ export class Table {
     this.page = page;
     this.meters = new Map();
     this.rows = new Map();
-    this.changed = new Set();
     this.column = "state";
     this.descending = false;
     this.health = "all";
     this.words = [];
     this.limit = PAGE;
     this.frame = 0;
+    this.visible = new Set();
+    this.observer = new IntersectionObserver((entries) => this.seen(entries));
     this.heads();
     this.chips();
     page.search.addEventListener("input", () => {
@@ -45,35 +46,44 @@ export class Table {
     });
   }
 
-  clear() {
-    for (const row of this.rows.values()) row.node.remove();
-    this.rows.clear();
-    this.meters.clear();
-    this.changed.clear();
-  }
-
   // A snapshot: whoever is not in it is gone; the others keep their rows, open or not.
   replace(meters) {
     const named = new Set(meters.map((meter) => meter.name));
     for (const name of [...this.meters.keys()]) {
       if (named.has(name)) continue;
       this.meters.delete(name);
-      this.rows.get(name)?.node.remove();
-      this.rows.delete(name);
+      this.drop(name);
     }
     this.update(meters);
   }
 
+  drop(name) {
+    const row = this.rows.get(name);
+    if (row === undefined) return;
+    this.observer.unobserve(row.node);
+    this.visible.delete(row);
+    this.rows.delete(name);
+    row.node.remove();
+  }
+
   update(meters) {
-    for (const meter of meters) {
-      this.meters.set(meter.name, meter);
-      this.changed.add(meter.name);
-    }
+    for (const meter of meters) this.meters.set(meter.name, meter);
     this.frame ||= requestAnimationFrame(() => this.draw());
   }
 
+  // Ages grow only where someone looks: laying out a thousand rows a second costs too much.
   tick() {
-    for (const row of this.shown ?? []) row.tick();
+    for (const row of this.visible) row.tick();
+  }
+
+  seen(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const row = this.rows.get(target.dataset.meter);
+      if (row !== undefined && isIntersecting) {
+        this.visible.add(row);
+        row.tick();
+      } else this.visible.delete(row);
+    }
   }
 
   tally() {
@@ -90,7 +100,6 @@ export class Table {
     const sign = this.descending ? -1 : 1;
     found.sort((a, b) => sign * (compare(a, b) || byName(a, b)));
     this.shown = found.slice(0, this.limit).map((meter) => this.row(meter));
-    this.changed.clear();
     this.arrange();
     this.label(found.length);
   }
@@ -107,6 +116,7 @@ export class Table {
     if (row === undefined) {
       row = new Row(meter);
       this.rows.set(meter.name, row);
+      this.observer.observe(row.node);
     } else if (row.meter !== meter) row.update(meter);
     return row;
   }
