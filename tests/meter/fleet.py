@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.fleet.service import Fleet
+from dlmsd.meter.session import Trace
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR, Personality
@@ -41,6 +42,7 @@ class FleetCase(SynchronousTestCase):
         self.history: list[MeterStatus] = []
         self.record: list[Entry] = []
         self.answer = lambda reading: succeed(None)
+        self.trace: Trace | None = None
         self.fleet: Fleet | None = None
         self.addCleanup(self.end)
 
@@ -92,7 +94,7 @@ class FleetCase(SynchronousTestCase):
             connects_per_second=1000,
             commit=self.commit,
             post=self.post,
-            tracer=lambda meter: None,
+            tracer=lambda meter: self.trace,
         )
         self.fleet.start(last_ts or {})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,6 +24,7 @@ def exact(value: object) -> tuple[type, str]:
 
 
 class ValuesTests(SynchronousTestCase):
+    @settings(deadline=None)  # a busy machine is no bug
     @given(VALUES)
     def test_nothing_changes(self, values: dict[str, Decimal | str | bool]) -> None:
         back = decode_values(encode_values(values))

@@ -1,0 +1,130 @@
+"""Who may read what, from where, and what a wrong token costs."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.web.access import ADDRESSES
+from tests.web.visitor import TOKEN, Visitor, bearer
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+EVERYWHERE = "tcp:0"
+WRONG = bearer("wrong")
+
+
+class MatrixTests(SynchronousTestCase):
+    """Where the page listens, what the request carries, what it gets."""
+
+    def test_matrix(self) -> None:
+        for listen, proxy, path, token, status in (
+            (LOOPBACK, False, "/api/status", None, 200),
+            (LOOPBACK, False, "/api/status", "wrong", 200),
+            (LOOPBACK, False, "/", None, 200),
+            (LOOPBACK, True, "/api/status", None, 401),
+            (LOOPBACK, True, "/api/status", TOKEN, 200),
+            (EVERYWHERE, False, "/api/status", None, 401),
+            (EVERYWHERE, False, "/api/status", "wrong", 401),
+            (EVERYWHERE, False, "/api/status", TOKEN, 200),
+            (EVERYWHERE, False, "/api/live", None, 401),
+            (EVERYWHERE, False, "/api/nothing", None, 401),
+            (EVERYWHERE, False, "/api", None, 401),
+            (EVERYWHERE, False, "/", None, 200),
+            (EVERYWHERE, False, "/static/main.js", None, 200),
+            (EVERYWHERE, False, "/livez", None, 200),
+            (EVERYWHERE, False, "/readyz", None, 200),
+        ):
+            headers = {} if token is None else {"Authorization": bearer(token)}
+            answer = Visitor(listen, proxy).ask(path, **headers)
+            self.assertEqual(answer.status, status, (listen, proxy, path, token))
+
+    def test_what_a_refusal_looks_like(self) -> None:
+        answer = Visitor(EVERYWHERE).ask("/api/status")
+        self.assertEqual(answer.headers["content-type"], "application/problem+json")
+        self.assertEqual(answer.headers["www-authenticate"], 'Bearer realm="dlmsd"')
+        self.assertEqual(answer.json["status"], 401)
+
+    def test_other_schemes_and_bytes_that_are_no_text(self) -> None:
+        visitor = Visitor(EVERYWHERE)
+        for value in (f"Basic {TOKEN}", TOKEN, "Bearer", "Bearer ", "Bearer \xff\xfe"):
+            answer = visitor.ask("/api/status", address="10.0.0.1", Authorization=value)
+            self.assertEqual(answer.status, 401, value)
+        self.assertEqual(visitor.ask("/api/status", Authorization=f"bearer  {TOKEN}").status, 200)
+
+    def test_until_it_listens_nothing_is_free(self) -> None:
+        visitor = Visitor(LOOPBACK)
+        visitor.service._access.loopback = False
+        self.assertEqual(visitor.ask("/api/status").status, 401)
+
+
+class GuessTests(SynchronousTestCase):
+    """Five wrong tokens a minute and address."""
+
+    def setUp(self) -> None:
+        self.visitor = Visitor(EVERYWHERE)
+
+    def guess(self, token: str, address: str = "10.0.0.9", **headers: str) -> int:
+        answer = self.visitor.ask("/api/status", "GET", address, Authorization=token, **headers)
+        self.retry_after = answer.headers.get("retry-after")
+        return answer.status
+
+    def test_the_sixth_is_not_even_looked_at(self) -> None:
+        self.assertEqual([self.guess(WRONG) for _ in range(6)], [401] * 5 + [429])
+        self.assertEqual(self.retry_after, "61")
+        self.assertEqual(self.guess(bearer(TOKEN)), 429)
+
+    def test_other_addresses_are_not_punished(self) -> None:
+        for _ in range(6):
+            self.guess(WRONG)
+        self.assertEqual(self.guess(bearer(TOKEN), "10.0.0.10"), 200)
+
+    def test_a_minute_later_it_is_forgotten(self) -> None:
+        for _ in range(6):
+            self.guess(WRONG)
+        self.visitor.reactor.advance(59)
+        self.assertEqual(self.guess(bearer(TOKEN)), 429)
+        self.visitor.reactor.advance(1)
+        self.assertEqual(self.guess(bearer(TOKEN)), 200)
+
+    def test_a_missing_token_is_no_wrong_one(self) -> None:
+        for _ in range(9):
+            self.visitor.ask("/api/status", address="10.0.0.9")
+        self.assertEqual(self.guess(bearer(TOKEN)), 200)
+
+    def test_memory_of_guesses_is_bounded(self) -> None:
+        for number in range(ADDRESSES + 10):
+            self.guess(WRONG, f"10.1.{number // 256}.{number % 256}")
+        self.assertEqual(len(self.visitor.service._access._wrong), ADDRESSES)
+
+    def test_behind_a_proxy_the_last_forwarded_address_counts(self) -> None:
+        self.visitor = Visitor(EVERYWHERE, proxy=True)
+        for number in range(6):
+            status = self.guess(WRONG, X_Forwarded_For=f"1.1.1.{number}, 192.0.2.7")
+        self.assertEqual(status, 429)
+        self.assertEqual(self.guess(bearer(TOKEN), X_Forwarded_For="192.0.2.7, 192.0.2.8"), 200)
+
+
+class HostTests(SynchronousTestCase):
+    """DNS rebinding: a foreign name that resolves to this machine."""
+
+    def test_names_of_this_machine(self) -> None:
+        for host in ("localhost", "LOCALHOST:8425", "127.0.0.1:1", "[::1]:8425", "[::1]"):
+            self.assertEqual(Visitor().ask("/api/status", Host=host).status, 200, host)
+
+    def test_every_other_name(self) -> None:
+        for host in (
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "",
+            "localhost:",
+        ):
+            for path in ("/", "/api/status", "/livez"):
+                answer = Visitor().ask(path, Host=host)
+                self.assertEqual(answer.status, 403, host)
+                self.assertNotIn(b"planta-a", answer.body)
+
+    def test_elsewhere_the_name_is_the_operators(self) -> None:
+        answer = Visitor(EVERYWHERE).ask(
+            "/api/status", Host="meters.example", Authorization=bearer(TOKEN)
+        )
+        self.assertEqual(answer.status, 200)

@@ -1,0 +1,153 @@
+"""Paths, methods, headers; the files of the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import dlmsd.web
+from dlmsd.model import OutboxStatus
+from dlmsd.web.connections import CONNECTIONS
+from dlmsd.web.page import load
+from dlmsd.web.routes import HEADERS
+from dlmsd.web.site import BODY
+from tests.web.visitor import Visitor
+
+STATIC = Path(dlmsd.web.__file__).parent / "static"
+
+
+class RouteTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.visitor = Visitor()
+
+    def test_unknown_paths(self) -> None:
+        for path in (
+            "/api/",
+            "/api/nothing",
+            "/static/",
+            "/static/../site.py",
+            "//",
+            "/index.html",
+        ):
+            answer = self.visitor.ask(path)
+            self.assertEqual(answer.status, 404, path)
+            self.assertEqual(answer.headers["content-type"], "application/problem+json")
+            self.assertEqual(answer.json["title"], "Not Found")
+
+    def test_other_methods(self) -> None:
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
+            answer = self.visitor.ask("/api/status", method)
+            self.assertEqual((answer.status, answer.json["status"]), (405, 405), method)
+            self.assertEqual(answer.headers["allow"], "GET, HEAD")
+
+    def test_head_tells_the_length_and_no_more(self) -> None:
+        for path in ("/", "/api/status", "/livez"):
+            whole, head = self.visitor.ask(path), self.visitor.ask(path, "HEAD")
+            self.assertEqual(head.status, 200)
+            self.assertEqual(head.body, b"")
+            self.assertEqual(int(head.headers["content-length"]), len(whole.body))
+        self.assertEqual(self.visitor.ask("/api/live", "HEAD").body, b"")
+
+    def test_every_answer_has_the_security_headers(self) -> None:
+        for path in ("/", "/api/status", "/api/live", "/api/nothing", "/livez", "/static/main.js"):
+            headers = self.visitor.ask(path).headers
+            for name, value in HEADERS:
+                if name != "Cache-Control":
+                    self.assertEqual(headers[name.lower()], value, path)
+        policy = headers["content-security-policy"]
+        self.assertNotIn("unsafe", policy)
+        self.assertTrue(policy.startswith("default-src 'none'; script-src 'self'"))
+        self.assertEqual(self.visitor.ask("/api/status").headers["cache-control"], "no-store")
+
+    def test_a_failure_of_ours_is_a_problem_document_and_is_logged(self) -> None:
+        def fail() -> float:
+            raise ZeroDivisionError("secret detail")
+
+        self.visitor.service._document._wall = fail
+        answer = self.visitor.ask("/api/status")
+        self.assertEqual(answer.status, 500)
+        self.assertEqual(answer.headers["content-type"], "application/problem+json")
+        self.assertNotIn(b"secret detail", answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_live_and_ready(self) -> None:
+        self.assertEqual(self.visitor.ask("/livez").body, b"ok")
+        self.assertEqual(self.visitor.ask("/readyz").body, b"ok")
+        self.visitor.ready = False
+        answer = self.visitor.ask("/readyz")
+        self.assertEqual(answer.status, 503)
+        self.assertIn(b"starting", answer.body)
+        self.assertEqual(self.visitor.ask("/livez").status, 200)
+
+    def test_not_ready_while_the_outbox_fails(self) -> None:
+        self.visitor.board.post(OutboxStatus(error="disk full"))
+        answer = self.visitor.ask("/readyz")
+        self.assertEqual((answer.status, answer.body), (503, b"not ready: disk full"))
+
+    def test_a_body_without_end_is_cut_off(self) -> None:
+        for head in (b"Content-Length: 999999999", b"Transfer-Encoding: chunked"):
+            protocol, transport = self.visitor.connect()
+            protocol.dataReceived(
+                b"POST /api/status HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % head
+            )
+            chunk = b"x" * 4096
+            for _ in range(BODY // 4096):
+                protocol.dataReceived(chunk if b"Length" in head else b"1000\r\n%b\r\n" % chunk)
+            self.assertFalse(transport.disconnecting)
+            protocol.dataReceived(chunk if b"Length" in head else b"1000\r\n%b\r\n" % chunk)
+            self.assertTrue(transport.disconnecting)
+
+    def test_more_connections_than_allowed_are_refused(self) -> None:
+        for _ in range(CONNECTIONS):
+            self.assertIsNotNone(self.visitor.connect()[0])
+        self.assertIsNone(self.visitor.connect()[0])
+
+
+class PageTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.visitor = Visitor()
+
+    def test_the_page_holds_no_data_and_nothing_inline(self) -> None:
+        answer = self.visitor.ask("/")
+        self.assertEqual(answer.headers["content-type"], "text/html; charset=utf-8")
+        page = answer.body.decode()
+        self.assertIn('<html lang="en">', page)
+        self.assertNotIn("planta-a", page)
+        self.assertNotRegex(page, r"<style|style=|\son\w+=|javascript:|https?://")
+        self.assertEqual(re.findall(r"<script(?![^>]* src=)", page), [])
+
+    def test_its_language_is_the_configured_one(self) -> None:
+        self.assertIn(b'<html lang="es">', load("es")["/"].body)
+
+    def test_whatever_it_refers_to_is_served(self) -> None:
+        page = self.visitor.ask("/").body.decode()
+        found = set(re.findall(r'(?:src|href)="(static/[^"]+)"', page))
+        for script in STATIC.glob("*.js"):
+            found |= {
+                f"static/{name}" for name in re.findall(r'from "\./([^"]+)"', script.read_text())
+            }
+        self.assertGreater(len(found), 6)
+        for path in found:
+            self.assertEqual(self.visitor.ask(f"/{path}").status, 200, path)
+
+    def test_data_never_becomes_markup(self) -> None:
+        for script in STATIC.glob("*.js"):
+            self.assertNotRegex(
+                script.read_text(), r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
+            )
+
+    def test_a_file_that_the_browser_has_is_not_sent_again(self) -> None:
+        first = self.visitor.ask("/static/page.css")
+        self.assertEqual(first.headers["content-type"], "text/css; charset=utf-8")
+        again = self.visitor.ask("/static/page.css", If_None_Match=first.headers["etag"])
+        self.assertEqual((again.status, again.body), (304, b""))
+
+    def test_both_languages_have_the_same_words(self) -> None:
+        text = (STATIC / "text.js").read_text()
+        english, spanish = (
+            re.findall(r"^    (\w+): ", part, re.MULTILINE) for part in text.split("\n  es: {")
+        )
+        self.assertEqual(english, spanish)
+        self.assertGreater(len(english), 70)
