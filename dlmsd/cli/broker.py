@@ -45,6 +45,8 @@ class DemoBroker:
     async def stop(self) -> None:
         """Close everything."""
         if self._reader is not None:
+            # The daemon's goodbyes are still on their way to the subscriber.
+            await self._run(asyncio.sleep(0.2))
             self._reader.cancel()
             await self._run(self._client.disconnect())
         if self._broker is not None:

@@ -67,10 +67,15 @@ class PageTests(TestCase):
 
     def meter(self, name: str, volts: str = "230.0", **more: Any) -> Status:
         values = {"voltage_l1": Decimal(volts), "energy": Decimal("12345678901234567890")}
-        return evolve(METER, name=name, reading=Reading(name, now(), values), **more)
+        units = {"voltage_l1": "V", "energy": "Wh"}
+        return evolve(METER, name=name, reading=Reading(name, now(), values), units=units, **more)
 
     async def look(self, look: Callable[[Page, str], None], **options: Any) -> None:
-        """Runs ``look`` in a thread of its own, with a page that may log no error."""
+        """Runs ``look`` in a thread of its own, with a page that may log no error.
+
+        ``forgive`` is part of a line that it may log; ``proxy`` makes the token needed.
+        """
+        forgive = options.pop("forgive", None)
         service = self.service = WebService(
             WebOptions(trust_proxy=options.pop("proxy", False), listen="tcp:0:interface=127.0.0.1"),
             self.board,
@@ -86,7 +91,7 @@ class PageTests(TestCase):
             wrong = await deferToThread(self.browse, service.address, look, options)
         finally:
             await service.stopService()
-        self.assertEqual(wrong, [])
+        self.assertEqual([line for line in wrong if not (forgive and forgive in line)], [])
 
     def browse(
         self, address: str, look: Callable[[Page, str], None], options: dict[str, Any]
@@ -119,13 +124,13 @@ class PageTests(TestCase):
             row = page.get_by_role("row", name="planta-a")
             expect(row.get_by_role("cell").nth(1)).to_have_text("Healthy")
             expect(row).to_contain_text("98.5 %")
-            expect(row).to_contain_text("voltage_l1230.0V")
-            expect(row).to_contain_text("energy12345678901234567890Wh")
+            expect(row).to_contain_text("voltage_l1 230.0 V")
+            expect(row).to_contain_text("energy 12345678901234567890 Wh")
             down = page.get_by_role("row", name="planta-b")
             expect(down).to_contain_text("no answer in 5.0 s Check its address.")
             page.evaluate("window.mark = 1")
             self.post(self.meter("planta-a", "229.4"))
-            expect(row).to_contain_text("voltage_l1229.4V")
+            expect(row).to_contain_text("voltage_l1 229.4 V")
             self.post(evolve(self.board.meters["planta-b"], state=MeterState.WAITING, recent=1.0))
             expect(page.locator("h1")).to_contain_text("3 of 3 meters healthy")
             self.post(self.meter("planta-c"))
@@ -140,9 +145,8 @@ class PageTests(TestCase):
         def look(page: Page, address: str) -> None:
             page.goto(address)
             age = page.get_by_role("row", name="planta-a").locator(".age")
-            page.wait_for_function(
-                "age => parseInt(age.textContent) >= 3", arg=age.element_handle()
-            )
+            old = "age => parseInt(age.textContent) >= 3"
+            page.wait_for_function(old, arg=age.element_handle())
 
         await self.look(look)
 
@@ -214,5 +218,4 @@ class PageTests(TestCase):
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
             expect(page.locator("#meters .called")).to_have_text([HOSTILE, "planta-a"])
 
-        with self.assertRaisesRegex(AssertionError, "ERR_CONNECTION_REFUSED|^Lists differ"):
-            await self.look(look)
+        await self.look(look, forgive="net::ERR_")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from twisted.internet import reactor
+from OpenSSL import crypto
+from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, SSL4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
@@ -28,9 +29,10 @@ class Caller(Protocol):
         self.lost: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
-        if not self.data:
-            self.heard.callback(None)
+        first = not self.data
         self.data += data
+        if first:
+            self.heard.callback(None)
 
     def connectionLost(self, reason: object = None) -> None:
         self.lost.callback(None)
@@ -67,7 +69,7 @@ class SiteTests(TestCase):
         self.assertRegex(service.address, r"^http://127\.0\.0\.1:[1-9][0-9]+/$")
         caller = await self.call(service, b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await caller.heard
-        self.assertTrue(caller.data.startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(caller.data[:12], b"HTTP/1.1 200")
         await service.stopService()
         self.assertEqual(service.address, "")
 
@@ -112,6 +114,24 @@ class SiteTests(TestCase):
     async def test_an_endpoint_that_is_none(self) -> None:
         for listen in ("tcp", "nothing:1", "tcp:0:interface=256.1.1.1"):
             await self.assertFailure(self.service(listen).startService(), ListenError)
+
+    async def test_over_tls(self) -> None:
+        path = Path(self.mktemp())
+        key = ssl.KeyPair.generate(size=2048)
+        certificate = key.selfSignedCert(1, CN="localhost")
+        path.write_bytes(key.dump(crypto.FILETYPE_PEM) + certificate.dump(crypto.FILETYPE_PEM))
+        service = self.service(f"ssl:0:interface=127.0.0.1:privateKey={path}:certKey={path}")
+        await service.startService()
+        self.assertRegex(service.address, r"^https://127\.0\.0\.1:[1-9][0-9]+/$")
+        trusting = ssl.CertificateOptions(verify=False)
+        port = int(service.address.rstrip("/").rpartition(":")[2])
+        endpoint = SSL4ClientEndpoint(reactor, "127.0.0.1", port, trusting)
+        caller = await endpoint.connect(Factory.forProtocol(Caller))
+        caller.transport.write(b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await caller.heard
+        await service.stopService()
+        await caller.lost
+        self.assertIn(b"event: snapshot", caller.data)
 
     async def test_a_unix_socket_needs_the_token(self) -> None:
         path = Path(self.mktemp()).name

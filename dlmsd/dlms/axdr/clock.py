@@ -199,11 +199,8 @@ class DateTime:
         return None if timezone is None else self._placed(local.replace(tzinfo=timezone))
 
     def _placed(self, local: datetime.datetime) -> datetime.datetime:
-        """``local``, or its second occurrence if only that one agrees with the status."""
+        """``local``, or its second occurrence where the status denies the first."""
         if self.status is None:
             return local
         summer = ClockStatus.DAYLIGHT_SAVING in self.status
-        second = local.replace(fold=1)
-        if bool(local.dst()) != summer and bool(second.dst()) == summer:
-            return second
-        return local
+        return local if bool(local.dst()) == summer else local.replace(fold=1)

@@ -87,13 +87,13 @@ class Details {
       if (row === undefined) {
         const title = make("th");
         title.scope = "row";
-        row = make("tr", "", title, make("td", "", make("span", "number"), make("span", "unit")));
+        row = make("tr", "", title, make("td", "", make("span", "number"), " ", make("span", "unit")));
         this.body.append(row);
       }
       row.classList.toggle("absent", absent);
       setText(row.cells[0], name);
       setText(row.cells[1].children[0], value);
-      setText(row.cells[1].children[1], unit && ` ${unit}`);
+      setText(row.cells[1].children[1], unit);
     });
   }
 }
@@ -151,12 +151,14 @@ export class Row {
 
   preview(found) {
     const { pairs } = this;
-    while (pairs.children.length > found.length) pairs.lastChild.remove();
+    while (pairs.children.length > found.length) pairs.lastElementChild.remove();
     found.forEach(([name, value], index) => {
       let pair = pairs.children[index];
       if (pair === undefined) {
-        pair = make("span", "pair", make("span", "key"), make("span", "number"), make("span", "unit"));
-        pairs.append(pair);
+        // The spaces are for those who hear the row or copy it.
+        const parts = ["key", "number", "unit"].map((name) => make("span", name));
+        pair = make("span", "pair", parts[0], " ", parts[1], " ", parts[2]);
+        pairs.append(pair, " ");
       }
       const unit = this.meter.units[name] ?? "";
       setText(pair.children[0], name);

@@ -144,9 +144,11 @@ class ToDatetimeTests(SynchronousTestCase):
 
     def test_the_hour_that_does_not_occur(self) -> None:
         # Without the bit, the meter has not yet changed to summer time: 02:30 is 01:30 UTC.
-        found = _moment(Date(2024, 3, 31, 7), Time(2, 30), None, 0).to_datetime(BERLIN)
-        assert found is not None
-        self.assertEqual(found.astimezone(UTC).hour, 1)
+        for status, utc_hour in ((0x00, 1), (0x80, 0), (None, 1)):
+            moment = _moment(Date(2024, 3, 31, 7), Time(2, 30), None, status)
+            found = moment.to_datetime(BERLIN)
+            assert found is not None
+            self.assertEqual(found.astimezone(UTC).hour, utc_hour)
 
     @_QUICK
     @given(st.binary(min_size=12, max_size=12), st.sampled_from((None, UTC, BERLIN)))

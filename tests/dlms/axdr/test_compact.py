@@ -39,6 +39,9 @@ class CompactArrayTests(SynchronousTestCase):
         self.refused("13 09 02 03AA BBCC", "end at byte 5, not 7")
         self.refused("13 02 02 09 11 05 01AA05 0311 AABBCC", "end at byte 11, not 14")
 
+    def test_contents_cut_short(self) -> None:
+        self.refused("13 11 05 0102", "compact-array at byte 2 is cut short")
+
     def test_an_element_that_cannot_fit(self) -> None:
         self.refused("13 02 02 12 12 03 000102", "structure at byte 6 is cut short")
         self.refused("13 01 FFFF 11 02 0102", "array at byte 6 is cut short")

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.axdr.clock import Date, Time
 from dlmsd.dlms.axdr.compact import CompactArray, TypeDescription
 from dlmsd.dlms.axdr.data import BitString, Data, Tag, decode, encode
+from dlmsd.dlms.axdr.length import decode_length
 from dlmsd.dlms.axdr.limits import MAX_DEPTH, MAX_ELEMENTS, Budget
 from dlmsd.errors import DecodeError, LocalError
 from tests.dlms.axdr import trees
@@ -53,6 +54,14 @@ class ToleranceTests(SynchronousTestCase):
     def test_any_octet_but_zero_is_true(self) -> None:
         for octet in (0x01, 0x7F, 0xFF):
             self.assertEqual(decode(bytes((3, octet)))[0], Data(Tag.BOOLEAN, True))
+
+    def test_lengths_are_read_as_everywhere(self) -> None:
+        for first in range(0x7E, 0x85):
+            octets = bytes((0x09, first)) + bytes(0x90)
+            length, start = decode_length(octets, 1)
+            self.assertEqual(
+                decode(octets), (Data(Tag.OCTET_STRING, bytes(length)), start + length)
+            )
 
     def test_long_forms_of_lengths(self) -> None:
         for octets in ("098102AABB", "09820002AABB", "098400000002AABB"):

@@ -28,10 +28,22 @@ def sent(events: list[LinkEvent]) -> list[Frame]:
 
 
 class Server:
-    """Answers ``answer(apdu)`` to every APDU; ``size`` octets a segment, ``window`` frames."""
+    """Answers ``answer(apdu)`` to every APDU; ``size`` octets a segment, ``window`` frames.
 
-    def __init__(self, answer: Callable[[bytes], bytes], size: int = 128, window: int = 1) -> None:
+    To an I frame that came before it sends again what is unacknowledged, or, if it is
+    ``curt``, an RR: both are allowed, and either may come after the answer itself.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[bytes], bytes],
+        size: int = 128,
+        window: int = 1,
+        *,
+        curt: bool = False,
+    ) -> None:
         self.answer = answer
+        self.curt = curt
         self.size = size
         self.window = window
         self.parameters = b""
@@ -60,9 +72,10 @@ class Server:
             self.disconnect()
             return [Frame(CLIENT, SERVER, 0x73)]
         self._acknowledge(frame.control >> 5)
-        if frame.kind is Kind.I:
-            self._information(frame)
-        return self._turn() if frame.final else []
+        again = frame.kind is Kind.I and not self._information(frame)
+        if not frame.final:
+            return []
+        return [self._ready()] if again and self.curt else self._turn()
 
     def _acknowledge(self, number: int) -> None:
         heard = (number - self.va) % 8
@@ -73,13 +86,14 @@ class Server:
             self.unheard.popleft()
         self.va = number
 
-    def _information(self, frame: Frame) -> None:
+    def _information(self, frame: Frame) -> bool:
+        """Whether the frame was the one expected."""
         if frame.control >> 1 & 7 != self.vr:
-            return
+            return False
         self.vr = (self.vr + 1) % 8
         self.assembled += frame.information
         if frame.segmented:
-            return
+            return True
         apdu, self.assembled = self.assembled, b""
         assert apdu[:3] == b"\xe6\xe6\x00", apdu
         self.requests.append(apdu[3:])
@@ -87,13 +101,17 @@ class Server:
         pieces = [octets[at : at + self.size] for at in range(0, len(octets), self.size)]
         self.unsent.extend((piece, True) for piece in pieces[:-1])
         self.unsent.append((pieces[-1], False))
+        return True
+
+    def _ready(self) -> Frame:
+        return Frame(CLIENT, SERVER, self.vr << 5 | 0x11)
 
     def _turn(self) -> list[Frame]:
         if not self.unheard:
             while self.unsent and len(self.unheard) < self.window:
                 self.unheard.append(self.unsent.popleft())
         if not self.unheard:
-            return [Frame(CLIENT, SERVER, self.vr << 5 | 0x11)]
+            return [self._ready()]
         frames = []
         for place, (octets, more) in enumerate(self.unheard):
             final = 0x10 if place == len(self.unheard) - 1 else 0

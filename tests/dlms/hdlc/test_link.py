@@ -186,6 +186,23 @@ class ExchangeTests(LinkTestCase):
             self.assertEqual(len(sent(link.timeout())), 1)
             self.assertEqual(len(link.receive(i_frame(number, number + 1))), 1)
 
+    def test_what_was_repeated_may_be_answered_twice(self) -> None:
+        """Answer, then RR: it is not about the next request, but a second one would be."""
+        link = connected()
+        link.send(b"one")
+        link.timeout()
+        link.receive(i_frame(0, 1))
+        second = link.send(b"two")
+        self.assertEqual([type(event) for event in link.receive(rr(1))], [Ignored])
+        self.assertEqual(link.receive(rr(1)), second)
+        self.assertEqual(link.receive(i_frame(1, 2)), [ApduReceived(b"answer")])
+        third = link.send(b"three")
+        self.assertEqual([type(event) for event in link.receive(rr(2))], [Ignored])
+        self.assertEqual(link.receive(i_frame(2, 3)), [ApduReceived(b"answer")])
+        fourth = link.send(b"four")
+        self.assertNotEqual(third, fourth)
+        self.assertEqual(link.receive(rr(3)), fourth)
+
     def test_one_request_at_a_time(self) -> None:
         link = connected()
         link.send(b"one")

@@ -46,10 +46,10 @@ class Line:
     answers, ``lost`` links that ended in an error.
     """
 
-    def __init__(self, size: int, window: int) -> None:
+    def __init__(self, size: int, window: int, *, curt: bool = False) -> None:
         offer = LinkParameters(size, size, window, window)
         self.link = HdlcLink(16, ServerAddress(0, 1), offer)
-        self.server = Server(answer, size, window)
+        self.server = Server(answer, size, window, curt=curt)
         self.server.parameters = offer.encode()
         self.to_server: deque[Frame] = deque()
         self.to_client: deque[Frame] = deque()
@@ -131,7 +131,7 @@ class LossyLineTests(SynchronousTestCase):
         for direction in ("server", "client"):
             for window in (1, 7):
                 for place in range(2, 40):
-                    line = Line(32, window)
+                    line = Line(32, window, curt=place % 2 == 0)
                     for step in range(400):
                         queue = line.to_server if direction == "server" else line.to_client
                         lose = step == place and queue
@@ -145,30 +145,34 @@ class LossyLineTests(SynchronousTestCase):
 
     def test_a_late_answer_does_not_double_every_exchange(self) -> None:
         """One timer that runs out too early costs a frame or two, not one more for ever."""
-        line = Line(128, 1)
-        for _ in range(30):
-            line.step("to server")
-            line.step("to client")
-        self.assertEqual(len(line.to_server), 1)
-        line.step("timeout")
-        for _ in range(30):
-            line.step("to server")
-            line.step("to client")
-        self.assertEqual((line.lost, line.repeated), (0, 1))
-        for _ in range(100):
-            self.assertLessEqual(len(line.to_server) + len(line.to_client), 1)
-            line.step("to server")
-            line.step("to client")
+        for curt in (False, True):
+            line = Line(128, 1, curt=curt)
+            for _ in range(30):
+                line.step("to server")
+                line.step("to client")
+            self.assertEqual(len(line.to_server), 1)
+            line.step("timeout")
+            for _ in range(30):
+                line.step("to server")
+                line.step("to client")
+            self.assertEqual((line.lost, line.repeated), (0, 1))
+            for _ in range(100):
+                self.assertLessEqual(len(line.to_server) + len(line.to_client), 1)
+                line.step("to server")
+                line.step("to client")
 
     @settings(max_examples=400, deadline=None)
     @given(
         st.sampled_from([32, 128]),
         st.sampled_from([1, 3, 7]),
+        st.booleans(),
         st.lists(st.sampled_from(ACTIONS), max_size=300),
     )
-    def test_never_a_wrong_answer(self, size: int, window: int, actions: list[str]) -> None:
+    def test_never_a_wrong_answer(
+        self, size: int, window: int, curt: bool, actions: list[str]
+    ) -> None:
         """Line.carry asserts every answer; afterwards the link must come back to life."""
-        line = Line(size, window)
+        line = Line(size, window, curt=curt)
         for action in actions:
             line.step(action)
         before = line.done
@@ -180,7 +184,7 @@ class LossyLineTests(SynchronousTestCase):
         random = Random(46)
         answers = repeated = lost = 0
         for _ in range(20):
-            line = Line(32, random.choice((1, 3, 7)))
+            line = Line(32, random.choice((1, 3, 7)), curt=random.random() < 0.5)
             for _ in range(1000):
                 trouble = random.random() < 0.05
                 line.step(random.choice(ACTIONS if trouble else ACTIONS[:2]))

@@ -1,0 +1,62 @@
+"""The commands that need no daemon, run in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click import ClickException
+from click.testing import CliRunner, Result
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.cli.command import command
+
+GOOD = """
+[daemon]
+state_dir = "{folder}/state"
+[[sinks]]
+name = "local"
+kind = "mqtt"
+url = "mqtt://localhost"
+[[meters]]
+name = "a"
+host = "h"
+profile = "microstar"
+"""
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.config = self.folder / "dlmsd.toml"
+        self.config.write_text(GOOD.format(folder=self.folder))
+
+    def run_command(self, *arguments: str) -> Result:
+        return CliRunner().invoke(command, arguments, standalone_mode=False, catch_exceptions=False)
+
+    def test_every_part_has_help_with_an_example(self) -> None:
+        self.assertGreaterEqual(len(command.commands), 5)
+        for name in command.commands:
+            self.assertIn("Example: ", self.run_command(name, "--help").output)
+
+    def test_check_good(self) -> None:
+        result = self.run_command("check", "-c", str(self.config))
+        self.assertEqual(result.return_value, 0)
+        self.assertIn("1 meters, 1 active; sinks: local", result.output)
+        told = json.loads(self.run_command("check", "--json", "-c", str(self.config)).output)
+        self.assertEqual((told["ok"], told["meters"], told["sinks"]), (True, 1, ["local"]))
+
+    def test_check_bad(self) -> None:
+        self.config.write_text(GOOD.format(folder=self.folder) + "prot = 1\n")
+        result = self.run_command("check", "--json", "-c", str(self.config))
+        self.assertEqual(result.return_value, 78)
+        (problem,) = json.loads(result.output)["problems"]
+        self.assertEqual((problem["line"], problem["key"]), (12, "meters[0].prot"))
+
+    def test_token_is_there_after_the_first_start(self) -> None:
+        self.assertRaises(ClickException, self.run_command, "token", "-c", str(self.config))
+        (self.folder / "state").mkdir()
+        first = self.run_command("token", "-c", str(self.config)).output
+        self.assertGreaterEqual(len(first.strip()), 32)
+        self.assertEqual(self.run_command("token", "-c", str(self.config)).output, first)

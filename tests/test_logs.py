@@ -1,0 +1,46 @@
+"""Log lines: filtered by level, as text and as JSON."""
+
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from twisted.logger import Logger
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.config.values import DaemonOptions
+from dlmsd.logs import observer
+from dlmsd.secret import Secret
+
+
+class LogTests(SynchronousTestCase):
+    def lines(self, **options: str) -> list[str]:
+        out = io.StringIO()
+        log = Logger(
+            namespace="dlmsd.test", observer=observer(DaemonOptions(Path("var"), **options), out)
+        )
+        log.debug("{meter}: frame", meter="a")
+        log.info("{meter}: {values}", meter="a", values={"u": Decimal("230.10")})
+        log.warn("{meter}: trouble", meter="ñ", password=Secret("hunter22"))
+        try:
+            raise ValueError("boom")
+        except ValueError:
+            log.failure("it failed", meter="a")
+        return out.getvalue().splitlines()
+
+    def test_the_level_holds_back_what_is_below(self) -> None:
+        for level, first in (("debug", "frame"), ("info", "230.10"), ("warn", "trouble")):
+            self.assertIn(first, self.lines(log_level=level)[0])
+
+    def test_json_is_one_object_a_line_with_the_events_fields(self) -> None:
+        parsed = [json.loads(line) for line in self.lines(log_format="json")]
+        self.assertEqual([line["level"] for line in parsed], ["info", "warn", "critical"])
+        self.assertEqual(parsed[0]["meter"], "a")
+        self.assertEqual(parsed[0]["values"], {"u": 230.10})
+        self.assertEqual(parsed[0]["from"], "dlmsd.test")
+        self.assertEqual(parsed[1]["message"], "ñ: trouble")
+        self.assertIn("boom", parsed[2]["failure"])
+
+    def test_no_secret_in_either(self) -> None:
+        for form in ("text", "json"):
+            self.assertNotIn("hunter22", "\n".join(self.lines(log_format=form)))
