@@ -109,6 +109,7 @@ class Connector:
         theirs.protocol = server.buildProtocol(None)
         ours.lost = lambda reason: self._factory.clientConnectionLost(self, reason)
         self._network.connections.append(ours)
+        self._network.connected(ours)
         theirs.protocol.makeConnection(theirs)
         ours.protocol.makeConnection(ours)
 
@@ -128,6 +129,7 @@ class Network(Clock):
 
     Ports in ``silent`` never answer a connection attempt; ``connections`` holds the
     client's end of each connection ever made, ``attempts`` when each was begun.
+    ``connected`` is called with each of those ends before anything passes through it.
     """
 
     def __init__(self, delay: float = 0.001) -> None:
@@ -137,6 +139,7 @@ class Network(Clock):
         self.silent: set[int] = set()
         self.connections: list[Pipe] = []
         self.attempts: list[float] = []
+        self.connected: Callable[[Pipe], None] = lambda pipe: None
         self._next_port = 10000
 
     def listenTCP(self, port: int, factory: Any, **_: Any) -> Listening:

@@ -29,6 +29,6 @@ def decode_length(buffer: bytes, offset: int) -> tuple[int, int]:
     if first < 0x80:
         return first, offset
     size = first & 0x7F
-    if size > MAX_LENGTH_BYTES or offset + size > len(buffer):
+    if not 0 < size <= MAX_LENGTH_BYTES or offset + size > len(buffer):
         raise DecodeError(f"the length at byte {offset - 1} has {size} bytes")
     return int.from_bytes(buffer[offset : offset + size], "big"), offset + size
