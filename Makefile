@@ -18,14 +18,14 @@ test: .venv/test.stamp
 
 # Not editable: twistd would not find the plugin. Not from a kept build/: deleted modules
 # would come back.
-.venv/%.stamp: $(SOURCES) | .venv/bin/python
+.venv/%.stamp: $(SOURCES) | .venv/bin/pip
 	@echo "Installing dlmsd and what it needs into .venv ..."
 	@rm -rf build dlmsd.egg-info
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[demo$(if $(filter test,$*),$(comma)test)]'
 	@rm -rf build dlmsd.egg-info
 	@touch $@
 
-.venv/bin/python:
+.venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dlmsd needs Python 3.11 or newer: make PYTHON=python3.x")'
 	@$(PYTHON) -m venv .venv
 

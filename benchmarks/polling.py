@@ -28,10 +28,10 @@ from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.session import Session
 from dlmsd.secret import Secret
 
-NAMES = (
-    "voltage_l1 voltage_l2 voltage_l3 current_l1 current_l2 current_l3 frequency "
-    "active_power active_energy active_energy_export"
-).split()
+NAMES = [
+    *("voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3"),
+    *("frequency", "active_power", "active_energy", "active_energy_export"),
+]
 
 
 async def connect(endpoint: dict[str, Any]) -> tuple[MeterFactory, Session]:
@@ -82,9 +82,9 @@ async def measure(sessions: list[Session], names: list[str], seconds: float) -> 
 
 async def main(meters: int, seconds: float) -> None:
     """Start the meters, measure, print, stop."""
+    options = ["--json", "--port=0", "--personality=plain", f"--meters={meters}"]
     simulator = subprocess.Popen(
-        [sys.executable, "-m", "dlmsd", "simulate", "--json", "--port=0"]
-        + ["--personality=plain", f"--meters={meters}"],
+        [sys.executable, "-m", "dlmsd", "simulate", *options],
         stdout=subprocess.PIPE,
     )
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -55,7 +57,6 @@ class Daemon(Service):
         wall: Callable[[], float],
         random: Random,
     ) -> None:
-        self.exit_code = 0
         self.board = Board()
         self._configuration = configuration
         self._twistd = twistd
@@ -63,6 +64,7 @@ class Daemon(Service):
         self._wall = wall
         self._random = random
         self._ready = False
+        self._unsubscribe: Callable[[], None] = lambda: None
         self._sinks: list[Sink] = []
         self._online: dict[str, bool] = {}
         state_dir = configuration.daemon.state_dir
@@ -162,7 +164,7 @@ class Daemon(Service):
             await self.web.startService()
             for sink in self._sinks:
                 await sink.start()
-            self.board.subscribe(self._availability)
+            self._unsubscribe = self.board.subscribe(self._availability)
             self._fleet.start(await self._outbox.last_ts())
             self._report.start()
             self._ready = True
@@ -174,14 +176,20 @@ class Daemon(Service):
             self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
         else:
             self._log.failure("The daemon could not start")
-        self.exit_code = 1
+        # twistd ends with 0 whatever happened, and its supervisor would leave it at that.
+        atexit.register(_exit_1)
         self._reactor.callWhenRunning(self._reactor.stop)
 
     async def _stop(self) -> None:
         self._ready = False
+        # A commit that ends after its meter was left must not call that meter online again.
+        self._unsubscribe()
         self._report.stop()
         await self._fleet.stop()
         await self._outbox.flush()
+        for name in self._online:
+            for sink in self._sinks:
+                sink.meter_state(name, False)
         ends = [Deferred.fromCoroutine(sink.stop()) for sink in self._sinks]
         if self.web is not None:
             ends.append(self.web.stopService())
@@ -216,3 +224,9 @@ class Daemon(Service):
             )
 
         return trace
+
+
+def _exit_1() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

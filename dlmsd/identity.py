@@ -19,7 +19,12 @@ def instance_id(state_dir: Path, host: str) -> str:
 
 def web_token(state_dir: Path) -> Secret:
     """The page's token, made at the first start; ``dlmsd token`` shows it."""
-    return Secret(_kept(state_dir / "web.token", lambda: secrets.token_urlsafe(24)))
+    return Secret(_kept(token_file(state_dir), lambda: secrets.token_urlsafe(24)))
+
+
+def token_file(state_dir: Path) -> Path:
+    """Where :func:`web_token` keeps it."""
+    return state_dir / "web.token"
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

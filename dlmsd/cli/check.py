@@ -41,5 +41,7 @@ def check(config: Path | None, as_json: bool) -> int:
         click.echo(json.dumps(summary))
     else:
         sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or "none"
-        click.echo(f"{found.path}: {len(found.meters)} meters, {active} active; sinks: {sinks}")
+        click.echo(
+            f"{found.path} is right. Meters: {active} active of {len(found.meters)}; sinks: {sinks}"
+        )
     return 0

@@ -70,7 +70,7 @@ def demo(port: int, state_dir: Path) -> int:
         from dlmsd.cli.broker import DemoBroker
     except ImportError:
         raise click.ClickException(
-            "the demo's broker is not installed: pip install 'dlmsd[demo]'"
+            "the demo's broker is not installed: pip install 'dlmsd[demo]', or '.[demo]' in a clone"
         ) from None
     from twisted.internet import asyncioreactor
 

@@ -30,4 +30,4 @@ def run(config: Path | None) -> int:
     globalLogBeginner.beginLoggingTo([application.getComponent(ILogObserver)])
     startApplication(application, False)
     reactor.run()
-    return daemon.exit_code
+    return 0

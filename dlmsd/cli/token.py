@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
-from dlmsd.identity import web_token
+from dlmsd.identity import token_file
 
 
 @click.command()
@@ -18,8 +18,13 @@ def token(config: Path | None) -> int:
     Example: curl -H "Authorization: Bearer $(dlmsd token)" http://localhost:8425/api/status
     """
     found = read_or_exit(config)
-    state_dir = found.daemon.state_dir
-    if found.web.token is None and not state_dir.is_dir():
-        raise click.ClickException(f"{state_dir} does not exist yet: start the daemon once")
-    click.echo((found.web.token or web_token(state_dir)).reveal().decode())
+    if found.web.token is not None:
+        click.echo(found.web.token.reveal().decode())
+        return 0
+    kept = token_file(found.daemon.state_dir)
+    try:
+        click.echo(kept.read_text().strip())
+    except OSError as error:
+        advice = "the daemon makes it at its first start"
+        raise click.ClickException(f"{kept}: {error.strerror}; {advice}") from None
     return 0

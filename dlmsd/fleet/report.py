@@ -70,7 +70,7 @@ class Report:
         new = {key: totals[key] - self._before[key] for key in totals}
         self._before = totals
         self._log.info(
-            "{meters} meters: {cycles} cycles, {good} good, {delivered} delivered, "
+            "meters: {meters}; cycles: {cycles}, {good} good, {delivered} delivered, "
             "{queued} queued; {troubles}",
             meters=len(board.meters),
             cycles=new["good"] + new["failed"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -24,13 +24,21 @@ class Cycle:
     """The measurements of one meter, with the scaler and unit of each, read once and kept.
 
     ``units`` maps a key to its published unit; ``absent`` maps the key of a measurement
-    that the last cycle could not give to the reason.
+    that the last cycle could not give to the reason. ``doubt`` hears, once, of a unit that
+    is not the wanted one.
     """
 
-    def __init__(self, read: Sequence[Measurement], session: Session, interval: float) -> None:
+    def __init__(
+        self,
+        read: Sequence[Measurement],
+        session: Session,
+        interval: float,
+        doubt: Callable[[str, str], None],
+    ) -> None:
         self._read = read
         self._session = session
         self._slack = interval / 2
+        self._doubt = doubt
         self._scales: dict[str, Scale] = {}
         self._last: dict[str, float] = {}
         self._absent: dict[str, str] = {}
@@ -103,4 +111,6 @@ class Cycle:
                 scaler_unit = ScalerUnit.of(told)
             except DecodeError:
                 scaler_unit = RAW
-        self._scales[wanted.key] = Scale(wanted, scaler_unit)
+        scale = self._scales[wanted.key] = Scale(wanted, scaler_unit)
+        if scale.mismatch:
+            self._doubt(wanted.key, scale.mismatch)

@@ -61,7 +61,7 @@ class Poller:
         self._post = post
         self._clock = clock
         self._wall = wall
-        self._cycle = Cycle(options.read, session, options.interval)
+        self._cycle = Cycle(options.read, session, options.interval, self._doubt)
         self._member = Member(session, self._up, self._down)
         self._last_ts = last_ts
         self._running = False
@@ -180,6 +180,13 @@ class Poller:
 
     def _committed(self, _: None, reading: Reading, seconds: float) -> None:
         self._count(True)
+        if self._status.state is not MeterState.READING:
+            self._log.info(
+                "{meter}: read {count} values in {seconds:.2f} s",
+                meter=self._options.name,
+                count=len(reading.values),
+                seconds=seconds,
+            )
         self._change(
             state=MeterState.READING,
             reading=reading,
@@ -226,24 +233,31 @@ class Poller:
 
     def _down(self, error: DlmsdError) -> None:
         self._unconnected = error
-        self._change(state=MeterState.CONNECTING)
+        if self._running:
+            self._tell(error, MeterState.CONNECTING)
 
     # Status.
 
     def _failed(self, error: DlmsdError) -> None:
         self._count(False)
-        if str(error) != self._status.error:
-            self._log.warn(
-                "{meter}: no reading: {reason}", meter=self._options.name, reason=str(error)
-            )
         waiting = self._clock.seconds() < self._not_before
+        state = MeterState.WAITING if waiting else MeterState.DOWN
+        self._tell(error, state, failed=self._status.failed + 1)
+
+    def _tell(self, error: DlmsdError, state: MeterState, **changes: Any) -> None:
+        """Trouble: on the status each time, in the log when it is a new one."""
+        if str(error) != self._status.error:
+            self._log.warn("{meter}: {reason}", meter=self._options.name, reason=str(error))
         self._change(
-            state=MeterState.WAITING if waiting else MeterState.DOWN,
-            failed=self._status.failed + 1,
+            state=state,
             error=str(error),
             advice=error.advice,
             error_ts=int(self._wall() * 1000),
+            **changes,
         )
+
+    def _doubt(self, key: str, reason: str) -> None:
+        self._log.warn("{meter}: {key}: {reason}", meter=self._options.name, key=key, reason=reason)
 
     def _count(self, good: bool) -> None:
         if len(self._recent) == RECENT:

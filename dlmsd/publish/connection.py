@@ -108,7 +108,9 @@ def _machine() -> Callable[[_Core], _Life]:
     @pep614(waiting.upon(_Life.elapsed).to(connecting))
     def attempt(life: _Life, core: _Core) -> None:
         session = core.session = core.build()
-        core.attempt = core.connect(Factory.forProtocol(lambda: session))
+        factory = Factory.forProtocol(lambda: session)
+        factory.noisy = False
+        core.attempt = core.connect(factory)
         core.attempt.addErrback(lambda failure: life.failed(troubles.broken(failure)))
 
     @pep614(connecting.upon(_Life.accepted).to(up))

@@ -158,7 +158,7 @@ class Courier:
             self._end()
         else:
             self._queue.clear()
-            self._notices = dict(self._dialect.farewell())
+            self._notices.update(self._dialect.farewell())
             self._fill()
         return ended
 

@@ -63,7 +63,7 @@ class Tally:
     def up(self, courier: str) -> None:
         if self._open:
             self._up.add(courier)
-            self.log.info("{sink}: connected {meter}", sink=self._options.name, meter=courier)
+            self.log.info("{sink}: connected", sink=self._place(courier), meter=courier)
             self._now()
 
     def down(self, courier: str, error: Trouble) -> None:
@@ -92,9 +92,12 @@ class Tally:
         # The same trouble at every attempt is one line in the log, not one a minute.
         if known is None or str(known[0]) != str(error):
             self.log.warn(
-                "{sink}: {error} {meter}", sink=self._options.name, error=error, meter=courier
+                "{sink}: {error}", sink=self._place(courier), error=str(error), meter=courier
             )
         self._now()
+
+    def _place(self, courier: str) -> str:
+        return f"{self._options.name} for {courier}" if courier else self._options.name
 
     def _later(self) -> None:
         self._soon = None

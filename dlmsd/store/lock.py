@@ -35,7 +35,7 @@ class Lock:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise StoreError(
-                f"{self._path.parent} is in use by process {owner or 'unknown'}; "
+                f"{self._path.parent.absolute()} is in use by process {owner or 'unknown'}; "
                 "stop that one first, or give this one another state_dir"
             ) from error
         except OSError as error:

@@ -7,7 +7,7 @@
 
 METER: ``name``, ``address`` and ``profile``; ``interval`` in seconds; ``state`` (inactive,
 connecting, associating, reading, waiting, down) and ``health`` (see :func:`health`);
-``ts`` and ``values`` of the last reading with ``units`` and, for what is missing from it,
+``ts`` of the last reading, the newest ``values`` with ``units`` and, for what is missing,
 ``absent`` with the reason, all three by measurement; ``age_seconds`` of that reading;
 ``success_rate`` in percent of the last cycles; ``good``, ``failed``, ``missed``,
 ``connects``; ``cycle_seconds``; ``error``, ``advice`` and ``error_ts`` of the last trouble;
@@ -49,7 +49,7 @@ def health(meter: MeterStatus) -> str:
     """
     if meter.state is MeterState.INACTIVE:
         return "inactive"
-    if meter.state is MeterState.DOWN:
+    if meter.state in (MeterState.DOWN, MeterState.WAITING):
         return "down"
     if meter.recent is None:
         return "unknown"
@@ -131,7 +131,7 @@ class StatusDocument:
 
 
 def _fields(meter: MeterStatus) -> dict[str, Any]:
-    values = meter.reading.values if meter.reading else {}
+    values = meter.values
     return {
         "name": meter.name,
         "address": meter.address,

@@ -37,10 +37,10 @@ class ReportTests(SynchronousTestCase):
         self.board.post(SinkStatus("s", "mqtt", "u", SinkState.CONNECTED, delivered=9))
         self.board.post(OutboxStatus(queued={"s": 1}))
         self.assertEqual(
-            self.line(), "1 meters: 12 cycles, 10 good, 9 delivered, 1 queued; no trouble"
+            self.line(), "meters: 1; cycles: 12, 10 good, 9 delivered, 1 queued; no trouble"
         )
         self.board.post(meter("a", good=11, failed=2))
-        self.assertIn("1 cycles, 1 good, 0 delivered", self.line())
+        self.assertIn("cycles: 1, 1 good, 0 delivered", self.line())
 
     def test_names_who_is_in_trouble_and_no_more_than_five(self) -> None:
         for number in range(7):
@@ -53,7 +53,7 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("could not be made", self.line())
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         del self.board.meters["broken"]
-        self.assertIn("0 meters", self.line())
+        self.assertIn("meters: 0", self.line())
 
     def test_values_of_a_cycle(self) -> None:
         self.board.post(meter("a", reading=Reading("a", 1, {"u": Decimal("230.1")})))

@@ -100,6 +100,9 @@ class WholeWay(SynchronousTestCase):
             ways += [there - here for (here, _), (there, _) in zip(cycles, got, strict=True)]
         return sorted(ways)
 
+    def last(self, topic: str) -> bytes:
+        return self.subscriber.payloads(topic)[-1]
+
     def caught_up(self, until: float) -> bool:
         expected, arrived = self.expected(until), self.arrived()
         return all(len(arrived[meter]) >= len(cycles) for meter, cycles in expected.items())

@@ -68,7 +68,8 @@ class PageTests(TestCase):
     def meter(self, name: str, volts: str = "230.0", **more: Any) -> Status:
         values = {"voltage_l1": Decimal(volts), "energy": Decimal("12345678901234567890")}
         units = {"voltage_l1": "V", "energy": "Wh"}
-        return evolve(METER, name=name, reading=Reading(name, now(), values), units=units, **more)
+        reading = Reading(name, now(), values)
+        return evolve(METER, name=name, reading=reading, values=values, units=units, **more)
 
     async def look(self, look: Callable[[Page, str], None], **options: Any) -> None:
         """Runs ``look`` in a thread of its own, with a page that may log no error.
@@ -131,7 +132,7 @@ class PageTests(TestCase):
             page.evaluate("window.mark = 1")
             self.post(self.meter("planta-a", "229.4"))
             expect(row).to_contain_text("voltage_l1 229.4 V")
-            self.post(evolve(self.board.meters["planta-b"], state=MeterState.WAITING, recent=1.0))
+            self.post(evolve(self.board.meters["planta-b"], state=MeterState.READING, recent=1.0))
             expect(page.locator("h1")).to_contain_text("3 of 3 meters healthy")
             self.post(self.meter("planta-c"))
             expect(page.get_by_role("row", name="planta-c")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,20 @@ class DaemonTests(SynchronousTestCase):
         self.assertIn("/dev/null/state", log)
         self.assertNotIn("Traceback", log)
         self.assertFalse((self.folder / "pid").exists())
+
+    def test_a_page_port_that_is_taken_is_exit_1(self) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            listen = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
+            config = self.folder / "dlmsd.toml"
+            config.write_text(
+                f'[daemon]\nstate_dir = "{self.folder}/state"\n[web]\nlisten = "{listen}"\n'
+            )
+            ended = run(*command("twistd"), "-n", "--pidfile=", "dlmsd", "-c", str(config))
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("[web] listen", ended.stdout)
+        self.assertNotIn("Traceback", ended.stdout + ended.stderr)
 
     def test_nothing_to_reach_at_start_is_said_and_tried_again(self) -> None:
         nobody = free_port()

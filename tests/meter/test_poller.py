@@ -164,10 +164,13 @@ class TroubleTests(FleetCase):
             self.assertGreaterEqual(self.statuses[name].good, 175, name)
         self.assertEqual(len(self.network.connections), 1)
 
-    def test_a_gateway_has_one_connection(self) -> None:
+    def test_a_gateway_has_one_connection_and_one_request_at_a_time(self) -> None:
+        turns: list[str] = []
+        self.trace = lambda direction, octets: turns.append(direction)
         self.simulate(meters=4, gateway=True)
         self.read(self.options())
         self.run_for(60)
+        self.assertEqual(turns, ["sent", "received"] * (len(turns) // 2))
         self.assertEqual(len(self.network.connections), 1)
         self.assertEqual({status.good for status in self.statuses.values()}, {12})
 

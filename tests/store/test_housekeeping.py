@@ -180,12 +180,25 @@ class SizeTests(OutboxCase):
     def test_acknowledged_in_time(self) -> None:
         """A mark that waits in memory is written before room is made."""
         self.fill(120)
+        ids = [delivery.id for delivery in self.pending()]
         self.writer.hold()
-        self.outbox.delivered([one_id for (one_id,) in self.look("SELECT id FROM deliveries")])
         self.outbox.commit(reading("b", text=BODY * 60), ["tb"])
         self.clock.advance(0.25)
+        self.outbox.delivered(ids)
         self.writer.release()
         self.assertEqual((self.status.dropped, self.status.delivered), (0, 120))
+
+    def test_some_room_at_once(self) -> None:
+        """Once over the limit, room is made for many commits, not for one."""
+        self.patch(housekeeping, "MARGIN", 4)
+        sizes: list[int] = []
+        for _ in range(250):
+            self.fill(1)
+            sizes.append(self.status.bytes)
+        first = next(i for i, size in enumerate(sizes) if i and size < sizes[i - 1] - 50_000)
+        self.assertGreater(sizes[first - 1], 390_000)
+        self.assertLess(sizes[first], 300_000)
+        self.assertGreater(sizes[first], 250_000)
 
     def test_smaller_limit(self) -> None:
         """Reached at the start, without waiting for a reading."""

@@ -352,6 +352,29 @@ class StartTests(TestCase):
         self.assertEqual([one.id for one in page], heard[440:])
         await outbox.stop()
 
+    async def test_threaded_order(self) -> None:
+        """Each page holds exactly what listeners had heard of when it arrived."""
+        outbox = self.make(self.folder() / "outbox.db")
+        heard: list[int] = []
+        outbox.subscribe(lambda told: heard.extend(one.id for one in told))
+        await outbox.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(outbox.stop()))
+        pages: list[tuple[list[int], list[int]]] = []
+
+        async def ask() -> None:
+            page = await outbox.pending("tb", 0, 1000)
+            pages.append(([one.id for one in page], list(heard)))
+
+        work = []
+        for ts in range(60):
+            work += [outbox.commit(reading(ts=ts), ["tb"]), Deferred.fromCoroutine(outbox.flush())]
+            work += [Deferred.fromCoroutine(ask()) for _ in range(ts % 3)]
+        await gatherResults(work)
+        for page, known in pages:
+            self.assertEqual(page, known)
+        self.assertGreater(len({len(page) for page, _ in pages}), 10)
+        self.assertEqual(heard, list(range(1, 61)))
+
     async def refused(self, path: Path) -> str:
         with self.assertRaises(StoreError) as caught:
             await self.make(path).start()

@@ -9,8 +9,10 @@ from OpenSSL import crypto
 from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, SSL4ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from dlmsd.config.values import WebOptions
@@ -26,7 +28,7 @@ class Caller(Protocol):
     def __init__(self) -> None:
         self.data = b""
         self.heard: Deferred[None] = Deferred()
-        self.lost: Deferred[None] = Deferred()
+        self.lost: Deferred[type[BaseException]] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         first = not self.data
@@ -34,8 +36,8 @@ class Caller(Protocol):
         if first:
             self.heard.callback(None)
 
-    def connectionLost(self, reason: object = None) -> None:
-        self.lost.callback(None)
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost.callback(reason.type)
 
 
 class SiteTests(TestCase):
@@ -83,7 +85,7 @@ class SiteTests(TestCase):
         await service.stopService()
         self.assertLess(time.monotonic() - started, 1.0)
         for caller in (stream, idle, halfway):
-            await caller.lost
+            self.assertIs(await caller.lost, ConnectionDone, "closed, not aborted")
         self.assertTrue(stream.data.endswith(b"0\r\n\r\n"), "the stream ended in good order")
 
     async def test_it_stops_although_a_reader_takes_nothing(self) -> None:

@@ -22,17 +22,15 @@ from dlmsd.web.site import WebService
 TOKEN = "correct horse"
 NOW = 1_760_000_000.0
 
+VALUES = {"voltage_l1": Decimal("230.0"), "active_energy": Decimal("12345678901234567890")}
 METER = MeterStatus(
     name="planta-a",
     address="192.168.1.127:3333",
     profile="microstar",
     interval=5.0,
-    state=MeterState.WAITING,
-    reading=Reading(
-        "planta-a",
-        int(NOW * 1000) - 2500,
-        {"voltage_l1": Decimal("230.0"), "active_energy": Decimal("12345678901234567890")},
-    ),
+    state=MeterState.READING,
+    reading=Reading("planta-a", int(NOW * 1000) - 2500, VALUES),
+    values=VALUES,
     units={"voltage_l1": "V", "active_energy": "Wh"},
     absent={"current_l1": "object-undefined"},
     good=197,
