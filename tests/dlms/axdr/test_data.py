@@ -56,12 +56,15 @@ class ToleranceTests(SynchronousTestCase):
             self.assertEqual(decode(bytes((3, octet)))[0], Data(Tag.BOOLEAN, True))
 
     def test_lengths_are_read_as_everywhere(self) -> None:
-        for first in range(0x7E, 0x85):
+        for first in (0x7E, 0x7F, *range(0x81, 0x85)):
             octets = bytes((0x09, first)) + bytes(0x90)
             length, start = decode_length(octets, 1)
             self.assertEqual(
                 decode(octets), (Data(Tag.OCTET_STRING, bytes(length)), start + length)
             )
+
+    def test_the_indefinite_length_of_ber_is_refused(self) -> None:
+        self.assertRaises(DecodeError, decode, bytes((0x09, 0x80, 0, 0)))
 
     def test_long_forms_of_lengths(self) -> None:
         for octets in ("098102AABB", "09820002AABB", "098400000002AABB"):
