@@ -209,18 +209,16 @@ class Daemon(Service):
                 sink.meter_state(status.name, online)
 
     def _tracer(self, meter: MeterOptions) -> Trace | None:
-        """At log level debug: each frame, with the password out of it."""
+        """At log level debug: each frame."""
         if self._configuration.daemon.log_level != "debug":
             return None
-        secret = meter.password.reveal() if meter.password else b""
 
         def trace(direction: str, octets: bytes) -> None:
-            shown = octets.replace(secret, b"*" * len(secret)) if secret else octets
             self._log.debug(
                 "{meter}: {direction} {octets}",
                 meter=meter.name,
                 direction=direction,
-                octets=shown.hex(),
+                octets=octets.hex(),
             )
 
         return trace

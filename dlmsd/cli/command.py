@@ -7,6 +7,7 @@ import click
 from dlmsd import __version__
 from dlmsd.cli.check import check
 from dlmsd.cli.demo import demo
+from dlmsd.cli.read import read
 from dlmsd.cli.run import run
 from dlmsd.cli.simulate import simulate
 from dlmsd.cli.token import token
@@ -18,7 +19,7 @@ def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
 
 
-for part in (check, demo, run, simulate, token):
+for part in (check, demo, read, run, simulate, token):
     command.add_command(part)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+from attrs import evolve
+
 from dlmsd.config import later
 from dlmsd.config.checks import check_all
 from dlmsd.config.listen import Listen
@@ -17,7 +19,13 @@ from dlmsd.config.secrets import SecretReader
 from dlmsd.config.sinks import Sink, take_sink
 from dlmsd.config.source import Place, Source
 from dlmsd.config.structure import NOTHING, Structure
-from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, WebOptions
+from dlmsd.config.values import (
+    Configuration,
+    DaemonOptions,
+    MeterOptions,
+    OutboxOptions,
+    WebOptions,
+)
 from dlmsd.errors import ConfigurationError, Problem
 
 SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "profiles", "meters")
@@ -52,6 +60,27 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Configuration:
     if loading.problems or configuration is None:
         raise ConfigurationError(_sorted(loading.problems, main.file))
     return configuration
+
+
+def load_meter(
+    table: Mapping[str, object], *, environ: Mapping[str, str], cwd: Path
+) -> MeterOptions:
+    """One meter that stands in no file, such as one given to a command.
+
+    ``table`` is what ``[[meters]]`` would hold; secrets and ``profiles/`` start at
+    ``cwd``. Raises ConfigurationError with every problem.
+    """
+    main = Source("the meter", "", {"meters": [table]})
+    loading = _Loading(main, cwd / "dlmsd.toml", environ)
+    configuration = loading.configuration()
+    if loading.problems or configuration is None:
+        raise ConfigurationError(
+            tuple(
+                evolve(problem, line=0, key=problem.key.removeprefix("meters[0]."))
+                for problem in _sorted(loading.problems, main.file)
+            )
+        )
+    return configuration.meters[0]
 
 
 class _Loading:

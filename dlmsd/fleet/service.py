@@ -10,19 +10,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association
-from dlmsd.dlms.hdlc.address import ServerAddress
-from dlmsd.dlms.hdlc.link import HdlcLink
-from dlmsd.dlms.hdlc.negotiation import LinkParameters
-from dlmsd.dlms.hdlc.reassembly import FrameReassembly
-from dlmsd.dlms.link import DataLink
-from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.fleet.admission import Admission
+from dlmsd.meter.build import make_reassembly, make_session
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
-from dlmsd.meter.protocol import Reassembly
-from dlmsd.meter.session import Session, Trace
+from dlmsd.meter.session import Trace
 from dlmsd.model import MeterState, MeterStatus
 
 # Many silent meters behind one gateway could each take a second to say goodbye to; the
@@ -96,21 +88,14 @@ class Fleet:
         factory = MeterFactory(
             first.host,
             first.port,
-            lambda: _reassembly(meters),
+            lambda: make_reassembly(meters),
             reactor=self._reactor,
             admit=self._admission.enter,
             random=self._random,
         )
         self._factories.append(factory)
         for meter in meters:
-            session = Session(
-                _link(meter),
-                _association(meter),
-                timeout=meter.timeout,
-                turn=factory.turn,
-                clock=self._reactor,
-                trace=self._tracer(meter),
-            )
+            session = make_session(meter, factory.turn, self._reactor, self._tracer(meter))
             poller = Poller(
                 meter,
                 session,
@@ -122,26 +107,6 @@ class Fleet:
                 last_ts=last_ts.get(meter.name, 0),
             )
             self._pollers.append(poller)
-
-
-def _reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
-    if meters[0].framing == "hdlc":
-        return FrameReassembly()
-    return WrapperReassembly(frozenset((meter.logical_device, meter.client) for meter in meters))
-
-
-def _link(meter: MeterOptions) -> DataLink[Any]:
-    if meter.framing == "wrapper":
-        return WrapperLink(meter.client, meter.logical_device)
-    server = ServerAddress(meter.logical_device, meter.physical_device, meter.address_size)
-    size = meter.max_info
-    return HdlcLink(meter.client, server, LinkParameters(size, size))
-
-
-def _association(meter: MeterOptions) -> Association:
-    if meter.authentication == "none":
-        return Association(Mechanism.NONE)
-    return Association(Mechanism.LOW, meter.password)
 
 
 def _inactive(meter: MeterOptions) -> MeterStatus:

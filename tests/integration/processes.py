@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.integration.simulated import SimulatorProcess
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -42,14 +44,10 @@ class Meters:
 
     def __init__(self, folder: Path, count: int, *arguments: str) -> None:
         self.record = folder / "record.jsonl"
-        command = ["simulate", "--json", "--port=0", f"--meters={count}", *arguments]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dlmsd", *command, f"--record={self.record}"],
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        self.endpoints: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
+        self._process = SimulatorProcess(
+            f"--meters={count}", *arguments, f"--record={self.record}"
+        ).__enter__()
+        self.endpoints = self._process.endpoints
 
     def configuration(self, interval: float) -> str:
         """A ``[[meters]]`` for each."""
@@ -60,10 +58,7 @@ class Meters:
         return [json.loads(line) for line in self.record.read_text().splitlines()]
 
     def stop(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(PATIENCE)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._process.__exit__(None, None, None)
 
 
 class DaemonProcess:

@@ -8,6 +8,8 @@ and of ours, octet by octet as it went over the wire.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 from dlms_cosem.connection import XDlmsApduFactory
 from dlms_cosem.hdlc.address import HdlcAddress
@@ -22,6 +24,7 @@ from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, SMALL, WINDOW, Personality
 from tests.dlms.hdlc.test_judge import rebuilt
 from tests.meter.fleet import FleetCase
+from tests.network import Pipe
 
 CLIENT = HdlcAddress(1, None, "client")
 
@@ -29,18 +32,24 @@ CLIENT = HdlcAddress(1, None, "client")
 class RecordedTests(FleetCase):
     def record_session(self, personality: Personality) -> list[tuple[str, Frame]]:
         """Frames of half a minute of cycles and of the goodbye."""
-        wire: list[tuple[str, bytes]] = []
-        self.trace = lambda direction, octets: wire.append((direction, octets))
+        frames: list[tuple[str, Frame]] = []
+        streams = {"sent": FrameReassembly(), "received": FrameReassembly()}
+
+        def record(direction: str, pass_on: Callable[[bytes], None], octets: bytes) -> None:
+            frames.extend((direction, frame) for frame in streams[direction].feed(octets))
+            pass_on(octets)
+
+        def connected(pipe: Pipe) -> None:
+            pipe.write = partial(record, "sent", pipe.write)
+            pipe.arrive = partial(record, "received", pipe.arrive)
+
+        self.network.connected = connected
         self.simulate(personality=personality)
         (options,) = self.options(address_size=personality.address_size)
         self.read([options])
         self.run_for(30)
         self.stop()
-        return [
-            (direction, frame)
-            for direction, octets in wire
-            for frame in FrameReassembly().feed(octets)
-        ]
+        return frames
 
     def judge(self, personality: Personality) -> Counter[str]:
         """How many of each kind of frame and APDU were judged."""

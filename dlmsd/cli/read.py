@@ -1,0 +1,74 @@
+"""``dlmsd read``: attributes of one meter, once."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+import click
+import msgspec
+
+from dlmsd.cli.meter import FAILED, chosen_meter, errand, frames, meter_options
+from dlmsd.config.values import MeterOptions
+from dlmsd.meter.cycle import Cycle
+from dlmsd.meter.visit import Visit
+from dlmsd.model import Value
+
+_JSON: Final = msgspec.json.Encoder(decimal_format="number")
+_DESCRIPTOR: Final = re.compile(r"(\d+)/([^/]+)/(-?\d+)")
+
+
+@click.command()
+@meter_options
+@click.argument("objects", nargs=-1, required=True, metavar="OBIS...")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> int:
+    """Read attributes of the meter at HOST, once.
+
+    OBIS is a register's code (1-1:32.7.0), a measurement's name (voltage_l1), or
+    CLASS/OBIS/ATTRIBUTE (8/0-0:1.0.0/2). Values come scaled, with their unit. Exit 0 when
+    all were read, 1 when not.
+
+    Example: dlmsd read 192.168.1.127 --profile microstar 1-1:32.7.0 active_energy
+    """
+    meter = chosen_meter(given, {name: _wanted(name) for name in objects})
+
+    async def work(reactor: Any) -> int:
+        known = {measurement.name: measurement for measurement in meter.read}
+        wanted = [known[name] for name in dict.fromkeys(objects)]
+        async with Visit(meter, reactor, frames(trace)) as session:
+            cycle = Cycle(wanted, session, 0.0, lambda key, reason: None)
+            values = await cycle.run(wanted, reactor.seconds())
+        _show(meter, cycle, values, as_json=as_json)
+        return FAILED if cycle.absent else 0
+
+    return errand(work)
+
+
+def _wanted(name: str) -> dict[str, object]:
+    """What the configuration would say of one OBIS... of the command line."""
+    descriptor = _DESCRIPTOR.fullmatch(name)
+    if descriptor is not None:
+        class_id, obis, attribute = descriptor.groups()
+        return {"class": int(class_id), "obis": obis, "attribute": int(attribute)}
+    return {"obis": name} if ":" in name or name[:1].isdigit() else {}
+
+
+def _show(meter: MeterOptions, cycle: Cycle, values: dict[str, Value], *, as_json: bool) -> None:
+    if as_json:
+        answer = {
+            "host": meter.host,
+            "port": meter.port,
+            "ts": int(time.time() * 1000),
+            "values": values,
+            "units": dict(cycle.units),
+            "absent": dict(cycle.absent),
+        }
+        click.echo(_JSON.encode(answer).decode())
+        return
+    width = max(len(key) for key in (*values, *cycle.absent))
+    for key, value in values.items():
+        click.echo(f"{key:<{width}}  {value} {cycle.units.get(key, '')}".rstrip())
+    for key, reason in cycle.absent.items():
+        click.echo(f"{key:<{width}}  - {reason}")

@@ -1,0 +1,64 @@
+"""From a meter's options to the machines that converse with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import DeferredLock
+from twisted.internet.interfaces import IReactorTime
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association import Association
+from dlmsd.dlms.hdlc.address import ServerAddress
+from dlmsd.dlms.hdlc.link import HdlcLink
+from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.dlms.link import DataLink
+from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.meter.protocol import Reassembly
+from dlmsd.meter.session import Session, Trace
+
+
+def make_session(
+    meter: MeterOptions, turn: DeferredLock, clock: IReactorTime, trace: Trace | None
+) -> Session:
+    """A session that takes its turns on one connection; ``trace`` sees each frame."""
+    return Session(
+        _link(meter),
+        _association(meter),
+        timeout=meter.timeout,
+        turn=turn,
+        clock=clock,
+        trace=None if trace is None else masked(meter, trace),
+    )
+
+
+def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
+    """For one connection to all of ``meters``, which have one framing."""
+    if meters[0].framing == "hdlc":
+        return FrameReassembly()
+    return WrapperReassembly(frozenset((meter.logical_device, meter.client) for meter in meters))
+
+
+def masked(meter: MeterOptions, trace: Trace) -> Callable[[str, bytes], None]:
+    """``trace``, shown stars for the password, which an AARQ carries in clear."""
+    secret = meter.password.reveal() if meter.password else b""
+
+    def shown(direction: str, octets: bytes) -> None:
+        trace(direction, octets.replace(secret, b"*" * len(secret)) if secret else octets)
+
+    return shown
+
+
+def _link(meter: MeterOptions) -> DataLink[Any]:
+    if meter.framing == "wrapper":
+        return WrapperLink(meter.client, meter.logical_device)
+    server = ServerAddress(meter.logical_device, meter.physical_device, meter.address_size)
+    return HdlcLink(meter.client, server, LinkParameters(meter.max_info, meter.max_info))
+
+
+def _association(meter: MeterOptions) -> Association:
+    mechanism = Mechanism.NONE if meter.authentication == "none" else Mechanism.LOW
+    return Association(mechanism, meter.password)

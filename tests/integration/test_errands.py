@@ -1,0 +1,86 @@
+"""Commands that visit one meter once, against virtual meters over real TCP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.mosquitto import free_port
+from tests.integration.processes import ENVIRONMENT
+from tests.integration.simulated import SimulatorProcess
+
+
+def errand(*arguments: str, password: str | None = None) -> subprocess.CompletedProcess[str]:
+    """``dlmsd`` with ``arguments``, to its end."""
+    environment = {**ENVIRONMENT, **({"DLMSD_PASSWORD": password} if password else {})}
+    return subprocess.run(
+        [sys.executable, "-m", "dlmsd", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+class ReadTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+
+    def read(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        with SimulatorProcess() as simulator:
+            port = str(simulator.endpoints[0]["port"])
+            return errand("read", "127.0.0.1", f"--port={port}", *arguments, **more)
+
+    def test_registers_clock_and_what_is_not_there(self) -> None:
+        wanted = ("8/0-0:1.0.0/2", "1-1:32.7.0", "active_energy", "1-1:99.9.9")
+        ended = self.read("--profile=microstar", *wanted)
+        self.assertEqual(ended.returncode, 1)
+        clock, voltage, energy, nothing = ended.stdout.splitlines()
+        self.assertRegex(clock, r"^8/0-0:1.0.0/2  \d{4}-\d\d-\d\dT")
+        self.assertRegex(voltage, r"^1-1:32.7.0     2\d\d\.\d V$")
+        self.assertRegex(energy, r"^active_energy  \d+\.\d{3} kWh$")
+        self.assertIn("object-undefined", nothing)
+
+    def test_json(self) -> None:
+        ended = self.read("--json", "voltage_l1", password="22222222")
+        self.assertEqual(ended.returncode, 0, ended)
+        answer = json.loads(ended.stdout)
+        self.assertEqual(set(answer), {"host", "port", "ts", "values", "units", "absent"})
+        self.assertEqual(answer["units"], {"voltage_l1": "V"})
+
+    def test_a_password_from_a_file_and_a_trace_without_it(self) -> None:
+        file = self.folder / "password"
+        file.write_text("22222222\n")
+        os.chmod(file, 0o600)
+        ended = self.read(f"--password-file={file}", "--trace", "voltage_l1")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn("> 7ea0070303938c117e", ended.stderr)
+        self.assertIn("2a" * 8, ended.stderr)
+        self.assertNotIn("32" * 8, ended.stderr)
+
+    def test_a_wrong_password_is_a_sentence(self) -> None:
+        ended = self.read("voltage_l1", password="mistaken")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("check client and password", ended.stderr)
+        self.assertNotIn("mistaken", ended.stderr + ended.stdout)
+        self.assertNotIn("Traceback", ended.stderr)
+
+    def test_nobody_there(self) -> None:
+        ended = errand(
+            "read", "127.0.0.1", f"--port={free_port()}", "--profile=microstar", "voltage_l1"
+        )
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("connection refused", ended.stderr)
+
+    def test_wrong_use_names_the_options(self) -> None:
+        ended = errand("read", "127.0.0.1", "--profile=nix", "--client=900", "voltag")
+        self.assertEqual(ended.returncode, 64)
+        for word in ("profile: no such profile", "client:", "voltage_l1"):
+            self.assertIn(word, ended.stderr)
