@@ -41,7 +41,7 @@ setup(
         "automat>=24.8",
         "cattrs>=24.1",
         "click>=8.1",
-        "cryptography>=42",
+        "cryptography>=43",
         "msgspec>=0.18",
         "paho-mqtt>=2.1,<3",
         "rich>=13",

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -24,6 +24,7 @@ from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
 from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
+from dlmsd.meter.security import secured
 from dlmsd.meter.session import Trace
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish.build import build
@@ -33,9 +34,6 @@ from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
 from dlmsd.web.site import WebService
-
-# The states in which a meter says nothing about being reachable.
-_UNDECIDED: Final = frozenset({MeterState.ASSOCIATING})
 
 
 class Daemon(Service):
@@ -87,6 +85,7 @@ class Daemon(Service):
             commit=self._outbox.commit,
             post=self.board.post,
             tracer=self._tracer,
+            secure=lambda meter: secured(meter, self._outbox, os.urandom),
         )
         debug = configuration.daemon.log_level == "debug"
         interval = configuration.daemon.report_interval
@@ -162,6 +161,8 @@ class Daemon(Service):
             await self._outbox.start()
             assert self.web is not None
             await self.web.startService()
+            if not self.running:
+                return
             for sink in self._sinks:
                 await sink.start()
             self._unsubscribe = self.board.subscribe(self._availability)
@@ -200,7 +201,9 @@ class Daemon(Service):
 
     def _availability(self, status: Status) -> None:
         """A meter is online while it is read; sinks hear of it when that changes."""
-        if not isinstance(status, MeterStatus) or status.state in _UNDECIDED:
+        if not isinstance(status, MeterStatus) or status.state is MeterState.ASSOCIATING:
+            return
+        if status.state is MeterState.CONNECTING and not status.error:
             return
         online = status.state is MeterState.READING
         if self._online.get(status.name) != online:

@@ -23,6 +23,8 @@ from zope.interface import implementer
 
 from dlmsd.config.values import DaemonOptions
 
+# Log files of 1 MB that are kept besides the one in use.
+_KEPT: Final = 20
 _PLUMBING: Final = frozenset({"message", "time", "system", "format", "isError"})
 
 
@@ -38,7 +40,7 @@ def stream(twistd: Mapping[str, Any]) -> IO[str]:
     name = twistd.get("logfile")
     if name == "-" or (not name and twistd.get("nodaemon")):
         return sys.stdout
-    opened: IO[str] = LogFile.fromFullPath(name or "twistd.log")
+    opened: IO[str] = LogFile.fromFullPath(name or "twistd.log", maxRotatedFiles=_KEPT)
     return opened
 
 

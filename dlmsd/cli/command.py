@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dlmsd import __version__
+from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
 from dlmsd.cli.demo import demo
 from dlmsd.cli.read import read
@@ -19,7 +20,7 @@ def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
 
 
-for part in (check, demo, read, run, simulate, token):
+for part in (browse, check, demo, read, run, simulate, token):
     command.add_command(part)
 
 

@@ -16,14 +16,7 @@ MESSAGE: Final = "not available in this version"
 
 Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
-_MECHANISMS: Final = ("md5", "sha1", "gmac", "sha256", "ecdsa", "manufacturer")
 _PROFILE: Final[Planned] = {
-    "security": ("none",),
-    "security_suite": (0,),
-    "system_title": (),
-    "encryption_key": (),
-    "authentication_key": (),
-    "dedicated_key": (),
     "timezone": (),
     "ct_ratio": (1,),
     "vt_ratio": (1,),
@@ -41,9 +34,7 @@ PLANNED: Final[Mapping[type, Planned]] = {
 }
 """By table and key: the values that equal the present behaviour."""
 
-PLANNED_VALUES: Final[Planned] = {
-    "authentication": tuple(f"high-{mechanism}" for mechanism in _MECHANISMS)
-}
+PLANNED_VALUES: Final[Planned] = {"authentication": ("high-manufacturer",)}
 """Values, of keys that work, that do not work yet."""
 
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from dlmsd.config.measurements import resolve
 from dlmsd.config.profiles import Profile, said
 from dlmsd.config.rules import suggestion
+from dlmsd.config.security import SECURITY, misfits
 from dlmsd.config.source import Place
 from dlmsd.config.structure import Structure
 from dlmsd.config.tables import MeterTable
@@ -29,6 +30,11 @@ class Meter:
     profile: Profile | None
     own: frozenset[str]
     bad: frozenset[str]
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The keys that it or its profile says."""
+        return self.own.union(self.profile.said if self.profile is not None else ())
 
     def says(self, *keys: str) -> Place:
         """Where the first of ``keys`` that is written is written; else the meter's first."""
@@ -80,14 +86,14 @@ class MeterLoader:
 
     def _profile(self, name: str | None, place: Place, bad: set[str]) -> Profile | None:
         if "profile" in bad:
-            bad |= {"read", "password", *ADDRESS}
+            bad |= {"read", *SECURITY, *ADDRESS}
         if name is None:
             return None
         profile = self._profiles.get(name)
         if profile is None:
             near = suggestion(name, self._profiles)
             self._problems.append(place.at("profile").problem(f"no such profile{near}"))
-            bad |= {"profile", "read", "password", *ADDRESS}
+            bad |= {"profile", "read", *SECURITY, *ADDRESS}
         return profile
 
     def _read(
@@ -120,13 +126,9 @@ class MeterLoader:
 def check(meter: Meter, problems: list[Problem]) -> None:
     """What must fit together within one meter."""
     options = meter.options
-    if (
-        options.authentication == "low"
-        and options.password is None
-        and not meter.bad & {"authentication", "password"}
-    ):
-        message = 'authentication "low" needs a password; give one, or authentication = "none"'
-        problems.append(meter.says("password").problem(message))
+    for misfit in misfits(options, meter.said):
+        if not meter.bad & misfit.depends:
+            problems.append(meter.says(misfit.key).problem(misfit.message))
     if options.framing == "hdlc" and not meter.bad & ADDRESS:
         try:
             server(options)

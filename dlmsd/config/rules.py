@@ -13,12 +13,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
+
 Rule: TypeAlias = Callable[[object], Any]
 
 YEAR: Final = 366 * 86400
 RESERVED: Final = ("status", "bridge")  # they are topics beside the meters' own
 
 _NAME: Final = re.compile(r"[\w .()-]{1,64}")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _HOST: Final = re.compile(r"[^\s/@]{1,255}")
 
 
@@ -113,6 +116,30 @@ def host(value: object) -> str:
     if re.fullmatch(r"[^:]+:\d+", value):
         raise Refusal("expected a host without port; the port goes to its own key, port")
     return value
+
+
+def octets(*sizes: int) -> Rule:
+    """Bytes of one of these sizes, written as hex digits."""
+    expected = f"expected {' or '.join(str(2 * size) for size in sizes)} hex digits"
+
+    def rule(value: object) -> bytes:
+        if not isinstance(value, str) or not _HEX.fullmatch(value):
+            raise Refusal(expected)
+        if len(value) not in [2 * size for size in sizes]:
+            raise Refusal(f"{expected}, not {len(value)}")
+        return bytes.fromhex(value)
+
+    return rule
+
+
+def system_title(value: object) -> bytes:
+    """The eight bytes that name one end of an association."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        if len(value) == SYSTEM_TITLE_SIZE:
+            return value.encode()
+        if len(value) == 2 * SYSTEM_TITLE_SIZE and _HEX.fullmatch(value):
+            return bytes.fromhex(value)
+    raise Refusal("expected a system title: 16 hex digits, or 8 ASCII characters")
 
 
 def names(value: object) -> tuple[str, ...]:

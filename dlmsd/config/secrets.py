@@ -8,7 +8,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from dlmsd.config.rules import Refusal
+from dlmsd.config import rules
+from dlmsd.config.rules import Refusal, Rule
 from dlmsd.secret import Secret
 
 _FORMS: Final = '"text", { file = "..." }, { env = "..." } or { credential = "..." }'
@@ -39,6 +40,15 @@ class SecretReader:
         if form == "env":
             return self._environment(name)
         return self._file(self.folder / name if form == "file" else self._credential(name))
+
+    def octets(self, *sizes: int) -> Rule:
+        """The rule for a secret of one of these sizes in bytes, written as hex digits."""
+        octets = rules.octets(*sizes)
+
+        def rule(value: object) -> Secret:
+            return Secret(octets(self.read(value).reveal().decode("ascii", "replace")))
+
+        return rule
 
     def _environment(self, name: str) -> Secret:
         found = self.environ.get(name)

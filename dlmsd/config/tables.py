@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from attrs import frozen
 
@@ -16,8 +16,16 @@ from dlmsd.config.broker import url
 from dlmsd.config.listen import listen
 from dlmsd.config.rules import YEAR, Rule
 from dlmsd.config.secrets import SecretReader
-from dlmsd.config.values import DaemonOptions, OutboxOptions, SinkOptions, WebOptions
+from dlmsd.config.values import (
+    Authentication,
+    DaemonOptions,
+    OutboxOptions,
+    Security,
+    SinkOptions,
+    WebOptions,
+)
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.security.suite import SUITES
 from dlmsd.secret import Secret
 
 
@@ -57,6 +65,15 @@ class ProfileTable:
     address_size: str | int | None = None
     authentication: str | None = None
     password: Secret | None = None
+    security: str | None = None
+    security_suite: int | None = None
+    system_title: bytes | None = None
+    meter_system_title: bytes | None = None
+    encryption_key: Secret | None = None
+    authentication_key: Secret | None = None
+    dedicated_key: bool | None = None
+    signing_key: Secret | None = None
+    meter_signing_key: bytes | None = None
     timeout: float | None = None
     interval: float | None = None
     max_info: int | None = None
@@ -76,6 +93,10 @@ class MeterTable(ProfileTable):
     sinks: tuple[str, ...] | None = None
 
 
+# Of any suite: whether a key is one of its meter's is known when its profile is joined.
+KEY_SIZES: Final = tuple(sorted({suite.key_size for suite in SUITES}))
+FIELD_SIZES: Final = tuple(suite.field_size for suite in SUITES if suite.curve is not None)
+
 RENAMED: Final = {"class_id": "class"}
 """Fields whose key in TOML is no name in Python."""
 
@@ -93,8 +114,17 @@ def file_rules(
         "logical_device": rules.whole(0, 65535),
         "physical_device": rules.whole(0, 16383),
         "address_size": rules.choice("auto", 1, 2, 4),
-        "authentication": rules.choice("none", "low"),
+        "authentication": rules.choice(*get_args(Authentication)),
         "password": secrets.read,
+        "security": rules.choice(*get_args(Security)),
+        "security_suite": rules.choice(*(suite.number for suite in SUITES)),
+        "system_title": rules.system_title,
+        "meter_system_title": rules.system_title,
+        "encryption_key": secrets.octets(*KEY_SIZES),
+        "authentication_key": secrets.octets(*KEY_SIZES),
+        "dedicated_key": rules.flag,
+        "signing_key": secrets.octets(*FIELD_SIZES),
+        "meter_signing_key": rules.octets(*(2 * size for size in FIELD_SIZES)),
         "timeout": rules.number(above=0, high=3600),
         "interval": seconds,
         "max_info": rules.whole(32, 2030),

@@ -13,7 +13,10 @@ from dlmsd.secret import Secret
 
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
-Authentication: TypeAlias = Literal["none", "low"]
+Authentication: TypeAlias = Literal[
+    "none", "low", "high-md5", "high-sha1", "high-gmac", "high-sha256", "high-ecdsa"
+]
+Security: TypeAlias = Literal["none", "authenticated", "encrypted", "authenticated-encrypted"]
 SinkKind: TypeAlias = Literal["thingsboard", "thingsboard-gateway", "mqtt"]
 
 
@@ -90,6 +93,12 @@ class MeterOptions:
 
     ``timeout`` and ``interval`` are seconds; ``max_info`` is the HDLC information field in
     bytes. ``device_name`` is what ThingsBoard calls it.
+
+    ``security`` is the least protection that is sent and accepted. System titles are 8
+    bytes: ``system_title`` is ours, ``meter_system_title`` pins the meter's. Keys are raw
+    bytes of the suite's size: ``signing_key`` is our private scalar, ``meter_signing_key``
+    the meter's public point, x and y side by side. With ``dedicated_key`` each association
+    draws a fresh one.
     """
 
     name: str
@@ -105,6 +114,15 @@ class MeterOptions:
     address_size: AddressSize = "auto"
     authentication: Authentication = "low"
     password: Secret | None = None
+    security: Security = "none"
+    security_suite: Literal[0, 1, 2] = 0
+    system_title: bytes | None = None
+    meter_system_title: bytes | None = None
+    encryption_key: Secret | None = None
+    authentication_key: Secret | None = None
+    dedicated_key: bool = False
+    signing_key: Secret | None = None
+    meter_signing_key: bytes | None = None
     timeout: float = 5.0
     interval: float = 5.0
     max_info: int = 128

@@ -16,26 +16,31 @@ class Admission:
         self._pause = 1.0 / rate
         self._free_at = 0.0
         self._waiting: deque[Deferred[None]] = deque()
+        self._stopped = False
         self._call: IDelayedCall | None = None
 
     def enter(self) -> Deferred[None]:
         """Fires when one attempt may begin; cancel it to leave the queue."""
         place = Deferred[None](self._leave)
+        if self._stopped:
+            place.cancel()
+            return place
         self._waiting.append(place)
         self._plan()
         return place
 
     def stop(self) -> None:
-        """Let nobody in any more."""
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        """Let nobody in any more; who asks later is turned away at once."""
+        self._stopped = True
         while self._waiting:
             self._waiting.popleft().cancel()
 
     def _leave(self, place: Deferred[None]) -> None:
         if place in self._waiting:
             self._waiting.remove(place)
+        if self._call is not None and not self._waiting:
+            self._call.cancel()
+            self._call = None
 
     def _plan(self) -> None:
         if self._call is None and self._waiting:

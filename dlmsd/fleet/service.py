@@ -14,6 +14,7 @@ from dlmsd.fleet.admission import Admission
 from dlmsd.meter.build import make_reassembly, make_session
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
+from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Trace
 from dlmsd.model import MeterState, MeterStatus
 
@@ -25,7 +26,8 @@ _POLITE_SECONDS: Final = 1.5
 class Fleet:
     """Starts and stops all pollers; inactive meters only have a status.
 
-    ``tracer`` gives the function that a meter's frames are shown to, or None.
+    ``tracer`` gives the function that a meter's frames are shown to, ``secure`` a meter's
+    security; either may give None.
     """
 
     _log = Logger()
@@ -41,6 +43,7 @@ class Fleet:
         commit: Commit,
         post: Callable[[MeterStatus], None],
         tracer: Callable[[MeterOptions], Trace | None],
+        secure: Callable[[MeterOptions], MeterSecurity | None],
     ) -> None:
         self._meters = meters
         self._reactor = reactor
@@ -49,6 +52,7 @@ class Fleet:
         self._commit = commit
         self._post = post
         self._tracer = tracer
+        self._secure = secure
         self._admission = Admission(reactor, connects_per_second)
         self._factories: list[MeterFactory] = []
         self._pollers: list[Poller] = []
@@ -95,7 +99,8 @@ class Fleet:
         )
         self._factories.append(factory)
         for meter in meters:
-            session = make_session(meter, factory.turn, self._reactor, self._tracer(meter))
+            trace, security = self._tracer(meter), self._secure(meter)
+            session = make_session(meter, factory.turn, self._reactor, trace, security)
             poller = Poller(
                 meter,
                 session,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
@@ -18,11 +18,16 @@ from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.meter.protocol import Reassembly
+from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session, Trace
 
 
 def make_session(
-    meter: MeterOptions, turn: DeferredLock, clock: IReactorTime, trace: Trace | None
+    meter: MeterOptions,
+    turn: DeferredLock,
+    clock: IReactorTime,
+    trace: Trace | None,
+    security: MeterSecurity | None,
 ) -> Session:
     """A session that takes its turns on one connection; ``trace`` sees each frame."""
     return Session(
@@ -31,7 +36,8 @@ def make_session(
         timeout=meter.timeout,
         turn=turn,
         clock=clock,
-        trace=None if trace is None else masked(meter, trace),
+        trace=trace,
+        security=security,
     )
 
 
@@ -42,16 +48,6 @@ def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
     return WrapperReassembly(frozenset((meter.logical_device, meter.client) for meter in meters))
 
 
-def masked(meter: MeterOptions, trace: Trace) -> Callable[[str, bytes], None]:
-    """``trace``, shown stars for the password, which an AARQ carries in clear."""
-    secret = meter.password.reveal() if meter.password else b""
-
-    def shown(direction: str, octets: bytes) -> None:
-        trace(direction, octets.replace(secret, b"*" * len(secret)) if secret else octets)
-
-    return shown
-
-
 def _link(meter: MeterOptions) -> DataLink[Any]:
     if meter.framing == "wrapper":
         return WrapperLink(meter.client, meter.logical_device)
@@ -60,5 +56,6 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
 
 
 def _association(meter: MeterOptions) -> Association:
-    mechanism = Mechanism.NONE if meter.authentication == "none" else Mechanism.LOW
+    """Of a meter without high level security; the others get a new one each time."""
+    mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
     return Association(mechanism, meter.password)

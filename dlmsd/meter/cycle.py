@@ -7,17 +7,24 @@ from types import MappingProxyType
 from typing import Final
 
 from dlmsd.config.values import Measurement
-from dlmsd.dlms.association import GetResult
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.classes import scaler_attribute
+from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import DecodeError
-from dlmsd.meter.scaling import RAW, Scale, ScalerUnit
+from dlmsd.meter.scaling import Scale, ScalerUnit
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
 
-# A scaler refused for these reasons is asked for again; for any other it never comes.
-_PASSING: Final = frozenset({DataAccessResult.HARDWARE_FAULT, DataAccessResult.TEMPORARY_FAILURE})
+# A scaler refused for these reasons never comes; for any other it is asked for again.
+_FINAL: Final = frozenset(
+    {
+        DataAccessResult.READ_WRITE_DENIED,
+        DataAccessResult.OBJECT_UNDEFINED,
+        DataAccessResult.OBJECT_CLASS_INCONSISTENT,
+        DataAccessResult.SCOPE_OF_ACCESS_VIOLATED,
+    }
+)
 
 
 class Cycle:
@@ -90,7 +97,7 @@ class Cycle:
             value = wanted.attribute
             attribute = scaler_attribute(value.class_id, value.attribute)
             if attribute is None:
-                self._scales[wanted.key] = Scale(wanted, RAW)
+                self._scales[wanted.key] = Scale(wanted, None)
             else:
                 asked[wanted.key] = AttributeDescriptor(value.class_id, value.obis, attribute)
         results = await self._session.get_many(list(asked.values()))
@@ -101,16 +108,25 @@ class Cycle:
         self.units = MappingProxyType({key: scale.symbol for key, scale in self._scales.items()})
 
     def _keep(self, wanted: Measurement, told: GetResult) -> None:
-        if isinstance(told, DataAccessResult):
-            if told in _PASSING:
-                self._absent[wanted.key] = f"its scaler cannot be read: {told.words}"
-                return
-            scaler_unit = RAW
-        else:
-            try:
-                scaler_unit = ScalerUnit.of(told)
-            except DecodeError:
-                scaler_unit = RAW
-        scale = self._scales[wanted.key] = Scale(wanted, scaler_unit)
+        try:
+            scaler_unit = _scaler_unit(told)
+        except DecodeError as error:
+            # Without it a number could be wrong a thousandfold; better none this time.
+            self._absent[wanted.key] = f"its scaler and unit cannot be read: {error}"
+            return
+        scale = Scale(wanted, scaler_unit)
+        if scale.mismatch and scaler_unit is None:
+            self._absent[wanted.key] = scale.mismatch
+            return
         if scale.mismatch:
             self._doubt(wanted.key, scale.mismatch)
+        self._scales[wanted.key] = scale
+
+
+def _scaler_unit(told: GetResult) -> ScalerUnit | None:
+    """None from a meter that has none to tell; DecodeError if it may yet tell."""
+    if not isinstance(told, DataAccessResult):
+        return ScalerUnit.of(told)
+    if told in _FINAL:
+        return None
+    raise DecodeError(told.words)

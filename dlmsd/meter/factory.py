@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
-from dlmsd.errors import ClosedError, DlmsdError, LinkError, SilenceError
+from dlmsd.errors import ClosedError, DlmsdError, LinkError, MeterError, SilenceError
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
 
@@ -138,7 +138,14 @@ class MeterFactory(ReconnectingClientFactory):
     def failed(self, member: Member, error: DlmsdError) -> None:
         """A meter could not be opened; when none can, the connection is given up."""
         member.failed = True
-        if self.wire is not None and all(other.failed for other in self._members):
+        if all(other.failed for other in self._members):
+            self._drop(error)
+
+    def _babbled(self) -> None:
+        self._drop(MeterError("it sends octets that nobody asked for"))
+
+    def _drop(self, error: DlmsdError) -> None:
+        if self.wire is not None:
             self._dropped = error
             self.wire.transport.loseConnection()
 
@@ -161,7 +168,7 @@ class MeterFactory(ReconnectingClientFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> MeterProtocol:
         sessions: Sequence[Session] = [member.session for member in self._members]
-        return MeterProtocol(self._reassembly(), sessions, self._made, self._lost)
+        return MeterProtocol(self._reassembly(), sessions, self._made, self._lost, self._babbled)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         if self.continueTrying:

@@ -153,8 +153,8 @@ class Poller:
         if isinstance(error, RefusedError):
             self._pause = REFUSED_SECONDS
         else:
-            if self._factory.shared:
-                self._pause = min(max(self._options.interval, self._pause * 2), MAX_PAUSE)
+            shared = self._factory.shared
+            self._pause = min(max(self._options.interval, self._pause * 2), MAX_PAUSE) * shared
             self._factory.failed(self._member, error)
         self._not_before = self._clock.seconds() + self._pause
 

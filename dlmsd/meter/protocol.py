@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.dlms.hdlc.frame import BadFrame
 
-# Octets without one good frame after which a connection only babbles: twice the longest
+# Octets that nobody waited for after which a connection only babbles: twice the longest
 # frame, so that any garbage in front of a real answer still fits.
 MAX_BABBLE: Final = 4096
 
@@ -23,15 +23,14 @@ class Conversation(Shape):
     def recognises(self, frame: Any) -> bool:
         """Whether this frame is part of the conversation."""
 
-    def frame_received(self, frame: Any) -> None:
-        """Take the frame."""
+    def frame_received(self, frame: Any) -> bool:
+        """Take the frame; whether it was waited for."""
 
 
 class Reassembly(Shape):
     """From a stream to frames; see the two in ``dlmsd.dlms``."""
 
     noise: int
-    idle: int
 
     def feed(self, octets: bytes) -> Sequence[Any]:
         """Take more of the stream."""
@@ -43,7 +42,8 @@ class Reassembly(Shape):
 class MeterProtocol(Protocol):
     """One connection, with one conversation for each meter behind it.
 
-    ``made`` and ``lost`` tell the factory; ``octets_in`` and ``octets_out`` count.
+    ``made`` and ``lost`` tell the factory, ``babbled`` that the connection is of no use;
+    ``octets_in`` and ``octets_out`` count.
     """
 
     transport: ITCPTransport
@@ -54,11 +54,14 @@ class MeterProtocol(Protocol):
         conversations: Sequence[Conversation],
         made: Callable[[MeterProtocol], None],
         lost: Callable[[Failure], None],
+        babbled: Callable[[], None],
     ) -> None:
         self._reassembly = reassembly
         self._conversations = conversations
         self._made = made
         self._lost = lost
+        self._babbled = babbled
+        self._unwanted = 0
         self.octets_in = 0
         self.octets_out = 0
         self.bad_frames = 0
@@ -80,9 +83,10 @@ class MeterProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.octets_in += len(data)
+        self._unwanted += len(data)
         self._dispatch(self._reassembly.feed(data))
-        if self._reassembly.idle > MAX_BABBLE:
-            self.transport.loseConnection()
+        if self._unwanted > MAX_BABBLE:
+            self._babbled()
 
     def write(self, octets: bytes) -> None:
         """Send what a link asked to transmit."""
@@ -100,7 +104,8 @@ class MeterProtocol(Protocol):
                 continue
             for conversation in self._conversations:
                 if conversation.recognises(frame):
-                    conversation.frame_received(frame)
+                    if conversation.frame_received(frame):
+                        self._unwanted = 0
                     break
             else:
                 self.stray_frames += 1

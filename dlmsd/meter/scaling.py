@@ -46,32 +46,31 @@ class ScalerUnit:
         return known.symbol if known else ""
 
 
-RAW: Final = ScalerUnit()
-"""What is assumed of a meter that does not tell: the number as it is."""
-
-
 class Scale:
     """How one measurement's raw numbers become published ones.
 
-    ``symbol`` is the published unit. A wanted unit that the meter's cannot be turned
-    into is a ``mismatch`` (words, else empty), and the meter's own unit is kept.
+    Without a ``scaler_unit`` the meter tells none, and the number goes out as it is, times
+    the operator's ``scale``. ``symbol`` is the published unit: the wanted one only if the
+    meter's can be turned into it or the operator's ``scale`` vouches for it. Else
+    ``mismatch`` says why (empty otherwise), and the meter's own unit is kept.
     """
 
     __slots__ = ("_factor", "_scaler", "mismatch", "symbol")
 
-    def __init__(self, measurement: Measurement, scaler_unit: ScalerUnit) -> None:
-        self.symbol = scaler_unit.symbol
+    def __init__(self, measurement: Measurement, scaler_unit: ScalerUnit | None) -> None:
+        self.symbol = scaler_unit.symbol if scaler_unit else ""
         self.mismatch = ""
-        self._scaler = scaler_unit.scaler
-        factor = Decimal(1)
-        if measurement.unit is not None:
-            turned = conversion(self.symbol, measurement.unit) if self.symbol else Decimal(1)
-            if turned is None:
-                self.mismatch = f"the meter sends {self.symbol}, not {measurement.unit}"
+        self._scaler = scaler_unit.scaler if scaler_unit else 0
+        factor, wanted = measurement.scale or Decimal(1), measurement.unit
+        if wanted is not None:
+            turned = conversion(self.symbol, wanted) if self.symbol else None
+            if turned is not None:
+                factor, self.symbol = _EXACT.multiply(factor, turned), wanted
+            elif not self.symbol and measurement.scale is not None:
+                self.symbol = wanted
             else:
-                factor, self.symbol = turned, measurement.unit
-        if measurement.scale is not None:
-            factor = _EXACT.multiply(factor, measurement.scale)
+                told = self.symbol or "no unit"
+                self.mismatch = f"the meter tells {told}, not {wanted}"
         self._factor = None if factor == 1 else factor
 
     def value(self, data: Data) -> Value | None:

@@ -8,17 +8,20 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
-from dlmsd.dlms import association as acse
 from dlmsd.dlms import link as data_link
-from dlmsd.dlms.association import Association, AssociationEvent, GetResult
+from dlmsd.dlms import outcome
+from dlmsd.dlms.association import Association, State
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.link import DataLink, LinkEvent
+from dlmsd.dlms.outcome import AssociationEvent, GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.errors import ClosedError, DlmsdError, LocalError, MeterError, ServiceError
 from dlmsd.meter.batches import batches
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.security import MeterSecurity
+from dlmsd.meter.trace import without
 
 # DISC on a new connection is often met with silence, which is an answer too.
 _CLEARING_SECONDS: Final = 2.0
@@ -48,9 +51,10 @@ class Session:
     """Reads one meter through the connection that it shares by ``turn``.
 
     ``timeout`` is how many seconds an answer may take, from the last octets sent to the
-    first ones back. Every public coroutine raises a DlmsdError that names the culprit.
-    After a LinkError or a MeterError the link is gone and :meth:`open` starts anew; after
-    a ServiceError the association stands.
+    first ones back. With ``security`` each :meth:`open` begins a new association. Every
+    public coroutine raises a DlmsdError that names the culprit. After a LinkError or a
+    MeterError the link is gone and :meth:`open` starts anew; after a ServiceError the
+    association stands.
     """
 
     def __init__(
@@ -62,12 +66,14 @@ class Session:
         turn: DeferredLock,
         clock: IReactorTime,
         trace: Trace | None = None,
+        security: MeterSecurity | None = None,
     ) -> None:
         self._link = link
         self._association = association
         self._timeout = timeout
         self._turn = turn
         self._trace = trace
+        self._security = security
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
         self._wire: Wire | None = None
@@ -107,6 +113,8 @@ class Session:
             self._association.abort()
             return self._link.connect()
 
+        if self._security is not None:
+            self._association = await self._security.association()
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
 
     async def close(self) -> None:
@@ -172,6 +180,8 @@ class Session:
             self._refuse_if_ended()
             return list(self._requested(self._association.get(attributes)))
 
+        if self._security is not None:
+            await self._security.refill()
         results: Sequence[GetResult] = await self._exchange(start, self._timeout)
         return results
 
@@ -200,11 +210,12 @@ class Session:
         """Whether a frame belongs to this meter's link."""
         return self._link.recognises(frame)
 
-    def frame_received(self, frame: Any) -> None:
-        """Take a frame of this meter."""
-        if self._trace is not None:
-            self._trace("received", frame.encode())
+    def frame_received(self, frame: Any) -> bool:
+        """Take a frame of this meter; whether anybody waited for one."""
+        wanted = self._waiter is not None
+        self._show("received", frame.encode)
         self._carry_out(self._link.receive(frame))
+        return wanted
 
     def _overdue(self) -> None:
         """Silence, unless the answer is still trickling in."""
@@ -244,39 +255,45 @@ class Session:
         """What the association wants of the link; the rest settles whoever waits."""
         for event in events:
             match event:
-                case acse.SendApdu(apdu):
+                case outcome.SendApdu(apdu):
                     yield from self._link.send(apdu)
-                case acse.Results(results):
+                case outcome.Results(results):
                     self._settle(results)
-                case acse.Associated() | acse.Released():
+                case outcome.Associated() | outcome.Released():
                     self._settle(None)
-                case acse.Refused(error) | acse.RequestFailed(error):
+                case outcome.Refused(error) | outcome.RequestFailed(error):
                     if isinstance(error, MeterError) and not isinstance(error, ServiceError):
                         # An answer that makes no sense leaves doubt about the next one too.
                         self._association.abort()
                     self._settle(error)
-                case acse.Discarded():
+                case outcome.Discarded():
                     pass
 
     def _send(self, octets: bytes) -> None:
         if self._wire is None:
             raise LocalError("there is no connection to write to")
-        if self._trace is not None:
-            self._trace("sent", octets)
+        self._show("sent", lambda: octets)
         self._heard = self._wire.octets_in
         self._wire.write(octets)
         self._deadline.set(self._patience)
         self._patience = self._timeout
 
-    def _settle(self, outcome: Any) -> None:
+    def _show(self, direction: str, octets: Callable[[], bytes]) -> None:
+        if self._trace is not None:
+            association = self._association
+            travelling = association.state is State.PENDING
+            shown = without(octets(), association.password, travelling=travelling)
+            self._trace(direction, shown)
+
+    def _settle(self, result: Any) -> None:
         waiter = self._waiter
         if waiter is None or waiter.called:
             return
         self._deadline.clear()
-        if isinstance(outcome, DlmsdError):
-            waiter.errback(outcome)
+        if isinstance(result, DlmsdError):
+            waiter.errback(result)
         else:
-            waiter.callback(outcome)
+            waiter.callback(result)
 
 
 _LIST_REFUSED: Final = frozenset(

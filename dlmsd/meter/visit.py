@@ -11,6 +11,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session
 from dlmsd.meter.factory import Member, MeterFactory
+from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session, Trace
 
 
@@ -20,7 +21,13 @@ class Visit:
     Entering raises the DlmsdError that kept us out.
     """
 
-    def __init__(self, meter: MeterOptions, reactor: Any, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        meter: MeterOptions,
+        reactor: Any,
+        trace: Trace | None = None,
+        security: MeterSecurity | None = None,
+    ) -> None:
         self._factory = MeterFactory(
             meter.host,
             meter.port,
@@ -29,7 +36,7 @@ class Visit:
             admit=lambda: succeed(None),
             random=lambda: 0.0,
         )
-        self._session = make_session(meter, self._factory.turn, reactor, trace)
+        self._session = make_session(meter, self._factory.turn, reactor, trace, security)
         self._connected = Deferred[None]()
         self._factory.join(Member(self._session, self._up, self._down))
 

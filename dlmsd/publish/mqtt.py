@@ -106,6 +106,7 @@ class MqttProtocol(TwistedProtocol):
         self._beat = LoopingCall(self._check)
         self._beat.clock = clock
         self.unknown_acknowledgements = 0
+        self.told = 0
 
     @property
     def room(self) -> int:
@@ -229,12 +230,16 @@ class MqttProtocol(TwistedProtocol):
         self._acknowledgements.append((mid, reason.value))
 
     def _told(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
-        # ThingsBoard tells a gateway of trouble with one device by an unasked message.
+        # ThingsBoard tells a gateway of trouble with one device by an unasked message. One
+        # line for each connection: a broker must not be able to fill the disk.
+        self.told += 1
+        if self.told > 1:
+            return
         self.log.warn(
             "{sink}: {client} was told by the broker on {topic}: {payload}",
             sink=self._login.sink,
             client=self._login.client_id,
-            topic=message.topic,
+            topic=ascii(message.topic),
             payload=message.payload[:256],
         )
 

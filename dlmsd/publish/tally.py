@@ -89,8 +89,8 @@ class Tally:
     def _stand(self, courier: str, error: Trouble) -> None:
         known = self._troubles.pop(courier, None)
         self._troubles[courier] = (error, int(self._wall() * 1000))
-        # The same trouble at every attempt is one line in the log, not one a minute.
-        if known is None or str(known[0]) != str(error):
+        # The same trouble at every attempt is one line in the log, whatever topic it names.
+        if known is None or known[0].advice != error.advice:
             self.log.warn(
                 "{sink}: {error}", sink=self._place(courier), error=str(error), meter=courier
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
-from dlmsd.simulator.personality import Personality
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.security.suite import SecurityPolicy
+from dlmsd.simulator.personality import Client, Personality
 
 if TYPE_CHECKING:
     from dlmsd.simulator.service import Endpoint
@@ -54,19 +56,27 @@ physical_device = {physical}
 # Listening everywhere is no place to connect to.
 _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
+SYSTEM_TITLE: Final = "DLMSDCLT"
+_AUTHENTICATION: Final = {
+    Mechanism.NONE: "none",
+    Mechanism.LOW: "low",
+    Mechanism.HIGH_MD5: "high-md5",
+    Mechanism.HIGH_SHA1: "high-sha1",
+    Mechanism.HIGH_GMAC: "high-gmac",
+    Mechanism.HIGH_SHA256: "high-sha256",
+    Mechanism.HIGH_ECDSA: "high-ecdsa",
+}
+
 
 def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> str:
     """The text of a ``dlmsd.toml`` with all these meters and a local MQTT broker."""
     client = personality.clients[0]
-    login = 'authentication = "none"'
-    if client.password is not None:
-        login = f'authentication = "low"\npassword = "{client.password.reveal().decode()}"'
     size = personality.address_size
     head = _HEAD.format(
         framing=personality.framing,
         client=client.number,
         size=size if size != "auto" else '"auto"',
-        login=login,
+        login="\n".join(_login(personality, client)),
         max_info=personality.link.transmit_information,
     )
     meters = "".join(
@@ -80,3 +90,26 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
         for one in endpoints
     )
     return head + meters
+
+
+def _login(personality: Personality, client: Client) -> Iterator[str]:
+    """The lines by which ``client`` is let in."""
+    yield f'authentication = "{_AUTHENTICATION[client.mechanism]}"'
+    if client.password is not None:
+        yield f'password = "{client.password.reveal().decode()}"'
+    if not client.high:
+        return
+    yield f'system_title = "{SYSTEM_TITLE}"'
+    security, keys = personality.security, personality.security.client
+    if security.policy is not SecurityPolicy.NONE:
+        yield f'security = "{security.policy.value}"'
+        yield f"security_suite = {security.suite.number}"
+    for name, key in (
+        ("encryption_key", keys.encryption),
+        ("authentication_key", keys.authentication),
+        ("signing_key", keys.signing),
+    ):
+        if key is not None:
+            yield f'{name} = "{key.reveal().hex().upper()}"'
+    if keys.peer_signing is not None:
+        yield f'meter_signing_key = "{keys.peer_signing.hex().upper()}"'

@@ -6,10 +6,10 @@ waits and nothing is written: that is the protocol's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
 from dlmsd.dlms.hdlc import control
 from dlmsd.dlms.hdlc.address import ServerAddress, client_address
@@ -18,10 +18,12 @@ from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.hdlc.link import LLC_FROM_METER
 from dlmsd.dlms.link import ApduReceived, LinkConnected, LinkDisconnected, LinkEvent, Transmit
 from dlmsd.dlms.wrapper import WrapperFrame
-from dlmsd.simulator.association import Answered, ServerAssociation
+from dlmsd.simulator.answer import Answered
+from dlmsd.simulator.association import ServerAssociation
 from dlmsd.simulator.faults import FaultInjector, FaultKind
 from dlmsd.simulator.link import ServerLink
 from dlmsd.simulator.meter import VirtualMeter
+from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import Personality
 from dlmsd.simulator.wrapper import WrapperServerLink
 
@@ -40,17 +42,18 @@ class Reply:
 
 @frozen
 class InstalledMeter:
-    """A virtual meter with its name, its place on the line and its faults.
-
-    ``wall`` gives Unix seconds.
-    """
+    """A virtual meter with its name, its place on the line and its faults."""
 
     name: str
-    meter: VirtualMeter
+    objects: Objects
     personality: Personality
     address: ServerAddress
     faults: FaultInjector
-    wall: Callable[[], float] = field(repr=False)
+
+    @property
+    def meter(self) -> VirtualMeter:
+        """What measures."""
+        return self.objects.meter
 
     def recognises(self, frame: Frame | WrapperFrame) -> bool:
         """Whether a frame is addressed to this meter."""
@@ -76,9 +79,8 @@ class InstalledMeter:
     def converse(self) -> Conversation:
         """A new client's conversation."""
         personality = self.personality
-        association = ServerAssociation(
-            personality, lambda attribute: self.meter.read(attribute, self.wall())
-        )
+        objects = self.objects
+        association = ServerAssociation(personality, objects.read, objects.security)
         if personality.framing == "wrapper":
             return Conversation(WrapperServerLink(), association, self.faults)
         link = ServerLink(personality.link, tells_parameters=personality.tells_parameters)
@@ -109,13 +111,17 @@ def _is_information(frame: Frame | WrapperFrame) -> bool:
 
 
 class Conversation:
-    """``faults`` decides about wrong passwords and forgotten links."""
+    """``faults`` decides about wrong passwords and forgotten links.
+
+    ``ended`` turns true when the meter closes the connection instead of an answer.
+    """
 
     def __init__(self, link: _Link, association: ServerAssociation, faults: FaultInjector) -> None:
         self._link = link
         self._association = association
         self._faults = faults
         self._results: tuple[Answered, ...] = ()
+        self.ended = False
 
     def receive(self, frame: Frame | WrapperFrame) -> list[Reply]:
         """Take a frame for this meter; the replies, in order."""
@@ -145,4 +151,7 @@ class Conversation:
         refuse = apdu.startswith(_AARQ) and bool(self._faults.strikes(FaultKind.REFUSE))
         answer = self._association.receive(self._link.client, apdu, refuse=refuse)
         self._results = answer.results
+        if answer.closes:
+            self.ended = True
+            return
         self._carry_out(self._link.send(answer.apdu), replies)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.simulator.curves import INSTALLED, Curves
 from dlmsd.simulator.quantities import CHANNELS, MAXIMUM_DEMAND, QUANTITIES, WATT, Quantity
 
+MANUFACTURER: Final = b"DLS"
 FIRMWARE: Final = b"VM-1.0"
 DEMAND_PERIOD: Final = 900
 
@@ -25,11 +27,12 @@ class VirtualMeter:
     The same seed, index and time always give the same value.
     """
 
-    __slots__ = ("curves", "serial")
+    __slots__ = ("curves", "serial", "system_title")
 
     def __init__(self, seed: int, index: int) -> None:
         self.curves = Curves.of(seed, index)
         self.serial = f"{index:08d}".encode()
+        self.system_title = MANUFACTURER + self.serial[len(MANUFACTURER) - SYSTEM_TITLE_SIZE :]
 
     def read(self, attribute: AttributeDescriptor, t: float) -> Data | DataAccessResult:
         """The attribute at Unix seconds ``t``, or why it cannot be read."""
@@ -41,6 +44,11 @@ class VirtualMeter:
             return DataAccessResult.OBJECT_CLASS_INCONSISTENT
         give = attributes.get(attribute.attribute)
         return DataAccessResult.READ_WRITE_DENIED if give is None else give(self, t)
+
+    def objects(self) -> Iterator[tuple[int, Obis, tuple[int, ...]]]:
+        """Class, logical name and attributes of all that it has."""
+        for name, (class_id, attributes) in _OBJECTS.items():
+            yield class_id, Obis(name), tuple(attributes)
 
 
 _Attributes: TypeAlias = Mapping[int, Callable[[VirtualMeter, float], Data]]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dlmsd.config.values import AddressSize, Framing
+from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.secret import Secret
+from dlmsd.simulator.security import UNPROTECTED, Security, published, signing
 
 Addressing: TypeAlias = Literal["exact", "any-size", "any"]
 
@@ -23,14 +26,34 @@ _SERVICES: Final = (
 
 @frozen
 class Client:
-    """Who may associate; without ``password`` it is asked for none, and may give none."""
+    """Who may associate, and by which ``mechanism``: NONE or LOW unless another is given.
+
+    ``password`` is that of low level security, or the secret of mechanisms 3, 4 and 6.
+    ``sees`` are the OBIS codes that it may read, all if empty.
+    """
 
     number: int
     password: Secret | None = None
+    mechanism: Mechanism = field()
+    sees: tuple[str, ...] = ()
+
+    @mechanism.default
+    def _by_password(self) -> Mechanism:
+        return Mechanism.NONE if self.password is None else Mechanism.LOW
+
+    @property
+    def high(self) -> bool:
+        """Whether it has to prove itself by high level security."""
+        return self.mechanism not in (Mechanism.NONE, Mechanism.LOW)
 
 
 _READER: Final = Client(1, Secret("22222222"))
 _PUBLIC: Final = Client(16)
+# Without a proof a meter shows who it is, what time it is, and which counter it expects.
+_STRANGER: Final = Client(
+    16, sees=("0-0:1.0.0", "0-0:40.0.0", "0-0:42.0.0", "0-0:43.1.0", "0-0:96.1.0")
+)
+_SECRET: Final = Secret("HighLevelSecret1")
 
 
 @frozen
@@ -42,7 +65,8 @@ class Personality:
     ``lists`` false a with-list request is refused, whatever ``conformance`` claims.
     ``max_pdu`` is server-max-receive-pdu-size, ``max_response`` what one response may
     have at most; both in octets, the latter 0 for no limit of the meter's own.
-    ``response_delay`` and ``idle_timeout`` are seconds, 0 for none.
+    ``response_delay`` and ``idle_timeout`` are seconds, 0 for none. ``security`` is for
+    clients with high level security, and for no others.
     """
 
     name: str
@@ -62,6 +86,11 @@ class Personality:
     response_delay: float = 0.0
     idle_timeout: float = 0.0
     one_connection: bool = False
+    security: Security = UNPROTECTED
+
+    def policy(self, client: Client) -> SecurityPolicy:
+        """What protection this client's association has."""
+        return self.security.policy if client.high else SecurityPolicy.NONE
 
 
 MICROSTAR: Final = Personality(
@@ -89,7 +118,42 @@ NO_LISTS: Final = Personality("no-lists", lists=False)
 SMALL: Final = Personality("small", link=LinkParameters(32, 32, 1, 1), max_pdu=96, max_response=16)
 WINDOW: Final = Personality("window", link=LinkParameters(32, 128, 7, 7))
 
-PERSONALITIES: Final = {
-    personality.name: personality
-    for personality in (MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW)
-}
+
+def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality:
+    return Personality(
+        name,
+        clients=(Client(1, mechanism=mechanism), _STRANGER),
+        conformance=_SERVICES | Conformance.ACTION | Conformance.GENERAL_PROTECTION,
+        security=security,
+    )
+
+
+def _plain_but_proved(name: str, mechanism: Mechanism) -> Personality:
+    return Personality(
+        name,
+        clients=(Client(1, _SECRET, mechanism), _STRANGER),
+        conformance=_SERVICES | Conformance.ACTION,
+    )
+
+
+SECURE: Final = _secured("secure", Mechanism.HIGH_GMAC, published(SUITES[0]))
+SECURE_WRAPPER: Final = evolve(
+    SECURE,
+    name="secure-wrapper",
+    framing="wrapper",
+    port=4059,
+    logical_device=1,
+    physical_device=0,
+)
+HLS_MD5: Final = _plain_but_proved("hls-md5", Mechanism.HIGH_MD5)
+HLS_SHA1: Final = _plain_but_proved("hls-sha1", Mechanism.HIGH_SHA1)
+HLS_SHA256: Final = _plain_but_proved("hls-sha256", Mechanism.HIGH_SHA256)
+SUITE_1: Final = _secured("suite-1", Mechanism.HIGH_GMAC, published(SUITES[1]))
+SUITE_2: Final = _secured("suite-2", Mechanism.HIGH_GMAC, published(SUITES[2]))
+ECDSA: Final = _secured("ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]))
+
+_ALL: Final = (
+    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW),
+    *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
+)
+PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

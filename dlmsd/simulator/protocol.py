@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from dlmsd.dlms.hdlc.frame import BadFrame
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.wrapper import WrapperReassembly
-from dlmsd.simulator.association import Answered
+from dlmsd.simulator.answer import Answered
 from dlmsd.simulator.conversation import Conversation, InstalledMeter
 from dlmsd.simulator.faults import Pause, Reset, Step, Write
 
@@ -107,6 +107,9 @@ class SimulatorProtocol(Protocol):
         if conversation is None:
             conversation = self._conversations[meter.name] = meter.converse()
         replies = conversation.receive(frame)
+        if conversation.ended:
+            self._drop()
+            return
         if replies:
             self._steps.append((Pause(meter.personality.response_delay), meter.name, ()))
         for reply in replies:

@@ -17,7 +17,7 @@ import msgspec
 
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.errors import LocalError
-from dlmsd.simulator.association import Answered
+from dlmsd.simulator.answer import Answered
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -13,13 +13,15 @@ from twisted.logger import Logger
 
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.errors import LocalError
-from dlmsd.simulator.association import Answered
+from dlmsd.simulator.answer import Answered
 from dlmsd.simulator.conversation import InstalledMeter
 from dlmsd.simulator.faults import HDLC_ONLY, Fault, FaultInjector
 from dlmsd.simulator.meter import VirtualMeter
+from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, Personality
 from dlmsd.simulator.protocol import SimulatorFactory
 from dlmsd.simulator.record import Record, RecordFile, entry
+from dlmsd.simulator.security import MeterSecurity
 
 # 126 and 127 are reserved among the physical addresses of one octet (IEC 62056-46).
 MAX_BEHIND_GATEWAY: Final = 125
@@ -43,8 +45,8 @@ class Simulation:
     Each listens on a port of its own from ``port`` on, or on any free one if that is 0;
     with ``gateway`` all are behind one port, told apart by physical address (by logical
     device with WRAPPER, which knows no other), for one client at a time. ``seed`` decides
-    what they measure, ``random`` when faults happen, ``wall`` (Unix seconds) what time it
-    is. LocalError for what does not fit together.
+    what they measure, ``random`` when faults happen and which challenges they send,
+    ``wall`` (Unix seconds) what time it is. LocalError for what does not fit together.
     """
 
     def __init__(
@@ -146,13 +148,14 @@ class Simulation:
                 physical = index
             if personality.addressing == "any":
                 personality = evolve(personality, addressing="any-size")
+        meter = VirtualMeter(seed, index)
+        security = MeterSecurity(personality.security, meter.system_title, random.randbytes)
         return InstalledMeter(
             f"virtual-{index:03d}",
-            VirtualMeter(seed, index),
+            Objects(meter, security, self._wall),
             personality,
             ServerAddress(logical, physical, personality.address_size),
             FaultInjector(Random(random.getrandbits(64))),  # noqa: S311 - faults, not keys
-            self._wall,
         )
 
     def _written(self, meter: str, results: tuple[Answered, ...]) -> None:

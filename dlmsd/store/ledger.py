@@ -6,7 +6,7 @@ room is ``housekeeping.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from dlmsd.model import OutboxStatus, Reading
+from dlmsd.store import invocation
 from dlmsd.store.counters import Change, Totals
 from dlmsd.store.database import open_database, schema_steps, transaction
 from dlmsd.store.delivery import Delivery
@@ -90,11 +91,18 @@ class Ledger:
         """As of the last COMMIT, from memory."""
         return self._totals.status(self._oldest, self._used)
 
-    def commit(self, entries: Sequence[Entry], delivered: Sequence[int], now: int) -> Committed:
+    def commit(
+        self,
+        entries: Sequence[Entry],
+        delivered: Sequence[int],
+        received: Mapping[str, int],
+        now: int,
+    ) -> Committed:
         """Store the entries and mark the delivered ids (at ``now``, ms) in one transaction.
 
-        An entry whose meter already has a reading of that ts is refused. Ids that no
-        longer wait are left alone: they were dropped, or acknowledged twice.
+        ``received`` are invocation counters by name, which it takes along. An entry whose
+        meter already has a reading of that ts is refused. Ids that no longer wait are left
+        alone: they were dropped, or acknowledged twice.
         """
         deliveries: list[Delivery] = []
         refused: set[int] = set()
@@ -106,6 +114,7 @@ class Ledger:
                 else:
                     deliveries += stored
             self._mark(delivered, now, change)
+            invocation.keep(self.database, received)
         return Committed(deliveries, frozenset(refused), self.status())
 
     def pending(self, sink: str, after: int, limit: int, meter: str | None) -> list[Delivery]:

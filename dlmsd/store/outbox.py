@@ -22,8 +22,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import OutboxOptions
-from dlmsd.errors import StoreError
+from dlmsd.errors import LocalError, StoreError
 from dlmsd.model import OutboxStatus, Reading
+from dlmsd.store import invocation
 from dlmsd.store.bulletin import Bulletin
 from dlmsd.store.database import explain
 from dlmsd.store.delivery import Delivery
@@ -100,6 +101,7 @@ class Outbox:
         self._listeners: list[Listener] = []
         self._group: list[_Waiting] = []
         self._marks: list[int] = []
+        self._received = invocation.Unkept()
         self._unwritten = 0
         self._write_timer: IDelayedCall | None = None
         self._sweep_timer: IDelayedCall | None = None
@@ -204,6 +206,34 @@ class Outbox:
         """The newest ts of each meter, ms, also when that reading is no longer kept."""
         return await self._do(self._running().last_ts)
 
+    def reserve_counters(self, name: str, above: int, count: int) -> Deferred[tuple[int, int]]:
+        """``first`` and ``end`` of ``count`` invocation counters that are now the caller's.
+
+        None of them is below ``above``, nor was ever given for this name, and never will
+        be again, whatever is lost but the file. Fires after a COMMIT of their own; fails
+        with CountersSpentError when no such block is left, and with StoreError.
+        """
+        return Deferred.fromCoroutine(self._reserve(name, above, count))
+
+    def keep_received(self, name: str, counter: int) -> None:
+        """The highest invocation counter believed under this name; in the file soon."""
+        self._received.add(name, counter)
+        if self._open:
+            failing = self._bulletin.status.error
+            self._write_within(RETRY_SECONDS if failing else MARK_SECONDS)
+
+    async def received_counters(self, prefix: str = "") -> dict[str, int]:
+        """The highest that were kept, by name, of names that begin so. Raises StoreError."""
+        database = self._running().database
+        kept = await self._do(lambda: invocation.received(database, prefix))
+        return self._received.over(kept, prefix)
+
+    async def _reserve(self, name: str, above: int, count: int) -> tuple[int, int]:
+        database = self._running().database
+        if above < 0 or count < 1:
+            raise LocalError(f"{count} invocation counters from {above} on")
+        return await self._do(lambda: invocation.reserve(database, name, above, count))
+
     def _running(self) -> Ledger:
         if not self._open or self._ledger is None:
             raise StoreError(f"{self._path}: the outbox is not open")
@@ -245,26 +275,32 @@ class Outbox:
             timer.reset(seconds)
 
     def _write(self) -> None:
-        """Give the group and the marks to the writer, as one transaction."""
+        """Give the group, the marks and the counters to the writer, as one transaction."""
         if self._write_timer is not None and self._write_timer.active():
             self._write_timer.cancel()
-        if self._group or self._marks:
+        if self._group or self._marks or self._received:
             group, self._group = self._group, []
             marks, self._marks = self._marks, []
             # All errors end in the group's Deferreds; anything else is a bug, to be seen.
-            written = Deferred.fromCoroutine(self._commit(group, marks))
+            written = Deferred.fromCoroutine(self._commit(group, marks, self._received.take()))
             written.addErrback(lambda failure: self.log.failure("The outbox failed", failure))
 
-    async def _commit(self, group: list[_Waiting], marks: list[int]) -> None:
+    async def _commit(
+        self, group: list[_Waiting], marks: list[int], received: dict[str, int]
+    ) -> None:
         assert self._ledger is not None
         entries = [waiting.entry for waiting in group]
         try:
-            committed = await self._do(partial(self._ledger.commit, entries, marks, self._now()))
+            committed = await self._do(
+                partial(self._ledger.commit, entries, marks, received, self._now())
+            )
         except StoreError as error:
             self._unwritten -= len(group)
             self._bulletin.bad(str(error))
             if marks:
                 self.delivered(marks)
+            for name, counter in received.items():
+                self.keep_received(name, counter)
             for waiting in group:
                 waiting.done.errback(error)
             return

@@ -86,7 +86,7 @@ class DefaultTests(ConfigurationCase):
             '[outbox]\nwhen_full = "drop_oldest"\n'
             '[[sinks]]\nname = "x"\nkind = "mqtt"\nurl = "mqtt://h"\nhome_assistant = false\n'
         )
-        meter = 'security = "none"\nsecurity_suite = 0\nct_ratio = 1\nvt_ratio = 1\n'
+        meter = "ct_ratio = 1\nvt_ratio = 1\n"
         self.assertEqual(self.problems(text + METER + meter), [])
 
 
@@ -200,12 +200,13 @@ class MeterTests(ConfigurationCase):
                 'framing = "tcp"': (f'{line}framing: expected "hdlc" or "wrapper"',),
                 'address_size = "1"': (f'{line}address_size: expected "auto", 1, 2 or 4',),
                 "address_size = true": (f'{line}address_size: expected "auto", 1, 2 or 4',),
-                'authentication = "high"': (f'{line}authentication: expected "none" or "low"',),
-                'authentication = "high-gmac"': (f"{line}authentication: {LATER}",),
-                'security = "encrypted"': (f"{line}security: {LATER}",),
+                'authentication = "high"': (
+                    f'{line}authentication: expected "none", "low", "high-md5", "high-sha1", '
+                    '"high-gmac", "high-sha256" or "high-ecdsa"',
+                ),
+                'authentication = "high-manufacturer"': (f"{line}authentication: {LATER}",),
                 'timezone = "America/Bogota"': (f"{line}timezone: {LATER}",),
                 "ct_ratio = 40": (f"{line}ct_ratio: {LATER}",),
-                'encryption_key = "canary-key"': (f"{line}encryption_key: {LATER}",),
                 'status = "error"': (f'{line}status: expected "active" or "inactive"',),
                 'sinks = "tb"': (f"{line}sinks: expected a list of names",),
                 'sinks = ["tb"]': (f"{line}sinks[0]: no such sink",),

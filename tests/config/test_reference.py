@@ -73,15 +73,31 @@ class ReferenceTests(ConfigurationCase):
     def test_the_examples_are_legal(self) -> None:
         for name in ("web.token", "broker.password", "plant-a.password"):
             self.write(name, "canary")
+        for name, size in (("encryption", 16), ("authentication", 16), ("signing", 32)):
+            self.write(f"plant-a.{name}_key", "5A" * size)
         for name in ("ca.pem", "client.pem", "client.key"):
             self.write(name, "")
         text = EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)).replace("mqtt://l", "mqtts://l")
         (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
+        self.secure(text)
         self.assertEqual(
             {one.name: one.key for one in meter.read if one.name != one.key},
             {"tariff": "tariff_now"},
         )
         self.assertNotIn("current_l3", [one.name for one in meter.read])
+
+    def secure(self, text: str) -> None:
+        """The examples go with the strongest choices, too."""
+        for old, new in (
+            ('security = "none"', 'security = "authenticated-encrypted"'),
+            ("security_suite = 0", "security_suite = 1"),
+            ('authentication = "low"', 'authentication = "high-ecdsa"'),
+            ("dedicated_key = false", "dedicated_key = true"),
+        ):
+            self.assertEqual(text.count(f"\n{old}"), 1)
+            text = text.replace(f"\n{old}", f"\n{new}")
+        (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
+        self.assertEqual((meter.authentication, meter.security_suite), ("high-ecdsa", 1))
 
     def test_every_option_has_a_rule(self) -> None:
         def rule(value: object) -> object:

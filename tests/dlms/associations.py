@@ -7,16 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
-from dlmsd.dlms.association import (
-    Associated,
-    Association,
-    AssociationEvent,
-    Discarded,
-    Refused,
-    RequestFailed,
-)
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.outcome import Associated, AssociationEvent, Discarded, Refused, RequestFailed
 from dlmsd.errors import DlmsdError
 from tests.vectors import apdu
 

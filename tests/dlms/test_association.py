@@ -10,18 +10,15 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre
-from dlmsd.dlms.association import (
-    MAX_PDU,
-    PROPOSED,
+from dlmsd.dlms.association import MAX_PDU, PROPOSED, Association, State
+from dlmsd.dlms.outcome import (
     Associated,
-    Association,
     Discarded,
     Refused,
     Released,
     RequestFailed,
     Results,
     SendApdu,
-    State,
 )
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse

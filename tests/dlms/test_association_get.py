@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dlmsd.dlms.association import (
-    Association,
-    AssociationEvent,
-    Discarded,
-    RequestFailed,
-    Results,
-    SendApdu,
-)
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.outcome import AssociationEvent, Discarded, RequestFailed, Results, SendApdu
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,

@@ -40,6 +40,17 @@ class AdmissionTests(SynchronousTestCase):
         self.failureResultOf(first, CancelledError)
         self.successResultOf(second)
 
+    def test_nobody_is_admitted_after_the_stop(self) -> None:
+        self.admission.stop()
+        self.failureResultOf(self.admission.enter(), CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_last_who_leaves_takes_the_delayed_call_along(self) -> None:
+        place = self.admission.enter()
+        place.cancel()
+        self.failureResultOf(place, CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_stop_cancels_and_leaves_no_delayed_call(self) -> None:
         waiting = [self.admission.enter() for _ in range(3)]
         self.admission.stop()

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.fleet.service import Fleet
+from dlmsd.meter.security import secured
 from dlmsd.meter.session import Trace
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
@@ -32,6 +33,26 @@ def wanted(name: str, **options: Any) -> Measurement:
     return Measurement(name, entry.attribute, name, **options)
 
 
+class MemoryCounters:
+    """A counter store that forgets nothing while it lives."""
+
+    def __init__(self) -> None:
+        self.reserved: dict[str, int] = {}
+        self.received: dict[str, int] = {}
+
+    async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
+        first = max(self.reserved.get(name, 0), above)
+        self.reserved[name] = first + count
+        return first, first + count
+
+    async def received_counters(self) -> dict[str, int]:
+        return dict(self.received)
+
+    def keep_received(self, name: str, counter: int) -> None:
+        assert counter > self.received.get(name, -1)
+        self.received[name] = counter
+
+
 class FleetCase(SynchronousTestCase):
     """``simulate`` and ``read``, then ``run`` virtual seconds and look at what happened."""
 
@@ -43,6 +64,8 @@ class FleetCase(SynchronousTestCase):
         self.record: list[Entry] = []
         self.answer = lambda reading: succeed(None)
         self.trace: Trace | None = None
+        self.counters = MemoryCounters()
+        self.draw = Random(7).randbytes
         self.fleet: Fleet | None = None
         self.addCleanup(self.end)
 
@@ -95,6 +118,7 @@ class FleetCase(SynchronousTestCase):
             commit=self.commit,
             post=self.post,
             tracer=lambda meter: self.trace,
+            secure=lambda meter: secured(meter, self.counters, self.draw),
         )
         self.fleet.start(last_ts or {})
 

@@ -101,6 +101,8 @@ class HostileTests(FleetCase):
                 for _ in range(MAX_BABBLE // 512 + 1):
                     pipe.arrive(octet * 512)
                 self.assertTrue(pipe.disconnecting)
+                self.run_for(0.1)
+                self.assertIn("nobody asked for", self.statuses["virtual-001"].error)
                 self.run_for(60)
                 self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
                 self.end()

@@ -146,6 +146,34 @@ class TroubleTests(FleetCase):
         self.assertIn("authentication", self.statuses["virtual-001"].error)
         self.assertNotIn("mistaken", str(self.history))
 
+    def test_the_pause_after_a_refusal_ends_with_it(self) -> None:
+        self.simulate()
+        self.simulation.inject([Fault(FaultKind.REFUSE, chance=1.0)])
+        self.read(self.options())
+        self.run_for(60)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.WAITING)
+        self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)])
+        self.run_for(900)
+        self.assertIn("no answer", self.statuses["virtual-001"].error)
+        self.simulation.inject([])
+        # The factory's own delay of at most five minutes, and a cycle.
+        self.run_for(320)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
+
+    def test_a_password_in_segments_is_not_shown_either(self) -> None:
+        for size in range(33, 50):
+            shown: list[bytes] = []
+            self.setUp()
+            self.trace = lambda direction, octets, shown=shown: shown.append(octets)
+            self.simulate()
+            self.read(self.options(max_info=size, password=Secret("abcdefghijklmnop")))
+            self.run_for(2)
+            self.assertGreater(len(shown), 4)
+            for octets in shown:
+                for start in range(13):
+                    self.assertNotIn(b"abcdefghijklmnop"[start : start + 4], octets, size)
+            self.end()
+
     def test_one_silent_meter_does_not_delay_the_others(self) -> None:
         self.simulate(meters=5)
         self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)], "virtual-003")

@@ -12,7 +12,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.errors import DecodeError
-from dlmsd.meter.scaling import RAW, Scale, ScalerUnit
+from dlmsd.meter.scaling import Scale, ScalerUnit
 
 VOLTAGE = AttributeDescriptor(3, Obis.parse("1-1:32.7.0"), 2)
 
@@ -76,8 +76,18 @@ class ScaleTests(SynchronousTestCase):
         )
 
     def test_a_silent_meter_gives_the_raw_number_and_no_unit(self) -> None:
-        plain = Scale(Measurement("m", VOLTAGE, "m"), RAW)
+        plain = Scale(Measurement("m", VOLTAGE, "m"), None)
         self.assertEqual((plain.value(Data(Tag.LONG, -3)), plain.symbol), (Decimal(-3), ""))
+        self.assertEqual(plain.mismatch, "")
+
+    def test_a_unit_that_nobody_vouches_for_is_never_claimed(self) -> None:
+        for told in (None, ScalerUnit(0, 255)):
+            claimed = Scale(Measurement("m", VOLTAGE, "m", unit="kWh"), told)
+            self.assertEqual(claimed.symbol, "")
+            self.assertIn("no unit, not kWh", claimed.mismatch)
+        vouched = Scale(Measurement("m", VOLTAGE, "m", unit="kWh", scale=Decimal("0.1")), None)
+        self.assertEqual((vouched.symbol, vouched.mismatch), ("kWh", ""))
+        self.assertEqual(str(vouched.value(Data(Tag.LONG, 12))), "1.2")
 
     def test_floats(self) -> None:
         self.assertEqual(str(scale().value(Data(Tag.FLOAT32, 0.10000000149011612))), "0.1")

@@ -13,8 +13,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from dlmsd.dlms import association as acse
 from dlmsd.dlms import link as data_link
+from dlmsd.dlms import outcome as acse
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -113,6 +113,7 @@ class Client:
         mechanism: Mechanism = Mechanism.LOW,
         password: Secret | None = PASSWORD,
         wrapper: int | None = None,
+        association: Association | None = None,
     ) -> None:
         self.world = world
         self.transport = transport
@@ -124,7 +125,7 @@ class Client:
         else:
             self.link = WrapperLink(client, wrapper)
             self.reassembly = WrapperReassembly(frozenset({(wrapper, client)}))
-        self.association = Association(mechanism, password)
+        self.association = association or Association(mechanism, password)
         self.bad: list[str] = []
         self.frames: list[Any] = []
         self.sent: list[bytes] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,7 +29,8 @@ from dlmsd.dlms.xdlms.get import (
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError, InitiateError
 from dlmsd.simulator.association import ServerAssociation
-from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, Personality
+from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, Client, Personality
+from dlmsd.simulator.security import MeterSecurity
 from tests.simulator.client import register
 
 PROPOSED = (
@@ -43,9 +46,14 @@ VALUE = Data(Tag.LONG_UNSIGNED, 2301)
 LONG_VALUE = Data(Tag.OCTET_STRING, bytes(range(200)))
 
 
-def read(attribute: AttributeDescriptor) -> Data | DataAccessResult:
+def read(client: Client, attribute: AttributeDescriptor) -> Data | DataAccessResult:
     values = {VOLTAGE: VALUE, LONG: LONG_VALUE}
     return values.get(attribute, DataAccessResult.OBJECT_UNDEFINED)
+
+
+def server(personality: Personality) -> ServerAssociation:
+    security = MeterSecurity(personality.security, b"DLS00001", Random(1).randbytes)
+    return ServerAssociation(personality, read, security)
 
 
 def aarq(
@@ -63,7 +71,7 @@ class ServerAssociationTests(SynchronousTestCase):
     def associate(
         self, personality: Personality = MICROSTAR, request: bytes = b"", client: int = 1
     ) -> Aare:
-        self.association = ServerAssociation(personality, read)
+        self.association = server(personality)
         answer = decode_apdu(self.association.receive(client, request or aarq()).apdu)
         self.assertIsInstance(answer, Aare)
         return answer
@@ -125,7 +133,7 @@ class ServerAssociationTests(SynchronousTestCase):
             self.assertEqual(found.error, error)
 
     def test_not_associated(self) -> None:
-        self.association = ServerAssociation(MICROSTAR, read)
+        self.association = server(MICROSTAR)
         for request in (GetRequestNormal(0xC1, VOLTAGE), Rlrq()):
             self.assertEqual(
                 self.ask(request),
@@ -246,7 +254,7 @@ class ServerAssociationTests(SynchronousTestCase):
         self.assertEqual(self.ask(GetRequestNormal(0xC1, VOLTAGE)).result, VALUE)
 
     def test_refusal_on_demand(self) -> None:
-        self.association = ServerAssociation(MICROSTAR, read)
+        self.association = server(MICROSTAR)
         refused = Aare.decode(self.association.receive(1, aarq(), refuse=True).apdu)
         self.assertIs(refused.diagnostic, UserDiagnostic.AUTHENTICATION_FAILURE)
         self.assertTrue(Aare.decode(self.association.receive(1, aarq()).apdu).accepted)

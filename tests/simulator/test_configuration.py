@@ -32,6 +32,28 @@ class ConfigurationTests(SynchronousTestCase):
                     self.assertEqual(meter.password, personality.clients[0].password)
                     self.assertEqual(len(meter.read), 10)
 
+    def test_secured(self) -> None:
+        """What the client needs, and nothing that is the meter's alone."""
+        for personality in PERSONALITIES.values():
+            client, security = personality.clients[0], personality.security
+            if not client.high:
+                continue
+            world = World(personality=personality, port=40001).start()
+            path = Path(self.mktemp())
+            path.write_text(configuration(personality, world.simulation.endpoints))
+            (meter,) = load(path, environ={}).meters
+            self.assertEqual(meter.authentication, "high-" + client.mechanism.name[5:].lower())
+            self.assertEqual(meter.security, security.policy.value)
+            self.assertEqual(meter.security_suite, security.suite.number)
+            self.assertEqual(meter.system_title, b"DLMSDCLT")
+            self.assertEqual(meter.encryption_key, security.client.encryption)
+            self.assertEqual(meter.authentication_key, security.client.authentication)
+            self.assertEqual(meter.signing_key, security.client.signing)
+            self.assertEqual(meter.meter_signing_key, security.client.peer_signing)
+            own = security.meter.signing
+            if own is not None:
+                self.assertNotIn(own.reveal().hex().upper(), path.read_text())
+
     def test_where_to_connect(self) -> None:
         world = World(personality=SMALL, interface="0.0.0.0").start()
         text = configuration(SMALL, world.simulation.endpoints)

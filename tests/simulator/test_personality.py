@@ -66,7 +66,10 @@ class PersonalityTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         self.assertEqual(
-            set(PERSONALITIES), {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
+            set(PERSONALITIES),
+            {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
+            | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
+            | {"suite-1", "suite-2", "ecdsa"},
         )
 
     def test_microstar(self) -> None:

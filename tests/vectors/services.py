@@ -29,8 +29,7 @@ GET_RANGE = bytes.fromhex(
 
 # dlms-cosem 21.3.2, test_data_notification.py: a push without a date-time.
 PUSH_PLAIN = bytes.fromhex(
-    "0F000001DB00 0922 125A8591360000000049000000110000000A5A8513D0148000"
-    "00000D0000000A0100"
+    "0F000001DB00 0922 125A8591360000000049000000110000000A5A8513D014800000000D0000000A0100"
 )
 # A push of a Kaifa MA304H3E, with the tag 09 before its date-time,
 # https://github.com/turbokongen/hass-AMS/issues/8 (HDLC removed).
@@ -38,7 +37,5 @@ PUSH_KAIFA = bytes.fromhex("0F40000000 090C07E40203010F1B0AFF800000 0201 0600000
 # An Aidon 6540's push, without a date-time: ``hdlc.PUSH`` (HDLC removed).
 PUSH_AIDON = hdlc.PUSH[12:-3]
 # A Landis+Gyr E450's push in three general blocks: ``hdlc.PUSH_BLOCKS`` (HDLC removed);
-# only the first and the last have LLC octets before them, or none.
-PUSH_BLOCKS = tuple(
-    frame[9:-3].removeprefix(bytes.fromhex("E6E700")) for frame in hdlc.PUSH_BLOCKS
-)
+# only the first has LLC octets before it.
+PUSH_BLOCKS = tuple(frame[9:-3].removeprefix(bytes.fromhex("E6E700")) for frame in hdlc.PUSH_BLOCKS)

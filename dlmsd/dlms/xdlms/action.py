@@ -27,9 +27,9 @@ from dlmsd.dlms.axdr.length import encode_length
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.cursor import Cursor
+from dlmsd.dlms.xdlms.datablock import BlockApdu, BlockNumberApdu, DataBlock
 from dlmsd.dlms.xdlms.get import Result, _decode_result, _encode_result
 from dlmsd.dlms.xdlms.parts import (
-    DataBlock,
     check_counts,
     check_one_each,
     encode_values,
@@ -87,26 +87,12 @@ class ActionRequestNormal:
 
 
 @frozen
-class ActionRequestNextPblock:
+class ActionRequestNextPblock(BlockNumberApdu):
     """The block of this number has come; the next of the answer may be sent."""
 
+    NAME: ClassVar = "action-request-next-pblock"
     TAG: ClassVar = 0xC3
     TYPE: ClassVar = 2
-
-    invoke: int
-    block_number: int
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc3\x02%c%b" % (self.invoke, self.block_number.to_bytes(4, "big"))
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("action-request-next-pblock", apdu, b"\xc3\x02")
-        block_number = cursor.unsigned(4, "the block number")
-        cursor.finish()
-        return cls(invoke, block_number)
 
 
 @frozen
@@ -192,26 +178,12 @@ class ActionRequestWithListAndFirstPblock:
 
 
 @frozen
-class ActionRequestWithPblock:
+class ActionRequestWithPblock(BlockApdu):
     """A block of parameters after the first."""
 
+    NAME: ClassVar = "action-request-with-pblock"
     TAG: ClassVar = 0xC3
     TYPE: ClassVar = 6
-
-    invoke: int
-    block: DataBlock
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc3\x06%c%b" % (self.invoke, self.block.encode())
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("action-request-with-pblock", apdu, b"\xc3\x06")
-        block = DataBlock.read(cursor)
-        cursor.finish()
-        return cls(invoke, block)
 
 
 @frozen
@@ -320,26 +292,12 @@ def _read_unannounced(cursor: Cursor) -> Data | None:
 
 
 @frozen
-class ActionResponseWithPblock:
+class ActionResponseWithPblock(BlockApdu):
     """One block of a long answer."""
 
+    NAME: ClassVar = "action-response-with-pblock"
     TAG: ClassVar = 0xC7
     TYPE: ClassVar = 2
-
-    invoke: int
-    block: DataBlock
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc7\x02%c%b" % (self.invoke, self.block.encode())
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("action-response-with-pblock", apdu, b"\xc7\x02")
-        block = DataBlock.read(cursor)
-        cursor.finish()
-        return cls(invoke, block)
 
 
 @frozen
@@ -364,23 +322,9 @@ class ActionResponseWithList:
 
 
 @frozen
-class ActionResponseNextPblock:
+class ActionResponseNextPblock(BlockNumberApdu):
     """The block of this number has come; the next of the parameters may be sent."""
 
+    NAME: ClassVar = "action-response-next-pblock"
     TAG: ClassVar = 0xC7
     TYPE: ClassVar = 4
-
-    invoke: int
-    block_number: int
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc7\x04%c%b" % (self.invoke, self.block_number.to_bytes(4, "big"))
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("action-response-next-pblock", apdu, b"\xc7\x04")
-        block_number = cursor.unsigned(4, "the block number")
-        cursor.finish()
-        return cls(invoke, block_number)

@@ -8,6 +8,20 @@ from typing import Final, TypeAlias
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.release import Rlre, Rlrq
+from dlmsd.dlms.xdlms.access import AccessRequest, AccessResponse
+from dlmsd.dlms.xdlms.action import (
+    ActionRequestNextPblock,
+    ActionRequestNormal,
+    ActionRequestWithFirstPblock,
+    ActionRequestWithList,
+    ActionRequestWithListAndFirstPblock,
+    ActionRequestWithPblock,
+    ActionResponseNextPblock,
+    ActionResponseNormal,
+    ActionResponseWithList,
+    ActionResponseWithPblock,
+)
+from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -18,11 +32,69 @@ from dlmsd.dlms.xdlms.get import (
     GetResponseWithList,
 )
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
+from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
+from dlmsd.dlms.xdlms.set import (
+    SetRequestNormal,
+    SetRequestWithBlock,
+    SetRequestWithFirstBlock,
+    SetRequestWithList,
+    SetRequestWithListAndFirstBlock,
+    SetResponseBlock,
+    SetResponseLastBlock,
+    SetResponseLastBlockWithList,
+    SetResponseNormal,
+    SetResponseWithList,
+)
+from dlmsd.dlms.xdlms.short_name import (
+    InformationReport,
+    ReadRequest,
+    ReadResponse,
+    UnconfirmedWriteRequest,
+    WriteRequest,
+    WriteResponse,
+)
 from dlmsd.errors import DecodeError
 
 GetRequest: TypeAlias = GetRequestNormal | GetRequestNext | GetRequestWithList
 GetResponse: TypeAlias = GetResponseNormal | GetResponseWithBlock | GetResponseWithList
+SetRequest: TypeAlias = (
+    SetRequestNormal
+    | SetRequestWithFirstBlock
+    | SetRequestWithBlock
+    | SetRequestWithList
+    | SetRequestWithListAndFirstBlock
+)
+SetResponse: TypeAlias = (
+    SetResponseNormal
+    | SetResponseBlock
+    | SetResponseLastBlock
+    | SetResponseLastBlockWithList
+    | SetResponseWithList
+)
+ActionRequest: TypeAlias = (
+    ActionRequestNormal
+    | ActionRequestNextPblock
+    | ActionRequestWithList
+    | ActionRequestWithFirstPblock
+    | ActionRequestWithListAndFirstPblock
+    | ActionRequestWithPblock
+)
+ActionResponse: TypeAlias = (
+    ActionResponseNormal
+    | ActionResponseWithPblock
+    | ActionResponseWithList
+    | ActionResponseNextPblock
+)
+ShortName: TypeAlias = (
+    ReadRequest
+    | ReadResponse
+    | WriteRequest
+    | WriteResponse
+    | UnconfirmedWriteRequest
+    | InformationReport
+)
+Notification: TypeAlias = DataNotification | EventNotificationRequest
 Apdu: TypeAlias = (
     Aarq
     | Aare
@@ -33,18 +105,38 @@ Apdu: TypeAlias = (
     | ConfirmedServiceError
     | GetRequest
     | GetResponse
+    | SetRequest
+    | SetResponse
+    | ActionRequest
+    | ActionResponse
+    | AccessRequest
+    | AccessResponse
+    | ShortName
+    | Notification
+    | GeneralBlockTransfer
     | ExceptionResponse
 )
 
 _BY_TAG: Final[dict[bytes, Callable[[bytes], Apdu]]] = {
     b"\x01": InitiateRequest.decode,
+    b"\x05": ReadRequest.decode,
+    b"\x06": WriteRequest.decode,
     b"\x08": InitiateResponse.decode,
+    b"\x0c": ReadResponse.decode,
+    b"\x0d": WriteResponse.decode,
     b"\x0e": ConfirmedServiceError.decode,
+    b"\x0f": DataNotification.decode,
+    b"\x16": UnconfirmedWriteRequest.decode,
+    b"\x18": InformationReport.decode,
     b"\x60": Aarq.decode,
     b"\x61": Aare.decode,
     b"\x62": Rlrq.decode,
     b"\x63": Rlre.decode,
+    b"\xc2": EventNotificationRequest.decode,
     b"\xd8": ExceptionResponse.decode,
+    b"\xd9": AccessRequest.decode,
+    b"\xda": AccessResponse.decode,
+    b"\xe0": GeneralBlockTransfer.decode,
 }
 _BY_TYPE: Final[dict[bytes, Callable[[bytes], Apdu]]] = {
     b"\xc0\x01": GetRequestNormal.decode,
@@ -53,6 +145,26 @@ _BY_TYPE: Final[dict[bytes, Callable[[bytes], Apdu]]] = {
     b"\xc4\x01": GetResponseNormal.decode,
     b"\xc4\x02": GetResponseWithBlock.decode,
     b"\xc4\x03": GetResponseWithList.decode,
+    b"\xc1\x01": SetRequestNormal.decode,
+    b"\xc1\x02": SetRequestWithFirstBlock.decode,
+    b"\xc1\x03": SetRequestWithBlock.decode,
+    b"\xc1\x04": SetRequestWithList.decode,
+    b"\xc1\x05": SetRequestWithListAndFirstBlock.decode,
+    b"\xc3\x01": ActionRequestNormal.decode,
+    b"\xc3\x02": ActionRequestNextPblock.decode,
+    b"\xc3\x03": ActionRequestWithList.decode,
+    b"\xc3\x04": ActionRequestWithFirstPblock.decode,
+    b"\xc3\x05": ActionRequestWithListAndFirstPblock.decode,
+    b"\xc3\x06": ActionRequestWithPblock.decode,
+    b"\xc5\x01": SetResponseNormal.decode,
+    b"\xc5\x02": SetResponseBlock.decode,
+    b"\xc5\x03": SetResponseLastBlock.decode,
+    b"\xc5\x04": SetResponseLastBlockWithList.decode,
+    b"\xc5\x05": SetResponseWithList.decode,
+    b"\xc7\x01": ActionResponseNormal.decode,
+    b"\xc7\x02": ActionResponseWithPblock.decode,
+    b"\xc7\x03": ActionResponseWithList.decode,
+    b"\xc7\x04": ActionResponseNextPblock.decode,
 }
 
 # What else the standard has; so that the log says what a meter sent.
@@ -131,7 +243,7 @@ def _unknown(apdu: bytes) -> str:
     name = _NAMES.get(tag)
     if name is None:
         return f"unknown APDU with tag 0x{tag:02X} at byte 0"
-    if tag in (0xC0, 0xC4):
+    if tag in (0xC0, 0xC1, 0xC3, 0xC4, 0xC5, 0xC7):
         kind = f"0x{apdu[1]:02X}" if len(apdu) > 1 else "missing"
         return f"{name} (tag 0x{tag:02X}) of unknown kind: the choice at byte 1 is {kind}"
     if name.startswith(_CIPHERED):

@@ -1,11 +1,9 @@
-"""Parts that several services share (IEC 62056-53 clause 8.5): lists, blocks, date-times."""
+"""Parts that several services share (IEC 62056-53 clause 8.5): lists, date-times, heads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
-
-from attrs import frozen
+from typing import Final, TypeAlias
 
 from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Budget, Data
@@ -19,9 +17,8 @@ from dlmsd.dlms.xdlms.cursor import Cursor
 from dlmsd.dlms.xdlms.get import Access, _decode_item, _encode_access
 from dlmsd.errors import DecodeError, LocalError
 
-Accesses = tuple[Access | None, ...]
-
-_DATE_TIME_OCTETS = 12
+Accesses: TypeAlias = tuple[Access | None, ...]
+_DATE_TIME_OCTETS: Final = 12
 
 
 def read_head(name: str, apdu: bytes, head: bytes) -> tuple[Cursor, int]:
@@ -29,6 +26,19 @@ def read_head(name: str, apdu: bytes, head: bytes) -> tuple[Cursor, int]:
     cursor = Cursor(name, apdu)
     cursor.expect(head, "the tag")
     return cursor, cursor.unsigned(1, "invoke-id-and-priority")
+
+
+def read_long_head(name: str, apdu: bytes, tag: bytes) -> tuple[Cursor, int, DateTime | None]:
+    """A cursor behind tag, long-invoke-id-and-priority and date-time, and these two."""
+    cursor = Cursor(name, apdu)
+    cursor.expect(tag, "the tag")
+    invoke = cursor.unsigned(4, "long-invoke-id-and-priority")
+    return cursor, invoke, read_date_time(cursor)
+
+
+def encode_long_head(tag: bytes, invoke: int, moment: DateTime | None) -> bytes:
+    """Tag, long-invoke-id-and-priority and date-time."""
+    return tag + invoke.to_bytes(4, "big") + encode_date_time(moment)
 
 
 def read_data(cursor: Cursor, budget: Budget, what: str) -> Data:
@@ -121,38 +131,3 @@ def encode_date_time(moment: DateTime | None) -> bytes:
     """An OCTET STRING of 12 bytes or none."""
     octets = b"" if moment is None else moment.encode()
     return encode_length(len(octets)) + octets
-
-
-@frozen
-class DataBlock:
-    """DataBlock-SA: one block of a long SET or ACTION, either way; numbers start at 1."""
-
-    last: bool
-    number: int
-    raw: bytes
-
-    def encode(self) -> bytes:
-        """Its bytes within an APDU."""
-        head = b"%c%b" % (self.last, self.number.to_bytes(4, "big"))
-        return head + encode_length(len(self.raw)) + self.raw
-
-    @classmethod
-    def read(cls, cursor: Cursor) -> Self:
-        """The block at the cursor."""
-        last = cursor.flag("last-block")
-        number = cursor.unsigned(4, "the block number")
-        return cls(last, number, cursor.octet_string("raw-data"))
-
-    @classmethod
-    def cut(cls, octets: bytes, size: int) -> tuple[Self, ...]:
-        """``octets`` in blocks of ``size``, one at least."""
-        if size < 1:
-            raise LocalError(f"no block has {size} octets")
-        starts = range(0, max(len(octets), 1), size)
-        last = len(starts)
-        return tuple(
-            [
-                cls(number == last, number, octets[start : start + size])
-                for number, start in enumerate(starts, start=1)
-            ]
-        )

@@ -15,10 +15,10 @@ from dlmsd.dlms.axdr.data import Budget, Data
 from dlmsd.dlms.axdr.data import encode as encode_data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.datablock import BlockApdu, BlockNumberApdu, DataBlock
 from dlmsd.dlms.xdlms.get import Access, _decode_item, _encode_access
 from dlmsd.dlms.xdlms.parts import (
     Accesses,
-    DataBlock,
     check_counts,
     check_one_each,
     encode_attributes,
@@ -88,26 +88,12 @@ class SetRequestWithFirstBlock:
 
 
 @frozen
-class SetRequestWithBlock:
+class SetRequestWithBlock(BlockApdu):
     """A block of a value after the first."""
 
+    NAME: ClassVar = "set-request-with-datablock"
     TAG: ClassVar = 0xC1
     TYPE: ClassVar = 3
-
-    invoke: int
-    block: DataBlock
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc1\x03%c%b" % (self.invoke, self.block.encode())
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("set-request-with-datablock", apdu, b"\xc1\x03")
-        block = DataBlock.read(cursor)
-        cursor.finish()
-        return cls(invoke, block)
 
 
 @frozen
@@ -202,26 +188,12 @@ class SetResponseNormal:
 
 
 @frozen
-class SetResponseBlock:
+class SetResponseBlock(BlockNumberApdu):
     """The block of this number has come; the next may be sent."""
 
+    NAME: ClassVar = "set-response-datablock"
     TAG: ClassVar = 0xC5
     TYPE: ClassVar = 2
-
-    invoke: int
-    block_number: int
-
-    def encode(self) -> bytes:
-        """The APDU."""
-        return b"\xc5\x02%c%b" % (self.invoke, self.block_number.to_bytes(4, "big"))
-
-    @classmethod
-    def decode(cls, apdu: bytes) -> Self:
-        """From a whole APDU; DecodeError if it is none."""
-        cursor, invoke = read_head("set-response-datablock", apdu, b"\xc5\x02")
-        block_number = cursor.unsigned(4, "the block number")
-        cursor.finish()
-        return cls(invoke, block_number)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.release import Rlre, Rlrq
+from dlmsd.dlms.xdlms import apdu as apdus
+from dlmsd.dlms.xdlms.access import AccessRequest, AccessResponse
 from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -25,6 +28,7 @@ from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
 from dlmsd.errors import DecodeError
 from tests.vectors import apdu as vectors
+from tests.vectors import services
 
 KINDS: tuple[Any, ...] = (
     Aarq,
@@ -41,9 +45,22 @@ KINDS: tuple[Any, ...] = (
     GetResponseNormal,
     GetResponseWithBlock,
     GetResponseWithList,
+    *get_args(apdus.SetRequest),
+    *get_args(apdus.SetResponse),
+    *get_args(apdus.ActionRequest),
+    *get_args(apdus.ActionResponse),
+    *get_args(apdus.ShortName),
+    *get_args(apdus.Notification),
+    AccessRequest,
+    AccessResponse,
+    GeneralBlockTransfer,
 )
-PUBLISHED = [octets for name, octets in vars(vectors).items() if isinstance(octets, bytes)]
-HEADS = [bytes((kind.TAG, getattr(kind, "TYPE", 0))) for kind in KINDS]
+PUBLISHED = [
+    *(octets for octets in vars(vectors).values() if isinstance(octets, bytes)),
+    *(octets for octets in vars(services).values() if isinstance(octets, bytes)),
+    *services.PUSH_BLOCKS,
+]
+HEADS = [bytes((kind.TAG, kind.TYPE) if hasattr(kind, "TYPE") else (kind.TAG,)) for kind in KINDS]
 
 
 class UnknownTests(SynchronousTestCase):
@@ -58,12 +75,21 @@ class UnknownTests(SynchronousTestCase):
             self.assertIn("ciphered", self.refused(octets))
 
     def test_other_known_apdus_are_named(self) -> None:
-        self.assertIn("data-notification (tag 0x0F)", self.refused("0F40"))
-        self.assertIn("general-block-transfer (tag 0xE0)", self.refused("E0"))
-        self.assertNotIn("ciphered", self.refused("C5"))
+        self.assertIn("gateway-request (tag 0xE6)", self.refused("E640"))
+        self.assertIn("gateway-response (tag 0xE7)", self.refused("E7"))
+        self.assertNotIn("ciphered", self.refused("E6"))
 
     def test_an_unknown_tag_is_told_in_hex(self) -> None:
         self.assertIn("0xEE at byte 0", self.refused("EE00"))
+
+    def test_an_unknown_kind_of_a_service(self) -> None:
+        for tag, name in (
+            ("C1", "set-request"),
+            ("C3", "action-request"),
+            ("C5", "set-response"),
+            ("C7", "action-response"),
+        ):
+            self.assertIn(f"{name} (tag 0x{tag}) of unknown kind", self.refused(f"{tag}07C1"))
 
     def test_an_unknown_kind_of_get(self) -> None:
         self.assertIn("get-response (tag 0xC4) of unknown kind", self.refused("C404C1"))
@@ -92,12 +118,19 @@ class AnyBytesTests(SynchronousTestCase):
             again = apdu.encode()
             self.assertEqual(decode_apdu(again).encode(), again)
 
+    def test_each_kind_is_found_by_its_head(self) -> None:
+        self.assertEqual(len(set(HEADS)), len(KINDS))
+        for kind, head in zip(KINDS, HEADS, strict=True):
+            error = str(self.assertRaises(DecodeError, decode_apdu, head))
+            self.assertNotIn("unknown", error)
+            self.assertEqual(error, str(self.assertRaises(DecodeError, kind.decode, head)))
+
     @settings(max_examples=200)
     @given(st.binary(max_size=80))
     def test_random_bytes(self, octets: bytes) -> None:
         self.check(octets)
 
-    @settings(max_examples=300)
+    @settings(max_examples=600)
     @given(st.sampled_from(HEADS), st.binary(max_size=60))
     def test_random_bytes_behind_a_known_head(self, head: bytes, tail: bytes) -> None:
         self.check(head + tail)

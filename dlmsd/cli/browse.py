@@ -1,0 +1,138 @@
+"""``dlmsd browse``: the objects that a meter shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from dlmsd.cli.meter import chosen_meter, errand, frames, meter_options
+from dlmsd.config.values import Measurement
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.catalogue import NAMES, lookup
+from dlmsd.dlms.cosem.classes import InterfaceClass, by_id
+from dlmsd.dlms.cosem.object_list import (
+    ASSOCIATION_LN,
+    CURRENT_ASSOCIATION,
+    CosemObject,
+    object_list,
+)
+from dlmsd.errors import MeterError
+from dlmsd.meter.cycle import Cycle
+from dlmsd.meter.session import Session
+from dlmsd.meter.visit import Visit
+
+_LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
+_JSON: Final = msgspec.json.Encoder(decimal_format="number")
+# Register, Extended Register and Demand Register: what a profile file reads.
+_REGISTERS: Final = (3, 4, 5)
+
+
+@click.command()
+@meter_options
+@click.option("--values", is_flag=True, help="Read the value of each object too.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the registers into a profile file, to be put into profiles/.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given: Any) -> int:
+    """List the objects of the meter at HOST: class, OBIS code and rights.
+
+    Rights are by attribute: r may be read, w written; by method: x may be invoked.
+
+    Example: dlmsd browse 192.168.1.127 --profile microstar --values
+    """
+    meter = chosen_meter(given, {"list": {"class": 15, "obis": "0-0:40.0.0", "attribute": 2}})
+
+    async def work(reactor: Any) -> int:
+        async with Visit(meter, reactor, frames(trace)) as session:
+            objects = await _objects(session)
+            told = await _values(session, objects, reactor.seconds()) if values else {}
+        if save is not None:
+            save.write_text(_profile(objects))
+        if as_json:
+            listed = [_entry(one, told) for one in objects]
+            click.echo(_JSON.encode(listed).decode())
+        else:
+            for one in objects:
+                click.echo(_line(one, told))
+            click.echo(f"{len(objects)} objects", err=True)
+        return 0
+
+    return errand(work)
+
+
+async def _objects(session: Session) -> Sequence[CosemObject]:
+    answer: Any = (await session.get(_LIST)).value
+    if not isinstance(answer, tuple):
+        raise MeterError("its list of objects is no array")
+    return object_list(answer)
+
+
+async def _values(session: Session, objects: Sequence[CosemObject], now: float) -> dict[str, str]:
+    """By OBIS code, with unit, or why there is none."""
+    wanted = []
+    for one in objects:
+        known = by_id(one.class_id)
+        if known is not None and one.readable(known.value):
+            attribute = AttributeDescriptor(one.class_id, one.obis, known.value)
+            wanted.append(Measurement(str(one.obis), attribute, str(one.obis)))
+    cycle = Cycle(wanted, session, 0.0, lambda key, reason: None)
+    read = await cycle.run(wanted, now)
+    told = {key: f"{value} {cycle.units.get(key, '')}".strip() for key, value in read.items()}
+    return told | {key: f"- {reason}" for key, reason in cycle.absent.items()}
+
+
+def _class(one: CosemObject) -> InterfaceClass | None:
+    return by_id(one.class_id)
+
+
+def _rights(one: CosemObject) -> str:
+    if one.attributes is None:
+        return "?"
+    parts = [
+        f"{index}{'r' * one.readable(index)}{'w' * one.writable(index)}"
+        for index in sorted(one.attributes)
+        if one.readable(index) or one.writable(index)
+    ]
+    methods = [f"{index}x" for index in sorted(one.methods or ()) if one.invocable(index)]
+    return " ".join(parts + methods)
+
+
+def _line(one: CosemObject, told: dict[str, str]) -> str:
+    known = _class(one)
+    name = known.name if known else f"class {one.class_id}"
+    value = told.get(str(one.obis), "")
+    return f"{one.obis!s:<20} {name:<20} {_rights(one):<20} {value}".rstrip()
+
+
+def _entry(one: CosemObject, told: dict[str, str]) -> dict[str, Any]:
+    known = _class(one)
+    entry = {
+        "obis": str(one.obis),
+        "class": one.class_id,
+        "name": known.name if known else None,
+        "version": one.version,
+        "rights": _rights(one),
+    }
+    value = told.get(str(one.obis))
+    return entry if value is None else {**entry, "value": value}
+
+
+def _profile(objects: Sequence[CosemObject]) -> str:
+    """A profile file that reads every register, under the catalogue's name if it has one."""
+    names = {lookup(name).attribute.obis: name for name in NAMES}  # type: ignore[union-attr]
+    lines = ["# The registers that the meter showed; delete what is not wanted.", "[read]"]
+    for one in objects:
+        if one.class_id in _REGISTERS and one.readable(2):
+            key = names.get(one.obis) or f"o{one.obis.raw.hex()}"
+            code = f'"{one.obis}"'
+            if one.class_id != 3:
+                code = f"{{ obis = {code}, class = {one.class_id} }}"
+            lines.append(f"{key} = {code}")
+    return "\n".join(lines) + "\n"

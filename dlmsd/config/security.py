@@ -1,0 +1,111 @@
+"""What the security options of a meter need from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.security.signature import load_private, load_public
+from dlmsd.dlms.security.suite import SUITES
+from dlmsd.errors import DlmsdError
+
+_CIPHERED: Final = ("authenticated", "encrypted", "authenticated-encrypted")
+_AUTHENTICATED: Final = ("authenticated", "authenticated-encrypted")
+_ENCRYPTED: Final = ("encrypted", "authenticated-encrypted")
+
+_NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "password": {"authentication": ("low", "high-md5", "high-sha1", "high-sha256")},
+    "system_title": {
+        "security": _CIPHERED,
+        "authentication": ("high-gmac", "high-sha256", "high-ecdsa"),
+    },
+    "encryption_key": {"security": _CIPHERED, "authentication": ("high-gmac",)},
+    "authentication_key": {"security": _AUTHENTICATED, "authentication": ("high-gmac",)},
+    "signing_key": {"authentication": ("high-ecdsa",)},
+    "meter_signing_key": {"authentication": ("high-ecdsa",)},
+}
+"""By key that must be given: the options, with their values, that need it."""
+
+_NAMES: Final[Mapping[str, str]] = {
+    "password": 'a password; give one, or authentication = "none"',
+    "system_title": "a system title of this client, 8 bytes unlike any meter's",
+    "encryption_key": "the meter's global unicast encryption key",
+    "authentication_key": "the meter's authentication key",
+    "signing_key": "this client's private key",
+    "meter_signing_key": "the meter's public key",
+}
+
+SECURITY: Final = frozenset(
+    (*_NEEDED, "authentication", "security", "security_suite", "meter_system_title")
+) | {"dedicated_key"}
+"""All keys that are judged here."""
+
+
+@frozen
+class Misfit:
+    """``key`` does not go with the others; ``depends`` are the keys that this rests upon."""
+
+    key: str
+    message: str
+    depends: frozenset[str]
+
+
+def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
+    """Everything about one meter; ``said`` are the keys that it or its profile writes."""
+    yield from _missing(options)
+    yield from _other_suite(options)
+    if options.dedicated_key and options.security not in _ENCRYPTED:
+        choices = " or ".join(f'"{one}"' for one in _ENCRYPTED)
+        message = f"needs security = {choices}: the meter is told the key in the first request"
+        yield _misfit("dedicated_key", message, "security")
+    if options.system_title is not None and options.system_title == options.meter_system_title:
+        message = "is that of system_title; each end needs its own, or nonces repeat"
+        yield _misfit("meter_system_title", message, "system_title")
+    if "security" not in said and options.authentication != "high-gmac":
+        message = (
+            'has no effect without security; say security = "authenticated-encrypted", or "none" '
+            "if plain text is meant"
+        )
+        for key in ("encryption_key", "authentication_key"):
+            if getattr(options, key) is not None:
+                yield _misfit(key, message, "security", "authentication")
+
+
+def _missing(options: MeterOptions) -> Iterator[Misfit]:
+    for key, reasons in _NEEDED.items():
+        if getattr(options, key) is not None:
+            continue
+        for reason, values in reasons.items():
+            value = getattr(options, reason)
+            if value in values:
+                yield _misfit(key, f'{reason} "{value}" needs {_NAMES[key]}', reason)
+                break
+
+
+def _other_suite(options: MeterOptions) -> Iterator[Misfit]:
+    """Keys, and a mechanism, that are none of this suite; no message holds a key."""
+    suite = SUITES[options.security_suite]
+    if options.authentication == "high-ecdsa" and suite.curve is None:
+        message = 'authentication "high-ecdsa" needs security_suite 1 or 2'
+        yield _misfit("security_suite", message, "authentication")
+    checks: dict[str, Callable[[], object]] = {}
+    for name in ("encryption_key", "authentication_key"):
+        if (key := getattr(options, name)) is not None:
+            checks[name] = partial(suite.check_key, key, "this key")
+    if options.signing_key is not None and suite.curve is not None:
+        checks["signing_key"] = partial(load_private, suite, options.signing_key)
+    if options.meter_signing_key is not None and suite.curve is not None:
+        checks["meter_signing_key"] = partial(load_public, suite, options.meter_signing_key)
+    for name, check in checks.items():
+        try:
+            check()
+        except DlmsdError as error:
+            yield _misfit(name, str(error), "security_suite")
+
+
+def _misfit(key: str, message: str, *depends: str) -> Misfit:
+    return Misfit(key, message, frozenset((key, *depends)))

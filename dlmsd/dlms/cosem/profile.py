@@ -1,0 +1,155 @@
+"""The rows of a load profile, as they come (Blue Book, Profile generic, class 7).
+
+Octets of the buffer attribute go in as blocks bring them and rows come out, so a profile
+of any length takes the memory of one row. Meters save octets: null-data in a column
+repeats the value of the row before, and a row without a time lies one capture period
+behind the row before it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
+from dlmsd.dlms.axdr.value import Data, Tag
+from dlmsd.dlms.cosem.capture import CaptureObject
+from dlmsd.dlms.cosem.elements import Elements
+from dlmsd.errors import DecodeError, LocalError
+
+_CLOCK: Final = 8
+_TIME: Final = 2
+_DATE_TIME_OCTETS: Final = 12
+
+
+@frozen
+class Row:
+    """``values`` has one Data for each capture object.
+
+    ``time`` is the instant in UTC, None where neither row nor profile tells one; it is
+    ``computed`` when it was reckoned from the row before. ``status`` is the meter's own
+    word on its clock, None where it gives none.
+    """
+
+    time: datetime.datetime | None
+    status: ClockStatus | None
+    computed: bool
+    values: tuple[Data, ...]
+
+
+class ProfileRows:
+    """Feed it the octets of an encoded buffer, an array or a compact-array of structures.
+
+    ``columns`` are the capture objects, of a selection those selected. ``capture_period``
+    is in seconds, 0 for rows that come at no fixed time. ``timezone`` is for meters that
+    give no deviation, ``negate_deviation`` for those that count it from UTC to local time.
+    ``null_repeats`` is false for meters whose null-data means that there is no value.
+    ``counted`` is false for meters that tell a wrong number of rows.
+
+    LocalError without capture objects: they are to be read before the buffer.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[CaptureObject],
+        capture_period: int = 0,
+        *,
+        timezone: datetime.tzinfo | None = None,
+        negate_deviation: bool = False,
+        null_repeats: bool = True,
+        counted: bool = True,
+    ) -> None:
+        if not columns:
+            raise LocalError("the capture objects of a profile are to be read before its buffer")
+        self.columns = tuple(columns)
+        self._period = datetime.timedelta(seconds=capture_period)
+        self._timezone = timezone
+        self._negate_deviation = negate_deviation
+        self._null_repeats = null_repeats
+        self._elements = Elements(counted=counted)
+        self._clock = next(
+            (place for place, column in enumerate(self.columns) if _is_time(column)), None
+        )
+        self._rows = 0
+        self._previous: tuple[Data, ...] | None = None
+        self._previous_time: datetime.datetime | None = None
+
+    @property
+    def buffered(self) -> int:
+        """How many octets are held."""
+        return self._elements.buffered
+
+    def feed(self, octets: bytes) -> list[Row]:
+        """The rows that these octets complete; DecodeError if they are none."""
+        return [self._row(element) for element in self._elements.feed(octets)]
+
+    def finish(self) -> None:
+        """No more octets come; DecodeError if rows are missing."""
+        self._elements.finish()
+
+    def _row(self, element: Data) -> Row:
+        values = element.value
+        if element.tag is not Tag.STRUCTURE or type(values) is not tuple:
+            raise DecodeError(f"row {self._rows} is {element.tag.title}, not structure")
+        if len(values) != len(self.columns):
+            raise DecodeError(
+                f"row {self._rows} has {len(values)} columns for {len(self.columns)} capture"
+                " objects"
+            )
+        if self._null_repeats and self._previous is not None:
+            values = tuple(
+                [
+                    before if value.tag is Tag.NULL_DATA and place != self._clock else value
+                    for place, (value, before) in enumerate(
+                        zip(values, self._previous, strict=True)
+                    )
+                ]
+            )
+        self._previous = values
+        moment, status, computed = self._moment(values)
+        self._previous_time = moment
+        self._rows += 1
+        return Row(moment, status, computed, values)
+
+    def _moment(
+        self, values: tuple[Data, ...]
+    ) -> tuple[datetime.datetime | None, ClockStatus | None, bool]:
+        if self._clock is None:
+            return None, None, False
+        sent = _date_time(values[self._clock], self._rows)
+        if sent is not None:
+            return self._instant(sent), sent.status, False
+        if self._previous_time is None or not self._period:
+            return None, None, False
+        return self._previous_time + self._period, None, True
+
+    def _instant(self, sent: DateTime) -> datetime.datetime | None:
+        moment = sent.to_datetime(self._timezone, self._negate_deviation)
+        if moment is None:
+            return None
+        first = moment.astimezone(datetime.UTC)
+        second = moment.replace(fold=1).astimezone(datetime.UTC)
+        # Of the hour that occurs twice, a status tells which; else the row before does.
+        if sent.status is None and self._previous_time is not None and second != first:
+            due = (self._previous_time + self._period, self._previous_time - self._period)
+            if second in due and first not in due:
+                return second
+        return first
+
+
+def _is_time(column: CaptureObject) -> bool:
+    return column.attribute.class_id == _CLOCK and column.attribute.attribute == _TIME
+
+
+def _date_time(data: Data, row: int) -> DateTime | None:
+    """The time of a row, None for null-data and for an empty octet-string."""
+    if isinstance(data.value, DateTime):
+        return data.value
+    if data.tag is Tag.NULL_DATA:
+        return None
+    if not isinstance(data.value, bytes) or len(data.value) not in (0, _DATE_TIME_OCTETS):
+        raise DecodeError(f"the time of row {row} is {data.tag.title}, not a date-time")
+    return DateTime.decode(data.value) if data.value else None

@@ -1,0 +1,182 @@
+"""One meter's keys and counters: what makes each new association secure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association import Association, HighLevel
+from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
+from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.counter import (
+    CounterBlock,
+    CounterName,
+    ReceivedCounters,
+    TransmitCounter,
+    key_id,
+)
+from dlmsd.dlms.security.keys import Keys
+from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
+from dlmsd.dlms.security.signature import load_private, load_public
+from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
+from dlmsd.errors import LocalError
+from dlmsd.secret import Secret
+
+# How many invocation counters a reservation takes: a crash wastes at most so many of four
+# thousand million, and a meter read each second needs a new block every quarter of an hour.
+BLOCK: Final = 1000
+# Below this the next block is reserved, so that drawing never has to wait for the disk.
+LOW: Final = 500
+
+_MECHANISMS: Final = {
+    "high-md5": Mechanism.HIGH_MD5,
+    "high-sha1": Mechanism.HIGH_SHA1,
+    "high-gmac": Mechanism.HIGH_GMAC,
+    "high-sha256": Mechanism.HIGH_SHA256,
+    "high-ecdsa": Mechanism.HIGH_ECDSA,
+    "low": Mechanism.LOW,
+    "none": Mechanism.NONE,
+}
+_DIGESTS: Final = {"high-md5": md5, "high-sha1": sha1, "high-sha256": sha256}
+
+
+class CounterStore(Protocol):
+    """Where counters outlive the process; names are ``<system title>/<key id>``."""
+
+    def reserve_counters(self, name: str, above: int, count: int) -> Awaitable[tuple[int, int]]:
+        """First of ``count`` numbers that nobody had, and the one behind them, on disk."""
+
+    async def received_counters(self) -> Mapping[str, int]:
+        """The highest counter accepted of each name."""
+
+    def keep_received(self, name: str, counter: int) -> None:
+        """Keep one, soon."""
+
+
+class MeterSecurity:
+    """Makes associations with high level security, ciphering or both.
+
+    ``random`` gives so many unpredictable bytes.
+    """
+
+    def __init__(
+        self, meter: MeterOptions, store: CounterStore, random: Callable[[int], bytes]
+    ) -> None:
+        self._meter = meter
+        self._store = store
+        self._random = random
+        self._suite = SUITES[meter.security_suite]
+        self._policy = SecurityPolicy(meter.security)
+        self._transmit: TransmitCounter | None = None
+        self._received: ReceivedCounters | None = None
+        self._last: dict[CounterName, int] = {}
+
+    async def association(self) -> Association:
+        """A new one, with a challenge and a dedicated key of its own."""
+        meter = self._meter
+        await self.refill()
+        if self._received is None:
+            self._last = _parsed(await self._store.received_counters())
+            self._received = ReceivedCounters(self._last, self._keep)
+        dedicated = None
+        if meter.dedicated_key and self._policy is not SecurityPolicy.NONE:
+            dedicated = Secret(self._random(self._suite.key_size))
+        return Association(
+            _MECHANISMS[meter.authentication],
+            meter.password,
+            high=self._high(),
+            security=self._context(dedicated),
+            dedicated=dedicated,
+        )
+
+    async def refill(self) -> None:
+        """Reserve more counters when few are left; nothing where none are needed."""
+        key, title = self._meter.encryption_key, self._meter.system_title
+        if key is None or title is None:
+            return
+        if self._transmit is not None and self._transmit.remaining >= LOW:
+            return
+        block = await self._store.reserve_counters(_name(title, key), 0, BLOCK)
+        if self._transmit is None:
+            self._transmit = TransmitCounter(CounterBlock(*block))
+        else:
+            self._transmit.extend(CounterBlock(*block))
+
+    def _context(self, dedicated: Secret | None) -> SecurityContext | None:
+        meter = self._meter
+        if self._policy is SecurityPolicy.NONE:
+            return None
+        transmit, received = self._counters()
+        assert meter.system_title is not None
+        return SecurityContext(
+            suite=self._suite,
+            policy=self._policy,
+            keys=Keys(meter.encryption_key, meter.authentication_key, dedicated),
+            title=meter.system_title,
+            peer_title=meter.meter_system_title,
+            transmit=transmit,
+            received=received,
+            random=self._random,
+        )
+
+    def _high(self) -> HighLevel | None:
+        meter = self._meter
+        if meter.authentication in ("none", "low"):
+            return None
+        ecdsa = meter.authentication == "high-ecdsa"
+        challenge = draw_challenge(self._random, ECDSA_CHALLENGE if ecdsa else USUAL_CHALLENGE)
+        return HighLevel(self._handshake(), challenge, meter.system_title or b"")
+
+    def _handshake(self) -> Handshake:
+        meter, suite = self._meter, self._suite
+        if meter.authentication in _DIGESTS:
+            assert meter.password is not None
+            return _DIGESTS[meter.authentication](meter.password)
+        if meter.authentication == "high-gmac":
+            assert meter.encryption_key is not None
+            transmit, _ = self._counters()
+            # The meter draws its proof's counter before that of the APDU around it, which is
+            # opened first: so the proof is measured by what was known when we began.
+            proofs = ReceivedCounters(self._last, self._proved)
+            return Gmac(suite, meter.encryption_key, meter.authentication_key, transmit, proofs)
+        assert meter.signing_key is not None
+        assert meter.meter_signing_key is not None
+        private = load_private(suite, meter.signing_key)
+        return Ecdsa(suite, private, load_public(suite, meter.meter_signing_key))
+
+    def _counters(self) -> tuple[TransmitCounter, ReceivedCounters]:
+        if self._transmit is None or self._received is None:
+            raise LocalError("invocation counters need an encryption key and a system title")
+        return self._transmit, self._received
+
+    def _proved(self, name: CounterName, counter: int) -> None:
+        _, received = self._counters()
+        if counter > received.last(name):
+            received.accept(name, counter)
+
+    def _keep(self, name: CounterName, counter: int) -> None:
+        self._last[name] = counter
+        self._store.keep_received(f"{name.title.hex()}/{name.key}", counter)
+
+
+def secured(
+    meter: MeterOptions, store: CounterStore, random: Callable[[int], bytes]
+) -> MeterSecurity | None:
+    """The security of a meter, None where a password or nothing is all there is."""
+    if meter.security == "none" and meter.authentication in ("none", "low"):
+        return None
+    return MeterSecurity(meter, store, random)
+
+
+def _name(title: bytes, key: Secret) -> str:
+    return f"{title.hex()}/{key_id(key)}"
+
+
+def _parsed(kept: Mapping[str, int]) -> dict[CounterName, int]:
+    return {
+        CounterName(bytes.fromhex(title), key): counter
+        for name, counter in kept.items()
+        for title, _, key in (name.partition("/"),)
+    }

@@ -1,0 +1,156 @@
+"""Meters with high level security and ciphering, read again and again in virtual time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.meter.security import BLOCK
+from dlmsd.model import MeterState
+from dlmsd.secret import Secret
+from dlmsd.simulator.personality import (
+    ECDSA,
+    HLS_MD5,
+    HLS_SHA1,
+    HLS_SHA256,
+    SECURE,
+    SECURE_WRAPPER,
+    SUITE_1,
+    SUITE_2,
+    Personality,
+)
+from tests.meter.fleet import NAMES, FleetCase
+
+KEYS = set(NAMES)
+TITLE = b"DLMSDCLT"
+NAMED = {
+    Mechanism.HIGH_MD5: "high-md5",
+    Mechanism.HIGH_SHA1: "high-sha1",
+    Mechanism.HIGH_GMAC: "high-gmac",
+    Mechanism.HIGH_SHA256: "high-sha256",
+    Mechanism.HIGH_ECDSA: "high-ecdsa",
+}
+
+
+class SecureTests(FleetCase):
+    def begin(self, personality: Personality, **changes: Any) -> None:
+        """Read one virtual meter of this personality with the keys that it expects."""
+        self.simulate(personality=personality)
+        client, security = personality.clients[0], personality.security
+        keys = security.client
+        (options,) = self.options(
+            framing=personality.framing,
+            address_size=personality.address_size,
+            authentication=NAMED[client.mechanism],
+            password=client.password,
+            security=security.policy.value,
+            security_suite=security.suite.number,
+            system_title=TITLE,
+            encryption_key=keys.encryption,
+            authentication_key=keys.authentication,
+            signing_key=keys.signing,
+            meter_signing_key=keys.peer_signing,
+        )
+        self.read([evolve(options, **changes)])
+
+    @property
+    def error(self) -> str:
+        return self.statuses["virtual-001"].error
+
+    def test_each_mechanism_and_suite_is_read(self) -> None:
+        for personality in (
+            *(HLS_MD5, HLS_SHA1, HLS_SHA256, ECDSA),
+            *(SECURE, SECURE_WRAPPER, SUITE_1, SUITE_2),
+        ):
+            with self.subTest(personality=personality.name):
+                self.setUp()
+                self.begin(personality)
+                self.run_for(21)
+                self.assertGreaterEqual(len(self.readings), 4, self.error)
+                self.assertEqual(set(self.readings[-1].values), KEYS)
+                self.end()
+
+    def test_a_dedicated_key_for_each_association(self) -> None:
+        self.begin(SECURE, dedicated_key=True)
+        self.run_for(21)
+        self.assertGreaterEqual(len(self.readings), 4, self.error)
+
+    def test_nothing_readable_travels(self) -> None:
+        shown: list[bytes] = []
+        self.trace = lambda direction, octets: shown.append(octets)
+        self.begin(SECURE)
+        self.run_for(21)
+        wire = b"".join(shown)
+        self.assertGreater(len(self.readings), 3)
+        for reading in self.readings:
+            for value in reading.values.values():
+                raw = int(value.scaleb(-value.as_tuple().exponent))
+                if raw > 1 << 16:
+                    self.assertNotIn(raw.to_bytes(8, "big").lstrip(b"\0"), wire)
+        self.assertNotIn(bytes.fromhex("01012007"), wire)
+
+    def test_a_wrong_key_is_refused_and_waits(self) -> None:
+        self.begin(SECURE, encryption_key=Secret(bytes(16)))
+        self.run_for(300)
+        self.assertEqual(self.readings, [])
+        self.assertIsNot(self.statuses["virtual-001"].state, MeterState.READING)
+        self.assertNotEqual(self.error, "")
+
+    def test_a_wrong_hls_secret_is_refused(self) -> None:
+        self.begin(HLS_MD5, password=Secret("mistaken"))
+        self.run_for(60)
+        self.assertEqual(self.readings, [])
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.WAITING)
+        self.assertNotIn("mistaken", str(self.history))
+
+    def test_a_meter_that_asks_for_less_than_configured_is_not_read(self) -> None:
+        self.simulate()
+        (options,) = self.options(
+            authentication="high-gmac",
+            security="authenticated-encrypted",
+            system_title=TITLE,
+            encryption_key=SECURE.security.client.encryption,
+            authentication_key=SECURE.security.client.authentication,
+        )
+        self.read([options])
+        self.run_for(300)
+        self.assertEqual(self.readings, [])
+
+    def test_no_counter_is_used_twice_over_restarts(self) -> None:
+        self.begin(SECURE)
+        self.run_for(21)
+        first = dict(self.counters.reserved)
+        self.stop()
+        self.read(self.restarted())
+        self.run_for(21)
+        self.assertGreaterEqual(len(self.readings), 8, self.error)
+        ((name, after),) = self.counters.reserved.items()
+        self.assertEqual(after, first[name] + BLOCK)
+        self.assertTrue(name.startswith(TITLE.hex()))
+
+    def restarted(self) -> list[Any]:
+        (options,) = self.options(
+            authentication="high-gmac",
+            security="authenticated-encrypted",
+            system_title=TITLE,
+            encryption_key=SECURE.security.client.encryption,
+            authentication_key=SECURE.security.client.authentication,
+        )
+        return [options]
+
+    def test_counters_are_reserved_again_before_they_run_out(self) -> None:
+        self.begin(SECURE, interval=0.5)
+        self.run_for(1200)
+        status = self.statuses["virtual-001"]
+        self.assertGreater(status.good, 2300)
+        self.assertEqual(status.failed, 0)
+        (end,) = self.counters.reserved.values()
+        self.assertGreaterEqual(end, 3 * BLOCK)
+
+    def test_the_meters_counters_are_remembered(self) -> None:
+        self.begin(SECURE)
+        self.run_for(21)
+        (last,) = {max(self.counters.received.values())}
+        self.assertGreaterEqual(last, SECURE.security.first_counter + 4)
