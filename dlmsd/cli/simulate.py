@@ -88,7 +88,8 @@ def simulate(
     """Run virtual meters until Ctrl-C.
 
     Each is a DLMS server with plausible values, named virtual-001 and so on; by default
-    on a port of its own from the personality's usual one on.
+    on a port of its own from the personality's usual one on. Those with high level
+    security have published keys, which --config-out writes down; never use them elsewhere.
 
     Example: dlmsd simulate --meters 3 --port 40001 --fault noise=0.1 --config-out dlmsd.toml
     """

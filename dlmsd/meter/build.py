@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from attrs import evolve
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
@@ -20,6 +21,9 @@ from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session, Trace
+
+# Whom a meter tells a few things without security (DLMS UA 1000-2, clause 9.3).
+PUBLIC_CLIENT: Final = 16
 
 
 def make_session(
@@ -38,6 +42,7 @@ def make_session(
         clock=clock,
         trace=trace,
         security=security,
+        public=_link(evolve(meter, client=PUBLIC_CLIENT)),
     )
 
 
@@ -45,7 +50,12 @@ def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
     """For one connection to all of ``meters``, which have one framing."""
     if meters[0].framing == "hdlc":
         return FrameReassembly()
-    return WrapperReassembly(frozenset((meter.logical_device, meter.client) for meter in meters))
+    ports = {
+        (meter.logical_device, client)
+        for meter in meters
+        for client in (meter.client, PUBLIC_CLIENT)
+    }
+    return WrapperReassembly(frozenset(ports))
 
 
 def _link(meter: MeterOptions) -> DataLink[Any]:

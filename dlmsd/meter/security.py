@@ -15,6 +15,7 @@ from dlmsd.dlms.security.counter import (
     CounterName,
     ReceivedCounters,
     TransmitCounter,
+    above_meters,
     key_id,
 )
 from dlmsd.dlms.security.keys import Keys
@@ -90,6 +91,24 @@ class MeterSecurity:
             security=self._context(dedicated),
             dedicated=dedicated,
         )
+
+    @property
+    def counts(self) -> bool:
+        """Whether invocation counters are used, which the meter may want higher."""
+        return self._transmit is not None
+
+    async def rise_above(self, told: int) -> bool:
+        """Go on above the counter that the meter tells; False if ours is higher already.
+
+        CounterJumpError if it tells one that nobody has reached: that would spend the key.
+        """
+        key, title = self._meter.encryption_key, self._meter.system_title
+        if self._transmit is None or key is None or title is None or self._transmit.next > told:
+            return False
+        above = above_meters(told)
+        block = await self._store.reserve_counters(_name(title, key), above, BLOCK)
+        self._transmit.jump(CounterBlock(*block))
+        return True
 
     async def refill(self) -> None:
         """Reserve more counters when few are left; nothing where none are needed."""

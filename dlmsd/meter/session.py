@@ -10,9 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.dlms import link as data_link
 from dlmsd.dlms import outcome
+from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association, State
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import AssociationEvent, GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
@@ -31,6 +33,9 @@ _BUSY_SECONDS: Final = 0.5
 _CLOSING_SECONDS: Final = 1.0
 # An answer may trickle in for this long; then the connection is too slow to be of use.
 _TRICKLE_SECONDS: Final = 60.0
+
+# The invocation counter of the unicast key (Blue Book 6.2.56), readable without security.
+_COUNTER: Final = AttributeDescriptor(1, Obis.parse("0-0:43.1.0"), 2)
 
 Trace = Callable[[str, bytes], None]
 
@@ -51,10 +56,10 @@ class Session:
     """Reads one meter through the connection that it shares by ``turn``.
 
     ``timeout`` is how many seconds an answer may take, from the last octets sent to the
-    first ones back. With ``security`` each :meth:`open` begins a new association. Every
-    public coroutine raises a DlmsdError that names the culprit. After a LinkError or a
-    MeterError the link is gone and :meth:`open` starts anew; after a ServiceError the
-    association stands.
+    first ones back. With ``security`` each :meth:`open` begins a new association, and
+    ``public`` is the link of the client that anybody may be. Every public coroutine
+    raises a DlmsdError that names the culprit. After a LinkError or a MeterError the link
+    is gone and :meth:`open` starts anew; after a ServiceError the association stands.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Session:
         clock: IReactorTime,
         trace: Trace | None = None,
         security: MeterSecurity | None = None,
+        public: DataLink[Any] | None = None,
     ) -> None:
         self._link = link
         self._association = association
@@ -74,6 +80,8 @@ class Session:
         self._turn = turn
         self._trace = trace
         self._security = security
+        self._public = public or link
+        self._doubtful = False
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
         self._wire: Wire | None = None
@@ -106,19 +114,53 @@ class Session:
         self._settle(error)
 
     async def open(self) -> None:
-        """Link and association, from whatever state they are in."""
+        """Link and association, from whatever state they are in.
 
+        A meter that has seen higher counters of ours refuses, or just closes. So after a
+        failure it is asked for them, by whoever may ask, and ours rise above.
+        """
+        if self._security is None:
+            await self._begin(self._association)
+            return
+        if self._doubtful:
+            await self._recover(self._security)
+        try:
+            await self._begin(await self._security.association())
+        except DlmsdError:
+            self._doubtful = self._security.counts
+            if self._wire is None or not self._doubtful or not await self._recover(self._security):
+                raise
+            await self._begin(await self._security.association())
+
+    async def _begin(self, association: Association) -> None:
         def start() -> list[LinkEvent]:
             self._refuse_if_ended()
             self._association.abort()
+            self._association = association
             return self._link.connect()
 
-        if self._security is not None:
-            self._association = await self._security.association()
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
+
+    async def _recover(self, security: MeterSecurity) -> bool:
+        """Learn the counter that the meter saw last, as public client; whether ours rose."""
+        self._doubtful = False
+        own, self._link = self._link, self._public
+        try:
+            await self._begin(Association(Mechanism.NONE))
+            told: Any = (await self.get(_COUNTER)).value
+            await self._leave()
+        except DlmsdError:
+            return False
+        finally:
+            self._link = own
+        return isinstance(told, int) and await security.rise_above(told)
 
     async def close(self) -> None:
         """End the link politely; a meter that does not answer is left alone."""
+        await self._leave()
+        self._deadline.stop()
+
+    async def _leave(self) -> None:
         try:
             if self._link.connected:
                 self._association.abort()
@@ -126,8 +168,6 @@ class Session:
         except DlmsdError:
             # The meter drops the link by itself when its own timer runs out.
             self._link.abort()
-        finally:
-            self._deadline.stop()
 
     def end(self, error: DlmsdError) -> None:
         """Only :meth:`close` from now on; whoever waits hears ``error``."""

@@ -130,6 +130,27 @@ class SecureTests(FleetCase):
         self.assertEqual(after, first[name] + BLOCK)
         self.assertTrue(name.startswith(TITLE.hex()))
 
+    def test_a_meter_that_saw_higher_counters_is_asked_for_them(self) -> None:
+        for seen in (5000, 3_000_000):
+            for personality in (SECURE, SECURE_WRAPPER):
+                with self.subTest(seen=seen, personality=personality.name):
+                    self.setUp()
+                    security = evolve(personality.security, client_counter=seen)
+                    self.begin(evolve(personality, security=security))
+                    self.run_for(60)
+                    self.assertGreaterEqual(len(self.readings), 8, self.error)
+                    (end,) = self.counters.reserved.values()
+                    self.assertEqual(end, seen + 1 + BLOCK)
+                    self.end()
+
+    def test_a_counter_that_nobody_has_reached_is_not_believed(self) -> None:
+        security = evolve(SECURE.security, client_counter=1 << 31)
+        self.begin(evolve(SECURE, security=security))
+        self.run_for(120)
+        self.assertEqual(self.readings, [])
+        (end,) = self.counters.reserved.values()
+        self.assertEqual(end, BLOCK)
+
     def restarted(self) -> list[Any]:
         (options,) = self.options(
             authentication="high-gmac",

@@ -27,12 +27,13 @@ from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionRequestNormal
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.get import GetRequestNormal
 from dlmsd.dlms.xdlms.initiate import InitiateRequest
 from dlmsd.secret import Secret
 from dlmsd.simulator.acceptance import context_of
 from dlmsd.simulator.answer import Answer
 from dlmsd.simulator.association import REPLY_TO_HLS, ServerAssociation
-from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.personality import ECDSA, SECURE, SUITE_1, SUITE_2, Client, Personality
 from dlmsd.simulator.security import MeterSecurity
 from tests.simulator.client import register
 
@@ -41,8 +42,10 @@ METER = b"DLS00001"
 CTOS = b"client to server challenge, long"
 VOLTAGE = register("1-1:32.7.0")
 LONG = register("1-1:98.1.0")
+GET = GetRequestNormal(0xC1, VOLTAGE).encode()
 VALUE = Data(Tag.LONG_UNSIGNED, 2301)
 LONG_VALUE = Data(Tag.OCTET_STRING, bytes(range(200)))
+CIPHERED = (SECURE, SUITE_1, SUITE_2, ECDSA)
 PROPOSED = (
     Conformance.GET
     | Conformance.ACTION
@@ -50,6 +53,10 @@ PROPOSED = (
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
 )
+
+
+def with_policy(policy: SecurityPolicy) -> Personality:
+    return evolve(SECURE, security=evolve(SECURE.security, policy=policy))
 
 
 def read(client: Client, attribute: AttributeDescriptor) -> Data | DataAccessResult:

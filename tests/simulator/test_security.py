@@ -11,7 +11,6 @@ from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import encode
-from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityControl, SecurityPolicy
 from dlmsd.dlms.xdlms.action_result import ActionResult
@@ -29,14 +28,12 @@ from dlmsd.simulator.personality import (
     HLS_SHA256,
     SECURE,
     SECURE_WRAPPER,
-    SUITE_1,
-    SUITE_2,
-    Personality,
 )
-from dlmsd.simulator.security import MeterSecurity
 from tests.simulator.secure import (
+    CIPHERED,
     CLIENT,
     CTOS,
+    GET,
     LONG,
     LONG_VALUE,
     METER,
@@ -44,22 +41,16 @@ from tests.simulator.secure import (
     VALUE,
     VOLTAGE,
     Talk,
-    server,
+    with_policy,
 )
 
-CIPHERED = (SECURE, SUITE_1, SUITE_2, ECDSA)
 ALL = (*CIPHERED, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256)
-GET = GetRequestNormal(0xC1, VOLTAGE).encode()
 NOT_ALLOWED = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.OPERATION_NOT_POSSIBLE)
 UNDECIPHERED = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.DECIPHERING_ERROR)
 
 
 def flipped(octets: bytes, place: int, bit: int = 1) -> bytes:
     return octets[:place] + bytes((octets[place] ^ bit,)) + octets[place + 1 :]
-
-
-def with_policy(policy: SecurityPolicy) -> Personality:
-    return evolve(SECURE, security=evolve(SECURE.security, policy=policy))
 
 
 class AssociationTests(SynchronousTestCase):
@@ -300,86 +291,6 @@ class CipheringTests(SynchronousTestCase):
                         break
                     block = talk.ask(GetRequestNext(0xC1, block.block_number).encode())
                 self.assertEqual(octets, encode(LONG_VALUE))
-
-
-class CounterTests(SynchronousTestCase):
-    def test_a_replayed_request_closes_the_connection(self) -> None:
-        for personality in CIPHERED:
-            for dedicated in (None, bytes(personality.security.suite.key_size)):
-                talk = Talk(personality, dedicated=dedicated).open()
-                request = talk.end.context.protect(GET)
-                self.assertEqual(talk.hear(talk.give(request)).result, VALUE)
-                self.assertEqual(talk.give(request), b"")
-                self.assertTrue(talk.answer.closes)
-                self.assertFalse(talk.meter.associated)
-                talk.open()
-
-    def test_a_replayed_association_closes_the_connection(self) -> None:
-        talk = Talk(SECURE)
-        aarq = talk.aarq()
-        talk.associate(aarq)
-        self.assertEqual(talk.give(aarq.encode()), b"")
-        self.assertTrue(talk.answer.closes)
-
-    def test_counters_outlive_associations_and_clients(self) -> None:
-        security = MeterSecurity(SECURE.security, METER, Random(2).randbytes)
-        self.assertEqual(security.client_counter, 0)
-        first = Talk(SECURE, server(SECURE, security), first=70).open()
-        first.ask(GET)
-        self.assertEqual(security.client_counter, 73)
-        for number, title in ((73, CLIENT), (73, b"OTHERONE"), (1, CLIENT)):
-            late = Talk(SECURE, server(SECURE, security), first=number, title=title)
-            self.assertEqual(late.give(late.aarq().encode()), b"")
-            self.assertTrue(late.answer.closes)
-        Talk(SECURE, server(SECURE, security), first=74, title=b"OTHERONE").open()
-
-    def test_dedicated_keys_leave_it_alone(self) -> None:
-        security = MeterSecurity(SECURE.security, METER, Random(2).randbytes)
-        talk = Talk(SECURE, server(SECURE, security), dedicated=bytes(16)).open()
-        before = security.client_counter
-        talk.ask(GET)
-        self.assertEqual(security.client_counter, before)
-
-    def test_a_proof_in_plain_text_counts(self) -> None:
-        personality = with_policy(SecurityPolicy.NONE)
-        security = MeterSecurity(personality.security, METER, Random(2).randbytes)
-        talk = Talk(personality, server(personality, security), first=500).open()
-        self.assertEqual(talk.ask(GET).result, VALUE)
-        self.assertEqual(security.client_counter, 500)
-        low = Talk(personality, server(personality, security), first=500)
-        low.associate()
-        low.give(low.proof())
-        self.assertTrue(low.answer.closes)
-
-    def test_what_it_has_seen_can_be_set(self) -> None:
-        personality = evolve(SECURE, security=evolve(SECURE.security, client_counter=900))
-        talk = Talk(personality, first=900)
-        talk.give(talk.aarq().encode())
-        self.assertTrue(talk.answer.closes)
-        Talk(personality, first=901).open()
-
-    def test_the_meters_own_grows_from_where_it_is_told(self) -> None:
-        personality = evolve(SECURE, security=evolve(SECURE.security, first_counter=123456))
-        security = MeterSecurity(personality.security, METER, Random(2).randbytes)
-        seen = []
-        for first in (1, 100):
-            talk = Talk(personality, server(personality, security), first=first)
-            aare = talk.associate()
-            seen.append(Ciphered.decode(aare.user_information).counter)
-            proved = talk.ask(talk.proof())
-            seen.append(int.from_bytes(proved.answer.data.value[1:5], "big"))
-            seen.append(Ciphered.decode(talk.answer.apdu).counter)
-            talk.ask(GET)
-            seen.append(Ciphered.decode(talk.answer.apdu).counter)
-        self.assertEqual(seen, list(range(123456, 123464)))
-
-    def test_a_meter_whose_counter_is_used_up_hangs_up(self) -> None:
-        personality = evolve(
-            SECURE, security=evolve(SECURE.security, first_counter=COUNTER_END - 3)
-        )
-        talk = Talk(personality).open()
-        self.assertEqual(talk.give(talk.end.context.protect(GET)), b"")
-        self.assertTrue(talk.answer.closes)
 
 
 class HostileTests(SynchronousTestCase):
