@@ -187,13 +187,13 @@ class Daemon(Service):
         self._unsubscribe()
         self._report.stop()
         await self._fleet.stop()
-        await self._outbox.flush()
         for name in self._online:
             for sink in self._sinks:
                 sink.meter_state(name, False)
         ends = [Deferred.fromCoroutine(sink.stop()) for sink in self._sinks]
         if self.web is not None:
             ends.append(self.web.stopService())
+        ends.append(Deferred.fromCoroutine(self._outbox.flush()))
         await gatherResults(ends, consumeErrors=True)
         await self._outbox.stop()
         await self._writer.stop()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from decimal import Decimal
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +24,10 @@ RESERVED: Final = ("status", "bridge")  # they are topics beside the meters' own
 
 _NAME: Final = re.compile(r"[\w .()-]{1,64}")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
-_HOST: Final = re.compile(r"[^\s/@]{1,255}")
+# Labels of up to 63 letters, digits and inner hyphens (RFC 1123); what consists of digits
+# alone would be an address.
+_HOST: Final = re.compile(r"(?![\d.]+$)(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)\.?")
+_MAX_HOST: Final = 253
 
 
 class Refusal(ValueError):
@@ -40,7 +45,7 @@ def whole(low: int, high: int) -> Rule:
     return rule
 
 
-def number(*, above: int | None = None, low: int = 0, high: int) -> Rule:
+def number(*, above: int | None = None, low: int | Decimal = 0, high: int) -> Rule:
     """A finite number, also a whole one: above ``above``, or else from ``low``."""
     start = f"from {low}" if above is None else f"above {above}"
 
@@ -111,11 +116,14 @@ def name(value: object) -> str:
 
 def host(value: object) -> str:
     """A host name or an IP address, without port."""
-    if not isinstance(value, str) or not _HOST.fullmatch(value):
-        raise Refusal("expected a host name or IP address")
-    if re.fullmatch(r"[^:]+:\d+", value):
-        raise Refusal("expected a host without port; the port goes to its own key, port")
-    return value
+    if isinstance(value, str):
+        if re.fullmatch(r"[^:]+:\d+", value):
+            raise Refusal("expected a host without port; the port goes to its own key, port")
+        with suppress(ValueError):
+            return str(ip_address(value))
+        if len(value) <= _MAX_HOST and _HOST.fullmatch(value):
+            return value
+    raise Refusal("expected a host name or IP address")
 
 
 def octets(*sizes: int) -> Rule:

@@ -28,6 +28,11 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.secret import Secret
 
+# No meter answers sooner, and no page shows more.
+_SHORTEST: Final = Decimal("0.1")
+# One connection in a hundred seconds; less would never see all meters.
+_SLOWEST: Final = Decimal("0.01")
+
 
 @frozen
 class MeasurementTable:
@@ -106,7 +111,6 @@ def file_rules(
 ) -> Mapping[type, Mapping[str, Callable[[object], Any]]]:
     """The rule of every field of every table."""
     existing = rules.existing(secrets.folder)
-    seconds = rules.number(above=0, high=YEAR)
     profile = {
         "framing": rules.choice("hdlc", "wrapper"),
         "port": rules.whole(1, 65535),
@@ -125,8 +129,8 @@ def file_rules(
         "dedicated_key": rules.flag,
         "signing_key": secrets.octets(*FIELD_SIZES),
         "meter_signing_key": rules.octets(*(2 * size for size in FIELD_SIZES)),
-        "timeout": rules.number(above=0, high=3600),
-        "interval": seconds,
+        "timeout": rules.number(low=_SHORTEST, high=3600),
+        "interval": rules.number(low=_SHORTEST, high=YEAR),
         "max_info": rules.whole(32, 2030),
         "read": read,
     }
@@ -135,9 +139,9 @@ def file_rules(
             "state_dir": rules.folder,
             "log_format": rules.choice("text", "json"),
             "log_level": rules.choice("debug", "info", "warn", "error"),
-            "report_interval": seconds,
+            "report_interval": rules.number(low=1, high=YEAR),
             "language": rules.choice("en", "es"),
-            "connects_per_second": rules.number(above=0, high=10_000),
+            "connects_per_second": rules.number(low=_SLOWEST, high=10_000),
         },
         WebOptions: {"listen": listen, "token": secrets.read, "trust_proxy": rules.flag},
         OutboxOptions: {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.resources import files
@@ -13,8 +14,10 @@ from typing import Final
 from dlmsd.errors import StoreError
 
 # Another program, such as a backup, may hold the file for a while. Meanwhile commits wait
-# in memory, where their number is limited.
-BUSY_SECONDS: Final = 60.0
+# in memory, where their number is limited. SQLite's own wait cannot be interrupted, so it
+# is short, and repeated for a minute unless somebody is in a hurry.
+BUSY_SECONDS: Final = 0.25
+BUSY_ATTEMPTS: Final = 240
 
 # What is asked for, and read back, since SQLite ignores what it cannot do. FULL: with NORMAL
 # a power cut takes back transactions that were already acknowledged. The two WAL limits keep
@@ -55,7 +58,15 @@ def schema_steps(name: str) -> tuple[str, ...]:
     return tuple(step.read_text(encoding="utf-8") for step in steps)
 
 
-def open_database(path: Path, steps: Sequence[str]) -> sqlite3.Connection:
+class Database(sqlite3.Connection):
+    """A connection; while ``hurry`` is set, nobody waits for a lock."""
+
+    hurry: threading.Event
+
+
+def open_database(
+    path: Path, steps: Sequence[str], hurry: threading.Event | None = None
+) -> Database:
     """Open or create ``path``, private to its owner, checked and with all steps applied.
 
     The file's user_version counts the steps that it has seen. Raises StoreError. The
@@ -63,7 +74,10 @@ def open_database(path: Path, steps: Sequence[str]) -> sqlite3.Connection:
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        database = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, factory=Database
+        )
+        database.hurry = hurry or threading.Event()
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except sqlite3.Error as error:
@@ -82,11 +96,11 @@ def open_database(path: Path, steps: Sequence[str]) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
+def transaction(database: Database) -> Iterator[None]:
     """All of the body on disk at its end, or nothing of it."""
     if database.in_transaction:  # a ROLLBACK that failed must not fail all that follows
         database.execute("ROLLBACK")
-    database.execute("BEGIN IMMEDIATE")
+    _begin(database)
     try:
         yield
         database.execute("COMMIT")
@@ -94,6 +108,18 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+
+
+def _begin(database: Database) -> None:
+    for attempt in range(1, BUSY_ATTEMPTS + 1):
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not locked or attempt == BUSY_ATTEMPTS or database.hurry.is_set():
+                raise
+        else:
+            return
 
 
 def _set_pragmas(path: Path, database: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.dlms.security.errors import CounterExhaustedError
 from dlmsd.errors import LocalError, StoreError
-from dlmsd.store.database import transaction
+from dlmsd.store.database import Database, transaction
 
 _NEXT: Final = "SELECT next FROM transmit_counters WHERE name = ?"
 _RESERVE: Final = """
@@ -35,7 +35,7 @@ class CountersSpentError(CounterExhaustedError, StoreError):
 encryption_key."""
 
 
-def reserve(database: sqlite3.Connection, name: str, above: int, count: int) -> tuple[int, int]:
+def reserve(database: Database, name: str, above: int, count: int) -> tuple[int, int]:
     """``first`` and ``end`` of ``count`` numbers that nobody had, from ``above`` on.
 
     A transaction of its own. CountersSpentError, and nothing reserved, if they would go

@@ -6,6 +6,7 @@ room is ``housekeeping.py``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +73,8 @@ class Committed:
 class Ledger:
     """One open file; ``database`` is for what makes room in it. Raises StoreError."""
 
-    def __init__(self, path: Path) -> None:
-        self.database = open_database(path, schema_steps("outbox"))
+    def __init__(self, path: Path, hurry: threading.Event) -> None:
+        self.database = open_database(path, schema_steps("outbox"), hurry)
         try:
             self._totals = Totals(self.database)
             ((self._page_size,),) = self.database.execute("PRAGMA page_size")

@@ -10,6 +10,7 @@ reading twice or none.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -60,6 +61,8 @@ MOST_MARKS: Final = 10_000
 MOST_UNWRITTEN: Final = 10_000
 
 SWEEP_SECONDS: Final = 60.0
+# A stop may take five seconds in all; a lock of another program gets two of them.
+PATIENCE: Final = 2.0
 
 
 @frozen
@@ -102,6 +105,7 @@ class Outbox:
         self._group: list[_Waiting] = []
         self._marks: list[int] = []
         self._received = invocation.Unkept()
+        self._hurry = threading.Event()
         self._unwritten = 0
         self._write_timer: IDelayedCall | None = None
         self._sweep_timer: IDelayedCall | None = None
@@ -109,6 +113,7 @@ class Outbox:
     async def start(self) -> None:
         """Open or create the file, check it; StoreError says what is wrong with it."""
         self._opening = True
+        self._hurry.clear()
         try:
             ledger, status = await self._do(self._open_file)
         finally:
@@ -121,7 +126,8 @@ class Outbox:
         self._sweep_if_over(status)
 
     async def stop(self) -> None:
-        """Commit what waits and close the file; idempotent."""
+        """Commit what waits and close the file; idempotent. Waits for no lock."""
+        self._hurry.set()
         if self._opening:
             await self._writer.run(_nothing)  # so that there is something to close
         if not self._open or self._ledger is None:
@@ -138,10 +144,16 @@ class Outbox:
         self._bulletin.close()
 
     async def flush(self) -> None:
-        """Commit what waits now; returns when that, and all before it, is done."""
+        """Commit what waits now; returns when that, and all before it, is done.
+
+        A file that another program has locked is waited for no longer than ``PATIENCE``.
+        """
         if self._open:
             self._write()
+            late = self._clock.callLater(PATIENCE, self._hurry.set)
             await self._writer.run(_nothing)
+            if late.active():
+                late.cancel()
 
     def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
         """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it.
@@ -249,7 +261,7 @@ class Outbox:
         return Entry(reading, tuple(sinks), encode_values(reading.values))
 
     def _open_file(self) -> tuple[Ledger, OutboxStatus]:
-        ledger = Ledger(self._path)
+        ledger = Ledger(self._path, self._hurry)
         return ledger, ledger.status()
 
     async def _do(self, job: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from tests.config.case import METER, ConfigurationCase
 
 NAME = "expected 1 to 64 letters, digits, spaces and . _ - ( )"
 LATER = "not available in this version"
-SECONDS = "expected a number above 0 to 31622400"
+SECONDS = "expected a number from 1 to 31622400"
 
 
 class FindTests(ConfigurationCase):
@@ -109,7 +109,7 @@ class SectionTests(ConfigurationCase):
                 "report_interval = inf": (f"{line}report_interval: {SECONDS}",),
                 'language = "de"': (f'{line}language: expected "en" or "es"',),
                 "connects_per_second = -1.5": (
-                    f"{line}connects_per_second: expected a number above 0 to 10000",
+                    f"{line}connects_per_second: expected a number from 0.01 to 10000",
                 ),
                 "langage = 1": (f'{line}langage: unknown key; did you mean "language"?',),
                 "xyz = 1": (f"{line}xyz: unknown key",),
@@ -195,8 +195,9 @@ class MeterTests(ConfigurationCase):
                 "client = 128": (f"{line}client: expected a whole number from 1 to 127",),
                 "max_info = 31": (f"{line}max_info: expected a whole number from 32 to 2030",),
                 "max_info = 2031": (f"{line}max_info: expected a whole number from 32 to 2030",),
-                "timeout = 0": (f"{line}timeout: expected a number above 0 to 3600",),
-                "interval = -inf": (f"{line}interval: {SECONDS}",),
+                "timeout = 0": (f"{line}timeout: expected a number from 0.1 to 3600",),
+                "interval = -inf": (f"{line}interval: expected a number from 0.1 to 31622400",),
+                "interval = 1e-310": (f"{line}interval: expected a number from 0.1 to 31622400",),
                 'framing = "tcp"': (f'{line}framing: expected "hdlc" or "wrapper"',),
                 'address_size = "1"': (f'{line}address_size: expected "auto", 1, 2 or 4',),
                 "address_size = true": (f'{line}address_size: expected "auto", 1, 2 or 4',),

@@ -56,5 +56,5 @@ class SourceTests(ConfigurationCase):
         self.assertEqual(len(self.problems("a = " + "9" * 5000)), 1)
         self.assertEqual(
             self.problems("[daemon]\nreport_interval = 1e99999999999999999999"),
-            ["dlmsd.toml:2: daemon.report_interval: expected a number above 0 to 31622400"],
+            ["dlmsd.toml:2: daemon.report_interval: expected a number from 1 to 31622400"],
         )

@@ -6,8 +6,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -143,6 +145,20 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(ended.returncode, 1, ended)
         self.assertIn("[web] listen", ended.stdout)
         self.assertNotIn("Traceback", ended.stdout + ended.stderr)
+
+    def test_a_locked_outbox_does_not_delay_the_end(self) -> None:
+        meters = Meters(self.folder, 2)
+        self.addCleanup(meters.stop)
+        daemon = DaemonProcess(self.folder / "daemon", meters.configuration(0.5), port=free_port())
+        daemon.start()
+        self.addCleanup(daemon.kill)
+        wait_until(lambda: all(m["good"] for m in daemon.status()["meters"]), "readings")
+        other = sqlite3.connect(daemon.folder / "state" / "outbox.db", isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(1)
+        self.assertLess(daemon.stop(), 5)
+        self.assertNotIn("Traceback", daemon.log.read_text())
 
     def test_nothing_to_reach_at_start_is_said_and_tried_again(self) -> None:
         nobody = free_port()
