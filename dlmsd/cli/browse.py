@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dlmsd.cli.meter import chosen_meter, errand, frames, meter_options
+from dlmsd.cli.meter import chosen_meter, errand, meter_options, visit
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
@@ -23,7 +23,6 @@ from dlmsd.dlms.cosem.object_list import (
 from dlmsd.errors import MeterError
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.session import Session
-from dlmsd.meter.visit import Visit
 
 _LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
@@ -50,7 +49,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
     meter = chosen_meter(given, {"list": {"class": 15, "obis": "0-0:40.0.0", "attribute": 2}})
 
     async def work(reactor: Any) -> int:
-        async with Visit(meter, reactor, frames(trace)) as session:
+        async with visit(meter, reactor, trace=trace) as session:
             objects = await _objects(session)
             told = await _values(session, objects, reactor.seconds()) if values else {}
         if save is not None:

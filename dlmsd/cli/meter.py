@@ -17,6 +17,8 @@ from twisted.internet.task import react
 from dlmsd.config.load import load_meter
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import ConfigurationError, DlmsdError
+from dlmsd.meter.security import secured
+from dlmsd.meter.visit import Visit
 from dlmsd.tap import monotonic_reactor
 
 FAILED: Final = 1
@@ -30,7 +32,11 @@ _OPTIONS: Final = (
     click.option("--logical", "logical_device", type=int, help="Logical device."),
     click.option("--physical", "physical_device", type=int, help="Physical device."),
     click.option("--address-size", type=click.Choice(["auto", "1", "2", "4"])),
-    click.option("--authentication", type=click.Choice(["none", "low"])),
+    click.option(
+        "--authentication",
+        type=click.Choice(["none", "low", "high-md5", "high-sha1", "high-sha256"]),
+    ),
+    click.option("--system-title", help="Ours, which high-sha256 wants."),
     click.option(
         "--password-file",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -68,6 +74,30 @@ def chosen_meter(given: Mapping[str, Any], read: Mapping[str, object]) -> MeterO
         raise click.UsageError(str(error)) from None
 
 
+class CountersError(DlmsdError):
+    """Ciphered meters are read by the daemon alone, which keeps their invocation counters."""
+
+    culprit = "operator"
+
+
+class _NoCounters:
+    """The counters of a command: none, since two users of one key must never share any."""
+
+    async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
+        raise CountersError("this meter needs invocation counters")
+
+    async def received_counters(self) -> dict[str, int]:
+        return {}
+
+    def keep_received(self, name: str, counter: int) -> None:
+        raise CountersError("this meter needs invocation counters")
+
+
+def visit(meter: MeterOptions, reactor: Any, *, trace: bool) -> Visit:
+    """One connection to ``meter`` for one errand; its frames on standard error if wanted."""
+    return Visit(meter, reactor, _frames(trace), secured(meter, _NoCounters(), os.urandom))
+
+
 def errand(work: Callable[[Any], Awaitable[int]]) -> int:
     """Run ``work`` with the reactor; a DlmsdError is its sentence and exit 1."""
     reactor = monotonic_reactor()
@@ -88,7 +118,7 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
     return codes[0]
 
 
-def frames(trace: bool) -> Callable[[str, bytes], None] | None:
+def _frames(trace: bool) -> Callable[[str, bytes], None] | None:
     """What shows frames on standard error, if they are wanted."""
     if not trace:
         return None

@@ -9,10 +9,9 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dlmsd.cli.meter import FAILED, chosen_meter, errand, frames, meter_options
+from dlmsd.cli.meter import FAILED, chosen_meter, errand, meter_options, visit
 from dlmsd.config.values import MeterOptions
 from dlmsd.meter.cycle import Cycle
-from dlmsd.meter.visit import Visit
 from dlmsd.model import Value
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
@@ -37,7 +36,7 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
     async def work(reactor: Any) -> int:
         known = {measurement.name: measurement for measurement in meter.read}
         wanted = [known[name] for name in dict.fromkeys(objects)]
-        async with Visit(meter, reactor, frames(trace)) as session:
+        async with visit(meter, reactor, trace=trace) as session:
             cycle = Cycle(wanted, session, 0.0, lambda key, reason: None)
             values = await cycle.run(wanted, reactor.seconds())
         _show(meter, cycle, values, as_json=as_json)

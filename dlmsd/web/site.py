@@ -178,5 +178,6 @@ class WebService(Service):
             return b"not ready: dlmsd is starting or stopping"
         if self._board.outbox.error:
             request.setResponseCode(503)
-            return f"not ready: {self._board.outbox.error}".encode(errors="replace")
+            # Probes need no token, so paths and details stay with /api/status.
+            return b"not ready: readings cannot be stored"
         return b"ok"

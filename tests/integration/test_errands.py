@@ -28,15 +28,22 @@ def errand(*arguments: str, password: str | None = None) -> subprocess.Completed
     )
 
 
-class ReadTests(SynchronousTestCase):
+class ErrandCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
 
-    def read(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        with SimulatorProcess() as simulator:
+    def visit(
+        self, command: str, *arguments: str, personality: str = "microstar", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        with SimulatorProcess("--personality", personality) as simulator:
             port = str(simulator.endpoints[0]["port"])
-            return errand("read", "127.0.0.1", f"--port={port}", *arguments, **more)
+            return errand(command, "127.0.0.1", f"--port={port}", *arguments, **more)
+
+
+class ReadTests(ErrandCase):
+    def read(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return self.visit("read", *arguments, **more)
 
     def test_registers_clock_and_what_is_not_there(self) -> None:
         wanted = ("8/0-0:1.0.0/2", "1-1:32.7.0", "active_energy", "1-1:99.9.9")
@@ -84,3 +91,40 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(ended.returncode, 64)
         for word in ("profile: no such profile", "client:", "voltage_l1"):
             self.assertIn(word, ended.stderr)
+
+    def test_high_level_security(self) -> None:
+        for mechanism in ("md5", "sha1", "sha256"):
+            ended = self.read(
+                f"--authentication=high-{mechanism}",
+                "--system-title=DLMSDCLT",
+                "voltage_l1",
+                personality=f"hls-{mechanism}",
+                password="HighLevelSecret1",
+            )
+            self.assertEqual(ended.returncode, 0, ended)
+            self.assertRegex(ended.stdout, r"^voltage_l1  2\d\d\.\d V$")
+
+
+class BrowseTests(ErrandCase):
+    def test_the_list_with_values(self) -> None:
+        ended = self.visit("browse", "--values", "--profile=microstar")
+        self.assertEqual(ended.returncode, 0, ended)
+        lines = ended.stdout.splitlines()
+        (voltage,) = [line for line in lines if line.startswith("1-1:32.7.0 ")]
+        self.assertRegex(voltage, r"Register +1r 2r 3r +2\d\d\.\d V$")
+        self.assertIn(f"{len(lines)} objects", ended.stderr)
+
+    def test_json_and_a_profile_that_loads(self) -> None:
+        profiles = self.folder / "profiles"
+        profiles.mkdir()
+        save = f"--save={profiles / 'seen.toml'}"
+        ended = self.visit("browse", "--json", save, "--profile=microstar")
+        listed = {entry["obis"]: entry for entry in json.loads(ended.stdout)}
+        self.assertEqual(listed["0-0:1.0.0"]["name"], "Clock")
+        config = self.folder / "dlmsd.toml"
+        config.write_text(
+            '[[meters]]\nname = "a"\nhost = "h"\nprofile = "seen"\npassword = "22222222"\n'
+        )
+        ended = errand("check", "-c", str(config))
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn('voltage_l1 = "1-1:32.7.0"', (profiles / "seen.toml").read_text())
