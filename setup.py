@@ -44,7 +44,6 @@ setup(
         "cryptography>=43",
         "msgspec>=0.18",
         "paho-mqtt>=2.1,<3",
-        "rich>=13",
         "twisted[tls]>=24.10",
     ],
     extras_require={"demo": ["amqtt>=0.11"], "test": TEST},

@@ -28,7 +28,7 @@ from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.cursor import Cursor
 from dlmsd.dlms.xdlms.datablock import BlockApdu, BlockNumberApdu, DataBlock
-from dlmsd.dlms.xdlms.get import Result, _decode_result, _encode_result
+from dlmsd.dlms.xdlms.get import Result, decode_result, encode_result
 from dlmsd.dlms.xdlms.parts import (
     check_counts,
     check_one_each,
@@ -197,7 +197,7 @@ class ActionAnswer:
         """Its bytes within an APDU, or as blocks carry them."""
         if self.data is None:
             return b"%c\x00" % int(self.result)
-        return b"%c\x01%b" % (int(self.result), _encode_result(self.data))
+        return b"%c\x01%b" % (int(self.result), encode_result(self.data))
 
     @classmethod
     def read(cls, cursor: Cursor, budget: Budget) -> Self:
@@ -214,7 +214,7 @@ def _read_returned(cursor: Cursor, budget: Budget) -> Result:
     if cursor.buffer[start : start + 1] > b"\x01":
         return read_data(cursor, budget, "return parameters")
     try:
-        returned, cursor.offset = _decode_result(cursor.buffer, start, budget)
+        returned, cursor.offset = decode_result(cursor.buffer, start, budget)
     except IndexError:
         raise cursor.error("return parameters are cut short") from None
     except DecodeError as error:

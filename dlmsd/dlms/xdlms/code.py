@@ -7,6 +7,8 @@ from typing import Self
 
 # Codes travel as one byte in A-XDR and as an INTEGER of at most four bytes in BER.
 MAX_CODE = 0x7FFFFFFF
+# Unknown codes of one octet are made once; larger ones could fill the memory.
+_MAX_KEPT = 0xFF
 
 
 class Code(IntEnum):
@@ -32,6 +34,9 @@ class Code(IntEnum):
         code._value_ = value
         code._name_ = f"UNKNOWN_{value}"
         code.sentence = ""
+        if value <= _MAX_KEPT:
+            # An answer may hold thousands of one unknown code, and making it is slow.
+            cls._value2member_map_[value] = code
         return code
 
     @property

@@ -27,14 +27,14 @@ Result: TypeAlias = Data | DataAccessResult
 """Get-Data-Result: the attribute, or why there is none."""
 
 
-def _encode_access(access: Access | None) -> bytes:
+def encode_access(access: Access | None) -> bytes:
     if access is None:
         return b"\x00"
     selector, parameters = access
     return b"\x01%c" % selector + encode_data(parameters)
 
 
-def _decode_item(cursor: Cursor, budget: Budget) -> tuple[AttributeDescriptor, Access | None]:
+def decode_item(cursor: Cursor, budget: Budget) -> tuple[AttributeDescriptor, Access | None]:
     octets = cursor.octets(9, "the attribute descriptor")
     attribute, _ = AttributeDescriptor.decode(octets)
     if not cursor.flag("the presence of selective access"):
@@ -61,7 +61,7 @@ class GetRequestNormal:
     def encode(self) -> bytes:
         """The APDU."""
         request = b"\xc0\x01%c%b" % (self.invoke, self.attribute.encoded)
-        return request + _encode_access(self.access)
+        return request + encode_access(self.access)
 
     @classmethod
     def decode(cls, apdu: bytes) -> Self:
@@ -69,7 +69,7 @@ class GetRequestNormal:
         cursor = Cursor("get-request-normal", apdu)
         cursor.expect(b"\xc0\x01", "the tag")
         invoke = cursor.unsigned(1, "invoke-id-and-priority")
-        attribute, access = _decode_item(cursor, Budget())
+        attribute, access = decode_item(cursor, Budget())
         cursor.finish()
         return cls(invoke, attribute, access)
 
@@ -124,7 +124,7 @@ class GetRequestWithList:
         parts = [b"\xc0\x03%c" % self.invoke, encode_length(len(self.attributes))]
         if self.accesses:
             for attribute, access in zip(self.attributes, self.accesses, strict=True):
-                parts += (attribute.encoded, _encode_access(access))
+                parts += (attribute.encoded, encode_access(access))
         else:
             parts += [attribute.encoded + b"\x00" for attribute in self.attributes]
         return b"".join(parts)
@@ -137,20 +137,20 @@ class GetRequestWithList:
         invoke = cursor.unsigned(1, "invoke-id-and-priority")
         count = cursor.length("the list")
         budget = Budget()
-        items = [_decode_item(cursor, budget) for _ in range(count)]
+        items = [decode_item(cursor, budget) for _ in range(count)]
         cursor.finish()
         attributes = tuple(attribute for attribute, _ in items)
         accesses = tuple(access for _, access in items)
         return cls(invoke, attributes, accesses if any(accesses) else ())
 
 
-def _encode_result(result: Result) -> bytes:
+def encode_result(result: Result) -> bytes:
     if isinstance(result, DataAccessResult):
         return b"\x01%c" % int(result)
     return b"\x00" + encode_data(result)
 
 
-def _decode_result(apdu: bytes, offset: int, budget: Budget) -> tuple[Result, int]:
+def decode_result(apdu: bytes, offset: int, budget: Budget) -> tuple[Result, int]:
     """The result at ``offset`` and the offset behind it; IndexError if it is cut short."""
     choice = apdu[offset]
     if choice == 0:
@@ -162,7 +162,7 @@ def _decode_result(apdu: bytes, offset: int, budget: Budget) -> tuple[Result, in
 
 def encode_results(results: tuple[Result, ...]) -> bytes:
     """Count and results of a list: what blocks carry of a With-List answer."""
-    return encode_length(len(results)) + b"".join([_encode_result(result) for result in results])
+    return encode_length(len(results)) + b"".join([encode_result(result) for result in results])
 
 
 def decode_results(octets: bytes) -> tuple[Result, ...]:
@@ -176,7 +176,7 @@ def _decode_results(name: str, octets: bytes, offset: int) -> tuple[Result, ...]
     try:
         count, offset = decode_length(octets, offset)
         for _ in range(count):
-            result, offset = _decode_result(octets, offset, budget)
+            result, offset = decode_result(octets, offset, budget)
             results.append(result)
     except IndexError:
         raise DecodeError(f"{name}: cut short at byte {len(octets)}") from None
@@ -203,7 +203,7 @@ class GetResponseNormal:
 
     def encode(self) -> bytes:
         """The APDU."""
-        return b"\xc4\x01%c%b" % (self.invoke, _encode_result(self.result))
+        return b"\xc4\x01%c%b" % (self.invoke, encode_result(self.result))
 
     @classmethod
     def decode(cls, apdu: bytes) -> Self:
@@ -211,7 +211,7 @@ class GetResponseNormal:
         if apdu[:2] != b"\xc4\x01":
             Cursor("get-response-normal", apdu).expect(b"\xc4\x01", "the tag")
         try:
-            result, end = _decode_result(apdu, 3, Budget())
+            result, end = decode_result(apdu, 3, Budget())
         except IndexError:
             raise DecodeError(f"get-response-normal: cut short at byte {len(apdu)}") from None
         except DecodeError as error:

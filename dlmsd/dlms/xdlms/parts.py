@@ -14,7 +14,7 @@ from dlmsd.dlms.axdr.value import Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.cursor import Cursor
-from dlmsd.dlms.xdlms.get import Access, _decode_item, _encode_access
+from dlmsd.dlms.xdlms.get import Access, decode_item, encode_access
 from dlmsd.errors import DecodeError, LocalError
 
 Accesses: TypeAlias = tuple[Access | None, ...]
@@ -74,7 +74,7 @@ def read_attributes(
 ) -> tuple[tuple[AttributeDescriptor, ...], Accesses]:
     """SEQUENCE OF Cosem-Attribute-Descriptor-With-Selection; no accesses if all are None."""
     count = cursor.length("the list of attributes")
-    items = [_decode_item(cursor, budget) for _ in range(count)]
+    items = [decode_item(cursor, budget) for _ in range(count)]
     accesses = tuple(access for _, access in items)
     return tuple(attribute for attribute, _ in items), accesses if any(accesses) else ()
 
@@ -83,7 +83,7 @@ def encode_attributes(attributes: Sequence[AttributeDescriptor], accesses: Acces
     """SEQUENCE OF Cosem-Attribute-Descriptor-With-Selection."""
     each = accesses or (None,) * len(attributes)
     items = [
-        attribute.encoded + _encode_access(access)
+        attribute.encoded + encode_access(access)
         for attribute, access in zip(attributes, each, strict=True)
     ]
     return encode_length(len(items)) + b"".join(items)

@@ -16,7 +16,7 @@ from dlmsd.dlms.axdr.data import encode as encode_data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.datablock import BlockApdu, BlockNumberApdu, DataBlock
-from dlmsd.dlms.xdlms.get import Access, _decode_item, _encode_access
+from dlmsd.dlms.xdlms.get import Access, decode_item, encode_access
 from dlmsd.dlms.xdlms.parts import (
     Accesses,
     check_counts,
@@ -47,14 +47,14 @@ class SetRequestNormal:
     def encode(self) -> bytes:
         """The APDU."""
         head = b"\xc1\x01%c%b" % (self.invoke, self.attribute.encoded)
-        return head + _encode_access(self.access) + encode_data(self.value)
+        return head + encode_access(self.access) + encode_data(self.value)
 
     @classmethod
     def decode(cls, apdu: bytes) -> Self:
         """From a whole APDU; DecodeError if it is none."""
         cursor, invoke = read_head("set-request-normal", apdu, b"\xc1\x01")
         budget = Budget()
-        attribute, access = _decode_item(cursor, budget)
+        attribute, access = decode_item(cursor, budget)
         value = read_data(cursor, budget, "the value")
         cursor.finish()
         return cls(invoke, attribute, value, access)
@@ -75,13 +75,13 @@ class SetRequestWithFirstBlock:
     def encode(self) -> bytes:
         """The APDU."""
         head = b"\xc1\x02%c%b" % (self.invoke, self.attribute.encoded)
-        return head + _encode_access(self.access) + self.block.encode()
+        return head + encode_access(self.access) + self.block.encode()
 
     @classmethod
     def decode(cls, apdu: bytes) -> Self:
         """From a whole APDU; DecodeError if it is none."""
         cursor, invoke = read_head("set-request-with-first-datablock", apdu, b"\xc1\x02")
-        attribute, access = _decode_item(cursor, Budget())
+        attribute, access = decode_item(cursor, Budget())
         block = DataBlock.read(cursor)
         cursor.finish()
         return cls(invoke, attribute, block, access)
