@@ -39,11 +39,11 @@ class MeterError(DlmsdError):
 
 
 class DecodeError(MeterError):
-    """The meter sent bytes that do not decode; `dlmsd trace` shows them."""
+    """The meter sent bytes that do not decode; `dlmsd read --trace` shows them."""
 
 
 class RefusedError(MeterError):
-    """The meter refused the association; check client, password and authentication."""
+    """The meter refused the association; check client, password, keys and authentication."""
 
     retryable = False
 

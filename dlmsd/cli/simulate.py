@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from attrs import asdict
+from attrs import asdict, evolve
 from twisted.python.failure import Failure
 
 from dlmsd.errors import LocalError
@@ -96,6 +96,8 @@ def simulate(
     from twisted.internet import reactor
 
     kind = PERSONALITIES[personality]
+    # A meter's counter never starts over; these have no memory but the time.
+    kind = evolve(kind, security=evolve(kind.security, first_counter=int(time.time())))
     file = RecordFile(record) if record else None
     try:
         simulation = Simulation(

@@ -81,7 +81,7 @@ class Cycle:
                 continue
             value = self._scales[key].value(result)
             if value is None:
-                self._absent[key] = f"the meter holds no value here ({result.tag.name.lower()})"
+                self._absent[key] = f"no single value here: {result.tag.name.lower()}"
                 continue
             values[key] = value
             self._last[key] = now

@@ -70,6 +70,8 @@ class MeterSecurity:
         self._random = random
         self._suite = SUITES[meter.security_suite]
         self._policy = SecurityPolicy(meter.security)
+        gmac = meter.authentication == "high-gmac"
+        self._needs_counters = gmac or self._policy is not SecurityPolicy.NONE
         self._transmit: TransmitCounter | None = None
         self._received: ReceivedCounters | None = None
         self._last: dict[CounterName, int] = {}
@@ -97,6 +99,11 @@ class MeterSecurity:
         """Whether invocation counters are used, which the meter may want higher."""
         return self._transmit is not None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the first counter of all is next: the store may be new, the key not."""
+        return self._transmit is not None and self._transmit.next == 0
+
     async def rise_above(self, told: int) -> bool:
         """Go on above the counter that the meter tells; False if ours is higher already.
 
@@ -113,7 +120,7 @@ class MeterSecurity:
     async def refill(self) -> None:
         """Reserve more counters when few are left; nothing where none are needed."""
         key, title = self._meter.encryption_key, self._meter.system_title
-        if key is None or title is None:
+        if key is None or title is None or not self._needs_counters:
             return
         if self._transmit is not None and self._transmit.remaining >= LOW:
             return

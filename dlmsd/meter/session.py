@@ -19,7 +19,7 @@ from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import AssociationEvent, GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.conformance import Conformance
-from dlmsd.errors import ClosedError, DlmsdError, LocalError, MeterError, ServiceError
+from dlmsd.errors import ClosedError, DlmsdError, LocalError, MeterError, ServiceError, SilenceError
 from dlmsd.meter.batches import batches
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.security import MeterSecurity
@@ -82,6 +82,7 @@ class Session:
         self._security = security
         self._public = public or link
         self._doubtful = False
+        self._discarded = ""
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
         self._wire: Wire | None = None
@@ -116,13 +117,15 @@ class Session:
     async def open(self) -> None:
         """Link and association, from whatever state they are in.
 
-        A meter that has seen higher counters of ours refuses, or just closes. So after a
-        failure it is asked for them, by whoever may ask, and ours rise above.
+        A meter that has seen higher counters of ours refuses, or just closes. So before
+        the first of them and after a failure it is asked, by whoever may ask, and ours
+        rise above.
         """
         if self._security is None:
             await self._begin(self._association)
             return
-        if self._doubtful:
+        await self._security.refill()
+        if self._doubtful or self._security.fresh:
             await self._recover(self._security)
         try:
             await self._begin(await self._security.association())
@@ -236,6 +239,7 @@ class Session:
                 raise ClosedError("there is no connection")
             self._waiter = waiter = Deferred[Any]()
             self._since = self._clock.seconds()
+            self._discarded = ""
             self._patience = patience
             self._carry_out(start())
             return await waiter
@@ -285,7 +289,7 @@ class Session:
                     self._settle(None)
                 case data_link.LinkLost(error):
                     self._association.abort()
-                    self._settle(error)
+                    self._settle(self._explained(error))
                 case data_link.MeterBusy():
                     self._deadline.set(_BUSY_SECONDS)
                 case data_link.Ignored():
@@ -306,8 +310,8 @@ class Session:
                         # An answer that makes no sense leaves doubt about the next one too.
                         self._association.abort()
                     self._settle(error)
-                case outcome.Discarded():
-                    pass
+                case outcome.Discarded(reason):
+                    self._discarded = reason
 
     def _send(self, octets: bytes) -> None:
         if self._wire is None:
@@ -317,6 +321,12 @@ class Session:
         self._wire.write(octets)
         self._deadline.set(self._patience)
         self._patience = self._timeout
+
+    def _explained(self, error: DlmsdError) -> DlmsdError:
+        """Silence is none when something came that could not be taken for an answer."""
+        if not self._discarded or not isinstance(error, SilenceError):
+            return error
+        return MeterError(f"no answer to be believed; what came: {self._discarded}")
 
     def _show(self, direction: str, octets: Callable[[], bytes]) -> None:
         if self._trace is not None:

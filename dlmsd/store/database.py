@@ -29,10 +29,14 @@ PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
     ("journal_size_limit", "16777216", 16777216),
 )
 
+# The invocation counters are in it too, and must never start over under the same key.
+_DAMAGED: Final = (
+    "the file is damaged; move it away and start again, with new keys for ciphered meters"
+)
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full; nothing can be stored until there is space",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; move it away and start again",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: "this is no SQLite file, or a damaged one; move it away",
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check its folder and its owner",
@@ -138,7 +142,7 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
     with closing(database.execute("PRAGMA quick_check(1)")) as cursor:
         (result,) = cursor.fetchone()
     if result != "ok":
-        raise StoreError(f"{path}: the file is damaged; move it away and start again ({result})")
+        raise StoreError(f"{path}: {_DAMAGED} ({result})")
 
 
 def _upgrade(path: Path, database: sqlite3.Connection, steps: Sequence[str]) -> None:

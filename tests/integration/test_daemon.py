@@ -128,7 +128,10 @@ class WholeWay(SynchronousTestCase):
         ways = self.compare(until)
         self.assertGreater(len(ways), 100 * 11)
         print(f"{len(ways)} readings compared through a restart; SIGTERM to exit {took:.2f} s")
-        wait_until(lambda: self.subscriber.payloads("dlmsd/status")[-1:] == [b"offline"], "offline")
+        wait_until(lambda: self.last("dlmsd/status") == b"offline", "offline")
+        meters = [one["name"] for one in self.meters.endpoints]
+        left = [name for name in meters if self.last(f"dlmsd/{name}/availability") != b"offline"]
+        self.assertEqual(left, [])
 
     def test_four_meters_behind_one_gateway(self) -> None:
         self.begin(4, 1.0, "--gateway")

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.security.counter import key_id
 from dlmsd.meter.security import BLOCK
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
@@ -150,6 +151,14 @@ class SecureTests(FleetCase):
         self.assertEqual(self.readings, [])
         (end,) = self.counters.reserved.values()
         self.assertEqual(end, BLOCK)
+
+    def test_what_was_not_believed_is_told(self) -> None:
+        name = f"{b'DLS00001'.hex()}/{key_id(SECURE.security.client.encryption)}"
+        self.counters.received[name] = 10**6
+        self.begin(SECURE)
+        self.run_for(60)
+        self.assertEqual(self.readings, [])
+        self.assertIn("after 1000000", self.error)
 
     def restarted(self) -> list[Any]:
         (options,) = self.options(

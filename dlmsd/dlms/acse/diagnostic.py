@@ -26,7 +26,7 @@ class UserDiagnostic(Code):
     """Acse-service-user."""
 
     NULL = 0, "nothing to say"
-    NO_REASON_GIVEN = 1, "the meter gives no reason; check client and password"
+    NO_REASON_GIVEN = 1, "the meter gives no reason; check client, password and keys"
     APPLICATION_CONTEXT_NAME_NOT_SUPPORTED = (
         2,
         "the meter does not offer this application context; check security",

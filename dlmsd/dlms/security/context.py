@@ -150,7 +150,7 @@ class SecurityContext:
         if title == self.title:
             raise SystemTitleError("it is our own")
         if self._peer not in (None, title):
-            raise SystemTitleError(f"{title.hex().upper()} is not the stored one")
+            raise SystemTitleError(f"{title.hex().upper()} is not the pinned one")
         self._peer = title
 
     def use_dedicated(self, key: Secret) -> None:
@@ -312,7 +312,7 @@ class SecurityContext:
         """The pinned title; ``told`` must equal it unless it was left out."""
         peer = self._need_peer()
         if told not in (b"", peer):
-            raise SystemTitleError(f"{told.hex().upper()} is not the stored one")
+            raise SystemTitleError(f"{told.hex().upper()} is not the pinned one")
         return peer
 
     def _need_peer(self) -> bytes:

@@ -33,8 +33,8 @@ in the meter's security setup."""
 
 
 class SystemTitleError(SecurityError):
-    """The system title is not that of this meter; if the meter was exchanged, remove the \
-stored title, otherwise somebody else answers."""
+    """The system title is not that of this meter; if the meter was exchanged, change
+    meter_system_title, otherwise somebody else answers."""
 
 
 class CounterError(SecurityError):

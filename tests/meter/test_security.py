@@ -1,0 +1,65 @@
+"""A meter's counters: up, never down, and never beyond what anybody could have reached."""
+
+from random import Random
+from types import SimpleNamespace
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.security.errors import CounterJumpError
+from dlmsd.meter.security import BLOCK, MeterSecurity, secured
+from dlmsd.secret import Secret
+from tests.meter.fleet import MemoryCounters
+
+METER = MeterOptions(
+    name="a",
+    host="h",
+    profile="p",
+    device_name="a",
+    read=(),
+    authentication="high-gmac",
+    security="authenticated-encrypted",
+    system_title=b"DLMSDCLT",
+    encryption_key=Secret(bytes(16)),
+    authentication_key=Secret(bytes(range(16))),
+)
+
+
+class CounterTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store = MemoryCounters()
+        self.security = MeterSecurity(METER, self.store, Random(1).randbytes)
+        self.wait(self.security.refill())
+
+    def wait(self, work: object) -> object:
+        return self.successResultOf(Deferred.fromCoroutine(work))
+
+    def test_what_the_meter_tells_only_lifts_them(self) -> None:
+        self.assertTrue(self.wait(self.security.rise_above(5000)))
+        for lower in (0, 4999, 5000):
+            self.assertFalse(self.wait(self.security.rise_above(lower)))
+        self.assertEqual(list(self.store.reserved.values()), [5001 + BLOCK])
+
+    def test_an_absurd_one_is_refused_and_moves_nothing(self) -> None:
+        for absurd in (1 << 31, 0xFFFFFFFF):
+            told = Deferred.fromCoroutine(self.security.rise_above(absurd))
+            self.failureResultOf(told, CounterJumpError)
+        self.assertEqual(list(self.store.reserved.values()), [BLOCK])
+
+    def test_fresh_until_the_first_is_drawn(self) -> None:
+        self.assertTrue(self.security.fresh)
+        association = self.wait(self.security.association())
+        association.associate()
+        self.assertFalse(self.security.fresh)
+
+    def test_two_meters_with_one_key_never_share_a_number(self) -> None:
+        other = MeterSecurity(METER, self.store, Random(2).randbytes)
+        self.wait(other.refill())
+        self.assertFalse(other.fresh)
+        self.assertEqual(list(self.store.reserved.values()), [2 * BLOCK])
+
+    def test_passwords_need_none_of_it(self) -> None:
+        for authentication in ("none", "low"):
+            meter = SimpleNamespace(security="none", authentication=authentication)
+            self.assertIsNone(secured(meter, self.store, Random(1).randbytes))
