@@ -6,6 +6,7 @@ from typing import Any
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.publish import mqtt, troubles
@@ -200,6 +201,20 @@ class ProtocolCase(SynchronousTestCase):
         self.broker.open[0].send(0x30, b"\x00\x01a" + tail + b"hello")
         self.turn()
         self.assertEqual((self.witness.error, session.room), (None, 20))
+
+    def test_a_broker_that_talks_cannot_fill_the_log(self) -> None:
+        lines: list[str] = []
+        observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        session = self.dial()
+        tail = b"\x00" if self.version == 5 else b""
+        for _ in range(50):
+            self.broker.open[0].send(0x30, b"\x00\x03a\x1b\n" + tail + b"x")
+        self.turn()
+        (line,) = [line for line in lines if "was told by the broker" in line]
+        self.assertNotIn("\x1b", line)
+        self.assertEqual(session.told, 50)
 
 
 class Mqtt5Tests(ProtocolCase):
