@@ -18,7 +18,7 @@ from zope.interface import Interface
 
 from dlmsd import __version__
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
-from dlmsd.errors import ConfigurationError, DlmsdError, StoreError
+from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
@@ -110,7 +110,7 @@ class Daemon(Service):
         except DlmsdError as error:
             self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
             if self._twistd.get("nodaemon"):
-                raise SystemExit(78 if isinstance(error, ConfigurationError) else 1) from None
+                raise SystemExit(error.exit_code) from None
             # twistd passes an exception, and nothing else, to the shell that waits for its
             # child; the child's own traceback would only hide the sentence above.
             sys.excepthook = lambda *_: None

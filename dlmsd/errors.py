@@ -20,6 +20,7 @@ class DlmsdError(Exception):
 
     culprit: ClassVar[Culprit] = "ours"
     retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
 
     @property
     def advice(self) -> str:
@@ -106,6 +107,7 @@ class ConfigurationError(DlmsdError):
     """The configuration has errors; nothing was started or changed."""
 
     culprit = "operator"
+    exit_code = 78  # EX_CONFIG
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))

@@ -7,15 +7,13 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from twisted.python import usage
 
 from dlmsd.app import Daemon
-from dlmsd.config.load import find, load
+from dlmsd.config.load import load_or_find
 from dlmsd.errors import ConfigurationError
-
-BAD_CONFIGURATION: Final = 78
 
 
 class Options(usage.Options):
@@ -33,11 +31,11 @@ def makeService(options: Options) -> Daemon:
     reactor = monotonic_reactor()
     given = options["config"]
     try:
-        path = Path(given) if given else find(os.environ, Path.cwd())
-        configuration = load(path, environ=os.environ)
+        path = Path(given) if given else None
+        configuration = load_or_find(path, environ=os.environ, cwd=Path.cwd())
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - logging has not begun
-        raise SystemExit(BAD_CONFIGURATION) from None
+        raise SystemExit(error.exit_code) from None
     twistd: Any = options.parent or {"nodaemon": True}
     return Daemon(
         configuration, twistd, reactor=reactor, wall=time.time, random=random.SystemRandom()

@@ -13,7 +13,7 @@ from dlmsd.cli.meter import chosen_meter, errand, meter_options, visit
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
-from dlmsd.dlms.cosem.classes import InterfaceClass, by_id
+from dlmsd.dlms.cosem.classes import by_id
 from dlmsd.dlms.cosem.object_list import (
     ASSOCIATION_LN,
     CURRENT_ASSOCIATION,
@@ -87,10 +87,6 @@ async def _values(session: Session, objects: Sequence[CosemObject], now: float) 
     return told | {key: f"- {reason}" for key, reason in cycle.absent.items()}
 
 
-def _class(one: CosemObject) -> InterfaceClass | None:
-    return by_id(one.class_id)
-
-
 def _rights(one: CosemObject) -> str:
     if one.attributes is None:
         return "?"
@@ -104,14 +100,14 @@ def _rights(one: CosemObject) -> str:
 
 
 def _line(one: CosemObject, told: dict[str, str]) -> str:
-    known = _class(one)
+    known = by_id(one.class_id)
     name = known.name if known else f"class {one.class_id}"
     value = told.get(str(one.obis), "")
     return f"{one.obis!s:<20} {name:<20} {_rights(one):<20} {value}".rstrip()
 
 
 def _entry(one: CosemObject, told: dict[str, str]) -> dict[str, Any]:
-    known = _class(one)
+    known = by_id(one.class_id)
     entry = {
         "obis": str(one.obis),
         "class": one.class_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from attrs import asdict
 
-from dlmsd.cli.configuration import BAD_CONFIGURATION, config_option, read
+from dlmsd.cli.configuration import config_option, read
 from dlmsd.errors import ConfigurationError
 
 
@@ -28,7 +28,7 @@ def check(config: Path | None, as_json: bool) -> int:
         problems = [asdict(problem) for problem in error.problems]
         text = json.dumps({"ok": False, "problems": problems}) if as_json else str(error)
         click.echo(text, err=not as_json)
-        return BAD_CONFIGURATION
+        return error.exit_code
     active = sum(meter.status == "active" for meter in found.meters)
     summary = {
         "ok": True,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from dlmsd.config.load import find, load
+from dlmsd.config.load import load_or_find
 from dlmsd.config.values import Configuration
 from dlmsd.errors import ConfigurationError
-
-BAD_CONFIGURATION: Final = 78
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,7 +26,7 @@ def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(config: Path | None) -> Configuration:
     """The configuration; raises ConfigurationError."""
-    return load(config or find(os.environ, Path.cwd()), environ=os.environ)
+    return load_or_find(config, environ=os.environ, cwd=Path.cwd())
 
 
 def read_or_exit(config: Path | None) -> Configuration:
@@ -37,4 +35,4 @@ def read_or_exit(config: Path | None) -> Configuration:
         return read(config)
     except ConfigurationError as error:
         click.echo(str(error), err=True)
-        raise SystemExit(BAD_CONFIGURATION) from None
+        raise SystemExit(error.exit_code) from None

@@ -48,6 +48,11 @@ def find(environ: Mapping[str, str], cwd: Path) -> Path:
     raise ConfigurationError((Problem(str(system), 0, "", message),))
 
 
+def load_or_find(given: Path | None, *, environ: Mapping[str, str], cwd: Path) -> Configuration:
+    """The configuration of the file that was named, or else of the one that is found."""
+    return load(given or find(environ, cwd), environ=environ)
+
+
 def load(path: Path, *, environ: Mapping[str, str]) -> Configuration:
     """The configuration of ``path``; ``environ`` gives secrets and folders.
 

@@ -31,6 +31,7 @@ class Reassembly(Shape):
     """From a stream to frames; see the two in ``dlmsd.dlms``."""
 
     noise: int
+    idle: int
 
     def feed(self, octets: bytes) -> Sequence[Any]:
         """Take more of the stream."""
@@ -43,7 +44,7 @@ class MeterProtocol(Protocol):
     """One connection, with one conversation for each meter behind it.
 
     ``made`` and ``lost`` tell the factory, ``babbled`` that the connection is of no use;
-    ``octets_in`` and ``octets_out`` count.
+    ``octets_in`` counts what came.
     """
 
     transport: ITCPTransport
@@ -61,11 +62,9 @@ class MeterProtocol(Protocol):
         self._made = made
         self._lost = lost
         self._babbled = babbled
-        self._unwanted = 0
+        self._stray = 0
         self.octets_in = 0
-        self.octets_out = 0
         self.bad_frames = 0
-        self.stray_frames = 0
 
     @property
     def noise(self) -> int:
@@ -83,14 +82,12 @@ class MeterProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.octets_in += len(data)
-        self._unwanted += len(data)
         self._dispatch(self._reassembly.feed(data))
-        if self._unwanted > MAX_BABBLE:
+        if self._stray + self._reassembly.idle > MAX_BABBLE:
             self._babbled()
 
     def write(self, octets: bytes) -> None:
         """Send what a link asked to transmit."""
-        self.octets_out += len(octets)
         self.transport.write(octets)
 
     def abandon(self) -> None:
@@ -101,11 +98,13 @@ class MeterProtocol(Protocol):
         for frame in found:
             if isinstance(frame, BadFrame):
                 self.bad_frames += 1
-                continue
-            for conversation in self._conversations:
-                if conversation.recognises(frame):
-                    if conversation.frame_received(frame):
-                        self._unwanted = 0
-                    break
+            elif self._wanted(frame):
+                self._stray = 0
             else:
-                self.stray_frames += 1
+                self._stray += len(frame.encode())
+
+    def _wanted(self, frame: Any) -> bool:
+        for conversation in self._conversations:
+            if conversation.recognises(frame):
+                return conversation.frame_received(frame)
+        return False

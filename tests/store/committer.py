@@ -5,34 +5,16 @@ Prints meter and ts when a commit was acknowledged, and marks half of it as deli
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-
-from dlmsd.config.values import OutboxOptions
 from dlmsd.store.outbox import Delivery, Outbox
-from dlmsd.store.writer import WriterThread
 from tests.store.case import reading
+from tests.store.forever import run_forever
 
 METERS = ("a", "b", "c")
 
 
-async def main(path: Path) -> None:
-    writer = WriterThread(reactor)
-    writer.start()
-    outbox = Outbox(
-        path,
-        OutboxOptions(),
-        writer=writer,
-        clock=reactor,
-        wall=time.time,
-        post=lambda status: None,
-    )
-
+async def main(outbox: Outbox) -> None:
     def deliver(deliveries: Sequence[Delivery]) -> None:
         outbox.delivered([delivery.id for delivery in deliveries if delivery.id % 2])
 
@@ -49,7 +31,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    Deferred.fromCoroutine(main(Path(sys.argv[1]))).addErrback(
-        lambda failure: failure.printTraceback()
-    )
-    reactor.run()
+    run_forever(main)

@@ -6,32 +6,16 @@ what the file remembers of the latter at the start, as ``+ counter name``.
 
 from __future__ import annotations
 
-import sys
-import time
-from pathlib import Path
+from twisted.internet.defer import gatherResults
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
-
-from dlmsd.config.values import OutboxOptions
 from dlmsd.store.outbox import Outbox
-from dlmsd.store.writer import WriterThread
 from tests.store.case import reading
+from tests.store.forever import run_forever
 
 NAMES = ("client/key-1", "client/key-2")
 
 
-async def main(path: Path) -> None:
-    writer = WriterThread(reactor)
-    writer.start()
-    outbox = Outbox(
-        path,
-        OutboxOptions(),
-        writer=writer,
-        clock=reactor,
-        wall=time.time,
-        post=lambda status: None,
-    )
+async def main(outbox: Outbox) -> None:
     await outbox.start()
     kept = await outbox.received_counters()
     for name, counter in kept.items():
@@ -52,7 +36,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    Deferred.fromCoroutine(main(Path(sys.argv[1]))).addErrback(
-        lambda failure: failure.printTraceback()
-    )
-    reactor.run()
+    run_forever(main)
