@@ -14,9 +14,13 @@ from attrs import field, frozen
 
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action import ActionAnswer
+from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.dlms.xdlms.get import Access
 from dlmsd.simulator.answer import Result
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.personality import Client
@@ -67,8 +71,14 @@ class Objects:
     security: MeterSecurity
     wall: Callable[[], float] = field(repr=False)
 
-    def read(self, client: Client, attribute: AttributeDescriptor) -> Result:
-        """An attribute's value now, or why ``client`` cannot read it."""
+    def read(
+        self, client: Client, attribute: AttributeDescriptor, access: Access | None = None
+    ) -> Result:
+        """An attribute's value now, or the part that ``access`` selects; else why
+        ``client`` cannot read it.
+        """
+        if access is not None:
+            return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
         own = next((one for one in self._own(client) if one.obis == attribute.obis), None)
         if own is None:
             found = self.meter.read(attribute, self.wall())
@@ -83,6 +93,27 @@ class Objects:
         if own.class_id == ASSOCIATION_LN:
             return Data(Tag.ARRAY, tuple(one.data() for one in self.shown(client)))
         return Data(Tag.DOUBLE_LONG_UNSIGNED, self.security.client_counter)
+
+    def write(
+        self,
+        client: Client,
+        attribute: AttributeDescriptor,
+        value: Data,
+        access: Access | None = None,
+    ) -> DataAccessResult:
+        """Write an attribute for as long as the meter lives; else why ``client`` cannot."""
+        found = self.read(client, attribute)
+        return DataAccessResult.READ_WRITE_DENIED if isinstance(found, Data) else found
+
+    def invoke(
+        self, client: Client, method: MethodDescriptor, parameters: Data | None
+    ) -> ActionAnswer:
+        """Carry out a method; else why ``client`` cannot have it done."""
+        name = AttributeDescriptor(method.class_id, method.obis, 1)
+        found = self.read(client, name)
+        if isinstance(found, DataAccessResult):
+            return ActionAnswer(ActionResult(found))
+        return ActionAnswer(ActionResult.READ_WRITE_DENIED)
 
     def shown(self, client: Client) -> Iterator[Shown]:
         """What ``client`` may read."""

@@ -29,13 +29,15 @@ class Client:
     """Who may associate, and by which ``mechanism``: NONE or LOW unless another is given.
 
     ``password`` is that of low level security, or the secret of mechanisms 3, 4 and 6.
-    ``sees`` are the OBIS codes that it may read, all if empty.
+    ``sees`` are the OBIS codes that it may read, all if empty; with ``writes`` it may also
+    write and invoke.
     """
 
     number: int
     password: Secret | None = None
     mechanism: Mechanism = field()
     sees: tuple[str, ...] = ()
+    writes: bool = False
 
     @mechanism.default
     def _by_password(self) -> Mechanism:
@@ -48,6 +50,7 @@ class Client:
 
 
 _READER: Final = Client(1, Secret("22222222"))
+_WRITER: Final = Client(32, Secret("11111111"), writes=True)
 _PUBLIC: Final = Client(16)
 # Without a proof a meter shows who it is, what time it is, and which counter it expects.
 _STRANGER: Final = Client(
@@ -97,7 +100,7 @@ MICROSTAR: Final = Personality(
     "microstar",
     addressing="exact",
     address_size=1,
-    clients=(_READER,),
+    clients=(_READER, _WRITER),
     max_pdu=0x1900,
     response_delay=0.03,
     idle_timeout=180.0,

@@ -9,9 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import CosemObject, decode_object_list
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action import ActionAnswer
+from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, PLAIN, SECURE, SMALL, Client, Personality
@@ -83,6 +86,18 @@ class ObjectListTests(SynchronousTestCase):
         )
         for attribute, result in cases:
             self.assertIs(held.read(reader, attribute), result)
+
+    def test_registers_are_neither_written_nor_reset_by_a_reader(self) -> None:
+        held, reader = objects(MICROSTAR), MICROSTAR.clients[0]
+        voltage, unknown = register("1-1:32.7.0"), register("1-1:99.9.9")
+        value = Data(Tag.LONG_UNSIGNED, 1)
+        denied, undefined = DataAccessResult.READ_WRITE_DENIED, DataAccessResult.OBJECT_UNDEFINED
+        self.assertIs(held.write(reader, voltage, value), denied)
+        self.assertIs(held.write(reader, unknown, value), undefined)
+        for attribute, result in ((voltage, denied), (unknown, undefined)):
+            method = MethodDescriptor(attribute.class_id, attribute.obis, 1)
+            answer = held.invoke(reader, method, None)
+            self.assertEqual(answer, ActionAnswer(ActionResult(result)))
 
     def test_on_the_wire_in_blocks(self) -> None:
         expected = self.shown(SMALL, SMALL.clients[0])
