@@ -26,6 +26,7 @@ from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.session import Session
+from dlmsd.meter.way import TcpWay
 from dlmsd.secret import Secret
 
 NAMES = [
@@ -38,8 +39,7 @@ async def connect(endpoint: dict[str, Any]) -> tuple[MeterFactory, Session]:
     """An open session with one virtual meter."""
     up = Deferred[None]()
     factory = MeterFactory(
-        endpoint["host"],
-        endpoint["port"],
+        TcpWay(endpoint["host"], endpoint["port"], reactor),
         FrameReassembly,
         reactor=reactor,
         admit=lambda: Deferred.fromCoroutine(nothing()),

@@ -1,7 +1,8 @@
-"""A network in virtual time: TCP between factories of one process, octets after a delay.
+"""A network in virtual time: TCP and UDP between factories of one process, octets after a delay.
 
-It has what the daemon uses of a reactor for TCP (``connectTCP``, ``listenTCP``) and the
-timers of a Clock. FIN, RST, refusal and silence behave as on a real network.
+It has what the daemon uses of a reactor for TCP (``connectTCP``, ``listenTCP``) and for
+UDP (``listenUDP``, ``resolve``), and the timers of a Clock. FIN, RST, refusal and silence
+behave as on a real network.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import error
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 
+@implementer(ITCPTransport)
 class Pipe:
     """One end of a connection: a transport whose octets come out at the other end."""
 
@@ -124,10 +129,52 @@ class Connector:
             self._pipe.loseConnection()
 
 
+class Datagrams:
+    """What ``listenUDP`` gives: a socket, also as its protocol's transport."""
+
+    def __init__(self, network: Network, port: int, protocol: Any) -> None:
+        self._network = network
+        self._port = port
+        self.peer: tuple[str, int] | None = None
+        self.protocol = protocol
+        protocol.makeConnection(self)
+
+    def connect(self, host: str, port: int) -> None:
+        assert host == "127.0.0.1", "not resolved"
+        self.peer = host, port
+
+    def getHost(self) -> Any:
+        return SimpleNamespace(host="127.0.0.1", port=self._port)
+
+    def write(self, octets: bytes, addr: tuple[str, int] | None = None) -> None:
+        assert self._port in self._network.sockets, "written to a closed socket"
+        there = addr or self.peer
+        assert there is not None
+        for _ in range(0 if self._network.loses(octets) else self._network.copies):
+            self._network.carry(self._arrive, there[1], octets)
+
+    def _arrive(self, port: int, octets: bytes) -> None:
+        here = ("127.0.0.1", self._port)
+        if port in self._network.sockets:
+            self._network.sockets[port].take(octets, here)
+        elif port not in self._network.silent and self.peer is not None:
+            self._network.carry(self.protocol.connectionRefused)
+
+    def take(self, octets: bytes, sender: tuple[str, int]) -> None:
+        """A datagram; as the kernel does it, a connected socket takes its peer's alone."""
+        if self.peer in (None, sender):
+            self.protocol.datagramReceived(octets, sender)
+
+    def stopListening(self) -> None:
+        self._network.sockets.pop(self._port, None)
+
+
 class Network(Clock):
     """The reactor of a virtual world. ``delay`` is one way, in seconds.
 
-    Ports in ``silent`` never answer a connection attempt; ``connections`` holds the
+    Ports in ``silent`` never answer a connection attempt or a datagram; ``sockets`` are
+    those of UDP, ``loses`` says of each datagram whether it is lost, and
+    ``copies`` how often it arrives; ``connections`` holds the
     client's end of each connection ever made, ``attempts`` when each was begun.
     ``connected`` is called with each of those ends before anything passes through it.
     """
@@ -137,17 +184,31 @@ class Network(Clock):
         self.delay = delay
         self.listening: dict[int, Any] = {}
         self.silent: set[int] = set()
+        self.sockets: dict[int, Datagrams] = {}
+        self.loses: Callable[[bytes], bool] = lambda octets: False
+        self.copies = 1
         self.connections: list[Pipe] = []
         self.attempts: list[float] = []
         self.connected: Callable[[Pipe], None] = lambda pipe: None
         self._next_port = 10000
 
     def listenTCP(self, port: int, factory: Any, **_: Any) -> Listening:
-        if not port:
-            self._next_port += 1
-            port = self._next_port
+        port = port or self._free_port()
         self.listening[port] = factory
         return Listening(self, port)
+
+    def listenUDP(self, port: int, protocol: Any, **_: Any) -> Datagrams:
+        port = port or self._free_port()
+        self.attempts.append(self.seconds())
+        self.sockets[port] = Datagrams(self, port, protocol)
+        return self.sockets[port]
+
+    def resolve(self, host: str, timeout: Any) -> Deferred[str]:
+        return succeed("127.0.0.1")
+
+    def _free_port(self) -> int:
+        self._next_port += 1
+        return self._next_port
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Connector:
         self.attempts.append(self.seconds())

@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import click
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from dlmsd.config.load import load_meter
-from dlmsd.config.values import MeterOptions
+from dlmsd.config.values import MeterOptions, Transport
 from dlmsd.errors import ConfigurationError, DlmsdError
 from dlmsd.meter.security import secured
 from dlmsd.meter.visit import Visit
@@ -25,7 +25,8 @@ FAILED: Final = 1
 PASSWORD: Final = "DLMSD_PASSWORD"  # noqa: S105 - the variable's name, no password
 
 _OPTIONS: Final = (
-    click.option("--port", type=int, help="TCP port [the profile's, or 3333]."),
+    click.option("--transport", type=click.Choice(get_args(Transport))),
+    click.option("--port", type=int, help="TCP or UDP port [the profile's, or 3333]."),
     click.option("--profile", help="A meter model, such as microstar."),
     click.option("--framing", type=click.Choice(["hdlc", "wrapper"])),
     click.option("--client", type=int, help="Client SAP [the profile's, or 1]."),

@@ -44,6 +44,7 @@ def _parse_faults(
     type=click.IntRange(0, 65535),
     help="The first meter's port, 0 for free ones [the personality's own].",
 )
+@click.option("--udp", is_flag=True, help="Datagrams instead of TCP; needs WRAPPER.")
 @click.option("--gateway", is_flag=True, help="All meters behind one port, by physical address.")
 @click.option(
     "--personality",
@@ -76,6 +77,7 @@ def _parse_faults(
 def simulate(
     meters: int,
     port: int | None,
+    udp: bool,
     gateway: bool,
     personality: str,
     faults: list[tuple[str | None, Fault]],
@@ -106,6 +108,7 @@ def simulate(
             random=random.Random(seed),  # noqa: S311 - it decides about faults, not keys
             meters=meters,
             personality=kind,
+            transport="udp" if udp else "tcp",
             port=kind.port if port is None else port,
             gateway=gateway,
             interface=interface,
@@ -150,7 +153,7 @@ def _inject(simulation: Simulation, faults: list[tuple[str | None, Fault]]) -> N
 def _table(endpoints: tuple[Endpoint, ...]) -> str:
     width = max(len(one.name) for one in endpoints)
     return "\n".join(
-        f"{one.name:<{width}}  {one.host}:{one.port}  "
+        f"{one.name:<{width}}  {one.host}:{one.port}/{one.transport}  "
         f"logical device {one.logical}, physical device {one.physical}"
         for one in endpoints
     )

@@ -9,6 +9,7 @@ from dlmsd.config.broker import Broker
 from dlmsd.config.meters import ADDRESS, Meter, server
 from dlmsd.config.sinks import Sink
 from dlmsd.config.source import Place
+from dlmsd.config.transport import TRANSPORT
 from dlmsd.errors import LocalError, Problem
 from dlmsd.secret import Secret
 
@@ -114,14 +115,14 @@ def _same_devices(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list
 
 
 def _lines(meters: Sequence[Meter], problems: list[Problem]) -> None:
-    """Meters behind one host and port share one connection: each needs its own address."""
+    """Meters of one line share one connection: each needs its own address."""
     first_on: dict[Hashable, Meter] = {}
     first_at: dict[Hashable, Meter] = {}
     for meter in meters:
         options = meter.options
-        if meter.bad & ({"host", "port", "client"} | ADDRESS):
+        if meter.bad & ({"client"} | TRANSPORT | ADDRESS):
             continue
-        line = (options.host.lower(), options.port)
+        line = options.line
         other = first_on.setdefault(line, meter)
         if other.options.framing != options.framing:
             message = f"meter {other.options.name} has the same host and port, but framing"

@@ -7,10 +7,10 @@ from typing import Final
 
 from attrs import frozen
 
+from dlmsd.config import security, transport
 from dlmsd.config.measurements import resolve
 from dlmsd.config.profiles import Profile, said
 from dlmsd.config.rules import suggestion
-from dlmsd.config.security import SECURITY, misfits
 from dlmsd.config.source import Place
 from dlmsd.config.structure import Structure
 from dlmsd.config.tables import MeterTable
@@ -19,6 +19,9 @@ from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.errors import LocalError, Problem
 
 ADDRESS: Final = frozenset({"framing", "address_size", "logical_device", "physical_device"})
+
+# What cannot be judged without the profile.
+_PROFILED: Final = frozenset(("read",)) | security.SECURITY | transport.TRANSPORT | ADDRESS
 
 
 @frozen(eq=False)
@@ -70,10 +73,9 @@ class MeterLoader:
         values = said(taken.value)
         own = frozenset(values)
         bad = set(taken.bad)
-        for key in ("name", "host"):
-            if key not in own and key not in bad:
-                self._problems.append(place.at(key).problem("is required"))
-                bad.add(key)
+        if "name" not in own and "name" not in bad:
+            self._problems.append(place.at("name").problem("is required"))
+            bad.add("name")
         profile = self._profile(values.get("profile"), place, bad)
         if profile is not None:
             bad |= profile.bad - own
@@ -86,14 +88,14 @@ class MeterLoader:
 
     def _profile(self, name: str | None, place: Place, bad: set[str]) -> Profile | None:
         if "profile" in bad:
-            bad |= {"read", *SECURITY, *ADDRESS}
+            bad |= _PROFILED
         if name is None:
             return None
         profile = self._profiles.get(name)
         if profile is None:
             near = suggestion(name, self._profiles)
             self._problems.append(place.at("profile").problem(f"no such profile{near}"))
-            bad |= {"profile", "read", *SECURITY, *ADDRESS}
+            bad |= {"profile", *_PROFILED}
         return profile
 
     def _read(
@@ -126,7 +128,7 @@ class MeterLoader:
 def check(meter: Meter, problems: list[Problem]) -> None:
     """What must fit together within one meter."""
     options = meter.options
-    for misfit in misfits(options, meter.said):
+    for misfit in (*transport.misfits(options), *security.misfits(options, meter.said)):
         if not meter.bad & misfit.depends:
             problems.append(meter.says(misfit.key).problem(misfit.message))
     if options.framing == "hdlc" and not meter.bad & ADDRESS:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Final
 
-from attrs import frozen
-
+from dlmsd.config.misfit import Misfit, misfit
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.security.signature import load_private, load_public
 from dlmsd.dlms.security.suite import SUITES
@@ -45,15 +44,6 @@ SECURITY: Final = frozenset(
 """All keys that are judged here."""
 
 
-@frozen
-class Misfit:
-    """``key`` does not go with the others; ``depends`` are the keys that this rests upon."""
-
-    key: str
-    message: str
-    depends: frozenset[str]
-
-
 def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
     """Everything about one meter; ``said`` are the keys that it or its profile writes."""
     yield from _missing(options)
@@ -61,10 +51,10 @@ def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
     if options.dedicated_key and options.security not in _ENCRYPTED:
         choices = " or ".join(f'"{one}"' for one in _ENCRYPTED)
         message = f"needs security = {choices}: the meter is told the key in the first request"
-        yield _misfit("dedicated_key", message, "security")
+        yield misfit("dedicated_key", message, "security")
     if options.system_title is not None and options.system_title == options.meter_system_title:
         message = "is that of system_title; each end needs its own, or nonces repeat"
-        yield _misfit("meter_system_title", message, "system_title")
+        yield misfit("meter_system_title", message, "system_title")
     if "security" not in said and options.authentication != "high-gmac":
         message = (
             'has no effect without security; say security = "authenticated-encrypted", or "none" '
@@ -72,7 +62,7 @@ def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
         )
         for key in ("encryption_key", "authentication_key"):
             if getattr(options, key) is not None:
-                yield _misfit(key, message, "security", "authentication")
+                yield misfit(key, message, "security", "authentication")
 
 
 def _missing(options: MeterOptions) -> Iterator[Misfit]:
@@ -82,7 +72,7 @@ def _missing(options: MeterOptions) -> Iterator[Misfit]:
         for reason, values in reasons.items():
             value = getattr(options, reason)
             if value in values:
-                yield _misfit(key, f'{reason} "{value}" needs {_NAMES[key]}', reason)
+                yield misfit(key, f'{reason} "{value}" needs {_NAMES[key]}', reason)
                 break
 
 
@@ -91,7 +81,7 @@ def _other_suite(options: MeterOptions) -> Iterator[Misfit]:
     suite = SUITES[options.security_suite]
     if options.authentication == "high-ecdsa" and suite.curve is None:
         message = 'authentication "high-ecdsa" needs security_suite 1 or 2'
-        yield _misfit("security_suite", message, "authentication")
+        yield misfit("security_suite", message, "authentication")
     checks: dict[str, Callable[[], object]] = {}
     for name in ("encryption_key", "authentication_key"):
         if (key := getattr(options, name)) is not None:
@@ -104,8 +94,4 @@ def _other_suite(options: MeterOptions) -> Iterator[Misfit]:
         try:
             check()
         except DlmsdError as error:
-            yield _misfit(name, str(error), "security_suite")
-
-
-def _misfit(key: str, message: str, *depends: str) -> Misfit:
-    return Misfit(key, message, frozenset((key, *depends)))
+            yield misfit(name, str(error), "security_suite")

@@ -22,6 +22,7 @@ from dlmsd.config.values import (
     OutboxOptions,
     Security,
     SinkOptions,
+    Transport,
     WebOptions,
 )
 from dlmsd.dlms.cosem.obis import Obis
@@ -62,6 +63,7 @@ class ReadTable:
 class ProfileTable:
     """``[profiles.NAME]``, or a file of ``profiles/``."""
 
+    transport: str | None = None
     framing: str | None = None
     port: int | None = None
     client: int | None = None
@@ -112,6 +114,7 @@ def file_rules(
     """The rule of every field of every table."""
     existing = rules.existing(secrets.folder)
     profile = {
+        "transport": rules.choice(*get_args(Transport)),
         "framing": rules.choice("hdlc", "wrapper"),
         "port": rules.whole(1, 65535),
         "client": rules.whole(1, 127),

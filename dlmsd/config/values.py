@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,6 +12,7 @@ from attrs import frozen
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.secret import Secret
 
+Transport: TypeAlias = Literal["tcp", "udp"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
 Authentication: TypeAlias = Literal[
@@ -106,6 +108,7 @@ class MeterOptions:
     profile: str
     device_name: str
     read: tuple[Measurement, ...]
+    transport: Transport = "tcp"
     port: int = 3333
     framing: Framing = "hdlc"
     client: int = 1
@@ -129,6 +132,17 @@ class MeterOptions:
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
     sinks: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> Hashable:
+        """Equal for meters that share one connection."""
+        return self.transport, self.host.lower(), self.port
+
+    @property
+    def address(self) -> str:
+        """Where it is, in the operator's words."""
+        there = f"{self.host}:{self.port}"
+        return there if self.transport == "tcp" else f"{there}/{self.transport}"
 
 
 @frozen

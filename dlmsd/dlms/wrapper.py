@@ -1,8 +1,8 @@
-"""The WRAPPER of DLMS over TCP (IEC 62056-47): eight octets before each APDU.
+"""The WRAPPER of DLMS over TCP and UDP (IEC 62056-47): eight octets before each APDU.
 
 Version, source wPort, destination wPort, length, two octets each. A wPort is the client
-or the logical device. TCP keeps order and repeats what is lost, so there is no link to
-set up and nothing to repeat.
+or the logical device. There is no link to set up. TCP keeps order and repeats what is
+lost; over UDP the link itself repeats a request, once.
 """
 
 from __future__ import annotations
@@ -119,12 +119,24 @@ class WrapperReassembly:
 
 
 class WrapperLink:
-    """A DataLink over wrapped APDUs."""
+    """A DataLink over wrapped APDUs.
 
-    def __init__(self, client: int, logical_device: int) -> None:
+    With ``repeats`` an unanswered request is sent once more, the same octets: a ciphered
+    one keeps its counter, so that a meter which has answered it drops the copy. A second
+    answer, to the copy or doubled on its way, is known by its octets.
+    """
+
+    def __init__(self, client: int, logical_device: int, *, repeats: bool = False) -> None:
         self._client = client
         self._server = logical_device
+        self._repeats = repeats
+        self._reset()
+
+    def _reset(self) -> None:
         self.connected = False
+        self._request = b""
+        self._answer = b""
+        self._repeated = False
 
     def recognises(self, frame: WrapperFrame) -> bool:
         """To our client, from our logical device."""
@@ -132,31 +144,43 @@ class WrapperLink:
 
     def connect(self) -> list[LinkEvent]:
         """Nothing to agree upon."""
+        self._reset()
         self.connected = True
         return [LinkConnected()]
 
     def disconnect(self) -> list[LinkEvent]:
         """Nothing to say."""
-        self.connected = False
+        self._reset()
         return [LinkDisconnected()]
 
     def send(self, apdu: bytes) -> list[LinkEvent]:
         """Wrap one APDU."""
         if not self.connected:
             raise LocalError("no APDU may be sent before the link is connected")
-        return [Transmit(WrapperFrame(self._client, self._server, apdu).encode())]
+        self._request = WrapperFrame(self._client, self._server, apdu).encode()
+        self._repeated = False
+        return [Transmit(self._request)]
 
     def receive(self, frame: WrapperFrame) -> list[LinkEvent]:
         """Unwrap one APDU."""
         if not self.connected or not frame.apdu:
             return [Ignored("wrapped APDU that is empty or answers nothing")]
+        if self._repeats and frame.apdu == self._answer:
+            # Once: two requests may be answered in the same words.
+            self._answer = b""
+            return [Ignored("the last answer once more")]
+        self._answer = frame.apdu
         return [ApduReceived(frame.apdu)]
 
     def abort(self) -> None:
         """The connection is gone."""
-        self.connected = False
+        self._reset()
 
     def timeout(self) -> list[LinkEvent]:
-        """TCP has repeated whatever it could: the meter is silent."""
-        self.connected = False
-        return [LinkLost(SilenceError("no answer to the request"))]
+        """Repeat, or know the meter silent: TCP has repeated whatever it could."""
+        if self._repeats and not self._repeated:
+            self._repeated = True
+            return [Transmit(self._request)]
+        self._reset()
+        why = ", nor to its repetition" if self._repeats else ""
+        return [LinkLost(SilenceError(f"no answer to the request{why}"))]

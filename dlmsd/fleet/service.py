@@ -1,9 +1,9 @@
-"""The fleet: a poller for each active meter, a connection for each host and port."""
+"""The fleet: a poller for each active meter, a connection for each line."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.admission import Admission
-from dlmsd.meter.build import make_reassembly, make_session
+from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
 from dlmsd.meter.security import MeterSecurity
@@ -59,10 +59,10 @@ class Fleet:
 
     def start(self, last_ts: Mapping[str, int]) -> None:
         """Begin to read; ``last_ts`` is the newest stored timestamp of each meter, in ms."""
-        lines: dict[tuple[str, int], list[MeterOptions]] = defaultdict(list)
+        lines: dict[Hashable, list[MeterOptions]] = defaultdict(list)
         for meter in self._meters:
             if meter.status == "active":
-                lines[meter.host, meter.port].append(meter)
+                lines[meter.line].append(meter)
             else:
                 self._post(_inactive(meter))
         for meters in lines.values():
@@ -88,10 +88,8 @@ class Fleet:
             factory.hang_up()
 
     def _line(self, meters: Sequence[MeterOptions], last_ts: Mapping[str, int]) -> None:
-        first = meters[0]
         factory = MeterFactory(
-            first.host,
-            first.port,
+            make_way(meters[0], self._reactor),
             lambda: make_reassembly(meters),
             reactor=self._reactor,
             admit=self._admission.enter,
@@ -117,7 +115,7 @@ class Fleet:
 def _inactive(meter: MeterOptions) -> MeterStatus:
     return MeterStatus(
         name=meter.name,
-        address=f"{meter.host}:{meter.port}",
+        address=meter.address,
         profile=meter.profile,
         interval=meter.interval,
         state=MeterState.INACTIVE,

@@ -18,9 +18,11 @@ from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session, Trace
+from dlmsd.meter.way import TcpWay, Way
 
 # Whom a meter tells a few things without security (DLMS UA 1000-2, clause 9.3).
 PUBLIC_CLIENT: Final = 16
@@ -46,6 +48,13 @@ def make_session(
     )
 
 
+def make_way(meter: MeterOptions, reactor: Any) -> Way:
+    """How to reach ``meter``, and all that share its line."""
+    if meter.transport == "udp":
+        return UdpWay(meter.host, meter.port, reactor)
+    return TcpWay(meter.host, meter.port, reactor)
+
+
 def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
     """For one connection to all of ``meters``, which have one framing."""
     if meters[0].framing == "hdlc":
@@ -60,7 +69,8 @@ def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
 
 def _link(meter: MeterOptions) -> DataLink[Any]:
     if meter.framing == "wrapper":
-        return WrapperLink(meter.client, meter.logical_device)
+        repeats = meter.transport == "udp"
+        return WrapperLink(meter.client, meter.logical_device, repeats=repeats)
     server = ServerAddress(meter.logical_device, meter.physical_device, meter.address_size)
     return HdlcLink(meter.client, server, LinkParameters(meter.max_info, meter.max_info))
 

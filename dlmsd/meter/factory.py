@@ -1,4 +1,4 @@
-"""One connection, made again whenever it is lost, for the meters of one host and port.
+"""One connection, made again whenever it is lost, for the meters of one line.
 
 A meter with an address of its own has a factory of its own. Meters behind an RS-485
 gateway share one, because the gateway takes one TCP client: they take turns on it.
@@ -12,15 +12,15 @@ from typing import Any, Final
 from attrs import define, field
 from twisted.internet import error as network
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
-from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from dlmsd.errors import ClosedError, DlmsdError, LinkError, MeterError, SilenceError
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
+from dlmsd.meter.way import Connector, Way
 
-CONNECT_SECONDS: Final = 10.0
 # A peer that does not close within this after our FIN is dropped.
 _CLOSE_SECONDS: Final = 1.0
 # The longest pause between two attempts; the factory's own default waits over an hour.
@@ -41,6 +41,8 @@ _ENDS: Final[tuple[tuple[type[Exception], type[LinkError], str], ...]] = (
 
 def explain(reason: Failure) -> DlmsdError:
     """A connection's end in the operator's words."""
+    if isinstance(reason.value, DlmsdError):
+        return reason.value
     for kind, error, words in _ENDS:
         if reason.check(kind):
             return error(words)
@@ -58,7 +60,7 @@ class Member:
 
 
 class MeterFactory(ReconnectingClientFactory):
-    """Connects, and connects again, until stopped.
+    """Connects by its ``way``, and connects again, until stopped.
 
     ``admit`` gives a Deferred that fires when one more attempt is allowed; ``random``
     gives 0 to 1. The delay between attempts grows to five minutes and starts over with
@@ -72,27 +74,25 @@ class MeterFactory(ReconnectingClientFactory):
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        way: Way,
         reassembly: Callable[[], Reassembly],
         *,
         reactor: Any,
         admit: Callable[[], Deferred[None]],
         random: Callable[[], float],
     ) -> None:
-        self.address = f"{host}:{port}"
+        self.address = way.address
         self.turn = DeferredLock()
         self.connects = 0
         self.wire: MeterProtocol | None = None
         self.clock = reactor
-        self._host = host
-        self._port = port
+        self._way = way
         self._reassembly = reassembly
         self._reactor = reactor
         self._admit = admit
         self._random = random
         self._members: list[Member] = []
-        self._connector: IConnector | None = None
+        self._connector: Connector | None = None
         self._admission: Deferred[None] | None = None
         self._closed: Deferred[None] | None = None
         self._dropped: DlmsdError | None = None
@@ -170,16 +170,16 @@ class MeterFactory(ReconnectingClientFactory):
         sessions: Sequence[Session] = [member.session for member in self._members]
         return MeterProtocol(self._reassembly(), sessions, self._made, self._lost, self._babbled)
 
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
         if self.continueTrying:
             self._down(explain(reason))
             self.retry(connector)
 
-    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+    def clientConnectionLost(self, connector: Connector, reason: Failure) -> None:
         if self.continueTrying:
             self.retry(connector)
 
-    def retry(self, connector: IConnector | None = None) -> None:
+    def retry(self, connector: Connector | None = None) -> None:
         """Plan the next attempt, unless one is planned."""
         if not self.continueTrying or self._callID is not None or self._admission is not None:
             return
@@ -207,7 +207,7 @@ class MeterFactory(ReconnectingClientFactory):
 
     def _connect(self) -> None:
         self.connects += 1
-        self._connector = self._reactor.connectTCP(self._host, self._port, self, CONNECT_SECONDS)
+        self._connector = self._way.connect(self)
 
     def _made(self, wire: MeterProtocol) -> None:
         self.wire = wire

@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import ClosedError, DlmsdError, RefusedError, ServiceError
 from dlmsd.meter.cycle import Cycle
-from dlmsd.meter.factory import CONNECT_SECONDS, Member, MeterFactory
+from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.session import Session
+from dlmsd.meter.way import CONNECT_SECONDS
 from dlmsd.model import MeterState, MeterStatus, Reading
 
 # Meters lock after a few wrong passwords; four attempts an hour stay below that.

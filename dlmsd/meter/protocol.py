@@ -47,7 +47,7 @@ class MeterProtocol(Protocol):
     ``octets_in`` counts what came.
     """
 
-    transport: ITCPTransport
+    transport: Any
 
     def __init__(
         self,
@@ -72,9 +72,10 @@ class MeterProtocol(Protocol):
         return self._reassembly.noise
 
     def connectionMade(self) -> None:
-        """Small frames must not wait for each other, and a dead peer must be noticed."""
-        self.transport.setTcpNoDelay(True)
-        self.transport.setTcpKeepAlive(True)
+        """Over TCP small frames must not wait for each other, and a dead peer be noticed."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
         self._made(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

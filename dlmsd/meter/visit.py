@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
-from dlmsd.meter.build import make_reassembly, make_session
+from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session, Trace
@@ -29,8 +29,7 @@ class Visit:
         security: MeterSecurity | None = None,
     ) -> None:
         self._factory = MeterFactory(
-            meter.host,
-            meter.port,
+            make_way(meter, reactor),
             lambda: make_reassembly((meter,)),
             reactor=reactor,
             admit=lambda: succeed(None),

@@ -49,6 +49,7 @@ name = "{name}"
 host = "{host}"
 port = {port}
 profile = "virtual"
+transport = "{transport}"
 logical_device = {logical}
 physical_device = {physical}
 """
@@ -84,6 +85,7 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
             name=one.name,
             host=_REACHED.get(one.host, one.host),
             port=one.port,
+            transport=one.transport,
             logical=one.logical,
             physical=one.physical,
         )

@@ -1,4 +1,4 @@
-"""Virtual meters on a TCP port: the wire, its delays, and who may connect."""
+"""Virtual meters on one line: the wire, its delays, and who may connect."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SimulatorProtocol(Protocol):
     is late keeps those behind it waiting.
     """
 
-    transport: ITCPTransport
+    transport: Any
 
     def __init__(
         self, line: SimulatorFactory, meters: Sequence[InstalledMeter], clock: IReactorTime
@@ -49,7 +49,8 @@ class SimulatorProtocol(Protocol):
         self._open = False
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
         self._open = self._line.admit(self)
         if not self._open:
             self.transport.loseConnection()

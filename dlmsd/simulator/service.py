@@ -11,10 +11,12 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from dlmsd.config.values import Transport
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.errors import LocalError
 from dlmsd.simulator.answer import Answered
 from dlmsd.simulator.conversation import InstalledMeter
+from dlmsd.simulator.datagram import Datagrams
 from dlmsd.simulator.faults import HDLC_ONLY, Fault, FaultInjector
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
@@ -26,6 +28,7 @@ from dlmsd.simulator.security import MeterSecurity
 # 126 and 127 are reserved among the physical addresses of one octet (IEC 62056-46).
 MAX_BEHIND_GATEWAY: Final = 125
 _MAX_PORT: Final = 0xFFFF
+_MAX_DATAGRAM: Final = 0xFFFF
 
 
 @frozen
@@ -37,6 +40,7 @@ class Endpoint:
     port: int
     logical: int
     physical: int
+    transport: Transport = "tcp"
 
 
 class Simulation:
@@ -44,7 +48,8 @@ class Simulation:
 
     Each listens on a port of its own from ``port`` on, or on any free one if that is 0;
     with ``gateway`` all are behind one port, told apart by physical address (by logical
-    device with WRAPPER, which knows no other), for one client at a time. ``seed`` decides
+    device with WRAPPER, which knows no other), for one client at a time. WRAPPER can be
+    served in datagrams, with ``transport`` "udp". ``seed`` decides
     what they measure, ``random`` when faults happen and which challenges they send,
     ``wall`` (Unix seconds) what time it is. LocalError for what does not fit together.
     """
@@ -57,6 +62,7 @@ class Simulation:
         random: Random,
         meters: int = 1,
         personality: Personality = MICROSTAR,
+        transport: Transport = "tcp",
         port: int = 0,
         gateway: bool = False,
         interface: str = "127.0.0.1",
@@ -68,7 +74,10 @@ class Simulation:
             raise LocalError(f"a gateway has 1 to {MAX_BEHIND_GATEWAY} meters")
         if port and not gateway and port + meters - 1 > _MAX_PORT:
             raise LocalError(f"{meters} ports from {port} on are more than there are")
+        if transport == "udp" and personality.framing != "wrapper":
+            raise LocalError("UDP needs WRAPPER: HDLC is not sent in datagrams")
         self.endpoints: tuple[Endpoint, ...] = ()
+        self._transport = transport
         self._reactor = reactor
         self._wall = wall
         self._port = port
@@ -111,7 +120,12 @@ class Simulation:
                 port = self._listen(self._port + offset if self._port else 0, group)
                 endpoints += [
                     Endpoint(
-                        one.name, self._interface, port, one.address.logical, one.address.physical
+                        one.name,
+                        self._interface,
+                        port,
+                        one.address.logical,
+                        one.address.physical,
+                        self._transport,
                     )
                     for one in group
                 ]
@@ -131,9 +145,15 @@ class Simulation:
             await factory.close()
 
     def _listen(self, port: int, group: tuple[InstalledMeter, ...]) -> int:
-        one = self._gateway or self._personality.one_connection
+        udp = self._transport == "udp"
+        one = (self._gateway or self._personality.one_connection) and not udp
         factory = SimulatorFactory(group, self._reactor, self._written, one_connection=one)
-        listening = self._reactor.listenTCP(port, factory, interface=self._interface)
+        if udp:
+            listening = self._reactor.listenUDP(
+                port, Datagrams(factory), interface=self._interface, maxPacketSize=_MAX_DATAGRAM
+            )
+        else:
+            listening = self._reactor.listenTCP(port, factory, interface=self._interface)
         self._listening.append((listening, factory))
         chosen: int = listening.getHost().port
         return chosen

@@ -267,9 +267,9 @@ class MeterTests(ConfigurationCase):
             self.problems("\n[[meters]]\n"),
             [
                 "dlmsd.toml:2: meters[0].name: is required",
-                "dlmsd.toml:2: meters[0].host: is required",
                 "dlmsd.toml:2: meters[0].read: nothing to read; name a profile, or list "
                 "measurements here",
+                "dlmsd.toml:2: meters[0].host: is required",
                 'dlmsd.toml:2: meters[0].password: authentication "low" needs a password; give '
                 'one, or authentication = "none"',
             ],

@@ -14,6 +14,7 @@ from dlmsd.dlms.link import (
     Ignored,
     LinkConnected,
     LinkDisconnected,
+    LinkEvent,
     LinkLost,
     Transmit,
 )
@@ -205,3 +206,43 @@ class LinkTests(SynchronousTestCase):
         link.connect()
         link.abort()
         self.assertRaises(LocalError, link.send, b"x")
+
+
+class RepeatingLinkTests(SynchronousTestCase):
+    """Over UDP."""
+
+    def setUp(self) -> None:
+        self.link = WrapperLink(16, 1, repeats=True)
+        self.link.connect()
+
+    def answer(self, apdu: bytes) -> list[LinkEvent]:
+        return self.link.receive(WrapperFrame(1, 16, apdu))
+
+    def test_the_same_octets_once_more_then_silence(self) -> None:
+        first = self.link.send(b"ask")
+        self.assertEqual(self.link.timeout(), first)
+        (lost,) = self.link.timeout()
+        assert isinstance(lost, LinkLost)
+        self.assertEqual(str(lost.error), "no answer to the request, nor to its repetition")
+        self.assertFalse(self.link.connected)
+
+    def test_each_request_is_repeated(self) -> None:
+        for request in (b"one", b"two"):
+            sent = self.link.send(request)
+            self.assertEqual(self.link.timeout(), sent)
+            self.assertEqual(self.answer(request), [ApduReceived(request)])
+
+    def test_the_second_answer_to_a_repeated_request_is_dropped_once(self) -> None:
+        self.link.send(b"ask")
+        self.link.timeout()
+        self.assertEqual(self.answer(b"told"), [ApduReceived(b"told")])
+        self.link.send(b"next")
+        self.assertIsInstance(self.answer(b"told")[0], Ignored)
+        self.assertEqual(self.answer(b"told"), [ApduReceived(b"told")])
+
+    def test_over_tcp_equal_answers_are_two(self) -> None:
+        self.link = WrapperLink(16, 1)
+        self.link.connect()
+        for _ in range(2):
+            self.link.send(b"ask")
+            self.assertEqual(self.answer(b"told"), [ApduReceived(b"told")])

@@ -94,6 +94,7 @@ class FleetCase(SynchronousTestCase):
                     name=endpoint.name,
                     host=endpoint.host,
                     port=endpoint.port,
+                    transport=endpoint.transport,
                     profile="microstar",
                     device_name=endpoint.name,
                     read=read,
@@ -154,3 +155,4 @@ class FleetCase(SynchronousTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.network.getDelayedCalls(), [])
         self.assertEqual([pipe for pipe in self.network.connections if pipe.open], [])
+        self.assertEqual(self.network.sockets, {})

@@ -2,9 +2,11 @@
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
@@ -14,8 +16,10 @@ from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.errors import ClosedError, DlmsdError, LinkError, SilenceError
 from dlmsd.meter.factory import Member, MeterFactory, explain
 from dlmsd.meter.session import Session
+from dlmsd.meter.way import TcpWay
 
 
+@implementer(ITCPTransport)
 class Transport(StringTransport):
     """A TCP transport in memory that tells its protocol of its end."""
 
@@ -35,8 +39,7 @@ class FactoryTests(SynchronousTestCase):
 
     def make(self, admit: object, members: int = 1) -> MeterFactory:
         factory = MeterFactory(
-            "meter.example",
-            3333,
+            TcpWay("meter.example", 3333, self.reactor),
             FrameReassembly,
             reactor=self.reactor,
             admit=lambda: admit(None),

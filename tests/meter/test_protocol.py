@@ -11,14 +11,6 @@ from dlmsd.dlms.wrapper import WrapperFrame, WrapperReassembly
 from dlmsd.meter.protocol import MAX_BABBLE, MeterProtocol, Reassembly
 
 
-class Transport(StringTransport):
-    """Of TCP, what the protocol asks for."""
-
-    def setTcpNoDelay(self, enabled: bool) -> None: ...
-
-    def setTcpKeepAlive(self, enabled: bool) -> None: ...
-
-
 class Waiting:
     """A conversation that takes every frame, and may wait for one."""
 
@@ -44,7 +36,7 @@ class BabbleTests(SynchronousTestCase):
         protocol = MeterProtocol(
             reassembly, [conversation], lambda wire: None, lambda reason: None, babble
         )
-        protocol.makeConnection(Transport())
+        protocol.makeConnection(StringTransport())
         return protocol
 
     def test_a_long_wrapped_apdu_in_pieces_is_no_babble(self) -> None:

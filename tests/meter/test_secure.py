@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from attrs import evolve
@@ -36,9 +37,9 @@ NAMED = {
 
 
 class SecureTests(FleetCase):
-    def begin(self, personality: Personality, **changes: Any) -> None:
+    def begin(self, personality: Personality, transport: str = "tcp", **changes: Any) -> None:
         """Read one virtual meter of this personality with the keys that it expects."""
-        self.simulate(personality=personality)
+        self.simulate(personality=personality, transport=transport)
         client, security = personality.clients[0], personality.security
         keys = security.client
         (options,) = self.options(
@@ -55,6 +56,15 @@ class SecureTests(FleetCase):
             meter_signing_key=keys.peer_signing,
         )
         self.read([evolve(options, **changes)])
+
+    def test_over_lossy_datagrams_a_repetition_keeps_its_counter(self) -> None:
+        dice = Random(3)
+        self.network.loses = lambda octets: dice.random() < 0.05
+        self.begin(SECURE_WRAPPER, "udp", timeout=1.0)
+        self.run_for(300)
+        status = self.statuses["virtual-001"]
+        self.assertGreater(status.good, 40)
+        self.assertEqual(set(self.readings[-1].values), KEYS)
 
     @property
     def error(self) -> str:

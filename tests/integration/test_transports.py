@@ -1,0 +1,58 @@
+"""Every way to a meter with real sockets: virtual meters, the daemon, and ``dlmsd read``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.mosquitto import free_port
+from tests.integration.processes import DaemonProcess, wait_until
+from tests.integration.simulated import SimulatorProcess
+from tests.integration.test_errands import errand
+
+
+class TransportCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+
+    def simulate(self, *arguments: str) -> None:
+        """Virtual meters, and in ``self.text`` what the daemon must know of them."""
+        file = self.folder / "virtual.toml"
+        simulator = SimulatorProcess(*arguments, f"--config-out={file}").__enter__()
+        self.addCleanup(simulator.__exit__, None, None, None)
+        self.endpoints = simulator.endpoints
+        text = file.read_text().replace("interval = 5.0", "interval = 0.5")
+        self.text = text[text.index("[profiles.virtual]") :]
+
+    def run_daemon(self, text: str) -> DaemonProcess:
+        daemon = DaemonProcess(self.folder / "daemon", text, port=free_port())
+        self.addCleanup(daemon.kill)
+        daemon.start()
+        return daemon
+
+    def assert_read(self, daemon: DaemonProcess, count: int = 1) -> None:
+        """All meters are read, over and over, without one failure."""
+
+        def all_good() -> bool:
+            meters = daemon.status()["meters"]
+            return len(meters) == count and all(meter["good"] >= 4 for meter in meters)
+
+        wait_until(all_good, "all meters are read")
+        self.assertEqual({meter["failed"] for meter in daemon.status()["meters"]}, {0})
+        self.assertLess(daemon.stop(), 5.0)
+
+
+class UdpTests(TransportCase):
+    def test_daemon_and_command(self) -> None:
+        self.simulate("--udp", "--personality=wrapper", "--meters=3", "--gateway")
+        self.assert_read(self.run_daemon(self.text), 3)
+        port = self.endpoints[0]["port"]
+        ended = errand(
+            *("read", "127.0.0.1", f"--port={port}", "--transport=udp", "--framing=wrapper"),
+            *("--logical=2", "voltage_l1"),
+            password="22222222",
+        )
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertRegex(ended.stdout, r"^voltage_l1  2\d\d\.\d V$")

@@ -1,0 +1,129 @@
+"""WRAPPER over UDP: datagrams are lost, late, doubled and foreign; readings are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.meter.protocol import MAX_BABBLE
+from dlmsd.model import MeterState
+from dlmsd.simulator.personality import WRAPPER
+from tests.meter.fleet import NAMES, FleetCase
+from tests.network import Datagrams
+
+METER = "virtual-001"
+
+
+class Stranger:
+    """A socket that nobody asked."""
+
+    def makeConnection(self, transport: Datagrams) -> None:
+        self.transport = transport
+
+    def connectionRefused(self) -> None: ...
+
+
+class DatagramTests(FleetCase):
+    def begin(self, meters: int = 1, **changes: Any) -> None:
+        self.simulate(meters, WRAPPER, transport="udp", gateway=meters > 1)
+        self.read(self.options(framing="wrapper", timeout=1.0, **changes))
+
+    @property
+    def socket(self) -> Datagrams:
+        """The daemon's."""
+        return next(one for one in self.network.sockets.values() if one.peer is not None)
+
+    def lose(self, *numbers: int) -> None:
+        """Of the datagrams from now on, counted from 0, these are lost."""
+        count = iter(range(1_000_000))
+        self.network.loses = lambda octets: next(count) in numbers
+
+    def test_reads_over_one_socket(self) -> None:
+        self.begin()
+        self.run_for(60)
+        status = self.statuses[METER]
+        self.assertEqual((status.good, status.failed, status.connects), (12, 0, 1))
+        self.assertEqual(set(self.readings[0].values), set(NAMES))
+        self.assertEqual(status.address, f"127.0.0.1:{self.simulation.endpoints[0].port}/udp")
+
+    def test_several_logical_devices_share_a_socket(self) -> None:
+        self.begin(3)
+        self.run_for(60)
+        self.assertEqual({one.good for one in self.statuses.values()}, {12})
+        self.assertEqual(len(self.network.sockets), 2)
+
+    def test_a_lost_request_and_a_lost_answer_are_repeated_once(self) -> None:
+        for lost in (0, 1, 2, 3):
+            with self.subTest(lost):
+                self.setUp()
+                self.lose(lost)
+                self.begin()
+                self.run_for(4)
+                status = self.statuses[METER]
+                self.assertEqual((status.good, status.failed, status.connects), (1, 0, 1))
+                self.end()
+                self.fleet = None
+
+    def test_lost_twice_the_next_cycle_reads(self) -> None:
+        self.begin()
+        self.run_for(7)
+        self.assertEqual(len(self.readings), 2)
+        self.lose(0, 1)
+        self.run_for(6)
+        self.assertIn("no answer to the request, nor to its repetition", self.errors())
+        self.run_for(5)
+        self.assertEqual((self.statuses[METER].failed, self.statuses[METER].connects), (1, 1))
+        self.assertEqual(self.statuses[METER].state, MeterState.READING)
+
+    def errors(self) -> set[str]:
+        return {status.error for status in self.history}
+
+    def test_every_datagram_twice_changes_nothing(self) -> None:
+        self.network.copies = 2
+        self.begin()
+        self.run_for(60)
+        self.assertEqual((self.statuses[METER].good, self.statuses[METER].failed), (12, 0))
+
+    def test_silence_ends_the_connection_and_attempts_become_rare(self) -> None:
+        self.begin()
+        self.run_for(7)
+        self.network.loses = lambda octets: True
+        self.run_for(1800)
+        status = self.statuses[METER]
+        self.assertIn(status.state, (MeterState.WAITING, MeterState.CONNECTING, MeterState.DOWN))
+        self.assertLess(status.connects, 20)
+        self.network.loses = lambda octets: False
+        good = status.good
+        self.run_for(310)
+        self.assertGreater(self.statuses[METER].good, good)
+
+    def test_nobody_listens(self) -> None:
+        self.begin()
+        (endpoint,) = self.simulation.endpoints
+        self.network.sockets.pop(endpoint.port)
+        self.run_for(100)
+        self.assertEqual(self.statuses[METER].error, "connection refused")
+        self.assertLess(self.statuses[METER].connects, 12)
+
+    def test_foreign_datagrams_are_nothing(self) -> None:
+        self.begin()
+        self.run_for(1)
+        stranger = self.network.listenUDP(0, Stranger())
+        forged = WrapperFrame(WRAPPER.logical_device, 1, bytes(500)).encode()
+        for _ in range(2 * MAX_BABBLE // 500):
+            stranger.write(forged, ("127.0.0.1", self.socket.getHost().port))
+        self.run_for(20)
+        stranger.stopListening()
+        status = self.statuses[METER]
+        self.assertEqual((status.failed, status.connects, status.noise_bytes), (0, 1, 0))
+
+    def test_what_is_cut_short_does_not_join_the_next_datagram(self) -> None:
+        self.begin()
+        self.run_for(1)
+        (endpoint,) = self.simulation.endpoints
+        meter = self.network.sockets[endpoint.port]
+        there = ("127.0.0.1", self.socket.getHost().port)
+        meter.write(WrapperFrame(WRAPPER.logical_device, 1, bytes(100)).encode()[:50], there)
+        self.run_for(20)
+        status = self.statuses[METER]
+        self.assertEqual((status.failed, status.connects, status.noise_bytes), (0, 1, 50))
