@@ -12,6 +12,7 @@ from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.secret import Secret
+from dlmsd.simulator.equipment import Equipment
 from dlmsd.simulator.security import UNPROTECTED, Security, published, signing
 
 Addressing: TypeAlias = Literal["exact", "any-size", "any"]
@@ -69,7 +70,8 @@ class Personality:
     ``max_pdu`` is server-max-receive-pdu-size, ``max_response`` what one response may
     have at most; both in octets, the latter 0 for no limit of the meter's own.
     ``response_delay`` and ``idle_timeout`` are seconds, 0 for none. ``security`` is for
-    clients with high level security, and for no others.
+    clients with high level security, and for no others. ``equipment`` is what its meters
+    have built in.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Personality:
     idle_timeout: float = 0.0
     one_connection: bool = False
     security: Security = UNPROTECTED
+    equipment: Equipment = field(factory=Equipment)
 
     def policy(self, client: Client) -> SecurityPolicy:
         """What protection this client's association has."""
@@ -125,7 +128,7 @@ WINDOW: Final = Personality("window", link=LinkParameters(32, 128, 7, 7))
 def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality:
     return Personality(
         name,
-        clients=(Client(1, mechanism=mechanism), _STRANGER),
+        clients=(Client(1, mechanism=mechanism, writes=True), _STRANGER),
         conformance=_SERVICES | Conformance.ACTION | Conformance.GENERAL_PROTECTION,
         security=security,
     )
@@ -134,7 +137,7 @@ def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality
 def _plain_but_proved(name: str, mechanism: Mechanism) -> Personality:
     return Personality(
         name,
-        clients=(Client(1, _SECRET, mechanism), _STRANGER),
+        clients=(Client(1, _SECRET, mechanism, writes=True), _STRANGER),
         conformance=_SERVICES | Conformance.ACTION,
     )
 

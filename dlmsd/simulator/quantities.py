@@ -13,10 +13,11 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.simulator.curves import PHASES, Curves, Wave, energy, power
+from dlmsd.simulator.curves import PHASES, Wave
+from dlmsd.simulator.supply import Supply
 
-Measured: TypeAlias = Callable[[Curves, float], float]
-Direction: TypeAlias = Callable[[Curves], Sequence[Wave]]
+Measured: TypeAlias = Callable[[Supply, float], float]
+Direction: TypeAlias = Callable[[Supply], Sequence[Wave]]
 
 # Microstar counts its channels from 1, most others use 0.
 CHANNELS: Final = (0, 1)
@@ -48,9 +49,9 @@ class Quantity:
     unit: int
     measured: Measured
 
-    def raw(self, curves: Curves, t: float) -> Data:
+    def raw(self, supply: Supply, t: float) -> Data:
         """The register's value at Unix seconds ``t``, cut to its digits as meters do."""
-        return Data(self.tag, math.floor(self.measured(curves, t) / 10.0**self.scaler))
+        return Data(self.tag, math.floor(self.measured(supply, t) / 10.0**self.scaler))
 
     @property
     def scaler_unit(self) -> Data:
@@ -58,58 +59,58 @@ class Quantity:
         return Data(Tag.STRUCTURE, (Data(Tag.INTEGER, self.scaler), Data(Tag.ENUM, self.unit)))
 
 
-def _import(curves: Curves) -> Sequence[Wave]:
-    return curves.imports
+def _import(supply: Supply) -> Sequence[Wave]:
+    return supply.curves.imports
 
 
-def _export(curves: Curves) -> Sequence[Wave]:
-    return curves.exports
+def _export(supply: Supply) -> Sequence[Wave]:
+    return supply.curves.exports
 
 
 def _power(direction: Direction, phases: slice = _ALL) -> Measured:
-    return lambda curves, t: power(direction(curves)[phases], t)
+    return lambda supply, t: supply.power(direction(supply)[phases], t)
 
 
 def _energy(direction: Direction, phases: slice = _ALL) -> Measured:
-    return lambda curves, t: energy(direction(curves)[phases], t)
+    return lambda supply, t: supply.energy(direction(supply)[phases], t)
 
 
 def _reactive(active: Measured) -> Measured:
-    return lambda curves, t: active(curves, t) * math.tan(curves.angle)
+    return lambda supply, t: active(supply, t) * math.tan(supply.curves.angle)
 
 
 def _apparent(active: Measured) -> Measured:
-    return lambda curves, t: active(curves, t) / math.cos(curves.angle)
+    return lambda supply, t: active(supply, t) / math.cos(supply.curves.angle)
 
 
 def _part(whole: Measured, share: float) -> Measured:
-    return lambda curves, t: whole(curves, t) * share
+    return lambda supply, t: whole(supply, t) * share
 
 
 def _constant(value: float) -> Measured:
-    return lambda curves, t: value
+    return lambda supply, t: value
 
 
 def _voltage(phase: int) -> Measured:
-    return lambda curves, t: curves.voltage(phase, t)
+    return lambda supply, t: supply.curves.voltage(phase, t)
 
 
 def _current(phase: int) -> Measured:
-    return lambda curves, t: curves.current(phase, t)
+    return lambda supply, t: supply.current(phase, t)
 
 
-def _neutral(curves: Curves, t: float) -> float:
+def _neutral(supply: Supply, t: float) -> float:
     """What three unlike phases leave over, without their angles."""
-    currents = [curves.current(phase, t) for phase in range(PHASES)]
+    currents = [supply.current(phase, t) for phase in range(PHASES)]
     return max(currents) - min(currents)
 
 
-def _factor(curves: Curves, t: float) -> float:
-    return math.cos(curves.angle)
+def _factor(supply: Supply, t: float) -> float:
+    return math.cos(supply.curves.angle)
 
 
-def _lag(curves: Curves, t: float) -> float:
-    return math.degrees(curves.angle)
+def _lag(supply: Supply, t: float) -> float:
+    return math.degrees(supply.curves.angle)
 
 
 def _sums(first: int, phases: slice) -> Iterator[Quantity]:
@@ -143,7 +144,7 @@ def _phase(phase: int) -> Iterator[Quantity]:
 def _all_phases() -> Iterator[Quantity]:
     yield from _sums(0, _ALL)
     yield Quantity(
-        (14, 7, 0), Tag.LONG_UNSIGNED, -2, HERTZ, lambda curves, t: curves.frequency.at(t)
+        (14, 7, 0), Tag.LONG_UNSIGNED, -2, HERTZ, lambda supply, t: supply.curves.frequency.at(t)
     )
     yield Quantity((91, 7, 0), Tag.DOUBLE_LONG_UNSIGNED, -3, AMPERE, _neutral)
     both = (_power(_import), _power(_export))
@@ -152,7 +153,7 @@ def _all_phases() -> Iterator[Quantity]:
         Tag.DOUBLE_LONG_UNSIGNED,
         0,
         WATT,
-        lambda curves, t: sum(each(curves, t) for each in both),
+        lambda supply, t: sum(each(supply, t) for each in both),
     )
     energies = (
         (1, WATT_HOUR, _energy(_import)),
@@ -177,6 +178,6 @@ QUANTITIES: Final = (*_all_phases(), *(one for phase in range(PHASES) for one in
 """Class 3, registers."""
 
 MAXIMUM_DEMAND: Final = Quantity(
-    (1, 6, 0), Tag.DOUBLE_LONG_UNSIGNED, 0, WATT, lambda curves, t: curves.ceiling
+    (1, 6, 0), Tag.DOUBLE_LONG_UNSIGNED, 0, WATT, lambda supply, t: supply.curves.ceiling
 )
 """Class 4, an extended register."""

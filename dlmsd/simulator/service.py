@@ -168,11 +168,11 @@ class Simulation:
                 physical = index
             if personality.addressing == "any":
                 personality = evolve(personality, addressing="any-size")
-        meter = VirtualMeter(seed, index)
+        meter = VirtualMeter(seed, index, personality.equipment)
         security = MeterSecurity(personality.security, meter.system_title, random.randbytes)
         return InstalledMeter(
             f"virtual-{index:03d}",
-            Objects(meter, security, self._wall),
+            Objects(meter, security, self._wall, personality),
             personality,
             ServerAddress(logical, physical, personality.address_size),
             FaultInjector(Random(random.getrandbits(64))),  # noqa: S311 - faults, not keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +16,8 @@ from dlmsd.dlms.cosem.object_list import CosemObject, decode_object_list
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.simulator.cosem.registry import INSTANCES
+from dlmsd.simulator.cosem.short_names import METHOD_OFFSETS
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, PLAIN, SECURE, SMALL, Client, Personality
@@ -28,7 +31,7 @@ COUNTER = register("0-0:43.1.0", 2, 1)
 def objects(personality: Personality) -> Objects:
     meter = VirtualMeter(0, 1)
     security = MeterSecurity(personality.security, meter.system_title, Random(1).randbytes)
-    return Objects(meter, security, lambda: NOON)
+    return Objects(meter, security, lambda: NOON, personality)
 
 
 class ObjectListTests(SynchronousTestCase):
@@ -49,11 +52,73 @@ class ObjectListTests(SynchronousTestCase):
                         self.assertEqual(
                             type(result) is Data, one.readable(index), (str(obis), index)
                         )
-                    self.assertFalse(one.writable(2))
+
+    def test_what_is_listed_as_writable_or_invocable_is_so_and_nothing_else(self) -> None:
+        denied = DataAccessResult.READ_WRITE_DENIED
+        for personality in (MICROSTAR, PLAIN, SECURE):
+            held = objects(personality)
+            for client in personality.clients:
+                for obis, one in self.shown(personality, client).items():
+                    for index in range(1, 20):
+                        attribute = AttributeDescriptor(one.class_id, obis, index)
+                        written = held.write(client, attribute, Data(Tag.DONT_CARE, None))
+                        self.assertEqual(written is not denied, one.writable(index), (obis, index))
+                        method = MethodDescriptor(one.class_id, obis, index)
+                        answer = held.invoke(client, method, Data(Tag.DONT_CARE, None))
+                        allowed = answer.result is not ActionResult.READ_WRITE_DENIED
+                        self.assertEqual(allowed, one.invocable(index), (obis, index))
+
+    def test_only_some_may_write(self) -> None:
+        def rights(personality: Personality, number: int) -> tuple[bool, bool]:
+            (client,) = (one for one in personality.clients if one.number == number)
+            clock = self.shown(personality, client)[Obis.parse("0-0:1.0.0")]
+            return clock.writable(2), clock.invocable(3)
+
+        self.assertEqual(rights(MICROSTAR, 1), (False, False))
+        self.assertEqual(rights(MICROSTAR, 32), (True, True))
+        self.assertEqual(rights(SECURE, 1), (True, True))
+        self.assertEqual(rights(SECURE, 16), (False, False))
+
+    def test_the_association_tells_of_itself(self) -> None:
+        held, writer = objects(MICROSTAR), MICROSTAR.clients[1]
+
+        def read(attribute: int) -> Any:
+            return held.read(writer, register("0-0:40.0.0", attribute, 15)).value
+
+        self.assertEqual([part.value for part in read(3)], [32, 0])
+        self.assertEqual(read(4), bytes.fromhex("60857405080101"))
+        self.assertEqual(read(5)[1].value, MICROSTAR.max_pdu)
+        self.assertEqual(read(6), bytes.fromhex("60857405080201"))
+        self.assertEqual(read(8), 2)
+
+    def test_security_setup(self) -> None:
+        held, reader = objects(SECURE), SECURE.clients[0]
+        values = [held.read(reader, register("0-0:43.0.0", each, 64)).value for each in (2, 3, 5)]
+        self.assertEqual(values, [3, 0, held.meter.system_title])
+        self.assertIs(
+            held.read(SECURE.clients[1], register("0-0:43.0.0", 2, 64)),
+            DataAccessResult.READ_WRITE_DENIED,
+        )
+
+    def test_short_names_do_not_overlap(self) -> None:
+        names = objects(MICROSTAR).short_names()
+        self.assertEqual(len(set(names.values())), len(INSTANCES))
+        taken: set[int] = set()
+        for raw, one in INSTANCES.items():
+            base = names[Obis(raw)]
+            places = {base + 8 * (index - 1) for index in one.attributes}
+            places |= {
+                base + METHOD_OFFSETS[one.class_id] + 8 * (index - 1) for index in one.methods
+            }
+            self.assertEqual(len(places), len(one.attributes) + len(one.methods))
+            self.assertFalse(places & taken)
+            taken |= places
+        self.assertEqual(names[Obis.parse("0-0:42.0.0")], 0xFD00)
+        self.assertTrue(all(0 < each <= 0xFFF8 and each % 8 == 0 for each in taken))
 
     def test_everything_is_listed(self) -> None:
         shown = self.shown(MICROSTAR, MICROSTAR.clients[0])
-        own = {obis for _, obis, _ in VirtualMeter(0, 1).objects()}
+        own = set(map(Obis, INSTANCES))
         self.assertEqual(set(shown) - own, {LIST.obis})
         self.assertLess(own, set(shown))
         register = shown[Obis.parse("1-1:32.7.0")]
@@ -81,7 +146,7 @@ class ObjectListTests(SynchronousTestCase):
         held, reader = objects(SECURE), SECURE.clients[0]
         cases = (
             (register("0-0:40.0.0", 2, 1), DataAccessResult.OBJECT_CLASS_INCONSISTENT),
-            (register("0-0:40.0.0", 3, 15), DataAccessResult.READ_WRITE_DENIED),
+            (register("0-0:40.0.0", 7, 15), DataAccessResult.READ_WRITE_DENIED),
             (register("0-0:43.1.0", 3, 1), DataAccessResult.READ_WRITE_DENIED),
         )
         for attribute, result in cases:

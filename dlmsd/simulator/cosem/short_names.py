@@ -1,0 +1,68 @@
+"""Base names for short name referencing (Blue Book clause 4.1.5 and table of reserved names).
+
+An attribute is at its object's base name and eight more for each index above 1; where the
+methods of a class begin is fixed by the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.simulator.cosem.instance import Instance
+
+STEP: Final = 8
+ASSOCIATION_SN_BASE: Final = 0xFA00
+_FIRST: Final = 0x0100
+# Reserved base names: the script table of broadcasts, SAP assignment, the device's name.
+_RESERVED: Final = {
+    Obis.parse("0-0:10.0.125").raw: 0xFB00,
+    Obis.parse("0-0:41.0.0").raw: 0xFC00,
+    Obis.parse("0-0:42.0.0").raw: 0xFD00,
+}
+# By class: the offset of method 1; the others follow in steps of eight.
+METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
+    {
+        3: 0x28,
+        4: 0x38,
+        5: 0x48,
+        6: 0x30,
+        7: 0x58,
+        8: 0x60,
+        9: 0x20,
+        10: 0x20,
+        11: 0x10,
+        17: 0x20,
+        18: 0x40,
+        20: 0x50,
+        40: 0x38,
+        62: 0x30,
+        64: 0x30,
+        70: 0x20,
+        72: 0x60,
+    }
+)
+
+
+def base_names(instances: Iterable[Instance]) -> Mapping[Obis, int]:
+    """A base name for each, always the same for the same objects in the same order."""
+    names: dict[Obis, int] = {}
+    free = _FIRST
+    for one in instances:
+        reserved = _RESERVED.get(one.obis.raw)
+        if reserved is not None:
+            names[one.obis] = reserved
+            continue
+        names[one.obis] = free
+        free += _size(one)
+    assert free <= ASSOCIATION_SN_BASE, "more objects than short names"
+    return MappingProxyType(names)
+
+
+def _size(one: Instance) -> int:
+    attributes = STEP * max(one.attributes)
+    if not one.methods:
+        return attributes
+    return max(attributes, METHOD_OFFSETS[one.class_id] + STEP * max(one.methods))
