@@ -24,8 +24,8 @@ from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
 from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
+from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import secured
-from dlmsd.meter.session import Trace
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint

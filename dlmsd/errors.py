@@ -57,6 +57,12 @@ class ServiceError(MeterError):
     """The meter refused a service; check that this client may use it."""
 
 
+class ReadOnlyError(DlmsdError):
+    """dlmsd only reads this meter; `writing = true` in its configuration allows more."""
+
+    culprit = "operator"
+
+
 class LinkError(DlmsdError):
     """The connection to the meter failed; check cable, address and port."""
 

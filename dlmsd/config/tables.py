@@ -27,6 +27,7 @@ from dlmsd.config.values import (
 )
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.xdlms.block import MAX_WINDOW
 from dlmsd.secret import Secret
 
 # No meter answers sooner, and no page shows more.
@@ -84,6 +85,8 @@ class ProfileTable:
     timeout: float | None = None
     interval: float | None = None
     max_info: int | None = None
+    gbt_window: int | None = None
+    writing: bool | None = None
     read: ReadTable | None = None
 
 
@@ -135,6 +138,8 @@ def file_rules(
         "timeout": rules.number(low=_SHORTEST, high=3600),
         "interval": rules.number(low=_SHORTEST, high=YEAR),
         "max_info": rules.whole(32, 2030),
+        "gbt_window": rules.whole(0, MAX_WINDOW),
+        "writing": rules.flag,
         "read": read,
     }
     return {

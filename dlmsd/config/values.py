@@ -101,6 +101,9 @@ class MeterOptions:
     bytes of the suite's size: ``signing_key`` is our private scalar, ``meter_signing_key``
     the meter's public point, x and y side by side. With ``dedicated_key`` each association
     draws a fresh one.
+
+    Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
+    of general block transfer are taken in one stream, 0 for none of them.
     """
 
     name: str
@@ -129,6 +132,8 @@ class MeterOptions:
     timeout: float = 5.0
     interval: float = 5.0
     max_info: int = 128
+    gbt_window: int = 0
+    writing: bool = False
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
     sinks: tuple[str, ...] = ()

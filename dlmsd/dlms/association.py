@@ -9,16 +9,16 @@ IDLE         any                            ignored: residue of an earlier assoc
 PENDING      AARE                           ASSOCIATED; PROVING; or refused and IDLE
 PENDING      exception, service error       refused and IDLE
 PROVING      ACTION response                the meter's proof: ASSOCIATED, or refused
-ASSOCIATED   GET response, our invoke-id    results; or the next block is asked for
-ASSOCIATED   GET response, another id       discarded; two in a row fail the request
+ASSOCIATED   an answer, our invoke-id       results; or the next block is asked for, or sent
+ASSOCIATED   an answer, another id          discarded; two in a row fail the request
+ASSOCIATED   general block transfer         joined to the APDU that it carries
 ASSOCIATED   exception, service error       the request fails
 RELEASING    RLRE, or any refusal of it     IDLE
-any          what meters send unasked       discarded
+not IDLE     what meters send unasked       told, and nothing else changes
 any          what security does not believe discarded: the genuine answer may follow
 ===========  =============================  =============================================
 
-High level security takes four passes: AARQ with our challenge, AARE with the meter's, then
-an ACTION on the association object with our answer, and in its response the meter's.
+Which answers a request has, and what follows from each, is its exchange's to tell.
 """
 
 from __future__ import annotations
@@ -27,52 +27,69 @@ import enum
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
-
 from dlmsd.dlms.acse.aare import Aare
-from dlmsd.dlms.acse.aarq import Aarq
-from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
+from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.acse.release import Rlre, Rlrq
-from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
-from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.exchange import GetExchange
+from dlmsd.dlms.exchange.access import AccessExchange
+from dlmsd.dlms.exchange.action import ActionExchange
+from dlmsd.dlms.exchange.exchange import Exchange
+from dlmsd.dlms.exchange.get import GetExchange
+from dlmsd.dlms.exchange.set import SetExchange
+from dlmsd.dlms.opening import HighLevel, Opening
 from dlmsd.dlms.outcome import (
     Associated,
     AssociationEvent,
     Discarded,
+    Notified,
     Refused,
     Released,
     RequestFailed,
+    Results,
     SendApdu,
 )
-from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
-from dlmsd.dlms.security.mechanism import Handshake
-from dlmsd.dlms.security.suite import SecurityPolicy
-from dlmsd.dlms.xdlms.action import ActionRequestNormal, ActionResponseNormal
-from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.dlms.transfer import BlockTransfer
+from dlmsd.dlms.xdlms.access import AccessSpecification
+from dlmsd.dlms.xdlms.action import ActionResponseNormal
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
+from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
-from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
+from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke
+from dlmsd.dlms.xdlms.long_invoke import LONG_INVOKE_ID, encode_long_invoke
+from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
-from dlmsd.errors import DecodeError, DlmsdError, LocalError, RefusedError, ServiceError
+from dlmsd.dlms.xdlms.short_name import InformationReport
+from dlmsd.errors import DecodeError, DlmsdError, LocalError, ServiceError
 from dlmsd.secret import Secret
 
-PROPOSED: Final = (
-    Conformance.GET | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ | Conformance.MULTIPLE_REFERENCES
+READING: Final = (
+    Conformance.GET
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.SELECTIVE_ACCESS
 )
-# As much as the length field of a PDU size can say; the meter's own limit is smaller.
-MAX_PDU: Final = 0xFFFF
-# information-report, data-notification and event-notification: a push may come in the
-# middle of a request, and is no answer to it.
-_UNASKED: Final = frozenset((0x18, 0x0F, 0xC2))
-# reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
-_REPLY: Final = MethodDescriptor(15, Obis.parse("0-0:40.0.0"), 1)
+"""What is proposed by who only reads."""
+
+WRITING: Final = (
+    READING
+    | Conformance.SET
+    | Conformance.ACTION
+    | Conformance.ACCESS
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+)
+"""What is proposed by who may write and invoke too."""
+
+# A push may come in the middle of a request, and is no answer to it.
+_UNASKED: Final = frozenset(
+    (DataNotification.TAG, EventNotificationRequest.TAG, InformationReport.TAG)
+)
 # Tag, length, security control, counter and authentication tag around a request.
 _CIPHERING: Final = 1 + 3 + 5 + 12
 
@@ -87,25 +104,14 @@ class State(enum.Enum):
     RELEASING = "releasing"
 
 
-@frozen
-class HighLevel:
-    """What proves both ends to each other: our mechanism, and our challenge, used once.
-
-    ``title`` is our system title, where the mechanism uses it.
-    """
-
-    handshake: Handshake
-    challenge: bytes
-    title: bytes = b""
-
-
 class Association:
     """A client's association by logical names.
 
     ``password`` belongs to low level security, ``high`` to the other mechanisms;
     ``security`` protects what goes out and opens what comes in, under the ``dedicated``
-    key, which it knows too, if one is offered to the meter. ``conformance`` and
-    ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
+    key, which it knows too, if one is offered to the meter. ``proposed`` are the services
+    that we should like to use; with a ``window``, 1 to 63, general block transfer is one.
+    ``conformance`` and ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
     """
 
     def __init__(
@@ -116,21 +122,23 @@ class Association:
         high: HighLevel | None = None,
         security: SecurityContext | None = None,
         dedicated: Secret | None = None,
+        proposed: Conformance = READING,
+        window: int = 0,
     ) -> None:
         self.state = State.IDLE
         self.conformance = Conformance(0)
         self.max_pdu = 0
-        self._mechanism = mechanism
-        self._password = password
-        self._high = high
-        self._challenges: Challenges | None = None
+        self._opening = Opening(mechanism, password, high, security, dedicated)
         self._security = security
-        self._dedicated = dedicated
-        self._context = ApplicationContext.LN
-        if security is not None and security.policy is not SecurityPolicy.NONE:
-            self._context = ApplicationContext.LN_CIPHERED
+        self._proposed = proposed
+        if window:
+            self._proposed |= Conformance.GENERAL_BLOCK_TRANSFER
+        self._window = window
+        self._limit = 0
         self._invoke = 0
-        self._exchange: GetExchange | None = None
+        self._long_invoke = 0
+        self._exchange: Exchange | None = None
+        self._transfer: BlockTransfer | None = None
 
     @property
     def associated(self) -> bool:
@@ -140,43 +148,79 @@ class Association:
     @property
     def password(self) -> bytes:
         """What must not be shown of this conversation."""
-        return self._password.reveal() if self._password else b""
+        return self._opening.password
 
     def associate(self) -> list[AssociationEvent]:
         """Ask for the association; the link must be connected."""
         self._exchange = None
         self.state = State.PENDING
-        # The proof of high level security travels in an ACTION.
-        proposed = PROPOSED | (Conformance.ACTION if self._high else Conformance(0))
-        dedicated = self._dedicated.reveal() if self._dedicated else None
-        initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated)
-        aarq = Aarq(
-            context=self._context,
-            mechanism=self._mechanism,
-            calling_authentication_value=self._authentication_value(),
-            user_information=self._protect(initiate.encode()),
-            calling_ap_title=self._title(),
-        )
-        return [SendApdu(aarq.encode())]
+        return [SendApdu(self._opening.aarq(self._proposed))]
 
-    def _authentication_value(self) -> bytes:
-        if self._high is not None:
-            return self._high.challenge
-        return b"" if self._mechanism is Mechanism.NONE else self.password
+    # Requests.
 
-    def _title(self) -> bytes | None:
-        if self._security is not None:
-            return self._security.title
-        return (self._high.title or None) if self._high else None
+    def get(
+        self,
+        attributes: Sequence[AttributeDescriptor],
+        accesses: Sequence[Access | None] = (),
+        *,
+        stream: bool = False,
+    ) -> list[AssociationEvent]:
+        """Ask for one attribute, or for several in one with-list request.
 
-    def get(self, attributes: Sequence[AttributeDescriptor]) -> list[AssociationEvent]:
-        """Ask for one attribute, or for several in one with-list request."""
+        ``accesses`` select parts of them; ``stream`` tells the blocks of one as they come.
+        """
+        invoke = self._next_invoke()
+        return self._begin(GetExchange(invoke, attributes, accesses, stream=stream), attributes)
+
+    def set(
+        self,
+        attributes: Sequence[AttributeDescriptor],
+        values: Sequence[Data],
+        accesses: Sequence[Access | None] = (),
+    ) -> list[AssociationEvent]:
+        """Write one attribute, or several in one with-list request."""
+        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE)
+        invoke = self._next_invoke()
+        exchange = SetExchange(invoke, attributes, values, accesses, limit=limit)
+        return self._begin(exchange, attributes)
+
+    def action(
+        self, methods: Sequence[MethodDescriptor], parameters: Sequence[Data | None]
+    ) -> list[AssociationEvent]:
+        """Invoke one method, or several in one with-list request."""
+        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_ACTION)
+        exchange = ActionExchange(self._next_invoke(), methods, parameters, limit=limit)
+        return self._begin(exchange, methods)
+
+    def access(
+        self,
+        items: Sequence[AccessSpecification],
+        values: Sequence[Data | None],
+        *,
+        break_on_error: bool = False,
+    ) -> list[AssociationEvent]:
+        """Read, write and invoke in one request; with ``break_on_error`` up to a failure."""
+        self._long_invoke = (self._long_invoke + 1) & LONG_INVOKE_ID
+        invoke = encode_long_invoke(self._long_invoke, break_on_error=break_on_error)
+        limit = 0 if self._transfers else self.max_pdu
+        return self._begin(AccessExchange(invoke, items, values, limit=limit), items)
+
+    def _begin(self, exchange: Exchange, asked: Sequence[object]) -> list[AssociationEvent]:
         if self.state is not State.ASSOCIATED or self._exchange is not None:
-            raise LocalError("a GET needs an association with no request under way")
-        if not attributes:
-            raise LocalError("a GET needs an attribute")
-        self._exchange = GetExchange(self._next_invoke(), attributes)
-        return [SendApdu(self._protect(self._exchange.request()))]
+            raise LocalError("a request needs an association with no request under way")
+        if not asked:
+            raise LocalError("a request needs something to ask for")
+        apdu = exchange.request()
+        self._exchange = exchange
+        return self._send(apdu)
+
+    @property
+    def _transfers(self) -> bool:
+        return bool(self._window) and Conformance.GENERAL_BLOCK_TRANSFER in self.conformance
+
+    def _whole(self, blocks: Conformance) -> int:
+        """The most octets of a request whose service has ``blocks`` of its own."""
+        return 0 if self._transfers and blocks not in self.conformance else self.max_pdu
 
     def release(self) -> list[AssociationEvent]:
         """Ask for the end; meters without RLRQ leave this unanswered."""
@@ -189,44 +233,74 @@ class Association:
         self._exchange = None
         self.state = State.IDLE
 
+    def timeout(self) -> list[AssociationEvent]:
+        """Nothing has come for a while: blocks to send again, if any are due."""
+        if self._exchange is None or self._transfer is None:
+            return []
+        return self._ended(self._transfer.timeout())
+
+    # What the meter sends.
+
     def receive(self, apdu: bytes) -> list[AssociationEvent]:
         """Take one whole APDU from the meter."""
         if self.state is State.IDLE:
             return [Discarded("APDU without an association")]
-        if self._security is not None and apdu[:1] and apdu[0] not in UNPROVED:
-            try:
-                apdu = self._security.open(apdu)
-            except (SecurityError, DecodeError) as error:
-                return [Discarded(f"{error} {error.advice}")]
-        if apdu and apdu[0] in _UNASKED:
-            return [Discarded(f"APDU 0x{apdu[0]:02x}, which nobody asked for")]
         try:
-            decoded = decode_apdu(apdu)
+            if apdu[:1] == bytes((GeneralBlockTransfer.TAG,)):
+                apdu, events = self._joined(apdu)
+                if not apdu:
+                    return events
+            if self._security is not None and apdu[:1] and apdu[0] not in UNPROVED:
+                apdu = self._security.open(apdu)
+        except (SecurityError, DecodeError) as error:
+            return [Discarded(f"{error} {error.advice}")]
+        try:
+            return self._expected(decode_apdu(apdu))
         except DecodeError as error:
+            if apdu[:1] and apdu[0] in _UNASKED:
+                return [Discarded(str(error))]
             return self._fail(error)
-        if self.state is State.RELEASING:
-            if isinstance(decoded, Rlre | ExceptionResponse | ConfirmedServiceError):
-                self.state = State.IDLE
-                return [Released()]
-            return [Discarded(f"{type(decoded).__name__} while releasing")]
-        if isinstance(decoded, ExceptionResponse | ConfirmedServiceError):
-            return self._fail(ServiceError(str(decoded)))
-        return self._expected(decoded)
+
+    def _joined(self, apdu: bytes) -> tuple[bytes, list[AssociationEvent]]:
+        """The APDU that this block completes, if it does."""
+        if self._exchange is None or not self._transfers:
+            return b"", [Discarded("a block that was not agreed upon")]
+        if self._transfer is None:
+            self._transfer = BlockTransfer(self._window, self._limit)
+        whole, events = self._transfer.receive(GeneralBlockTransfer.decode(apdu))
+        return whole, self._ended(events)
 
     def _expected(self, decoded: Apdu) -> list[AssociationEvent]:
+        name = type(decoded).__name__
+        if isinstance(decoded, DataNotification | EventNotificationRequest | InformationReport):
+            return [Notified(decoded)]
+        refused = isinstance(decoded, ExceptionResponse | ConfirmedServiceError)
+        if self.state is State.RELEASING:
+            if refused or isinstance(decoded, Rlre):
+                self.state = State.IDLE
+                return [Released()]
+            return [Discarded(f"{name} while releasing")]
+        if refused:
+            return self._fail(ServiceError(str(decoded)))
         if self.state is State.PENDING and isinstance(decoded, Aare):
             return self._answered(decoded)
         if self.state is State.PROVING and isinstance(decoded, ActionResponseNormal):
             return self._proved(decoded)
         if self._exchange is None:
-            return [Discarded(f"{type(decoded).__name__} answers nothing")]
-        events = self._exchange.receive(decoded)
-        last = events[-1]
-        if isinstance(last, SendApdu):
-            return [SendApdu(self._protect(last.apdu))]
-        if not isinstance(last, Discarded):
-            self._exchange = None
-        return events
+            return [Discarded(f"{name} answers nothing")]
+        return self._ended(self._exchange.receive(decoded))
+
+    def _ended(self, events: Sequence[AssociationEvent]) -> list[AssociationEvent]:
+        """What an exchange told; its requests are sent, and with its end it is forgotten."""
+        told: list[AssociationEvent] = []
+        for event in events:
+            if isinstance(event, SendApdu):
+                told += self._send(event.apdu)
+                continue
+            if isinstance(event, Results | RequestFailed):
+                self._exchange = None
+            told.append(event)
+        return told
 
     def _fail(self, error: DlmsdError) -> list[AssociationEvent]:
         if self.state in (State.PENDING, State.PROVING):
@@ -238,62 +312,25 @@ class Association:
         return [RequestFailed(error)]
 
     def _answered(self, aare: Aare) -> list[AssociationEvent]:
-        # To accept without a proof where one is wanted is no less a refusal: of security.
-        if not aare.accepted or aare.authentication_pending is not (self._high is not None):
-            return self._fail(RefusedError(str(aare)))
-        if aare.context is not self._context:
-            return self._fail(RefusedError(f"the meter wants {aare.context.words}"))
         try:
-            self._agree(aare)
-            if self._high is None:
+            agreed = self._opening.agree(aare)
+            self.conformance, self.max_pdu = agreed.conformance, agreed.max_pdu
+            self._limit = agreed.max_pdu
+            if self._opening.ciphered and self.max_pdu:
+                self.max_pdu = max(1, self.max_pdu - _CIPHERING)
+            if not self._opening.proves:
                 self.state = State.ASSOCIATED
                 return [Associated()]
-            return self._prove(self._high, aare)
+            proof = self._opening.prove(aare, self._next_invoke())
         except DlmsdError as error:
             return self._fail(error)
-
-    def _agree(self, aare: Aare) -> None:
-        """The meter's title and limits, or what is wrong with them."""
-        information = aare.user_information
-        self.conformance, self.max_pdu = Conformance.GET, 0
-        if self._security is not None:
-            if aare.responding_ap_title:
-                self._security.pin(aare.responding_ap_title)
-            if information or self._context is ApplicationContext.LN_CIPHERED:
-                information = self._security.open(information)
-        if not information:
-            return
-        initiate = decode_apdu(information)
-        if isinstance(initiate, ConfirmedServiceError):
-            raise RefusedError(str(initiate))
-        if not isinstance(initiate, InitiateResponse):
-            raise DecodeError(f"AARE with {type(initiate).__name__} for an InitiateResponse")
-        self.conformance = initiate.conformance
-        self.max_pdu = initiate.max_pdu_size
-        if self._context is ApplicationContext.LN_CIPHERED and self.max_pdu:
-            self.max_pdu = max(1, self.max_pdu - _CIPHERING)
-
-    def _prove(self, high: HighLevel, aare: Aare) -> list[AssociationEvent]:
-        title = aare.responding_ap_title or b""
-        challenge = aare.responding_authentication_value
-        self._challenges = Challenges(high.challenge, challenge, self._title() or b"", title)
-        answer = Data(Tag.OCTET_STRING, high.handshake.answer(self._challenges))
-        request = ActionRequestNormal(self._next_invoke(), _REPLY, answer)
         self.state = State.PROVING
-        return [SendApdu(self._protect(request.encode()))]
+        return [SendApdu(self._protect(proof))]
 
     def _proved(self, response: ActionResponseNormal) -> list[AssociationEvent]:
-        assert self._high is not None
-        assert self._challenges is not None
-        answer = response.answer
-        if answer.result is not ActionResult.SUCCESS:
-            return self._fail(RefusedError(f"our proof: {answer.result.words}"))
-        proof = answer.data.value if isinstance(answer.data, Data) else None
-        if not isinstance(proof, bytes):
-            return self._fail(RefusedError("the meter did not prove itself"))
         try:
-            self._high.handshake.check(self._challenges, proof)
-        except SecurityError as error:
+            self._opening.check(response)
+        except DlmsdError as error:
             return self._fail(error)
         self.state = State.ASSOCIATED
         return [Associated()]
@@ -301,6 +338,14 @@ class Association:
     def _next_invoke(self) -> int:
         self._invoke = (self._invoke + 1) & INVOKE_ID
         return encode_invoke(self._invoke)
+
+    def _send(self, plain: bytes) -> list[AssociationEvent]:
+        apdu = self._protect(plain)
+        self._transfer = None
+        if self._transfers and self._limit and len(apdu) > self._limit:
+            self._transfer = BlockTransfer(self._window, self._limit)
+            return self._transfer.send(apdu)
+        return [SendApdu(apdu)]
 
     def _protect(self, apdu: bytes) -> bytes:
         return apdu if self._security is None else self._security.protect(apdu)

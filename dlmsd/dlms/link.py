@@ -73,14 +73,23 @@ class DataLink(Protocol[FrameT]):
     def connected(self) -> bool:
         """Whether APDUs may be sent."""
 
+    @property
+    def reliable(self) -> bool:
+        """Whether it recovers each APDU that is lost, so that nobody above has to."""
+
     def recognises(self, frame: FrameT) -> bool:
         """Whether a received frame belongs to this link."""
 
     def connect(self) -> list[LinkEvent]:
         """Set the link up, from whatever state."""
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Send one APDU; not before the answer to the last has come."""
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Send one APDU, or a stream of which only the last is answered; not before the
+        answer to the last ones has come.
+        """
+
+    def expect(self) -> list[LinkEvent]:
+        """The meter has another APDU to send before it is our turn."""
 
     def receive(self, frame: FrameT) -> list[LinkEvent]:
         """Take a frame that :meth:`recognises` claimed."""

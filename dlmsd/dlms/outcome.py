@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from dlmsd.dlms.xdlms.get import Result
+from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.short_name import InformationReport
 from dlmsd.errors import DlmsdError
 
 GetResult: TypeAlias = Result
+Unasked: TypeAlias = DataNotification | EventNotificationRequest | InformationReport
 
 
 @frozen
@@ -17,6 +20,18 @@ class SendApdu:
     """Give this APDU to the link."""
 
     apdu: bytes
+
+
+@frozen
+class SendStream:
+    """Give these APDUs to the link; the meter answers only the last of them."""
+
+    apdus: tuple[bytes, ...]
+
+
+@frozen
+class AwaitMore:
+    """The meter has more to send before it is our turn."""
 
 
 @frozen
@@ -32,10 +47,21 @@ class Refused:
 
 
 @frozen
-class Results:
-    """The answer to a GET: one result for each attribute asked for, in order."""
+class BlockReceived:
+    """The next octets of a streamed attribute, encoded as Data."""
 
-    results: tuple[GetResult, ...]
+    octets: bytes
+
+
+@frozen
+class Results:
+    """The answer to a request: one result for each item asked for, in order.
+
+    Of GET Data or DataAccessResult, of SET DataAccessResult, of ACTION ActionAnswer, of
+    ACCESS pairs of Data and outcome; None of an attribute that was streamed.
+    """
+
+    results: tuple[Any, ...]
 
 
 @frozen
@@ -43,6 +69,13 @@ class RequestFailed:
     """The request has no answer, and the association stands."""
 
     error: DlmsdError
+
+
+@frozen
+class Notified:
+    """The meter told something unasked."""
+
+    apdu: Unasked
 
 
 @frozen
@@ -58,5 +91,15 @@ class Discarded:
 
 
 AssociationEvent: TypeAlias = (
-    SendApdu | Associated | Refused | Results | RequestFailed | Released | Discarded
+    SendApdu
+    | SendStream
+    | AwaitMore
+    | Associated
+    | Refused
+    | BlockReceived
+    | Results
+    | RequestFailed
+    | Notified
+    | Released
+    | Discarded
 )

@@ -126,6 +126,8 @@ class WrapperLink:
     answer, to the copy or doubled on its way, is known by its octets.
     """
 
+    reliable = False
+
     def __init__(self, client: int, logical_device: int, *, repeats: bool = False) -> None:
         self._client = client
         self._server = logical_device
@@ -134,7 +136,7 @@ class WrapperLink:
 
     def _reset(self) -> None:
         self.connected = False
-        self._request = b""
+        self._request: list[Transmit] = []
         self._answer = b""
         self._repeated = False
 
@@ -153,13 +155,18 @@ class WrapperLink:
         self._reset()
         return [LinkDisconnected()]
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Wrap one APDU."""
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Wrap each APDU."""
         if not self.connected:
             raise LocalError("no APDU may be sent before the link is connected")
-        self._request = WrapperFrame(self._client, self._server, apdu).encode()
+        frames = [WrapperFrame(self._client, self._server, apdu).encode() for apdu in apdus]
+        self._request = [Transmit(frame) for frame in frames]
         self._repeated = False
-        return [Transmit(self._request)]
+        return [*self._request]
+
+    def expect(self) -> list[LinkEvent]:
+        """Either end may send at any time: nothing to ask for."""
+        return []
 
     def receive(self, frame: WrapperFrame) -> list[LinkEvent]:
         """Unwrap one APDU."""
@@ -180,7 +187,7 @@ class WrapperLink:
         """Repeat, or know the meter silent: TCP has repeated whatever it could."""
         if self._repeats and not self._repeated:
             self._repeated = True
-            return [Transmit(self._request)]
+            return [*self._request]
         self._reset()
         why = ", nor to its repetition" if self._repeats else ""
         return [LinkLost(SilenceError(f"no answer to the request{why}"))]

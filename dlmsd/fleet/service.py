@@ -12,10 +12,10 @@ from twisted.logger import Logger
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.admission import Admission
 from dlmsd.meter.build import make_reassembly, make_session, make_way
+from dlmsd.meter.conversation import Trace
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
 from dlmsd.meter.security import MeterSecurity
-from dlmsd.meter.session import Trace
 from dlmsd.model import MeterState, MeterStatus
 
 # Many silent meters behind one gateway could each take a second to say goodbye to; the

@@ -18,10 +18,11 @@ from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.meter.conversation import Trace
 from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.protocol import Reassembly
-from dlmsd.meter.security import MeterSecurity
-from dlmsd.meter.session import Session, Trace
+from dlmsd.meter.security import MeterSecurity, proposed
+from dlmsd.meter.session import Session
 from dlmsd.meter.way import TcpWay, Way
 
 # Whom a meter tells a few things without security (DLMS UA 1000-2, clause 9.3).
@@ -45,6 +46,7 @@ def make_session(
         trace=trace,
         security=security,
         public=_link(evolve(meter, client=PUBLIC_CLIENT)),
+        writing=meter.writing,
     )
 
 
@@ -78,4 +80,4 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
 def _association(meter: MeterOptions) -> Association:
     """Of a meter without high level security; the others get a new one each time."""
     mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
-    return Association(mechanism, meter.password)
+    return Association(mechanism, meter.password, proposed=proposed(meter), window=meter.gbt_window)

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association, HighLevel
+from dlmsd.dlms.association import READING, WRITING, Association
+from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import (
@@ -22,6 +23,7 @@ from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.signature import load_private, load_public
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
+from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.errors import LocalError
 from dlmsd.secret import Secret
 
@@ -92,6 +94,8 @@ class MeterSecurity:
             high=self._high(),
             security=self._context(dedicated),
             dedicated=dedicated,
+            proposed=proposed(meter),
+            window=meter.gbt_window,
         )
 
     @property
@@ -194,6 +198,11 @@ def secured(
     if meter.security == "none" and meter.authentication in ("none", "low"):
         return None
     return MeterSecurity(meter, store, random)
+
+
+def proposed(meter: MeterOptions) -> Conformance:
+    """The services that we should like to use."""
+    return WRITING if meter.writing else READING
 
 
 def _name(title: bytes, key: Secret) -> str:

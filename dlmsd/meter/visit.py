@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred, succeed
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session, make_way
+from dlmsd.meter.conversation import Trace
 from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.security import MeterSecurity
-from dlmsd.meter.session import Session, Trace
+from dlmsd.meter.session import Session
 
 
 class Visit:

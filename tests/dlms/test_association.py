@@ -10,7 +10,8 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre
-from dlmsd.dlms.association import MAX_PDU, PROPOSED, Association, State
+from dlmsd.dlms.association import READING, Association, State
+from dlmsd.dlms.opening import MAX_PDU
 from dlmsd.dlms.outcome import (
     Associated,
     Discarded,
@@ -41,7 +42,7 @@ class AssociatingTests(AssociationTestCase):
         self.assertIs(aarq.mechanism, Mechanism.NONE)
         self.assertEqual(aarq.calling_authentication_value, b"")
         self.assertEqual(
-            InitiateRequest.decode(aarq.user_information), InitiateRequest(PROPOSED, MAX_PDU)
+            InitiateRequest.decode(aarq.user_information), InitiateRequest(READING, MAX_PDU)
         )
 
     def test_aarq_of_low_level_security(self) -> None:

@@ -6,7 +6,15 @@ from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.outcome import AssociationEvent, Discarded, RequestFailed, Results, SendApdu
+from dlmsd.dlms.outcome import (
+    AssociationEvent,
+    BlockReceived,
+    Discarded,
+    Notified,
+    RequestFailed,
+    Results,
+    SendApdu,
+)
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -18,6 +26,8 @@ from dlmsd.dlms.xdlms.get import (
     Result,
     encode_results,
 )
+from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.short_name import InformationReport
 from dlmsd.errors import DecodeError, MeterError, ServiceError
 from tests.dlms.associations import CLOCK, AssociationTestCase, associated
 from tests.vectors import apdu
@@ -105,14 +115,29 @@ class NormalTests(AssociationTestCase):
             apdu.AARE_ACCEPTED,
             apdu.GET_CLOCK,
             apdu.INITIATE_RESPONSE,
-            bytes.fromhex("0f00000001000000"),
-            bytes.fromhex("c2000003010100200700ff0200"),
+            bytes.fromhex("0f0000000100"),
+            bytes.fromhex("c20000"),
             bytes.fromhex("18"),
+            bytes.fromhex("e0810001000000"),
         ):
             self.assert_discarded(association.receive(other))
         answer = GetResponseNormal(invoke, VALUE).encode()
         self.assertEqual(association.receive(answer), [Results((VALUE,))])
         self.assert_discarded(association.receive(answer))
+
+    def test_what_is_told_in_the_middle(self) -> None:
+        """Pushes answer nothing, and the request goes on."""
+        association, invoke = asked()
+        for octets, kind in (
+            ("0f000000010000", DataNotification),
+            ("c2000003010100200700ff0200", EventNotificationRequest),
+            ("1800010200080100", InformationReport),
+        ):
+            (event,) = association.receive(bytes.fromhex(octets))
+            assert isinstance(event, Notified), event
+            self.assertIs(type(event.apdu), kind)
+        answer = GetResponseNormal(invoke, VALUE).encode()
+        self.assertEqual(association.receive(answer), [Results((VALUE,))])
 
     def test_truncated(self) -> None:
         answers = (
@@ -241,10 +266,40 @@ class BlockTests(AssociationTestCase):
         self.assertIsInstance(events[0], SendApdu)
 
     def test_not_the_first(self) -> None:
-        for number in (0, 2):
+        for number in (2, 3, 0xFFFFFFFF):
             association, _ = asked()
             block = GetResponseWithBlock(0xC1, True, number, b"\x00")
             self.assert_failed(association.receive(block.encode()), MeterError, "block 1 was due")
+
+    def test_counted_from_0(self) -> None:
+        """As the Actaris SL7000 does; the next block is asked for by the meter's number."""
+        association, _ = asked(VOLTAGE)
+        block = GetResponseWithBlock(0xC1, False, 0, b"\x12")
+        wanted = SendApdu(GetRequestNext(0xC1, 0).encode())
+        self.assertEqual(association.receive(block.encode()), [wanted])
+        self.assert_discarded(association.receive(GetResponseWithBlock(2, True, 0, b"").encode()))
+        block = GetResponseWithBlock(0xC1, True, 1, b"\x00\xeb")
+        self.assertEqual(association.receive(block.encode()), [Results((VALUE,))])
+
+    def test_streamed(self) -> None:
+        """Blocks are told as they come, and not kept, however many there are."""
+        association = associated()
+        (event,) = association.get([CLOCK], stream=True)
+        assert isinstance(event, SendApdu)
+        for number in range(1, 5001):
+            first, second = association.receive(
+                GetResponseWithBlock(0xC1, False, number, bytes(1000)).encode()
+            )
+            self.assertEqual(first, BlockReceived(bytes(1000)))
+            self.assertEqual(second, SendApdu(GetRequestNext(0xC1, number).encode()))
+        last = GetResponseWithBlock(0xC1, True, 5001, b"\x01").encode()
+        self.assertEqual(association.receive(last), [BlockReceived(b"\x01"), Results((None,))])
+
+    def test_streamed_but_whole(self) -> None:
+        association = associated()
+        association.get([CLOCK], stream=True)
+        answer = GetResponseNormal(0xC1, VALUE).encode()
+        self.assertEqual(association.receive(answer), [Results((VALUE,))])
 
     def test_an_empty_block(self) -> None:
         association, _ = asked()

@@ -6,8 +6,9 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
-from dlmsd.dlms.association import Association, HighLevel
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.outcome import Associated, AssociationEvent, SendApdu
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.errors import AuthenticationError, ChallengeError

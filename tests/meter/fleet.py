@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.fleet.service import Fleet
+from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import secured
-from dlmsd.meter.session import Trace
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR, Personality

@@ -10,9 +10,10 @@ from attrs import evolve
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association, HighLevel
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import UNCIPHERED, SecurityContext
 from dlmsd.dlms.security.counter import (

@@ -11,6 +11,7 @@ CONNECTING     UA                                        agree on parameters: CO
 CONNECTING     DM, FRMR                                  SNRM without parameters, then lost
 CONNECTED      I, RR, RNR                                numbers checked, APDU assembled
 CONNECTED      UA                                        the later UA's parameters hold
+CONNECTED      UI                                        an APDU that nobody asked for
 CONNECTED      DM, FRMR                                  lost: the meter knows no such link
 DISCONNECTING  UA, DM (or silence)                       IDLE
 any            anything else                             ignored: residue or noise
@@ -78,6 +79,8 @@ class HdlcLink:
     LocalError for limits that the standard does not allow.
     """
 
+    reliable = True
+
     def __init__(
         self, client: int, server: ServerAddress, parameters: LinkParameters | None = None
     ) -> None:
@@ -137,19 +140,27 @@ class HdlcLink:
         self.state = State.DISCONNECTING
         return [self._transmit(control.DISC | control.POLL_FINAL)]
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Segment one APDU and send the first window of it."""
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Segment the APDUs and send the first window of them."""
         if self.state is not State.CONNECTED or self._outgoing:
             raise LocalError(f"no APDU may be sent while the link is {self.state.value}")
-        octets = LLC_TO_METER + apdu
         size = self._agreed.transmit_information
-        for start in range(0, len(octets), size):
-            self._outgoing.append((octets[start : start + size], start + size < len(octets)))
+        for apdu in apdus:
+            octets = LLC_TO_METER + apdu
+            for start in range(0, len(octets), size):
+                self._outgoing.append((octets[start : start + size], start + size < len(octets)))
         self._awaiting = True
         self._incoming.clear()
         self._progress()
         self._late, self._repeated = self._repeated, 0
         return [self._send_window()]
+
+    def expect(self) -> list[LinkEvent]:
+        """Poll for another APDU, unless the meter still has the turn."""
+        if self.state is not State.CONNECTED:
+            raise LocalError(f"nothing is to come while the link is {self.state.value}")
+        turn, self._awaiting = not self._awaiting, True
+        return [self._poll()] if turn else []
 
     def timeout(self) -> list[LinkEvent]:
         """Silence: it answers a DISC, and is repeated into once otherwise."""
@@ -204,6 +215,8 @@ class HdlcLink:
                 return self._refused(frame)
             case State.DISCONNECTING, (Kind.UA | Kind.DM):
                 return self._ended()
+            case State.CONNECTED, Kind.UI if frame.information.startswith(LLC_FROM_METER):
+                return [ApduReceived(frame.information[len(LLC_FROM_METER) :])]
             case _, (Kind.SNRM | Kind.DISC):
                 # Only a client sends these: the line gives back whatever we send, and our
                 # address is the meter's too, as client 1 and device 0/1 are both 03.

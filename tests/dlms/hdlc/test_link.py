@@ -286,13 +286,45 @@ class ExchangeTests(LinkTestCase):
         self.assert_lost(link.receive(frmr), MeterError, "FRMR 540010")
         self.assertFalse(link.connected)
 
-    def test_ui_and_unknown_frames_are_ignored(self) -> None:
+    def test_unknown_frames_are_ignored(self) -> None:
         link = connected()
         link.send(b"one")
-        for control in (0x13, 0x03, 0x19, 0x1D, 0xEF, 0x93, 0x53):
+        for control in (0x19, 0x1D, 0xEF, 0x93, 0x53):
             (ignored,) = link.receive(frame(control, LLC + b"\x0f"))
             self.assertIsInstance(ignored, Ignored)
         self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_ui_frames_between_request_and_answer(self) -> None:
+        """A push comes with LLC; what comes without is none. Numbers stay as they are."""
+        link = connected()
+        link.send(b"one")
+        for control in (0x13, 0x03):
+            self.assertEqual(link.receive(frame(control, LLC + b"\x0f")), [ApduReceived(b"\x0f")])
+            (ignored,) = link.receive(frame(control, b"\x0f"))
+            self.assertIsInstance(ignored, Ignored)
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_a_stream_of_apdus_each_way(self) -> None:
+        """With a window of one each frame is acknowledged, and each of theirs polled for."""
+        link = connected()
+        self.assert_sent(link.send(b"one", b"two"), 0x10)
+        self.assert_sent(link.receive(rr(1)), 0x12)
+        self.assertEqual(link.receive(i_frame(0, 2)), [ApduReceived(b"answer")])
+        self.assert_sent(link.expect(), 0x31)
+        self.assertEqual(link.receive(i_frame(1, 2)), [ApduReceived(b"answer")])
+        self.assert_sent(link.send(b"three"), 0x54)
+
+    def test_a_meter_that_has_the_turn_is_not_polled(self) -> None:
+        link = connected(LinkParameters(128, 128, 1, 7), ua=bytes.fromhex("81800608010708 0101"))
+        link.send(b"one")
+        self.assertEqual(link.receive(i_frame(0, 1, final=0)), [ApduReceived(b"answer")])
+        self.assertEqual(link.expect(), [])
+        self.assertEqual(link.receive(i_frame(1, 1)), [ApduReceived(b"answer")])
+        self.assert_sent(link.expect(), 0x51)
+
+    def test_nothing_is_expected_without_a_link(self) -> None:
+        with self.assertRaises(LocalError):
+            new().expect()
 
 
 class BusyTests(LinkTestCase):

@@ -1,0 +1,1 @@
+"""One request and all that answers it, by service."""

@@ -1,0 +1,163 @@
+"""How an association begins: AARQ, AARE, and the proofs of high level security.
+
+High level security takes four passes: AARQ with our challenge, AARE with the meter's, then
+an ACTION on the association object with our answer, and in its response the meter's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.dlms.acse.aare import Aare
+from dlmsd.dlms.acse.aarq import Aarq
+from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.security.challenge import Challenges
+from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.mechanism import Handshake
+from dlmsd.dlms.security.suite import SecurityPolicy
+from dlmsd.dlms.xdlms.action import ActionRequestNormal, ActionResponseNormal
+from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
+from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
+from dlmsd.errors import DecodeError, RefusedError
+from dlmsd.secret import Secret
+
+# As much as the length field of a PDU size can say; the meter's own limit is smaller.
+MAX_PDU: Final = 0xFFFF
+# reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
+_REPLY: Final = MethodDescriptor(15, Obis.parse("0-0:40.0.0"), 1)
+
+
+@frozen
+class HighLevel:
+    """What proves both ends to each other: our mechanism, and our challenge, used once.
+
+    ``title`` is our system title, where the mechanism uses it.
+    """
+
+    handshake: Handshake
+    challenge: bytes
+    title: bytes = b""
+
+
+@frozen
+class Agreement:
+    """What the meter grants: its services, and the most octets of a request (0 for any)."""
+
+    conformance: Conformance
+    max_pdu: int
+
+
+class Opening:
+    """Asks for one association; see :class:`~dlmsd.dlms.association.Association`.
+
+    What the meter answers wrongly is raised as a DlmsdError.
+    """
+
+    def __init__(
+        self,
+        mechanism: Mechanism,
+        password: Secret | None,
+        high: HighLevel | None,
+        security: SecurityContext | None,
+        dedicated: Secret | None,
+    ) -> None:
+        self.ciphered = security is not None and security.policy is not SecurityPolicy.NONE
+        self._mechanism = mechanism
+        self._password = password
+        self._high = high
+        self._security = security
+        self._dedicated = dedicated
+        self._challenges: Challenges | None = None
+
+    @property
+    def proves(self) -> bool:
+        """Whether both ends have to prove themselves after AARE."""
+        return self._high is not None
+
+    @property
+    def password(self) -> bytes:
+        """What must not be shown of this conversation."""
+        return self._password.reveal() if self._password else b""
+
+    def aarq(self, proposed: Conformance) -> bytes:
+        """The request, with what we propose to use."""
+        # The proof of high level security travels in an ACTION.
+        if self._high is not None:
+            proposed |= Conformance.ACTION
+        dedicated = self._dedicated.reveal() if self._dedicated else None
+        initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()
+        return Aarq(
+            context=self._context,
+            mechanism=self._mechanism,
+            calling_authentication_value=self._authentication_value(),
+            user_information=self._protect(initiate),
+            calling_ap_title=self._title(),
+        ).encode()
+
+    def agree(self, aare: Aare) -> Agreement:
+        """What the meter grants; RefusedError or another DlmsdError if it does not accept."""
+        # To accept without a proof where one is wanted is no less a refusal: of security.
+        if not aare.accepted or aare.authentication_pending is not self.proves:
+            raise RefusedError(str(aare))
+        if aare.context is not self._context:
+            raise RefusedError(f"the meter wants {aare.context.words}")
+        information = aare.user_information
+        if self._security is not None:
+            if aare.responding_ap_title:
+                self._security.pin(aare.responding_ap_title)
+            if information or self.ciphered:
+                information = self._security.open(information)
+        if not information:
+            return Agreement(Conformance.GET, 0)
+        initiate = decode_apdu(information)
+        if isinstance(initiate, ConfirmedServiceError):
+            raise RefusedError(str(initiate))
+        if not isinstance(initiate, InitiateResponse):
+            raise DecodeError(f"AARE with {type(initiate).__name__} for an InitiateResponse")
+        return Agreement(initiate.conformance, initiate.max_pdu_size)
+
+    def prove(self, aare: Aare, invoke: int) -> bytes:
+        """The ACTION with our answer to the meter's challenge, not protected yet."""
+        assert self._high is not None
+        title = aare.responding_ap_title or b""
+        challenge = aare.responding_authentication_value
+        self._challenges = Challenges(self._high.challenge, challenge, self._title() or b"", title)
+        answer = Data(Tag.OCTET_STRING, self._high.handshake.answer(self._challenges))
+        return ActionRequestNormal(invoke, _REPLY, answer).encode()
+
+    def check(self, response: ActionResponseNormal) -> None:
+        """Nothing, if the meter took our answer and gave a good one to our challenge."""
+        assert self._high is not None
+        assert self._challenges is not None
+        answer = response.answer
+        if answer.result is not ActionResult.SUCCESS:
+            raise RefusedError(f"our proof: {answer.result.words}")
+        proof = answer.data.value if isinstance(answer.data, Data) else None
+        if not isinstance(proof, bytes):
+            raise RefusedError("the meter did not prove itself")
+        self._high.handshake.check(self._challenges, proof)
+
+    @property
+    def _context(self) -> ApplicationContext:
+        return ApplicationContext.LN_CIPHERED if self.ciphered else ApplicationContext.LN
+
+    def _protect(self, apdu: bytes) -> bytes:
+        return apdu if self._security is None else self._security.protect(apdu)
+
+    def _authentication_value(self) -> bytes:
+        if self._high is not None:
+            return self._high.challenge
+        return b"" if self._mechanism is Mechanism.NONE else self.password
+
+    def _title(self) -> bytes | None:
+        if self._security is not None:
+            return self._security.title
+        return (self._high.title or None) if self._high else None
