@@ -9,9 +9,24 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, MAX_CHALLENGE, MIN_CHALLENGE
+from dlmsd.dlms.security.errors import KeyLengthError
 from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE, SecurityPolicy
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.initiate import DLMS_VERSION, InitiateRequest
 from dlmsd.dlms.xdlms.service_error import ConfirmedService, ConfirmedServiceError, InitiateError
-from dlmsd.simulator.personality import Client
+from dlmsd.errors import DecodeError
+from dlmsd.secret import Secret
+from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.protection import Protection
+from dlmsd.simulator.terms import CosemObjects, Terms
+
+# With less than this a client could not take a block of one octet (IEC 62056-53 clause 7).
+_MIN_PDU: Final = 12
+# Tag, length, system title with its own, security control, counter and tag: the most that
+# ciphering adds to a response.
+_CIPHERING: Final = 1 + 3 + 9 + 5 + 12
+# One of these at least: without them there is nothing to ask for.
+_BASIC: Final = Conformance.GET | Conformance.SET | Conformance.ACTION | Conformance.ACCESS
 
 _TITLED: Final = frozenset({Mechanism.HIGH_GMAC, Mechanism.HIGH_SHA256, Mechanism.HIGH_ECDSA})
 
@@ -56,6 +71,42 @@ def _judge_high(client: Client, policy: SecurityPolicy, aarq: Aarq, own: bytes) 
     if not least <= len(aarq.calling_authentication_value) <= MAX_CHALLENGE:
         return UserDiagnostic.AUTHENTICATION_FAILURE
     return UserDiagnostic.NULL
+
+
+def agree(
+    objects: CosemObjects,
+    client: Client,
+    personality: Personality,
+    information: bytes,
+    protection: Protection | None,
+) -> Terms | InitiateError:
+    """What is agreed upon with the plain initiate-request; else what is wrong with it.
+
+    Its dedicated key goes to ``protection``.
+    """
+    try:
+        proposed = InitiateRequest.decode(information)
+    except DecodeError:
+        return InitiateError.OTHER
+    if proposed.dlms_version < DLMS_VERSION:
+        return InitiateError.DLMS_VERSION_TOO_LOW
+    conformance = proposed.conformance & personality.conformance
+    if not conformance & _BASIC:
+        return InitiateError.INCOMPATIBLE_CONFORMANCE
+    if 0 < proposed.max_pdu_size < _MIN_PDU:
+        return InitiateError.PDU_SIZE_TOO_SHORT
+    ciphering = 0
+    if protection is not None and personality.policy(client) is not SecurityPolicy.NONE:
+        ciphering = _CIPHERING
+        try:
+            if proposed.dedicated_key is not None:
+                protection.use_dedicated(Secret(proposed.dedicated_key))
+        except KeyLengthError:
+            return InitiateError.OTHER
+    limits = (proposed.max_pdu_size, personality.max_response)
+    limit = min((limit for limit in limits if limit), default=0)
+    limit = max(1, limit - ciphering) if limit else 0
+    return Terms(objects, client, personality, conformance, limit)
 
 
 def refused(diagnostic: UserDiagnostic, error: InitiateError | None = None) -> Aare:

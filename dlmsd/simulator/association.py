@@ -11,8 +11,7 @@ IDLE        any other                 exception-response, service-not-allowed
 PENDING     ACTION, a good proof      the meter's own: ASSOCIATED
 PENDING     ACTION, a wrong proof     read-write-denied, and IDLE
 PENDING     any other but RLRQ        exception-response, service-not-allowed
-ASSOCIATED  GET normal, with-list     GET response, or the first block of it
-ASSOCIATED  GET next                  the next block; else why there is none
+ASSOCIATED  GET, SET, ACTION, ACCESS  its response, or a block, or why there is none
 ASSOCIATED  any other, or no APDU     exception-response, service-unknown
 not IDLE    RLRQ                      RLRE, and IDLE
 ==========  ========================  ================================================
@@ -26,8 +25,6 @@ closes the connection, as meters in the field do (OSGP).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -37,14 +34,12 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.context import UNCIPHERED
 from dlmsd.dlms.security.errors import (
     CounterError,
     CounterExhaustedError,
-    KeyLengthError,
     PlainTextError,
     PolicyError,
     SecurityError,
@@ -53,27 +48,19 @@ from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.action import ActionAnswer, ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
-from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ServiceError, StateError
-from dlmsd.dlms.xdlms.get import GetRequestNext, GetRequestNormal, GetRequestWithList
-from dlmsd.dlms.xdlms.initiate import DLMS_VERSION, InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.service_error import InitiateError
 from dlmsd.errors import DecodeError
-from dlmsd.secret import Secret
-from dlmsd.simulator.acceptance import context_of, judge, refused
-from dlmsd.simulator.answer import Answer, Result, exception
-from dlmsd.simulator.get import GetService
-from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.acceptance import agree, context_of, judge, refused
+from dlmsd.simulator.answer import Answer, exception, too_long
+from dlmsd.simulator.personality import Personality
 from dlmsd.simulator.protection import Protection
 from dlmsd.simulator.security import MeterSecurity
+from dlmsd.simulator.services import Services
+from dlmsd.simulator.terms import CosemObjects
 
 REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
 _UNCIPHERED: Final = frozenset(bytes((tag,)) for tag in UNCIPHERED)
-# With less than this a client could not take a block of one octet (IEC 62056-53 clause 7).
-_MIN_PDU: Final = 12
-# Tag, length, system title with its own, security control, counter and tag: the most that
-# ciphering adds to a response.
-_CIPHERING: Final = 1 + 3 + 9 + 5 + 12
 
 
 class State(enum.Enum):
@@ -85,24 +72,21 @@ class State(enum.Enum):
 
 
 class ServerAssociation:
-    """One client's association with one meter.
-
-    ``read`` gives an attribute's value to a client, or why there is none.
-    """
+    """One client's association with one meter."""
 
     def __init__(
         self,
         personality: Personality,
-        read: Callable[[Client, AttributeDescriptor], Result],
+        objects: CosemObjects,
         security: MeterSecurity,
     ) -> None:
         self.state = State.IDLE
         self._personality = personality
-        self._read = read
+        self._objects = objects
         self._security = security
         self._protection: Protection | None = None
-        self._granted = InitiateResponse(Conformance(0), 0)
-        self._get: GetService | None = None
+        self._granted = b""
+        self._services: Services | None = None
 
     @property
     def associated(self) -> bool:
@@ -144,41 +128,28 @@ class ServerAssociation:
             self.abort()
             return Answer(self._associate(client, request, refuse).encode())
         answer = self._serve(request, len(apdu))
-        return (
-            answer if protection is None else evolve(answer, apdu=protection.protect(answer.apdu))
-        )
+        if protection is None or not answer.apdu:
+            return answer
+        return evolve(answer, apdu=protection.protect(answer.apdu))
 
     def _serve(self, request: Apdu | None, size: int) -> Answer:
         if self.state is State.IDLE:
             return _not_allowed(ServiceError.OPERATION_NOT_POSSIBLE)
-        limit = self._personality.max_pdu
-        if limit and size > limit:
-            return _not_allowed(ServiceError.PDU_TOO_LONG)
+        if 0 < self._personality.max_pdu < size:
+            return too_long()
         if isinstance(request, Rlrq):
             return Answer(self._release(request).encode())
         if self.state is State.PENDING:
             if isinstance(request, ActionRequestNormal) and request.method == REPLY_TO_HLS:
                 return Answer(self._prove(request).encode())
             return _not_allowed(ServiceError.OPERATION_NOT_POSSIBLE)
-        assert self._get is not None
-        match request:
-            case GetRequestNormal():
-                return self._get.normal(request)
-            case GetRequestNext():
-                return self._get.next(request)
-            case GetRequestWithList() if self._personality.lists and self._offers(
-                Conformance.MULTIPLE_REFERENCES
-            ):
-                return self._get.with_list(request)
-        return exception(StateError.SERVICE_UNKNOWN, ServiceError.SERVICE_NOT_SUPPORTED)
-
-    def _offers(self, service: Conformance) -> bool:
-        return service in self._granted.conformance
+        assert self._services is not None
+        return self._services.answer(request)
 
     def _release(self, request: Rlrq) -> Rlre:
         information = b""
         if self._protection is not None and request.user_information:
-            information = self._protection.protect(self._granted.encode())
+            information = self._protection.protect(self._granted)
         self.abort()
         return Rlre(user_information=information)
 
@@ -204,55 +175,23 @@ class ServerAssociation:
             except (SecurityError, DecodeError):
                 error = InitiateError.REFUSED_BY_THE_VDE_HANDLER
                 return refused(UserDiagnostic.NO_REASON_GIVEN, error)
-        granted = self._initiate(client, information, policy, protection)
-        if isinstance(granted, InitiateError):
-            return refused(UserDiagnostic.NO_REASON_GIVEN, granted)
-        self._granted = granted
+        terms = agree(self._objects, client, self._personality, information, protection)
+        if isinstance(terms, InitiateError):
+            return refused(UserDiagnostic.NO_REASON_GIVEN, terms)
+        self._services = Services(terms)
+        self._granted = granted = terms.granted.encode()
         if protection is None:
             self.state = State.ASSOCIATED
-            return _accepted(policy, granted.encode())
+            return _accepted(policy, granted)
         self.state, self._protection = State.PENDING, protection
         protection.await_proof()
         return evolve(
-            _accepted(policy, protection.protect(granted.encode())),
+            _accepted(policy, protection.protect(granted)),
             diagnostic=UserDiagnostic.AUTHENTICATION_REQUIRED,
             mechanism=client.mechanism,
             responding_authentication_value=protection.challenge,
             responding_ap_title=self._security.title if aarq.calling_ap_title else None,
         )
-
-    def _initiate(
-        self,
-        client: Client,
-        information: bytes,
-        policy: SecurityPolicy,
-        protection: Protection | None,
-    ) -> InitiateResponse | InitiateError:
-        try:
-            proposed = InitiateRequest.decode(information)
-        except DecodeError:
-            return InitiateError.OTHER
-        if proposed.dlms_version < DLMS_VERSION:
-            return InitiateError.DLMS_VERSION_TOO_LOW
-        conformance = proposed.conformance & self._personality.conformance
-        if Conformance.GET not in conformance:
-            return InitiateError.INCOMPATIBLE_CONFORMANCE
-        if 0 < proposed.max_pdu_size < _MIN_PDU:
-            return InitiateError.PDU_SIZE_TOO_SHORT
-        ciphering = 0 if policy is SecurityPolicy.NONE else _CIPHERING
-        if ciphering and protection is not None and proposed.dedicated_key is not None:
-            try:
-                protection.use_dedicated(Secret(proposed.dedicated_key))
-            except KeyLengthError:
-                return InitiateError.OTHER
-        limits = (proposed.max_pdu_size, self._personality.max_response)
-        limit = min((limit for limit in limits if limit), default=0)
-        self._get = GetService(
-            partial(self._read, client),
-            limit=max(1, limit - ciphering) if limit else 0,
-            blocks=Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ in conformance,
-        )
-        return InitiateResponse(conformance, self._personality.max_pdu)
 
     # The proof.
 

@@ -25,6 +25,7 @@ from dlmsd.simulator.link import ServerLink
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import Personality
+from dlmsd.simulator.terms import CosemObjects
 from dlmsd.simulator.wrapper import WrapperServerLink
 
 _AARQ: Final = b"\x60"
@@ -42,10 +43,14 @@ class Reply:
 
 @frozen
 class InstalledMeter:
-    """A virtual meter with its name, its place on the line and its faults."""
+    """A virtual meter with its name, its place on the line and its faults.
+
+    ``served`` are the objects as clients reach them, recorded or not.
+    """
 
     name: str
     objects: Objects
+    served: CosemObjects
     personality: Personality
     address: ServerAddress
     faults: FaultInjector
@@ -79,8 +84,7 @@ class InstalledMeter:
     def converse(self) -> Conversation:
         """A new client's conversation."""
         personality = self.personality
-        objects = self.objects
-        association = ServerAssociation(personality, objects.read, objects.security)
+        association = ServerAssociation(personality, self.served, self.objects.security)
         if personality.framing == "wrapper":
             return Conversation(WrapperServerLink(), association, self.faults)
         link = ServerLink(personality.link, tells_parameters=personality.tells_parameters)
@@ -102,8 +106,8 @@ class _Link(Protocol):
     def receive(self, frame: Any) -> list[LinkEvent]:
         """Take a frame."""
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Answer the last APDU."""
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Answer the last APDU by one, by several in a row, or by none."""
 
 
 def _is_information(frame: Frame | WrapperFrame) -> bool:
@@ -154,4 +158,4 @@ class Conversation:
         if answer.closes:
             self.ended = True
             return
-        self._carry_out(self._link.send(answer.apdu), replies)
+        self._carry_out(self._link.send(*answer.apdus), replies)

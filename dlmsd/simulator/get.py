@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from attrs import define
-
-from dlmsd.dlms.axdr.data import encode as encode_data
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
-from dlmsd.dlms.xdlms.exception_response import ServiceError, StateError
+from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import (
+    Access,
     GetRequestNext,
     GetRequestNormal,
     GetRequestWithList,
@@ -19,90 +16,81 @@ from dlmsd.dlms.xdlms.get import (
     GetResponseWithBlock,
     GetResponseWithList,
 )
-from dlmsd.simulator.answer import Answer, Answered, Result, exception
+from dlmsd.simulator.answer import Answer, Answered, too_long, unsupported
+from dlmsd.simulator.blocks import LongAnswer
+from dlmsd.simulator.terms import Terms
 
 # Tag, choice, invoke-id, last-block, block number, choice, and a length of two octets.
 _BLOCK_HEAD: Final = 12
-# Tag, choice and invoke-id of a response; what follows is what blocks are cut from.
-_HEAD: Final = 3
-
-
-@define
-class _Blocks:
-    """An answer that goes out block by block."""
-
-    invoke: int
-    octets: bytes
-    results: tuple[Answered, ...]
-    number: int = 0
+# Tag, choice and invoke-id of a response, and in that of one attribute the choice of Data:
+# what follows is what blocks are cut from.
+_LIST_HEAD: Final = 3
+_DATA_HEAD: Final = 4
 
 
 class GetService:
-    """For one association. ``limit`` is that of a plain response in octets, 0 for none;
-    ``blocks`` tells whether a longer one may go out in blocks.
-    """
+    """For one association."""
 
-    def __init__(
-        self, read: Callable[[AttributeDescriptor], Result], *, limit: int, blocks: bool
-    ) -> None:
-        self._read = read
-        self._limit = limit
-        self._may_block = blocks
-        self._blocks: _Blocks | None = None
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._long: LongAnswer | None = None
 
-    def normal(self, request: GetRequestNormal) -> Answer:
-        """One attribute."""
-        if request.access is not None:
-            result: Result = DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
-        else:
-            result = self._read(request.attribute)
+    def answer(self, request: GetRequestNormal | GetRequestNext | GetRequestWithList) -> Answer:
+        """The response, or a block of it, or why there is none."""
+        if not self._terms.offers(Conformance.GET):
+            return unsupported()
+        match request:
+            case GetRequestNormal():
+                return self._normal(request)
+            case GetRequestNext():
+                return self._next(request)
+            case GetRequestWithList():
+                return self._with_list(request) if self._terms.lists else unsupported()
+
+    def _normal(self, request: GetRequestNormal) -> Answer:
+        result = self._terms.read(request.attribute, request.access)
         whole = GetResponseNormal(request.invoke, result).encode()
-        octets = b"" if isinstance(result, DataAccessResult) else encode_data(result)
-        return self._fit(request.invoke, whole, octets, ((request.attribute, result),))
+        answered = ((request.attribute, result),)
+        if isinstance(result, DataAccessResult):
+            self._long = None
+            return Answer(whole, answered)
+        return self._fit(request.invoke, whole, _DATA_HEAD, answered)
 
-    def with_list(self, request: GetRequestWithList) -> Answer:
-        """Several attributes."""
-        accesses: Sequence[object] = request.accesses or (None,) * len(request.attributes)
-        results = tuple(
-            self._read(attribute) if access is None else DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
-            for attribute, access in zip(request.attributes, accesses, strict=True)
-        )
+    def _with_list(self, request: GetRequestWithList) -> Answer:
+        attributes = request.attributes
+        accesses: Sequence[Access | None] = request.accesses or (None,) * len(attributes)
+        results = tuple(map(self._terms.read, attributes, accesses))
         whole = GetResponseWithList(request.invoke, results).encode()
-        answered = tuple(zip(request.attributes, results, strict=True))
-        return self._fit(request.invoke, whole, whole[_HEAD:], answered)
+        answered = tuple(zip(attributes, results, strict=True))
+        return self._fit(request.invoke, whole, _LIST_HEAD, answered)
 
-    def _fit(
-        self, invoke: int, whole: bytes, octets: bytes, results: tuple[Answered, ...]
-    ) -> Answer:
-        """The response in one piece, or the first block of ``octets``."""
-        self._blocks = None
-        if not self._limit or len(whole) <= self._limit:
+    def _fit(self, invoke: int, whole: bytes, head: int, results: tuple[Answered, ...]) -> Answer:
+        """The response in one piece, or the first block of what is behind its head."""
+        self._long = None
+        if self._terms.fits(whole):
             return Answer(whole, results)
-        if not self._may_block:
-            return exception(StateError.SERVICE_NOT_ALLOWED, ServiceError.PDU_TOO_LONG)
-        self._blocks = _Blocks(invoke, octets, results)
-        return self._block(self._blocks)
+        if not self._terms.offers(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
+            return too_long()
+        size = self._terms.limit - _BLOCK_HEAD
+        self._long = LongAnswer(invoke, whole[head:], size, results)
+        return self._block(self._long)
 
-    def next(self, request: GetRequestNext) -> Answer:
-        """The next block."""
-        blocks = self._blocks
-        if blocks is None:
+    def _next(self, request: GetRequestNext) -> Answer:
+        long = self._long
+        if long is None:
             return self._no_block(request, DataAccessResult.NO_LONG_GET_IN_PROGRESS)
-        if request.block_number != blocks.number or request.invoke != blocks.invoke:
+        if request.block_number != long.number or request.invoke != long.invoke:
             return self._no_block(request, DataAccessResult.DATA_BLOCK_NUMBER_INVALID)
-        return self._block(blocks)
+        return self._block(long)
 
     def _no_block(self, request: GetRequestNext, why: DataAccessResult) -> Answer:
-        self._blocks = None
+        self._long = None
         number = request.block_number
         return Answer(GetResponseWithBlock(request.invoke, True, number, why).encode())
 
-    def _block(self, blocks: _Blocks) -> Answer:
-        size = max(1, self._limit - _BLOCK_HEAD)
-        octets, blocks.octets = blocks.octets[:size], blocks.octets[size:]
-        blocks.number += 1
-        last = not blocks.octets
-        if last:
-            self._blocks = None
-        block = GetResponseWithBlock(blocks.invoke, last, blocks.number, octets)
-        return Answer(block.encode(), blocks.results if last else ())
+    def _block(self, long: LongAnswer) -> Answer:
+        block = long.next()
+        if block.last:
+            self._long = None
+        response = GetResponseWithBlock(long.invoke, block.last, block.number, block.raw)
+        return Answer(response.encode(), long.results if block.last else ())

@@ -97,6 +97,7 @@ class ServerLink:
         self._expected = 0
         self._incoming = b""
         self._thinking = False
+        self._polled = False
 
     @property
     def answered(self) -> bool:
@@ -108,16 +109,20 @@ class ServerLink:
         self._reset()
         self.state = State.DISCONNECTED
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Answer the APDU that was handed over last: the first window of its segments."""
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Answer the APDU that was handed over last, by these one behind the other: the first
+        window of their segments. Without any the turn goes back, if the meter has it.
+        """
         if self.state is not State.CONNECTED or not self._thinking:
             raise LocalError("a meter speaks only when it was asked")
         self._thinking = False
-        octets = LLC_FROM_METER + apdu
         size = self._agreed.transmit_information
-        for start in range(0, len(octets), size):
-            self._outgoing.append((octets[start : start + size], start + size < len(octets)))
-        return self._window()
+        for apdu in apdus:
+            octets = LLC_FROM_METER + apdu
+            for start in range(0, len(octets), size):
+                more = start + size < len(octets)
+                self._outgoing.append((octets[start : start + size], more))
+        return self._window() if apdus else self._turn() if self._polled else []
 
     def receive(self, frame: Frame) -> list[LinkEvent]:
         """Take one frame that is addressed to this meter, by the table above."""
@@ -193,6 +198,7 @@ class ServerLink:
         if not octets.startswith(LLC_TO_METER):
             return [Ignored("an APDU without LLC header"), *self._turn()]
         self._thinking = True
+        self._polled = frame.final
         return [ApduReceived(octets[len(LLC_TO_METER) :])]
 
     def _turn(self) -> list[LinkEvent]:

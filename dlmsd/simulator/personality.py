@@ -19,10 +19,16 @@ Addressing: TypeAlias = Literal["exact", "any-size", "any"]
 
 _SERVICES: Final = (
     Conformance.GET
+    | Conformance.SET
+    | Conformance.ACTION
+    | Conformance.SELECTIVE_ACCESS
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
     | Conformance.PRIORITY_MGMT_SUPPORTED
 )
+_MODERN: Final = _SERVICES | Conformance.ACCESS
 
 
 @frozen
@@ -118,7 +124,12 @@ PLAIN: Final = Personality(
     tells_parameters=False,
 )
 WRAPPER: Final = Personality(
-    "wrapper", framing="wrapper", port=4059, logical_device=1, physical_device=0
+    "wrapper",
+    framing="wrapper",
+    port=4059,
+    logical_device=1,
+    physical_device=0,
+    conformance=_MODERN,
 )
 NO_LISTS: Final = Personality("no-lists", lists=False)
 SMALL: Final = Personality("small", link=LinkParameters(32, 32, 1, 1), max_pdu=96, max_response=16)
@@ -129,7 +140,7 @@ def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality
     return Personality(
         name,
         clients=(Client(1, mechanism=mechanism, writes=True), _STRANGER),
-        conformance=_SERVICES | Conformance.ACTION | Conformance.GENERAL_PROTECTION,
+        conformance=_MODERN | Conformance.GENERAL_PROTECTION,
         security=security,
     )
 
@@ -138,7 +149,7 @@ def _plain_but_proved(name: str, mechanism: Mechanism) -> Personality:
     return Personality(
         name,
         clients=(Client(1, _SECRET, mechanism, writes=True), _STRANGER),
-        conformance=_SERVICES | Conformance.ACTION,
+        conformance=_MODERN,
     )
 
 

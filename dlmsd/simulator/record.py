@@ -1,10 +1,15 @@
 """What the virtual meters answered, so that every reading can be compared with its origin.
 
-One entry for each GET response that carries attribute values, scalers included; a
-response in blocks is recorded with its last block, one that is sent again once more.
-As JSON: ``{"t": 1767225600.25, "meter": "virtual-001", "results": [["1-1:32.7.0", 2,
-"2301"], ["1-1:99.9.9", 2, null]]}``. ``t`` is the wall time in Unix seconds at which the
-last octet of the answer was given to the transport.
+One entry for each response that carries attribute values, scalers included; a response in
+blocks is recorded with its last block, one that is sent again once more. As JSON:
+``{"t": 1767225600.25, "meter": "virtual-001", "results": [["1-1:32.7.0", 2, "2301"],
+["1-1:99.9.9", 2, null]]}``. ``t`` is the wall time in Unix seconds at which the last octet
+of the answer was given to the transport.
+
+And one for each attribute that a client wrote and each method that it invoked, allowed or
+not, at the time when the meter did it: ``"results": [], "writes": [["0-0:1.0.0", 2,
+"07ea...", "success"]]``, or ``"actions"`` with the same columns, in which the number is
+the method's and the value that of the parameters.
 """
 
 from __future__ import annotations
@@ -14,18 +19,33 @@ from pathlib import Path
 from typing import IO, Final, TypeAlias
 
 import msgspec
+from attrs import frozen
 
 from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action import ActionAnswer
+from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import LocalError
-from dlmsd.simulator.answer import Answered
+from dlmsd.simulator.answer import Answered, Result
+from dlmsd.simulator.personality import Client
+from dlmsd.simulator.terms import CosemObjects
+
+Deed: TypeAlias = tuple[str, int, str | None, str]
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One answer. ``results`` holds OBIS code, attribute and raw value of each item."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer. ``results`` holds OBIS code, attribute and raw value of each item.
+
+    Or one write or action: OBIS code, attribute or method, raw value, what became of it.
+    """
 
     t: float
     meter: str
     results: tuple[tuple[str, int, str | None], ...]
+    writes: tuple[Deed, ...] = ()
+    actions: tuple[Deed, ...] = ()
 
 
 Record: TypeAlias = Callable[[Entry], None]
@@ -55,6 +75,44 @@ def _raw(result: object) -> str | None:
     if isinstance(value, tuple):
         return "[" + ", ".join(str(_raw(item)) for item in value) + "]"
     return str(value)
+
+
+@frozen
+class Recorded:
+    """``objects`` of one meter, whose writes and actions go into ``record``."""
+
+    objects: CosemObjects
+    meter: str
+    wall: Callable[[], float]
+    record: Record
+
+    def read(
+        self, client: Client, attribute: AttributeDescriptor, access: Access | None = None
+    ) -> Result:
+        """As it is: what is read is recorded when it is sent."""
+        return self.objects.read(client, attribute, access)
+
+    def write(
+        self,
+        client: Client,
+        attribute: AttributeDescriptor,
+        value: Data,
+        access: Access | None = None,
+    ) -> DataAccessResult:
+        """Write, and record it."""
+        result = self.objects.write(client, attribute, value, access)
+        deed = str(attribute.obis), attribute.attribute, _raw(value), result.standard_name
+        self.record(Entry(self.wall(), self.meter, (), writes=(deed,)))
+        return result
+
+    def invoke(
+        self, client: Client, method: MethodDescriptor, parameters: Data | None
+    ) -> ActionAnswer:
+        """Invoke, and record it."""
+        answer = self.objects.invoke(client, method, parameters)
+        deed = str(method.obis), method.method, _raw(parameters), answer.result.standard_name
+        self.record(Entry(self.wall(), self.meter, (), actions=(deed,)))
+        return answer
 
 
 class RecordFile:

@@ -22,7 +22,7 @@ from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, Personality
 from dlmsd.simulator.protocol import SimulatorFactory
-from dlmsd.simulator.record import Record, RecordFile, entry
+from dlmsd.simulator.record import Record, Recorded, RecordFile, entry
 from dlmsd.simulator.security import MeterSecurity
 
 # 126 and 127 are reserved among the physical addresses of one octet (IEC 62056-46).
@@ -170,9 +170,12 @@ class Simulation:
                 personality = evolve(personality, addressing="any-size")
         meter = VirtualMeter(seed, index, personality.equipment)
         security = MeterSecurity(personality.security, meter.system_title, random.randbytes)
+        name = f"virtual-{index:03d}"
+        objects = Objects(meter, security, self._wall, personality)
         return InstalledMeter(
-            f"virtual-{index:03d}",
-            Objects(meter, security, self._wall, personality),
+            name,
+            objects,
+            Recorded(objects, name, self._wall, self._record) if self._record else objects,
             personality,
             ServerAddress(logical, physical, personality.address_size),
             FaultInjector(Random(random.getrandbits(64))),  # noqa: S311 - faults, not keys

@@ -7,7 +7,7 @@ from dlmsd.dlms.wrapper import WrapperFrame
 
 
 class WrapperServerLink:
-    """Nothing is set up and nothing repeated: each wrapped APDU is answered by one."""
+    """Nothing is set up and nothing repeated."""
 
     def __init__(self) -> None:
         self.client = 0
@@ -15,7 +15,7 @@ class WrapperServerLink:
 
     @property
     def answered(self) -> bool:
-        """An answer is always one piece."""
+        """An answer is sent at once."""
         return True
 
     def abort(self) -> None:
@@ -32,6 +32,6 @@ class WrapperServerLink:
         events.append(ApduReceived(frame.apdu))
         return events
 
-    def send(self, apdu: bytes) -> list[LinkEvent]:
-        """Answer it."""
-        return [Transmit(WrapperFrame(self._server, self.client, apdu).encode())]
+    def send(self, *apdus: bytes) -> list[LinkEvent]:
+        """Answer it by these APDUs."""
+        return [Transmit(WrapperFrame(self._server, self.client, one).encode()) for one in apdus]

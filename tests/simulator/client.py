@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 
 from dlmsd.dlms import link as data_link
 from dlmsd.dlms import outcome as acse
-from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.acse.aarq import Aarq
+from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.association import Association
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
@@ -25,6 +26,9 @@ from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.errors import ClosedError
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR
@@ -130,6 +134,7 @@ class Client:
         self.frames: list[Any] = []
         self.sent: list[bytes] = []
         self.timeouts = 0
+        self.raw = False
         self.outcome: Any = None
 
     def open(self) -> Client:
@@ -138,6 +143,21 @@ class Client:
 
     def get(self, *attributes: AttributeDescriptor) -> Any:
         return self._run(self._link_events(self.association.get(attributes)))
+
+    def ask(self, request: Any) -> Any:
+        """Any plain request in this association; its answer, decoded."""
+        self.raw = True
+        try:
+            return self._run(self.link.send(request.encode()))
+        finally:
+            self.raw = False
+
+    def propose(self, conformance: Conformance, max_pdu: int = 0xFFFF) -> InitiateResponse:
+        """Associate anew with the password of the profile, and what the meter grants."""
+        initiate = InitiateRequest(conformance, max_pdu).encode()
+        context, password = ApplicationContext.LN, PASSWORD.reveal()
+        aare = self.ask(Aarq(context, Mechanism.LOW, password, initiate))
+        return InitiateResponse.decode(aare.user_information)
 
     def release(self) -> None:
         self._run(self._link_events(self.association.release()))
@@ -189,6 +209,8 @@ class Client:
                     self.sent.append(octets)
                     if not self.transport.lost:
                         self.transport.protocol.dataReceived(octets)
+                case data_link.ApduReceived(apdu) if self.raw:
+                    self.outcome = decode_apdu(apdu)
                 case data_link.ApduReceived(apdu):
                     self._carry_out(self._link_events(self.association.receive(apdu)))
                 case data_link.LinkConnected():

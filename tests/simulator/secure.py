@@ -12,7 +12,6 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import UNCIPHERED, SecurityContext
@@ -24,7 +23,6 @@ from dlmsd.dlms.security.counter import (
 )
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.suite import SecurityPolicy
-from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionRequestNormal
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -34,18 +32,14 @@ from dlmsd.secret import Secret
 from dlmsd.simulator.acceptance import context_of
 from dlmsd.simulator.answer import Answer
 from dlmsd.simulator.association import REPLY_TO_HLS, ServerAssociation
-from dlmsd.simulator.personality import ECDSA, SECURE, SUITE_1, SUITE_2, Client, Personality
+from dlmsd.simulator.personality import ECDSA, SECURE, SUITE_1, SUITE_2, Personality
 from dlmsd.simulator.security import MeterSecurity
-from tests.simulator.client import register
+from tests.simulator.shelf import VOLTAGE, Shelf
 
 CLIENT = b"DLMSDCLT"
 METER = b"DLS00001"
 CTOS = b"client to server challenge, long"
-VOLTAGE = register("1-1:32.7.0")
-LONG = register("1-1:98.1.0")
 GET = GetRequestNormal(0xC1, VOLTAGE).encode()
-VALUE = Data(Tag.LONG_UNSIGNED, 2301)
-LONG_VALUE = Data(Tag.OCTET_STRING, bytes(range(200)))
 CIPHERED = (SECURE, SUITE_1, SUITE_2, ECDSA)
 PROPOSED = (
     Conformance.GET
@@ -58,11 +52,6 @@ PROPOSED = (
 
 def with_policy(policy: SecurityPolicy) -> Personality:
     return evolve(SECURE, security=evolve(SECURE.security, policy=policy))
-
-
-def read(client: Client, attribute: AttributeDescriptor) -> Data | DataAccessResult:
-    values = {VOLTAGE: VALUE, LONG: LONG_VALUE}
-    return values.get(attribute, DataAccessResult.OBJECT_UNDEFINED)
 
 
 class ClientEnd:
@@ -131,7 +120,7 @@ def server(
     personality: Personality, security: MeterSecurity | None = None, seed: int = 1
 ) -> ServerAssociation:
     security = security or MeterSecurity(personality.security, METER, Random(seed).randbytes)
-    return ServerAssociation(personality, read, security)
+    return ServerAssociation(personality, Shelf(), security)
 
 
 class Talk:

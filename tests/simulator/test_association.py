@@ -12,8 +12,7 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
-from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.axdr.data import decode, encode
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -29,31 +28,21 @@ from dlmsd.dlms.xdlms.get import (
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError, InitiateError
 from dlmsd.simulator.association import ServerAssociation
-from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, Client, Personality
+from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, Personality
 from dlmsd.simulator.security import MeterSecurity
-from tests.simulator.client import register
+from tests.simulator.shelf import LONG, LONG_VALUE, MISSING, VALUE, VOLTAGE, Shelf
 
 PROPOSED = (
     Conformance.GET
-    | Conformance.SET
+    | Conformance.ACCESS
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
 )
-VOLTAGE = register("1-1:32.7.0")
-MISSING = register("1-1:99.9.9")
-LONG = register("1-1:98.1.0")
-VALUE = Data(Tag.LONG_UNSIGNED, 2301)
-LONG_VALUE = Data(Tag.OCTET_STRING, bytes(range(200)))
-
-
-def read(client: Client, attribute: AttributeDescriptor) -> Data | DataAccessResult:
-    values = {VOLTAGE: VALUE, LONG: LONG_VALUE}
-    return values.get(attribute, DataAccessResult.OBJECT_UNDEFINED)
 
 
 def server(personality: Personality) -> ServerAssociation:
     security = MeterSecurity(personality.security, b"DLS00001", Random(1).randbytes)
-    return ServerAssociation(personality, read, security)
+    return ServerAssociation(personality, Shelf(), security)
 
 
 def aarq(
@@ -85,7 +74,7 @@ class ServerAssociationTests(SynchronousTestCase):
         self.assertTrue(aare.accepted)
         self.assertIs(aare.diagnostic, UserDiagnostic.NULL)
         initiate = InitiateResponse.decode(aare.user_information)
-        self.assertEqual(initiate.conformance, PROPOSED & ~Conformance.SET)
+        self.assertEqual(initiate.conformance, PROPOSED & ~Conformance.ACCESS)
         self.assertEqual((initiate.max_pdu_size, initiate.vaa_name), (0x1900, 7))
 
     def test_accepted_without_authentication(self) -> None:
@@ -118,7 +107,7 @@ class ServerAssociationTests(SynchronousTestCase):
     def test_context_refused(self) -> None:
         cases = (
             (aarq(dlms_version=5), InitiateError.DLMS_VERSION_TOO_LOW),
-            (aarq(conformance=Conformance.SET), InitiateError.INCOMPATIBLE_CONFORMANCE),
+            (aarq(conformance=Conformance.READ), InitiateError.INCOMPATIBLE_CONFORMANCE),
             (aarq(max_pdu=11), InitiateError.PDU_SIZE_TOO_SHORT),
             (
                 Aarq(ApplicationContext.LN, Mechanism.LOW, b"22222222", b"\x01\x02").encode(),

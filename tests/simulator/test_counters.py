@@ -12,7 +12,8 @@ from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.ciphered import Ciphered
 from dlmsd.simulator.personality import SECURE
 from dlmsd.simulator.security import MeterSecurity
-from tests.simulator.secure import CIPHERED, CLIENT, GET, METER, VALUE, Talk, server, with_policy
+from tests.simulator.secure import CIPHERED, CLIENT, GET, METER, Talk, server, with_policy
+from tests.simulator.shelf import VALUE
 
 
 class CounterTests(SynchronousTestCase):

@@ -57,6 +57,37 @@ class ServerLinkTests(SynchronousTestCase):
         self.assertEqual([type(event) for event in found], [events.ApduReceived])
         return self.link.send(answer)
 
+    def test_several_apdus_in_a_row(self) -> None:
+        """One frame a turn: the client polls for the next."""
+        self.connected()
+        self.link.receive(information(0, 0))
+        answers = self.link.send(b"\xe0" * 3, b"\xe0" * 200)
+        self.assertFalse(self.link.answered)
+        for number in (1, 2):
+            answers += self.link.receive(frame(control.receive_ready(number)))
+        self.assertTrue(self.link.answered)
+        first, second, third = frames(answers)
+        self.assertEqual(first.information, FROM_METER + b"\xe0" * 3)
+        self.assertEqual(second.information + third.information, FROM_METER + b"\xe0" * 200)
+        self.assertEqual([one.segmented for one in (first, second, third)], [False, True, False])
+        self.assertEqual([one.final for one in (first, second, third)], [True, True, True])
+
+    def test_several_apdus_in_a_window(self) -> None:
+        self.connected(LinkParameters(128, 128, 7, 7), LinkParameters(128, 128, 7, 7).encode())
+        self.link.receive(information(0, 0))
+        found = frames(self.link.send(b"\xe0", b"\xe1", b"\xe2"))
+        self.assertEqual([one.information[3:] for one in found], [b"\xe0", b"\xe1", b"\xe2"])
+        self.assertEqual([one.final for one in found], [False, False, True])
+
+    def test_no_answer(self) -> None:
+        """RR gives the turn back, if the meter has it."""
+        self.connected(LinkParameters(128, 128, 7, 7), LinkParameters(128, 128, 7, 7).encode())
+        self.link.receive(information(0, 0, final=False))
+        self.assertEqual(self.link.send(), [])
+        self.link.receive(information(1, 0))
+        (answer,) = frames(self.link.send())
+        self.assertEqual(answer.control, control.receive_ready(2))
+
     def test_snrm(self) -> None:
         found = self.connected()
         (answer,) = frames(found)

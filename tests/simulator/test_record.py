@@ -8,8 +8,13 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.xdlms.action import ActionRequestNormal
+from dlmsd.dlms.xdlms.set import SetRequestNormal
 from dlmsd.errors import LocalError
-from dlmsd.simulator.personality import SMALL
+from dlmsd.simulator.personality import MICROSTAR, SMALL
 from dlmsd.simulator.record import Entry, RecordFile
 from tests.simulator.client import NOON, World, register
 
@@ -61,6 +66,21 @@ class RecordTests(SynchronousTestCase):
         first, second = world.entries
         self.assertEqual(first.results, second.results)
         self.assertGreater(second.t, first.t)
+
+    def test_writes_and_actions(self) -> None:
+        """Whatever became of them, and once."""
+        world = World().start()
+        client = world.client().open()
+        client.propose(MICROSTAR.conformance)
+        attribute, value = register("0-0:96.1.0", 2, 1), Data(Tag.OCTET_STRING, b"\xab")
+        method = MethodDescriptor(15, Obis.parse("0-0:40.0.0"), 99)
+        client.ask(SetRequestNormal(0xC1, attribute, value))
+        client.ask(ActionRequestNormal(0xC1, method, value))
+        wrote, invoked = world.entries
+        self.assertEqual(wrote.writes, (("0-0:96.1.0", 2, "ab", "read-write-denied"),))
+        self.assertEqual((wrote.results, wrote.actions), ((), ()))
+        self.assertEqual(invoked.actions, (("0-0:40.0.0", 99, "ab", "read-write-denied"),))
+        self.assertTrue(NOON < wrote.t < invoked.t)
 
     def test_associations_are_no_entries(self) -> None:
         world = World().start()

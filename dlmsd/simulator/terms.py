@@ -1,0 +1,92 @@
+"""What one client and one meter agreed upon, and what that client has of the meter."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action import ActionAnswer
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.get import Access
+from dlmsd.dlms.xdlms.initiate import InitiateResponse
+from dlmsd.simulator.answer import Result
+from dlmsd.simulator.personality import Client, Personality
+
+
+class CosemObjects(Protocol):
+    """The objects of a meter, as services reach them."""
+
+    def read(
+        self, client: Client, attribute: AttributeDescriptor, access: Access | None = None
+    ) -> Result:
+        """An attribute or a part of it, or why ``client`` cannot have it."""
+
+    def write(
+        self,
+        client: Client,
+        attribute: AttributeDescriptor,
+        value: Data,
+        access: Access | None = None,
+    ) -> DataAccessResult:
+        """Write an attribute or a part of it, or tell why not."""
+
+    def invoke(
+        self, client: Client, method: MethodDescriptor, parameters: Data | None
+    ) -> ActionAnswer:
+        """Carry out a method, or tell why not."""
+
+
+@frozen
+class Terms:
+    """``conformance`` and ``limit`` were agreed upon.
+
+    The latter is that of a plain response in octets, 0 for none: it is what the client
+    takes, less what ciphering adds.
+    """
+
+    objects: CosemObjects
+    client: Client
+    personality: Personality
+    conformance: Conformance
+    limit: int
+
+    @property
+    def granted(self) -> InitiateResponse:
+        """What the AARE tells of it."""
+        return InitiateResponse(self.conformance, self.personality.max_pdu)
+
+    def offers(self, service: Conformance) -> bool:
+        """Whether this was agreed upon."""
+        return service in self.conformance
+
+    @property
+    def lists(self) -> bool:
+        """Whether several references in one request are taken."""
+        return self.personality.lists and self.offers(Conformance.MULTIPLE_REFERENCES)
+
+    def fits(self, apdu: bytes) -> bool:
+        """Whether the client takes a plain response of this length."""
+        return not self.limit or len(apdu) <= self.limit
+
+    def read(self, attribute: AttributeDescriptor, access: Access | None = None) -> Result:
+        """An attribute or a part of it, or why there is none."""
+        if access is not None and not self.offers(Conformance.SELECTIVE_ACCESS):
+            return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+        return self.objects.read(self.client, attribute, access)
+
+    def write(
+        self, attribute: AttributeDescriptor, value: Data, access: Access | None = None
+    ) -> DataAccessResult:
+        """Write an attribute or a part of it, or tell why not."""
+        if access is not None and not self.offers(Conformance.SELECTIVE_ACCESS):
+            return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+        return self.objects.write(self.client, attribute, value, access)
+
+    def invoke(self, method: MethodDescriptor, parameters: Data | None) -> ActionAnswer:
+        """Carry out a method, or tell why not."""
+        return self.objects.invoke(self.client, method, parameters)
