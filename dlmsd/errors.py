@@ -78,6 +78,10 @@ class ClosedError(LinkError):
     """The connection closed; meters do this when another client reads them."""
 
 
+class TlsError(LinkError):
+    """TLS to the meter failed; check tls, ca_file, server_name, and the certificate's dates."""
+
+
 class BrokerError(DlmsdError):
     """The MQTT broker cannot be used as configured; check url, credentials and rights."""
 

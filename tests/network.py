@@ -51,7 +51,7 @@ class Pipe:
 
     def abortConnection(self) -> None:
         self._network.carry(self.peer.end, error.ConnectionLost())
-        self.end(error.ConnectionAborted())
+        self._network.callLater(0, self.end, error.ConnectionAborted())
 
     def end(self, reason: Exception) -> None:
         if self.open:

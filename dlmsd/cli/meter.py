@@ -27,6 +27,9 @@ PASSWORD: Final = "DLMSD_PASSWORD"  # noqa: S105 - the variable's name, no passw
 _OPTIONS: Final = (
     click.option("--transport", type=click.Choice(get_args(Transport))),
     click.option("--port", type=int, help="TCP or UDP port [the profile's, or 3333]."),
+    click.option("--tls/--no-tls", default=None, help="TLS over TCP."),
+    click.option("--server-name", help="To whom the certificate is made out [HOST]."),
+    click.option("--ca-file", help="Who may have signed it [the system's list]."),
     click.option("--profile", help="A meter model, such as microstar."),
     click.option("--framing", type=click.Choice(["hdlc", "wrapper"])),
     click.option("--client", type=int, help="Client SAP [the profile's, or 1]."),

@@ -6,10 +6,12 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import click
 from attrs import asdict, evolve
+from OpenSSL import crypto
+from twisted.internet import ssl
 from twisted.python.failure import Failure
 
 from dlmsd.errors import LocalError
@@ -45,6 +47,11 @@ def _parse_faults(
     help="The first meter's port, 0 for free ones [the personality's own].",
 )
 @click.option("--udp", is_flag=True, help="Datagrams instead of TCP; needs WRAPPER.")
+@click.option(
+    "--tls",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="TLS over TCP, with the certificate and the key in this file.",
+)
 @click.option("--gateway", is_flag=True, help="All meters behind one port, by physical address.")
 @click.option(
     "--personality",
@@ -78,6 +85,7 @@ def simulate(
     meters: int,
     port: int | None,
     udp: bool,
+    tls: Path | None,
     gateway: bool,
     personality: str,
     faults: list[tuple[str | None, Fault]],
@@ -109,6 +117,7 @@ def simulate(
             meters=meters,
             personality=kind,
             transport="udp" if udp else "tcp",
+            tls=_certified(tls) if tls is not None else None,
             port=kind.port if port is None else port,
             gateway=gateway,
             interface=interface,
@@ -140,6 +149,14 @@ def simulate(
     for message in failures:
         click.echo(message, err=True)
     return _FAILED if failures else 0
+
+
+def _certified(file: Path) -> Any:
+    """What makes the server's side of TLS."""
+    try:
+        return cast(Any, ssl.PrivateCertificate).loadPEM(file.read_bytes()).options()
+    except (OSError, crypto.Error) as error:
+        raise LocalError(f"{file} has no certificate and key in PEM") from error
 
 
 def _inject(simulation: Simulation, faults: list[tuple[str | None, Fault]]) -> None:

@@ -9,7 +9,7 @@ from dlmsd.config.broker import Broker
 from dlmsd.config.meters import ADDRESS, Meter, server
 from dlmsd.config.sinks import Sink
 from dlmsd.config.source import Place
-from dlmsd.config.transport import TRANSPORT
+from dlmsd.config.transport import COMMON, TRANSPORT
 from dlmsd.errors import LocalError, Problem
 from dlmsd.secret import Secret
 
@@ -124,15 +124,20 @@ def _lines(meters: Sequence[Meter], problems: list[Problem]) -> None:
             continue
         line = options.line
         other = first_on.setdefault(line, meter)
-        if other.options.framing != options.framing:
-            message = f"meter {other.options.name} has the same host and port, but framing"
-            place = meter.says("framing")
-            problems.append(place.problem(f'{message} = "{other.options.framing}"'))
+        different = [key for key in COMMON if getattr(options, key) != getattr(other.options, key)]
+        for key in different:
+            message = (
+                f"differs from that of meter {other.options.name}, which shares the connection"
+            )
+            problems.append(meter.says(key).problem(message))
+        if different:
             continue
         for address in _addresses(meter):
             other = first_at.setdefault((line, options.client, address), meter)
             if other is not meter:
-                message = f"meter {other.options.name} has the same host, port, client and address"
+                message = (
+                    f"meter {other.options.name} has this client and address on this connection"
+                )
                 problems.append(meter.place.at("host").problem(message))
                 break
 

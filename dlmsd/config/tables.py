@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from attrs import frozen
@@ -67,6 +68,11 @@ class ProfileTable:
     transport: str | None = None
     framing: str | None = None
     port: int | None = None
+    tls: bool | None = None
+    server_name: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     client: int | None = None
     logical_device: int | None = None
     physical_device: int | None = None
@@ -120,6 +126,11 @@ def file_rules(
         "transport": rules.choice(*get_args(Transport)),
         "framing": rules.choice("hdlc", "wrapper"),
         "port": rules.whole(1, 65535),
+        "tls": rules.flag,
+        "server_name": rules.host,
+        "ca_file": existing,
+        "cert_file": existing,
+        "key_file": existing,
         "client": rules.whole(1, 127),
         "logical_device": rules.whole(0, 65535),
         "physical_device": rules.whole(0, 16383),

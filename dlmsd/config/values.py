@@ -94,7 +94,8 @@ class MeterOptions:
     """``[[meters]]`` joined with its profile: everything about one meter, resolved.
 
     ``timeout`` and ``interval`` are seconds; ``max_info`` is the HDLC information field in
-    bytes. ``device_name`` is what ThingsBoard calls it.
+    bytes. ``device_name`` is what ThingsBoard calls it. With ``tls`` the other end's
+    certificate is made out to ``server_name``, or else to ``host``.
 
     ``security`` is the least protection that is sent and accepted. System titles are 8
     bytes: ``system_title`` is ours, ``meter_system_title`` pins the meter's. Keys are raw
@@ -113,6 +114,11 @@ class MeterOptions:
     read: tuple[Measurement, ...]
     transport: Transport = "tcp"
     port: int = 3333
+    tls: bool = False
+    server_name: str | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     framing: Framing = "hdlc"
     client: int = 1
     logical_device: int = 0
@@ -146,8 +152,8 @@ class MeterOptions:
     @property
     def address(self) -> str:
         """Where it is, in the operator's words."""
-        there = f"{self.host}:{self.port}"
-        return there if self.transport == "tcp" else f"{there}/{self.transport}"
+        kind = "tls" if self.tls else self.transport
+        return f"{self.host}:{self.port}" + (f"/{kind}" if kind != "tcp" else "")
 
 
 @frozen

@@ -23,7 +23,9 @@ from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity, proposed
 from dlmsd.meter.session import Session
+from dlmsd.meter.tls import TlsWay
 from dlmsd.meter.way import TcpWay, Way
+from dlmsd.tls import client_contexts
 
 # Whom a meter tells a few things without security (DLMS UA 1000-2, clause 9.3).
 PUBLIC_CLIENT: Final = 16
@@ -51,10 +53,23 @@ def make_session(
 
 
 def make_way(meter: MeterOptions, reactor: Any) -> Way:
-    """How to reach ``meter``, and all that share its line."""
+    """How to reach ``meter``, and all that share its line.
+
+    Raises ConfigurationError for a file of TLS that cannot be used.
+    """
     if meter.transport == "udp":
         return UdpWay(meter.host, meter.port, reactor)
-    return TcpWay(meter.host, meter.port, reactor)
+    tcp = TcpWay(meter.host, meter.port, reactor)
+    if not meter.tls:
+        return tcp
+    contexts = client_contexts(
+        meter.server_name or meter.host,
+        where=f"meters.{meter.name}",
+        ca_file=meter.ca_file,
+        cert_file=meter.cert_file,
+        key_file=meter.key_file,
+    )
+    return TlsWay(tcp, contexts)
 
 
 def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:

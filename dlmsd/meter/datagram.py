@@ -31,11 +31,6 @@ class UdpWay:
     port: int
     reactor: Any
 
-    @property
-    def address(self) -> str:
-        """``host:port/udp``."""
-        return f"{self.host}:{self.port}/udp"
-
     def connect(self, factory: ClientFactory) -> Connector:
         """Resolve the name; then the connection is up."""
         return DatagramConnection(self, factory)

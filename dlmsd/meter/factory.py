@@ -12,11 +12,19 @@ from typing import Any, Final
 from attrs import define, field
 from twisted.internet import error as network
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
-from dlmsd.errors import ClosedError, DlmsdError, LinkError, MeterError, SilenceError
+from dlmsd import tls
+from dlmsd.errors import (
+    ClosedError,
+    DlmsdError,
+    LinkError,
+    MeterError,
+    SilenceError,
+    TlsError,
+)
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
 from dlmsd.meter.way import Connector, Way
@@ -46,7 +54,8 @@ def explain(reason: Failure) -> DlmsdError:
     for kind, error, words in _ENDS:
         if reason.check(kind):
             return error(words)
-    return LinkError(type(reason.value).__name__)
+    trouble = tls.explain(reason.value, "gateway")
+    return LinkError(type(reason.value).__name__) if trouble is None else TlsError(trouble)
 
 
 @define(eq=False)
@@ -81,7 +90,6 @@ class MeterFactory(ReconnectingClientFactory):
         admit: Callable[[], Deferred[None]],
         random: Callable[[], float],
     ) -> None:
-        self.address = way.address
         self.turn = DeferredLock()
         self.connects = 0
         self.wire: MeterProtocol | None = None
@@ -95,6 +103,7 @@ class MeterFactory(ReconnectingClientFactory):
         self._connector: Connector | None = None
         self._admission: Deferred[None] | None = None
         self._closed: Deferred[None] | None = None
+        self._late: IDelayedCall | None = None
         self._dropped: DlmsdError | None = None
         self._noise = 0
         self._bad_frames = 0
@@ -113,20 +122,16 @@ class MeterFactory(ReconnectingClientFactory):
         if self._admission is not None:
             self._admission.cancel()
         if self.wire is not None:
-            self.wire.transport.loseConnection()
+            self._close(self.wire)
         elif self._connector is not None:
             self._connector.disconnect()
 
     async def stop(self) -> None:
         """Hang up, and wait for the connection's end."""
         self.hang_up()
-        if self.wire is None:
-            return
-        self._closed = closed = Deferred[None]()
-        late = self._reactor.callLater(_CLOSE_SECONDS, self.wire.transport.abortConnection)
-        await closed
-        if late.active():
-            late.cancel()
+        if self.wire is not None:
+            self._closed = Deferred[None]()
+            await self._closed
 
     def succeeded(self) -> None:
         """A good read: the way to the meter is whole."""
@@ -147,7 +152,12 @@ class MeterFactory(ReconnectingClientFactory):
     def _drop(self, error: DlmsdError) -> None:
         if self.wire is not None:
             self._dropped = error
-            self.wire.transport.loseConnection()
+            self._close(self.wire)
+
+    def _close(self, wire: MeterProtocol) -> None:
+        if self._late is None:
+            self._late = self._reactor.callLater(_CLOSE_SECONDS, wire.transport.abortConnection)
+        wire.transport.loseConnection()
 
     @property
     def shared(self) -> bool:
@@ -220,6 +230,9 @@ class MeterFactory(ReconnectingClientFactory):
     def _lost(self, reason: Failure) -> None:
         self._noise, self._bad_frames = self.noise, self.bad_frames
         self.wire = None
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._late = None
         error, self._dropped = self._dropped or explain(reason), None
         self._down(error)
         if self._closed is not None:

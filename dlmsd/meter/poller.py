@@ -79,7 +79,7 @@ class Poller:
         self._postponed: DlmsdError | None = None
         self._status = MeterStatus(
             name=options.name,
-            address=factory.address,
+            address=options.address,
             profile=options.profile,
             interval=options.interval,
             state=MeterState.CONNECTING,

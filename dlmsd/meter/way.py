@@ -18,10 +18,7 @@ class Connector(Protocol):
 
 
 class Way(Protocol):
-    """How to reach a meter. ``address`` is what the operator calls its end."""
-
-    @property
-    def address(self) -> str: ...
+    """How to reach a meter."""
 
     def connect(self, factory: ClientFactory) -> Connector:
         """Begin one attempt.
@@ -38,11 +35,6 @@ class TcpWay:
     host: str
     port: int
     reactor: Any
-
-    @property
-    def address(self) -> str:
-        """``host:port``."""
-        return f"{self.host}:{self.port}"
 
     def connect(self, factory: ClientFactory) -> Connector:
         """Through the reactor, which resolves the name too."""

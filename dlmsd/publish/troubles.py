@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet import error
 from twisted.python.failure import Failure
 
+from dlmsd import tls
 from dlmsd.errors import BrokerError
 
 
@@ -182,10 +181,8 @@ def broken(failure: Failure) -> Trouble:
         return UnreachableTrouble("no answer to the connection attempt")
     if isinstance(value, error.ConnectError):
         return UnreachableTrouble(_detail(value))
-    if isinstance(value, SSL.Error):
-        return TLSTrouble(f"TLS: {_openssl(value)}")
-    if isinstance(value, VerificationError):
-        return TLSTrouble("TLS: the broker's certificate is not made out to the host of the url")
+    if (words := tls.explain(value, "broker")) is not None:
+        return TLSTrouble(words)
     if isinstance(value, error.ConnectionDone):
         return ClosedTrouble("the broker closed the connection without a reason")
     if isinstance(value, error.ConnectionLost):
@@ -199,10 +196,3 @@ def _named(code: int) -> str:
 
 def _detail(value: BaseException | None) -> str:
     return " ".join(str(value).split()) or type(value).__name__
-
-
-def _openssl(value: SSL.Error) -> str:
-    """OpenSSL's own words: an error holds a list of (library, function, reason)."""
-    stack = value.args[0] if value.args else ()
-    words = [entry[-1] for entry in stack if isinstance(entry, tuple)]
-    return ", ".join(words) or "the broker closed during the handshake"

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from dlmsd.config.values import Transport
 from dlmsd.dlms.hdlc.address import ServerAddress
@@ -49,7 +50,8 @@ class Simulation:
     Each listens on a port of its own from ``port`` on, or on any free one if that is 0;
     with ``gateway`` all are behind one port, told apart by physical address (by logical
     device with WRAPPER, which knows no other), for one client at a time. WRAPPER can be
-    served in datagrams, with ``transport`` "udp". ``seed`` decides
+    served in datagrams, with ``transport`` "udp", and TCP with ``tls``, the contexts of a
+    server, through TLS, as gateways do it. ``seed`` decides
     what they measure, ``random`` when faults happen and which challenges they send,
     ``wall`` (Unix seconds) what time it is. LocalError for what does not fit together.
     """
@@ -64,6 +66,7 @@ class Simulation:
         personality: Personality = MICROSTAR,
         transport: Transport = "tcp",
         port: int = 0,
+        tls: Any = None,
         gateway: bool = False,
         interface: str = "127.0.0.1",
         faults: Sequence[Fault] = (),
@@ -78,6 +81,7 @@ class Simulation:
             raise LocalError("UDP needs WRAPPER: HDLC is not sent in datagrams")
         self.endpoints: tuple[Endpoint, ...] = ()
         self._transport = transport
+        self._tls = tls
         self._reactor = reactor
         self._wall = wall
         self._port = port
@@ -153,7 +157,10 @@ class Simulation:
                 port, Datagrams(factory), interface=self._interface, maxPacketSize=_MAX_DATAGRAM
             )
         else:
-            listening = self._reactor.listenTCP(port, factory, interface=self._interface)
+            served: Any = factory
+            if self._tls is not None:
+                served = TLSMemoryBIOFactory(self._tls, False, factory, self._reactor)
+            listening = self._reactor.listenTCP(port, served, interface=self._interface)
         self._listening.append((listening, factory))
         chosen: int = listening.getHost().port
         return chosen

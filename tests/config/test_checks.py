@@ -232,7 +232,7 @@ class SharedLineTests(ConfigurationCase):
 
     def test_one_address_twice(self) -> None:
         wrapper = 'framing = "wrapper"\n'
-        message = "meters[1].host: meter a has the same host, port, client and address"
+        message = "meters[1].host: meter a has this client and address on this connection"
         for one, other in (
             ("", ""),
             ("address_size = 1\n", "address_size = 4\n"),
@@ -251,8 +251,8 @@ class SharedLineTests(ConfigurationCase):
         self.assertEqual(
             self.both("", 'framing = "wrapper"\nlogical_device = 1\n'),
             [
-                "dlmsd.toml:12: meters[1].framing: meter a has the same host and port, but framing "
-                '= "hdlc"'
+                "dlmsd.toml:12: meters[1].framing: differs from that of meter a, which shares the "
+                "connection"
             ],
         )
 

@@ -78,6 +78,7 @@ class ReferenceTests(ConfigurationCase):
         for name in ("ca.pem", "client.pem", "client.key"):
             self.write(name, "")
         text = EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)).replace("mqtt://l", "mqtts://l")
+        text = text.replace("\ntls = false", "\ntls = true")
         (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
         self.secure(text)
         self.assertEqual(

@@ -40,3 +40,30 @@ class TransportTests(ConfigurationCase):
         other = METER.replace('"a"', '"b"') + both + 'transport = "udp"\n'
         self.assertEqual(self.of(both + other), [])
         self.assertEqual(len(self.of(both + 'transport = "udp"\n' + other)), 1)
+
+    def test_tls(self) -> None:
+        self.write("x.pem", "x")
+        good = 'tls = true\nserver_name = "g"\nca_file = "x.pem"\ncert_file = "x.pem"\n'
+        self.assertEqual(self.of(HOST + good), [])
+        self.assertEqual(
+            self.of(HOST + 'ca_file = "x.pem"\nkey_file = "x.pem"\n'),
+            [
+                "dlmsd.toml:8: meters[0].ca_file: only with tls = true",
+                "dlmsd.toml:9: meters[0].key_file: only with tls = true",
+                "dlmsd.toml:9: meters[0].key_file: needs cert_file, the certificate of this key",
+            ],
+        )
+        self.assertEqual(
+            self.of(HOST + 'transport = "udp"\nframing = "wrapper"\ntls = true\n'),
+            ['dlmsd.toml:10: meters[0].tls: only with transport = "tcp"'],
+        )
+
+    def test_one_connection_has_one_way(self) -> None:
+        one, other = HOST + "tls = true\n", METER.replace('"a"', '"b"') + "physical_device = 2\n"
+        self.assertEqual(
+            self.of(one + other + HOST),
+            [
+                "dlmsd.toml:9: meters[1].tls: differs from that of meter a, which shares the "
+                "connection"
+            ],
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import subprocess
 import time
@@ -12,10 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -27,6 +21,7 @@ from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.sink import Sink
 from dlmsd.secret import Secret
+from tests.certificates import Authority
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.subscriber import Subscriber
 from tests.publish.bench import meter
@@ -245,40 +240,8 @@ class TLSTests(MosquittoCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
-        self.ca_key = ec.generate_private_key(ec.SECP256R1())
-        self.ca = self.certificate("Test CA", self.ca_key.public_key(), "ca")
-        self.make("localhost")
-
-    def certificate(self, name: str, public: Any, role: str) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(issuer)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(role == "ca", None), critical=True)
-        )
-        if role == "server":
-            names: list[x509.GeneralName] = [x509.DNSName(name)]
-            if name == "localhost":
-                names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self.ca_key, hashes.SHA256())
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        (self.folder / f"{role}.pem").write_bytes(pem)
-        return certificate
-
-    def make(self, name: str, role: str = "server") -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate(name, key.public_key(), role)
-        form = serialization.PrivateFormat.PKCS8
-        plain = serialization.NoEncryption()
-        pem = key.private_bytes(serialization.Encoding.PEM, form, plain)
-        (self.folder / f"{role}.key").write_bytes(pem)
+        self.authority = Authority(self.folder)
+        self.authority.issue("localhost")
 
     def tls_broker(self, *settings: str) -> Mosquitto:
         return self.broker(
@@ -303,7 +266,7 @@ class TLSTests(MosquittoCase):
 
     @asynchronous
     async def test_a_client_certificate(self) -> None:
-        self.make("dlmsd", "client")
+        self.authority.issue("dlmsd", "client")
         broker = self.tls_broker("require_certificate true")
         sink = await self.tls_sink(broker)
         await self.until(lambda: bool(self.statuses[-1].error))
@@ -325,7 +288,7 @@ class TLSTests(MosquittoCase):
 
     @asynchronous
     async def test_another_host_s_certificate_is_refused(self) -> None:
-        self.make("other.example")
+        self.authority.issue("other.example")
         broker = self.tls_broker()
         await self.tls_sink(broker)
         await self.until(lambda: "not made out to the host" in self.statuses[-1].error)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.certificates import Authority
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import DaemonProcess, wait_until
 from tests.integration.simulated import SimulatorProcess
@@ -56,3 +57,23 @@ class UdpTests(TransportCase):
         )
         self.assertEqual(ended.returncode, 0, ended)
         self.assertRegex(ended.stdout, r"^voltage_l1  2\d\d\.\d V$")
+
+
+class TlsTests(TransportCase):
+    def test_daemon_and_command(self) -> None:
+        Authority(self.folder).issue("localhost")
+        both = self.folder / "both.pem"
+        both.write_bytes(
+            b"".join((self.folder / f"server.{end}").read_bytes() for end in ("pem", "key"))
+        )
+        self.simulate(f"--tls={both}")
+        ca = self.folder / "ca.pem"
+        tls = f'[profiles.virtual]\ntls = true\nca_file = "{ca}"\n'
+        self.assert_read(self.run_daemon(self.text.replace("[profiles.virtual]\n", tls, 1)))
+        port = self.endpoints[0]["port"]
+        read = ("read", "127.0.0.1", f"--port={port}", "--profile=microstar", "voltage_l1", "--tls")
+        ended = errand(*read, f"--ca-file={ca}")
+        self.assertEqual(ended.returncode, 0, ended)
+        ended = errand(*read)
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("certificate verify failed", ended.stderr)
