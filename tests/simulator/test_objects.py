@@ -18,6 +18,7 @@ from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.simulator.cosem.registry import INSTANCES
 from dlmsd.simulator.cosem.short_names import METHOD_OFFSETS
+from dlmsd.simulator.equipment import Equipment, ProfileOptions
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, PLAIN, SECURE, SMALL, Client, Personality
@@ -29,7 +30,7 @@ COUNTER = register("0-0:43.1.0", 2, 1)
 
 
 def objects(personality: Personality) -> Objects:
-    meter = VirtualMeter(0, 1)
+    meter = VirtualMeter(0, 1, Equipment(profile=ProfileOptions(entries=20)))
     security = MeterSecurity(personality.security, meter.system_title, Random(1).randbytes)
     return Objects(meter, security, lambda: NOON, personality)
 

@@ -15,7 +15,7 @@ from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.errors import DecodeError
 from dlmsd.simulator.cosem import literal, shape
-from dlmsd.simulator.cosem.events import EVENTS, Event
+from dlmsd.simulator.cosem.events import Event, note
 from dlmsd.simulator.cosem.instance import Attribute, Instance, Kept, Method, constant
 from dlmsd.simulator.curves import DAY
 from dlmsd.simulator.equipment import ClockOptions
@@ -157,10 +157,8 @@ def _rule(local: datetime.datetime) -> DateTime:
 
 
 def _set(meter: VirtualMeter, t: float, instant: float) -> None:
-    clock = CLOCK.of(meter)
-    EVENTS.of(meter).append((t, Event.CLOCK_OLD_TIME))
-    clock.set(t, instant)
-    EVENTS.of(meter).append((t, Event.CLOCK_NEW_TIME))
+    CLOCK.of(meter).set(t, instant)
+    note(meter, t, Event.CLOCK_ADJUSTED)
 
 
 def _set_time(meter: VirtualMeter, t: float, value: Data) -> DataAccessResult:

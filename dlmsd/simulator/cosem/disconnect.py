@@ -8,7 +8,7 @@ from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.simulator.cosem import literal, shape
-from dlmsd.simulator.cosem.events import EVENTS, Event
+from dlmsd.simulator.cosem.events import Event, note
 from dlmsd.simulator.cosem.instance import Attribute, Instance, Kept, Method, kept
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _disconnect(meter: VirtualMeter, t: float, parameters: Data) -> ActionResult
     if meter.supply.worn:
         return ActionResult.HARDWARE_FAULT
     if meter.supply.connected:
-        EVENTS.of(meter).append((t, Event.DISCONNECTED))
+        note(meter, t, Event.DISCONNECTED)
     meter.supply.disconnect(t)
     _STATE.put(meter, DISCONNECTED)
     return ActionResult.SUCCESS
@@ -56,7 +56,7 @@ def _reconnect(meter: VirtualMeter, t: float, parameters: Data) -> ActionResult:
     if mode not in _AT_ONCE:
         _STATE.put(meter, READY_FOR_RECONNECTION)
         return ActionResult.SUCCESS
-    EVENTS.of(meter).append((t, Event.RECONNECTED))
+    note(meter, t, Event.RECONNECTED)
     meter.supply.reconnect(t)
     _STATE.put(meter, CONNECTED)
     return ActionResult.SUCCESS

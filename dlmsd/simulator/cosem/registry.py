@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dlmsd.simulator.cosem import clock, disconnect, registers
+from dlmsd.simulator.cosem import clock, disconnect, profile, registers
 from dlmsd.simulator.cosem.instance import Instance
 
 _ALL: Final = (
     *clock.OBJECTS,
     *disconnect.OBJECTS,
     *registers.OBJECTS,
+    *profile.OBJECTS,
 )
 
 INSTANCES: Final[Mapping[bytes, Instance]] = MappingProxyType({one.obis.raw: one for one in _ALL})
