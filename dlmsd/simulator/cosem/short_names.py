@@ -11,10 +11,9 @@ from types import MappingProxyType
 from typing import Final
 
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.short_names import ASSOCIATION_SN_BASE, METHOD_OFFSETS, STEP
 from dlmsd.simulator.cosem.instance import Instance
 
-STEP: Final = 8
-ASSOCIATION_SN_BASE: Final = 0xFA00
 _FIRST: Final = 0x0100
 # Reserved base names: the script table of broadcasts, SAP assignment, the device's name.
 _RESERVED: Final = {
@@ -22,28 +21,6 @@ _RESERVED: Final = {
     Obis.parse("0-0:41.0.0").raw: 0xFC00,
     Obis.parse("0-0:42.0.0").raw: 0xFD00,
 }
-# By class: the offset of method 1; the others follow in steps of eight.
-METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
-    {
-        3: 0x28,
-        4: 0x38,
-        5: 0x48,
-        6: 0x30,
-        7: 0x58,
-        8: 0x60,
-        9: 0x20,
-        10: 0x20,
-        11: 0x10,
-        17: 0x20,
-        18: 0x40,
-        20: 0x50,
-        40: 0x38,
-        62: 0x30,
-        64: 0x30,
-        70: 0x20,
-        72: 0x60,
-    }
-)
 
 
 def base_names(instances: Iterable[Instance]) -> Mapping[Obis, int]:

@@ -1,0 +1,85 @@
+"""Short names: how attributes and methods are found without logical names (Blue Book 4.1.5).
+
+An object has a base name; its attributes lie there, eight apart, and where its methods
+begin is fixed by its class. Attribute 2 of Association SN lists the base names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from dlmsd.dlms.axdr.value import Data
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.structure import array, class_id, elements, integer, logical_name
+
+STEP: Final = 8
+ASSOCIATION_SN: Final = 12
+# The base name of the current association, in every meter (Blue Book 4.1.5).
+ASSOCIATION_SN_BASE: Final = 0xFA00
+CURRENT_ASSOCIATION_SN: Final = Obis.parse("0-0:40.0.0")
+OBJECT_LIST_SN: Final = AttributeDescriptor(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN, 2)
+
+METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
+    {
+        3: 0x28,
+        4: 0x38,
+        5: 0x48,
+        6: 0x30,
+        7: 0x58,
+        8: 0x60,
+        9: 0x20,
+        10: 0x20,
+        11: 0x10,
+        17: 0x20,
+        18: 0x40,
+        20: 0x50,
+        40: 0x38,
+        62: 0x30,
+        64: 0x30,
+        70: 0x20,
+        72: 0x60,
+    }
+)
+"""By class: the offset of method 1; the others follow in steps of eight."""
+
+_NAMES: Final = 0x1_0000
+
+
+class ShortNames:
+    """The names of one meter's objects; of a new one, those of its association alone."""
+
+    def __init__(self, bases: Mapping[tuple[int, Obis], int] = MappingProxyType({})) -> None:
+        association = {(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN): ASSOCIATION_SN_BASE}
+        self._bases = association | dict(bases)
+
+    def __len__(self) -> int:
+        return len(self._bases)
+
+    @classmethod
+    def of(cls, object_list: Data) -> ShortNames:
+        """From attribute 2 of Association SN; DecodeError if it is none."""
+        return cls(dict(_entries(array(object_list, "object_list"))))
+
+    def attribute(self, wanted: AttributeDescriptor) -> int | None:
+        """Its name, None where the meter lists no such object."""
+        base = self._bases.get((wanted.class_id, wanted.obis))
+        return None if base is None else (base + STEP * (wanted.attribute - 1)) % _NAMES
+
+    def method(self, wanted: MethodDescriptor) -> int | None:
+        """Its name, None where the meter lists no such object or its class is not known."""
+        base = self._bases.get((wanted.class_id, wanted.obis))
+        first = METHOD_OFFSETS.get(wanted.class_id)
+        if base is None or first is None:
+            return None
+        return (base + first + STEP * (wanted.method - 1)) % _NAMES
+
+
+def _entries(objects: Iterable[Data]) -> Iterable[tuple[tuple[int, Obis], int]]:
+    for entry in objects:
+        base, kind, _, name = elements(entry, "an object", 4)
+        # It is a signed long, so that names from 0x8000 on are told below zero.
+        yield (class_id(kind), logical_name(name)), integer(base, "base_name") % _NAMES
