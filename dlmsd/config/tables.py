@@ -91,6 +91,7 @@ class ProfileTable:
     timeout: float | None = None
     interval: float | None = None
     max_info: int | None = None
+    referencing: str | None = None
     gbt_window: int | None = None
     writing: bool | None = None
     read: ReadTable | None = None
@@ -149,6 +150,7 @@ def file_rules(
         "timeout": rules.number(low=_SHORTEST, high=3600),
         "interval": rules.number(low=_SHORTEST, high=YEAR),
         "max_info": rules.whole(32, 2030),
+        "referencing": rules.choice("ln", "sn"),
         "gbt_window": rules.whole(0, MAX_WINDOW),
         "writing": rules.flag,
         "read": read,

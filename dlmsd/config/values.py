@@ -14,6 +14,7 @@ from dlmsd.secret import Secret
 
 Transport: TypeAlias = Literal["tcp", "udp"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
+Referencing: TypeAlias = Literal["ln", "sn"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
 Authentication: TypeAlias = Literal[
     "none", "low", "high-md5", "high-sha1", "high-gmac", "high-sha256", "high-ecdsa"
@@ -138,6 +139,7 @@ class MeterOptions:
     timeout: float = 5.0
     interval: float = 5.0
     max_info: int = 128
+    referencing: Referencing = "ln"
     gbt_window: int = 0
     writing: bool = False
     status: Literal["active", "inactive"] = "active"

@@ -25,10 +25,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from dlmsd.dlms.acse.aare import Aare
-from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -38,7 +38,7 @@ from dlmsd.dlms.exchange.action import ActionExchange
 from dlmsd.dlms.exchange.exchange import Exchange
 from dlmsd.dlms.exchange.get import GetExchange
 from dlmsd.dlms.exchange.set import SetExchange
-from dlmsd.dlms.opening import HighLevel, Opening
+from dlmsd.dlms.opening import Agreement, HighLevel, Opening
 from dlmsd.dlms.outcome import (
     Associated,
     AssociationEvent,
@@ -52,6 +52,7 @@ from dlmsd.dlms.outcome import (
 )
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
+from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.transfer import BlockTransfer
 from dlmsd.dlms.xdlms.access import AccessSpecification
 from dlmsd.dlms.xdlms.action import ActionResponseNormal
@@ -114,6 +115,10 @@ class Association:
     ``conformance`` and ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
     """
 
+    REFERENCING: ClassVar = (ApplicationContext.LN, ApplicationContext.LN_CIPHERED)
+    # What a meter grants that accepts and says no more.
+    LEAST: ClassVar = Conformance.GET
+
     def __init__(
         self,
         mechanism: Mechanism,
@@ -128,7 +133,9 @@ class Association:
         self.state = State.IDLE
         self.conformance = Conformance(0)
         self.max_pdu = 0
-        self._opening = Opening(mechanism, password, high, security, dedicated)
+        ciphered = security is not None and security.policy is not SecurityPolicy.NONE
+        context = self.REFERENCING[ciphered]
+        self._opening = Opening(context, mechanism, password, high, security, dedicated)
         self._security = security
         self._proposed = proposed
         if window:
@@ -313,7 +320,7 @@ class Association:
 
     def _answered(self, aare: Aare) -> list[AssociationEvent]:
         try:
-            agreed = self._opening.agree(aare)
+            agreed = self._opening.agree(aare) or Agreement(self.LEAST, 0)
             self.conformance, self.max_pdu = agreed.conformance, agreed.max_pdu
             self._limit = agreed.max_pdu
             if self._opening.ciphered and self.max_pdu:

@@ -19,7 +19,6 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.mechanism import Handshake
-from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.action import ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
@@ -63,19 +62,25 @@ class Opening:
 
     def __init__(
         self,
+        context: ApplicationContext,
         mechanism: Mechanism,
         password: Secret | None,
         high: HighLevel | None,
         security: SecurityContext | None,
         dedicated: Secret | None,
     ) -> None:
-        self.ciphered = security is not None and security.policy is not SecurityPolicy.NONE
+        self._context = context
         self._mechanism = mechanism
         self._password = password
         self._high = high
         self._security = security
         self._dedicated = dedicated
         self._challenges: Challenges | None = None
+
+    @property
+    def ciphered(self) -> bool:
+        """Whether APDUs are to be ciphered."""
+        return self._context in (ApplicationContext.LN_CIPHERED, ApplicationContext.SN_CIPHERED)
 
     @property
     def proves(self) -> bool:
@@ -102,8 +107,11 @@ class Opening:
             calling_ap_title=self._title(),
         ).encode()
 
-    def agree(self, aare: Aare) -> Agreement:
-        """What the meter grants; RefusedError or another DlmsdError if it does not accept."""
+    def agree(self, aare: Aare) -> Agreement | None:
+        """What the meter grants, None if it accepts without a word on that.
+
+        RefusedError or another DlmsdError if it does not accept.
+        """
         # To accept without a proof where one is wanted is no less a refusal: of security.
         if not aare.accepted or aare.authentication_pending is not self.proves:
             raise RefusedError(str(aare))
@@ -116,7 +124,7 @@ class Opening:
             if information or self.ciphered:
                 information = self._security.open(information)
         if not information:
-            return Agreement(Conformance.GET, 0)
+            return None
         initiate = decode_apdu(information)
         if isinstance(initiate, ConfirmedServiceError):
             raise RefusedError(str(initiate))
@@ -144,10 +152,6 @@ class Opening:
         if not isinstance(proof, bytes):
             raise RefusedError("the meter did not prove itself")
         self._high.handshake.check(self._challenges, proof)
-
-    @property
-    def _context(self) -> ApplicationContext:
-        return ApplicationContext.LN_CIPHERED if self.ciphered else ApplicationContext.LN
 
     def _protect(self, apdu: bytes) -> bytes:
         return apdu if self._security is None else self._security.protect(apdu)

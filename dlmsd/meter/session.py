@@ -10,10 +10,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import AssociationEvent, GetResult, Unasked
 from dlmsd.dlms.xdlms.access import AccessOutcome, AccessSpecification
@@ -109,6 +111,8 @@ class Session(Conversation):
             return self._link.connect()
 
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
+        if isinstance(association, AssociationSN) and not association.named:
+            association.names = ShortNames.of(await self.get(OBJECT_LIST_SN))
 
     async def _recover(self, security: MeterSecurity) -> bool:
         """Learn the counter that the meter saw last, as public client; whether ours rose."""
