@@ -39,7 +39,15 @@ def _parse_faults(
     return faults
 
 
-@click.command(epilog="Faults: " + ", ".join(kind.value for kind in FaultKind) + ".")
+def _listed() -> str:
+    """What there is to choose from; \\b keeps click from filling the lines."""
+    width = max(map(len, PERSONALITIES))
+    lines = [f"{name:<{width}}  {one.words}" for name, one in PERSONALITIES.items()]
+    faults = "Faults: " + ", ".join(kind.value for kind in FaultKind) + "."
+    return "\n".join(("\b", "Personalities:", *lines)) + "\n\n" + faults
+
+
+@click.command(epilog=_listed())
 @click.option("--meters", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
     "--port",
@@ -56,9 +64,10 @@ def _parse_faults(
 @click.option(
     "--personality",
     type=click.Choice(sorted(PERSONALITIES)),
+    metavar="NAME",
     default=MICROSTAR.name,
     show_default=True,
-    help="How the meters behave.",
+    help="How the meters behave; see below.",
 )
 @click.option(
     "--fault",

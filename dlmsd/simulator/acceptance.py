@@ -104,9 +104,11 @@ def agree(
         except KeyLengthError:
             return InitiateError.OTHER
     limits = (proposed.max_pdu_size, personality.max_response)
-    limit = min((limit for limit in limits if limit), default=0)
-    limit = max(1, limit - ciphering) if limit else 0
-    return Terms(objects, client, personality, conformance, limit)
+    sent = min((limit for limit in limits if limit), default=0)
+    limit = max(1, sent - ciphering) if sent else 0
+    if Conformance.GENERAL_BLOCK_TRANSFER in conformance:
+        limit = 0
+    return Terms(objects, client, personality, conformance, limit, sent)
 
 
 def refused(diagnostic: UserDiagnostic, error: InitiateError | None = None) -> Aare:

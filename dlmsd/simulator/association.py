@@ -12,6 +12,7 @@ PENDING     ACTION, a good proof      the meter's own: ASSOCIATED
 PENDING     ACTION, a wrong proof     read-write-denied, and IDLE
 PENDING     any other but RLRQ        exception-response, service-not-allowed
 ASSOCIATED  GET, SET, ACTION, ACCESS  its response, or a block, or why there is none
+not IDLE    general block transfer    the next blocks, or the APDU inside is served
 ASSOCIATED  any other, or no APDU     exception-response, service-unknown
 not IDLE    RLRQ                      RLRE, and IDLE
 ==========  ========================  ================================================
@@ -48,18 +49,22 @@ from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.action import ActionAnswer, ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
+from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
+from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ServiceError, StateError
 from dlmsd.dlms.xdlms.service_error import InitiateError
 from dlmsd.errors import DecodeError
 from dlmsd.simulator.acceptance import agree, context_of, judge, refused
-from dlmsd.simulator.answer import Answer, exception, too_long
+from dlmsd.simulator.answer import Answer, exception, too_long, unsupported
 from dlmsd.simulator.personality import Personality
 from dlmsd.simulator.protection import Protection
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.services import Services
 from dlmsd.simulator.terms import CosemObjects
+from dlmsd.simulator.transfer import MeterTransfer
 
 REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
+_BLOCK: Final = bytes((GeneralBlockTransfer.TAG,))
 _UNCIPHERED: Final = frozenset(bytes((tag,)) for tag in UNCIPHERED)
 
 
@@ -87,6 +92,7 @@ class ServerAssociation:
         self._protection: Protection | None = None
         self._granted = b""
         self._services: Services | None = None
+        self._transfer: MeterTransfer | None = None
 
     @property
     def associated(self) -> bool:
@@ -97,16 +103,34 @@ class ServerAssociation:
         """The link is gone, and the association with it."""
         self.state = State.IDLE
         self._protection = None
+        self._transfer = None
 
     def receive(self, client: int, apdu: bytes, *, refuse: bool = False) -> Answer:
         """Answer one APDU of ``client``; ``refuse`` takes any password for a wrong one."""
         try:
-            return self._receive(client, apdu, refuse)
+            if self._transfer is None:
+                return self._receive(client, apdu, len(apdu), refuse)
+            return self._transferred(self._transfer, client, apdu, refuse)
         except (CounterError, CounterExhaustedError):
             self.abort()
             return Answer(b"", closes=True)
 
-    def _receive(self, client: int, apdu: bytes, refuse: bool) -> Answer:
+    def _transferred(
+        self, transfer: MeterTransfer, client: int, apdu: bytes, refuse: bool
+    ) -> Answer:
+        """An APDU that may be a block, and an answer that may have to be cut in blocks."""
+        size, in_blocks = len(apdu), apdu.startswith(_BLOCK)
+        if in_blocks:
+            try:
+                apdu, answer = transfer.receive(GeneralBlockTransfer.decode(apdu))
+            except DecodeError:
+                return unsupported()
+            if not apdu:
+                return answer
+        answer = self._receive(client, apdu, size, refuse)
+        return transfer.answer(answer, in_blocks=in_blocks)
+
+    def _receive(self, client: int, apdu: bytes, size: int, refuse: bool) -> Answer:
         protection = self._protection
         request: Apdu | None = None
         try:
@@ -127,7 +151,7 @@ class ServerAssociation:
         if isinstance(request, Aarq):
             self.abort()
             return Answer(self._associate(client, request, refuse).encode())
-        answer = self._serve(request, len(apdu))
+        answer = self._serve(request, size)
         if protection is None or not answer.apdu:
             return answer
         return evolve(answer, apdu=protection.protect(answer.apdu))
@@ -179,6 +203,8 @@ class ServerAssociation:
         if isinstance(terms, InitiateError):
             return refused(UserDiagnostic.NO_REASON_GIVEN, terms)
         self._services = Services(terms)
+        if terms.offers(Conformance.GENERAL_BLOCK_TRANSFER):
+            self._transfer = MeterTransfer(self._personality.transfer_window, terms.sent)
         self._granted = granted = terms.granted.encode()
         if protection is None:
             self.state = State.ASSOCIATED

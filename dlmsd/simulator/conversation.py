@@ -6,7 +6,7 @@ waits and nothing is written: that is the protocol's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from attrs import frozen
@@ -29,6 +29,7 @@ from dlmsd.simulator.terms import CosemObjects
 from dlmsd.simulator.wrapper import WrapperServerLink
 
 _AARQ: Final = b"\x60"
+_BLOCK: Final = b"\xe0"
 # GET-Response-Normal, a register that holds 137.7 V in tenths.
 _OLD_APDU: Final = bytes.fromhex("c401c10012 0561")
 
@@ -115,7 +116,7 @@ def _is_information(frame: Frame | WrapperFrame) -> bool:
 
 
 class Conversation:
-    """``faults`` decides about wrong passwords and forgotten links.
+    """``faults`` decides about wrong passwords, forgotten links and lost blocks.
 
     ``ended`` turns true when the meter closes the connection instead of an answer.
     """
@@ -158,4 +159,15 @@ class Conversation:
         if answer.closes:
             self.ended = True
             return
-        self._carry_out(self._link.send(*answer.apdus), replies)
+        self._carry_out(self._link.send(*self._spoiled(answer.apdus)), replies)
+
+    def _spoiled(self, apdus: Iterable[bytes]) -> Iterator[bytes]:
+        """Blocks may be lost or doubled."""
+        for apdu in apdus:
+            fault = None
+            if apdu.startswith(_BLOCK):
+                fault = self._faults.strikes(FaultKind.LOST_BLOCK, FaultKind.DOUBLED_BLOCK)
+            if fault is not FaultKind.LOST_BLOCK:
+                yield apdu
+            if fault is FaultKind.DOUBLED_BLOCK:
+                yield apdu

@@ -1,8 +1,8 @@
 """Faults on demand: what becomes of the octets that a meter wanted to send.
 
-All but two work on octets, below the link, which knows nothing of them: what is lost or
-spoiled here is repeated because the client asks again. ``refuse`` and ``dm`` need the
-association and the link, so the owner of those asks :meth:`FaultInjector.strikes`.
+Most work on octets, below the link, which knows nothing of them: what is lost or spoiled
+here is repeated because the client asks again. ``refuse``, ``dm`` and those of blocks need
+the association and the link, so the owner of those asks :meth:`FaultInjector.strikes`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class FaultKind(enum.Enum):
     """The password is taken for a wrong one."""
     DM = "dm"
     """DM instead of an answer: the meter has forgotten the link."""
+    LOST_BLOCK = "lost-block"
+    """A block of general block transfer that never arrives."""
+    DOUBLED_BLOCK = "doubled-block"
+    """A block of general block transfer that arrives twice."""
 
 
 ON_FRAME: Final = frozenset(
@@ -58,6 +62,8 @@ ON_FRAME: Final = frozenset(
     }
 )
 HDLC_ONLY: Final = frozenset({FaultKind.BAD_FCS, FaultKind.BAD_HCS, FaultKind.DM})
+# HDLC loses and doubles no APDU.
+WRAPPER_ONLY: Final = frozenset({FaultKind.LOST_BLOCK, FaultKind.DOUBLED_BLOCK})
 
 # Longer than the shipped profiles' timeout of 5 s.
 LATE_SECONDS: Final = 6.0

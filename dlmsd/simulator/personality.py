@@ -68,19 +68,21 @@ _SECRET: Final = Secret("HighLevelSecret1")
 
 @frozen
 class Personality:
-    """One model of meter.
+    """One model of meter; ``words`` tell what it is for.
 
     ``addressing``: whether a frame must bear the meter's address octet by octet
     (``exact``), may bear it in another size, or may bear any address at all. With
     ``lists`` false a with-list request is refused, whatever ``conformance`` claims.
     ``max_pdu`` is server-max-receive-pdu-size, ``max_response`` what one response may
     have at most; both in octets, the latter 0 for no limit of the meter's own.
+    ``transfer_window`` is how many blocks of general block transfer it takes in one stream.
     ``response_delay`` and ``idle_timeout`` are seconds, 0 for none. ``security`` is for
     clients with high level security, and for no others. ``equipment`` is what its meters
     have built in.
     """
 
     name: str
+    words: str = field(default="", kw_only=True)
     framing: Framing = "hdlc"
     port: int = 3333
     logical_device: int = 0
@@ -94,6 +96,7 @@ class Personality:
     lists: bool = True
     max_pdu: int = 0x0400
     max_response: int = 0
+    transfer_window: int = 1
     response_delay: float = 0.0
     idle_timeout: float = 0.0
     one_connection: bool = False
@@ -107,6 +110,7 @@ class Personality:
 
 MICROSTAR: Final = Personality(
     "microstar",
+    words="the laboratory unit that its profile reads",
     addressing="exact",
     address_size=1,
     clients=(_READER, _WRITER),
@@ -117,6 +121,7 @@ MICROSTAR: Final = Personality(
 )
 PLAIN: Final = Personality(
     "plain",
+    words="any address, and a UA without parameters",
     logical_device=1,
     physical_device=17,
     address_size=2,
@@ -125,20 +130,47 @@ PLAIN: Final = Personality(
 )
 WRAPPER: Final = Personality(
     "wrapper",
+    words="WRAPPER instead of HDLC, and ACCESS",
     framing="wrapper",
     port=4059,
     logical_device=1,
     physical_device=0,
     conformance=_MODERN,
 )
-NO_LISTS: Final = Personality("no-lists", lists=False)
-SMALL: Final = Personality("small", link=LinkParameters(32, 32, 1, 1), max_pdu=96, max_response=16)
-WINDOW: Final = Personality("window", link=LinkParameters(32, 128, 7, 7))
+NO_LISTS: Final = Personality("no-lists", words="claims lists and refuses them", lists=False)
+SMALL: Final = Personality(
+    "small",
+    words="segments of 32 octets, blocks of 16",
+    link=LinkParameters(32, 32, 1, 1),
+    max_pdu=96,
+    max_response=16,
+)
+WINDOW: Final = Personality(
+    "window", words="a window of 7 frames", link=LinkParameters(32, 128, 7, 7)
+)
+GBT: Final = Personality(
+    "gbt",
+    words="general block transfer, 6 blocks in a stream",
+    conformance=_MODERN | Conformance.GENERAL_BLOCK_TRANSFER,
+    max_pdu=256,
+    max_response=128,
+    transfer_window=6,
+)
+GBT_WRAPPER: Final = evolve(
+    GBT,
+    name="gbt-wrapper",
+    words="the same over WRAPPER",
+    framing="wrapper",
+    port=4059,
+    logical_device=1,
+    physical_device=0,
+)
 
 
-def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality:
+def _secured(name: str, mechanism: Mechanism, security: Security, *, words: str) -> Personality:
     return Personality(
         name,
+        words=words,
         clients=(Client(1, mechanism=mechanism, writes=True), _STRANGER),
         conformance=_MODERN | Conformance.GENERAL_PROTECTION,
         security=security,
@@ -148,15 +180,19 @@ def _secured(name: str, mechanism: Mechanism, security: Security) -> Personality
 def _plain_but_proved(name: str, mechanism: Mechanism) -> Personality:
     return Personality(
         name,
+        words=f"{mechanism.sentence}, nothing ciphered",
         clients=(Client(1, _SECRET, mechanism, writes=True), _STRANGER),
         conformance=_MODERN,
     )
 
 
-SECURE: Final = _secured("secure", Mechanism.HIGH_GMAC, published(SUITES[0]))
+SECURE: Final = _secured(
+    "secure", Mechanism.HIGH_GMAC, published(SUITES[0]), words="GMAC and ciphering, suite 0"
+)
 SECURE_WRAPPER: Final = evolve(
     SECURE,
     name="secure-wrapper",
+    words="the same over WRAPPER",
     framing="wrapper",
     port=4059,
     logical_device=1,
@@ -165,12 +201,18 @@ SECURE_WRAPPER: Final = evolve(
 HLS_MD5: Final = _plain_but_proved("hls-md5", Mechanism.HIGH_MD5)
 HLS_SHA1: Final = _plain_but_proved("hls-sha1", Mechanism.HIGH_SHA1)
 HLS_SHA256: Final = _plain_but_proved("hls-sha256", Mechanism.HIGH_SHA256)
-SUITE_1: Final = _secured("suite-1", Mechanism.HIGH_GMAC, published(SUITES[1]))
-SUITE_2: Final = _secured("suite-2", Mechanism.HIGH_GMAC, published(SUITES[2]))
-ECDSA: Final = _secured("ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]))
+SUITE_1: Final = _secured(
+    "suite-1", Mechanism.HIGH_GMAC, published(SUITES[1]), words="GMAC and ciphering, suite 1"
+)
+SUITE_2: Final = _secured(
+    "suite-2", Mechanism.HIGH_GMAC, published(SUITES[2]), words="GMAC and ciphering, suite 2"
+)
+ECDSA: Final = _secured(
+    "ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]), words="ECDSA and ciphering, suite 1"
+)
 
 _ALL: Final = (
-    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW),
+    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, GBT, GBT_WRAPPER),
     *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
 )
 PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

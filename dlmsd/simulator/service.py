@@ -18,7 +18,7 @@ from dlmsd.errors import LocalError
 from dlmsd.simulator.answer import Answered
 from dlmsd.simulator.conversation import InstalledMeter
 from dlmsd.simulator.datagram import Datagrams
-from dlmsd.simulator.faults import HDLC_ONLY, Fault, FaultInjector
+from dlmsd.simulator.faults import HDLC_ONLY, WRAPPER_ONLY, Fault, FaultInjector
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, Personality
@@ -103,12 +103,12 @@ class Simulation:
     def inject(self, faults: Sequence[Fault], meter: str | None = None) -> None:
         """From now on these faults and no others, for one meter or for all.
 
-        LocalError for an unknown meter, and for a fault of HDLC where there is none.
+        LocalError for an unknown meter, and for a fault that its framing cannot have.
         """
-        if self._personality.framing != "hdlc":
-            for fault in faults:
-                if fault.kind in HDLC_ONLY:
-                    raise LocalError(f"{fault.kind.value} needs HDLC")
+        hdlc = self._personality.framing == "hdlc"
+        for fault in faults:
+            if fault.kind in (WRAPPER_ONLY if hdlc else HDLC_ONLY):
+                raise LocalError(f"{fault.kind.value} needs {'WRAPPER' if hdlc else 'HDLC'}")
         chosen = [one for one in self._installed if meter in (None, one.name)]
         if not chosen:
             raise LocalError(f"there is no meter {meter!r}")

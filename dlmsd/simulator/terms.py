@@ -43,10 +43,10 @@ class CosemObjects(Protocol):
 
 @frozen
 class Terms:
-    """``conformance`` and ``limit`` were agreed upon.
+    """What was agreed upon: ``conformance``, and the most octets that the client takes.
 
-    The latter is that of a plain response in octets, 0 for none: it is what the client
-    takes, less what ciphering adds.
+    ``sent`` is that of an APDU as it is sent, ``limit`` of one before it is ciphered or cut
+    by general block transfer; either is 0 for any.
     """
 
     objects: CosemObjects
@@ -54,6 +54,7 @@ class Terms:
     personality: Personality
     conformance: Conformance
     limit: int
+    sent: int
 
     @property
     def granted(self) -> InitiateResponse:

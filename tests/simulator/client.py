@@ -15,10 +15,11 @@ from twisted.python.failure import Failure
 
 from dlmsd.dlms import link as data_link
 from dlmsd.dlms import outcome as acse
-from dlmsd.dlms.acse.aarq import Aarq
-from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
-from dlmsd.dlms.association import Association
+from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association import WRITING, Association
+from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.frame import BadFrame
@@ -28,7 +29,6 @@ from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
-from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.errors import ClosedError
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR
@@ -118,6 +118,8 @@ class Client:
         password: Secret | None = PASSWORD,
         wrapper: int | None = None,
         association: Association | None = None,
+        proposed: Conformance = WRITING,
+        window: int = 0,
     ) -> None:
         self.world = world
         self.transport = transport
@@ -129,7 +131,9 @@ class Client:
         else:
             self.link = WrapperLink(client, wrapper)
             self.reassembly = WrapperReassembly(frozenset({(wrapper, client)}))
-        self.association = association or Association(mechanism, password)
+        self.association = association or Association(
+            mechanism, password, proposed=proposed, window=window
+        )
         self.bad: list[str] = []
         self.frames: list[Any] = []
         self.sent: list[bytes] = []
@@ -152,12 +156,11 @@ class Client:
         finally:
             self.raw = False
 
-    def propose(self, conformance: Conformance, max_pdu: int = 0xFFFF) -> InitiateResponse:
-        """Associate anew with the password of the profile, and what the meter grants."""
-        initiate = InitiateRequest(conformance, max_pdu).encode()
-        context, password = ApplicationContext.LN, PASSWORD.reveal()
-        aare = self.ask(Aarq(context, Mechanism.LOW, password, initiate))
-        return InitiateResponse.decode(aare.user_information)
+    def set(self, attribute: AttributeDescriptor, value: Data) -> Any:
+        return self._run(self._link_events(self.association.set((attribute,), (value,))))
+
+    def action(self, method: MethodDescriptor, parameters: Data | None = None) -> Any:
+        return self._run(self._link_events(self.association.action((method,), (parameters,))))
 
     def release(self) -> None:
         self._run(self._link_events(self.association.release()))
@@ -180,7 +183,8 @@ class Client:
                 self.timeouts += 1
                 self._take(self.reassembly.abandon())
                 if self.outcome is None:
-                    self._carry_out(self.link.timeout())
+                    again = [] if self.link.reliable else self.association.timeout()
+                    self._carry_out(self._link_events(again) if again else self.link.timeout())
             else:
                 self.world.reactor.advance(0.05)
                 waited += 0.05
@@ -227,6 +231,10 @@ class Client:
             match event:
                 case acse.SendApdu(apdu):
                     wanted += self.link.send(apdu)
+                case acse.SendStream(apdus):
+                    wanted += self.link.send(*apdus)
+                case acse.AwaitMore():
+                    wanted += self.link.expect()
                 case acse.Results(results):
                     self.outcome = results
                 case acse.Associated() | acse.Released():

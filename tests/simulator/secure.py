@@ -106,13 +106,14 @@ class ClientEnd:
             ReceivedCounters(),
         )
 
-    def association(self) -> Association:
+    def association(self, **options: Any) -> Association:
         """The daemon's own."""
         return Association(
             self.reader.mechanism,
             high=HighLevel(self.handshake(), CTOS, self.title),
             security=self.context,
             dedicated=self.dedicated,
+            **options,
         )
 
 

@@ -11,10 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.xdlms.action import ActionRequestNormal
-from dlmsd.dlms.xdlms.set import SetRequestNormal
 from dlmsd.errors import LocalError
-from dlmsd.simulator.personality import MICROSTAR, SMALL
+from dlmsd.simulator.personality import SMALL
 from dlmsd.simulator.record import Entry, RecordFile
 from tests.simulator.client import NOON, World, register
 
@@ -71,11 +69,10 @@ class RecordTests(SynchronousTestCase):
         """Whatever became of them, and once."""
         world = World().start()
         client = world.client().open()
-        client.propose(MICROSTAR.conformance)
         attribute, value = register("0-0:96.1.0", 2, 1), Data(Tag.OCTET_STRING, b"\xab")
         method = MethodDescriptor(15, Obis.parse("0-0:40.0.0"), 99)
-        client.ask(SetRequestNormal(0xC1, attribute, value))
-        client.ask(ActionRequestNormal(0xC1, method, value))
+        client.set(attribute, value)
+        client.action(method, value)
         wrote, invoked = world.entries
         self.assertEqual(wrote.writes, (("0-0:96.1.0", 2, "ab", "read-write-denied"),))
         self.assertEqual((wrote.results, wrote.actions), ((), ()))
