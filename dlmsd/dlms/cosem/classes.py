@@ -83,6 +83,8 @@ _TABLE: Final = (
         ),
         # Version 0 also had get_buffer_by_range and get_buffer_by_index: selective access.
         _numbered("reset capture"),
+        # A buffer is no value, and takes minutes to read.
+        value=7,
     ),
     InterfaceClass(
         8,

@@ -81,7 +81,7 @@ class ClassTests(SynchronousTestCase):
 
     def test_no_such_name(self) -> None:
         self.assertIs(attribute(7, "reset"), None)
-        self.assertIs(method(7, "buffer"), None)
+        self.assertIs(method(7, "entries_in_use"), None)
         self.assertIs(attribute(7777, "buffer"), None)
         self.assertIs(method(7777, "reset"), None)
 
@@ -112,7 +112,7 @@ class ClassTests(SynchronousTestCase):
             (3, "value"),
             (4, "value"),
             (5, "current_average_value"),
-            (7, "buffer"),
+            (7, "entries_in_use"),
             (8, "time"),
             (15, "object_list"),
             (18, "image_transfer_status"),
