@@ -44,7 +44,9 @@ setup(
         "cryptography>=43",
         "msgspec>=0.18",
         "paho-mqtt>=2.1,<3",
+        "rich>=13",
         "twisted[tls]>=24.10",
+        "tzdata>=2024.1",  # where the system has no time zones, such as a slim container
     ],
     extras_require={"demo": ["amqtt>=0.11"], "test": TEST},
     entry_points={"console_scripts": ["dlmsd = dlmsd.cli.command:main"]},

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from dlmsd.cli.meter import chosen_meter, errand, meter_options, visit
-from dlmsd.config.values import Measurement
+from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
 from dlmsd.dlms.cosem.classes import by_id
@@ -22,6 +22,7 @@ from dlmsd.dlms.cosem.object_list import (
 )
 from dlmsd.errors import MeterError
 from dlmsd.meter.cycle import Cycle
+from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 
 _LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
@@ -51,7 +52,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
     async def work(reactor: Any) -> int:
         async with visit(meter, reactor, trace=trace) as session:
             objects = await _objects(session)
-            told = await _values(session, objects, reactor.seconds()) if values else {}
+            told = await _values(session, objects, meter, reactor.seconds()) if values else {}
         if save is not None:
             save.write_text(_profile(objects))
         if as_json:
@@ -73,7 +74,9 @@ async def _objects(session: Session) -> Sequence[CosemObject]:
     return object_list(answer)
 
 
-async def _values(session: Session, objects: Sequence[CosemObject], now: float) -> dict[str, str]:
+async def _values(
+    session: Session, objects: Sequence[CosemObject], meter: MeterOptions, now: float
+) -> dict[str, str]:
     """By OBIS code, with unit, or why there is none."""
     wanted = []
     for one in objects:
@@ -81,7 +84,7 @@ async def _values(session: Session, objects: Sequence[CosemObject], now: float) 
         if known is not None and one.readable(known.value):
             attribute = AttributeDescriptor(one.class_id, one.obis, known.value)
             wanted.append(Measurement(str(one.obis), attribute, str(one.obis)))
-    cycle = Cycle(wanted, session, 0.0, lambda key, reason: None)
+    cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
     read = await cycle.run(wanted, now)
     told = {key: f"{value} {cycle.units.get(key, '')}".strip() for key, value in read.items()}
     return told | {key: f"- {reason}" for key, reason in cycle.absent.items()}

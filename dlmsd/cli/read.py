@@ -12,6 +12,7 @@ import msgspec
 from dlmsd.cli.meter import FAILED, chosen_meter, errand, meter_options, visit
 from dlmsd.config.values import MeterOptions
 from dlmsd.meter.cycle import Cycle
+from dlmsd.meter.installation import Installation
 from dlmsd.model import Value
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
@@ -37,7 +38,7 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
         known = {measurement.name: measurement for measurement in meter.read}
         wanted = [known[name] for name in dict.fromkeys(objects)]
         async with visit(meter, reactor, trace=trace) as session:
-            cycle = Cycle(wanted, session, 0.0, lambda key, reason: None)
+            cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
             values = await cycle.run(wanted, reactor.seconds())
         _show(meter, cycle, values, as_json=as_json)
         return FAILED if cycle.absent else 0

@@ -17,9 +17,6 @@ MESSAGE: Final = "not available in this version"
 Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
 _PROFILE: Final[Planned] = {
-    "timezone": (),
-    "ct_ratio": (1,),
-    "vt_ratio": (1,),
     "quirks": (),
 }
 

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
 
@@ -69,6 +70,24 @@ def factor(value: object) -> Decimal:
     if isinstance(value, Decimal) and value.is_finite() and 9 >= value.adjusted() >= -9 and value:
         return value
     raise Refusal("expected a number other than 0, of size 1e-9 to 1e9")
+
+
+def ratio(value: object) -> Decimal:
+    """Primary by secondary side of a transformer."""
+    with suppress(Refusal):
+        found = factor(value)
+        if found > 0:
+            return found
+    raise Refusal("expected a number above 0, of size 1e-9 to 1e9, such as 40 for 200/5")
+
+
+def timezone(value: object) -> ZoneInfo:
+    """A time zone by its IANA name."""
+    # It becomes a path: what is no plain name raises ValueError, a folder OSError.
+    if isinstance(value, str):
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(value)
+    raise Refusal("expected a time zone such as America/Bogota")
 
 
 def flag(value: object) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, get_args
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
@@ -94,6 +95,9 @@ class ProfileTable:
     referencing: str | None = None
     gbt_window: int | None = None
     writing: bool | None = None
+    timezone: ZoneInfo | None = None
+    ct_ratio: Decimal | None = None
+    vt_ratio: Decimal | None = None
     read: ReadTable | None = None
 
 
@@ -153,6 +157,9 @@ def file_rules(
         "referencing": rules.choice("ln", "sn"),
         "gbt_window": rules.whole(0, MAX_WINDOW),
         "writing": rules.flag,
+        "timezone": rules.timezone,
+        "ct_ratio": rules.ratio,
+        "vt_ratio": rules.ratio,
         "read": read,
     }
     return {

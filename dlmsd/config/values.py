@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
@@ -106,6 +107,9 @@ class MeterOptions:
 
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
+
+    ``timezone`` is the meter's, used where it tells no deviation from UTC. ``ct_ratio`` and
+    ``vt_ratio`` are those of transformers before the meter (primary by secondary).
     """
 
     name: str
@@ -142,6 +146,9 @@ class MeterOptions:
     referencing: Referencing = "ln"
     gbt_window: int = 0
     writing: bool = False
+    timezone: ZoneInfo | None = None
+    ct_ratio: Decimal = Decimal(1)
+    vt_ratio: Decimal = Decimal(1)
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
     sinks: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from dlmsd.dlms.cosem.classes import scaler_attribute
 from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import DecodeError
+from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.scaling import Scale, ScalerUnit
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
@@ -41,11 +42,13 @@ class Cycle:
         session: Session,
         interval: float,
         doubt: Callable[[str, str], None],
+        installation: Installation = BARE,
     ) -> None:
         self._read = read
         self._session = session
         self._slack = interval / 2
         self._doubt = doubt
+        self._installation = installation
         self._scales: dict[str, Scale] = {}
         self._last: dict[str, float] = {}
         self._absent: dict[str, str] = {}
@@ -97,7 +100,7 @@ class Cycle:
             value = wanted.attribute
             attribute = scaler_attribute(value.class_id, value.attribute)
             if attribute is None:
-                self._scales[wanted.key] = Scale(wanted, None)
+                self._scales[wanted.key] = Scale(wanted, None, self._installation)
             else:
                 asked[wanted.key] = AttributeDescriptor(value.class_id, value.obis, attribute)
         results = await self._session.get_many(list(asked.values()))
@@ -114,7 +117,7 @@ class Cycle:
             # Without it a number could be wrong a thousandfold; better none this time.
             self._absent[wanted.key] = f"its scaler and unit cannot be read: {error}"
             return
-        scale = Scale(wanted, scaler_unit)
+        scale = Scale(wanted, scaler_unit, self._installation)
         if scale.mismatch and scaler_unit is None:
             self._absent[wanted.key] = scale.mismatch
             return

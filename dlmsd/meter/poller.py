@@ -17,6 +17,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.errors import ClosedError, DlmsdError, RefusedError, ServiceError
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.factory import Member, MeterFactory
+from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 from dlmsd.meter.way import CONNECT_SECONDS
 from dlmsd.model import MeterState, MeterStatus, Reading
@@ -62,7 +63,9 @@ class Poller:
         self._post = post
         self._clock = clock
         self._wall = wall
-        self._cycle = Cycle(options.read, session, options.interval, self._doubt)
+        self._cycle = Cycle(
+            options.read, session, options.interval, self._doubt, Installation.of(options)
+        )
         self._member = Member(session, self._up, self._down)
         self._last_ts = last_ts
         self._running = False

@@ -14,6 +14,7 @@ from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.units import conversion, unit
 from dlmsd.errors import DecodeError
+from dlmsd.meter.installation import BARE, Installation
 from dlmsd.model import Value
 
 # 64-bit counters have 20 digits, scales and ratios add their own; none is ever rounded.
@@ -52,12 +53,19 @@ class Scale:
     Without a ``scaler_unit`` the meter tells none, and the number goes out as it is, times
     the operator's ``scale``. ``symbol`` is the published unit: the wanted one only if the
     meter's can be turned into it or the operator's ``scale`` vouches for it. Else
-    ``mismatch`` says why (empty otherwise), and the meter's own unit is kept.
+    ``mismatch`` says why (empty otherwise), and the meter's own unit is kept. Ratios of
+    the ``installation`` go by the published unit; its timezone is for moments.
     """
 
-    __slots__ = ("_factor", "_scaler", "mismatch", "symbol")
+    __slots__ = ("_factor", "_installation", "_scaler", "mismatch", "symbol")
 
-    def __init__(self, measurement: Measurement, scaler_unit: ScalerUnit | None) -> None:
+    def __init__(
+        self,
+        measurement: Measurement,
+        scaler_unit: ScalerUnit | None,
+        installation: Installation = BARE,
+    ) -> None:
+        self._installation = installation
         self.symbol = scaler_unit.symbol if scaler_unit else ""
         self.mismatch = ""
         self._scaler = scaler_unit.scaler if scaler_unit else 0
@@ -71,6 +79,7 @@ class Scale:
             else:
                 told = self.symbol or "no unit"
                 self.mismatch = f"the meter tells {told}, not {wanted}"
+        factor = _EXACT.multiply(factor, installation.ratio(self.symbol))
         self._factor = None if factor == 1 else factor
 
     def value(self, data: Data) -> Value | None:
@@ -87,11 +96,11 @@ class Scale:
             case Tag.BOOLEAN:
                 return bool(raw)
             case Tag.OCTET_STRING:
-                return _text(raw)
+                return self._text(raw)
             case Tag.VISIBLE_STRING | Tag.UTF8_STRING:
                 return _printable(raw)
             case Tag.DATE_TIME:
-                return _moment(raw)
+                return self._moment(raw)
             case _:
                 if not isinstance(raw, int):
                     return None
@@ -109,6 +118,20 @@ class Scale:
             )
         return number
 
+    def _text(self, octets: bytes) -> Value | None:
+        if len(octets) == 12:
+            try:
+                return self._moment(DateTime.decode(octets))
+            except DecodeError:
+                pass
+        if octets and all(32 <= octet < 127 for octet in octets):
+            return _printable(octets.decode("ascii"))
+        return octets[: _MAX_TEXT // 2].hex() or None
+
+    def _moment(self, moment: DateTime) -> Value | None:
+        known = moment.to_datetime(self._installation.timezone)
+        return known.isoformat() if known else None
+
 
 def _shortest(value: float) -> str:
     """The fewest digits that give this float32 again."""
@@ -118,22 +141,6 @@ def _shortest(value: float) -> str:
         if struct.pack(">f", float(text)) == packed:
             return text
     return f"{value:.9g}"
-
-
-def _text(octets: bytes) -> Value | None:
-    if len(octets) == 12:
-        try:
-            return _moment(DateTime.decode(octets))
-        except DecodeError:
-            pass
-    if octets and all(32 <= octet < 127 for octet in octets):
-        return _printable(octets.decode("ascii"))
-    return octets[: _MAX_TEXT // 2].hex() or None
-
-
-def _moment(moment: DateTime) -> Value | None:
-    known = moment.to_datetime()
-    return known.isoformat() if known else None
 
 
 def _printable(text: str) -> Value | None:

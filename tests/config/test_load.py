@@ -15,6 +15,8 @@ from tests.config.case import METER, ConfigurationCase
 NAME = "expected 1 to 64 letters, digits, spaces and . _ - ( )"
 LATER = "not available in this version"
 SECONDS = "expected a number from 1 to 31622400"
+ZONE = "expected a time zone such as America/Bogota"
+RATIO = "expected a number above 0, of size 1e-9 to 1e9, such as 40 for 200/5"
 
 
 class FindTests(ConfigurationCase):
@@ -86,8 +88,7 @@ class DefaultTests(ConfigurationCase):
             '[outbox]\nwhen_full = "drop_oldest"\n'
             '[[sinks]]\nname = "x"\nkind = "mqtt"\nurl = "mqtt://h"\nhome_assistant = false\n'
         )
-        meter = "ct_ratio = 1\nvt_ratio = 1\n"
-        self.assertEqual(self.problems(text + METER + meter), [])
+        self.assertEqual(self.problems(text + METER), [])
 
 
 class SectionTests(ConfigurationCase):
@@ -206,8 +207,14 @@ class MeterTests(ConfigurationCase):
                     '"high-gmac", "high-sha256" or "high-ecdsa"',
                 ),
                 'authentication = "high-manufacturer"': (f"{line}authentication: {LATER}",),
-                'timezone = "America/Bogota"': (f"{line}timezone: {LATER}",),
-                "ct_ratio = 40": (f"{line}ct_ratio: {LATER}",),
+                'timezone = "Bogota"': (f"{line}timezone: {ZONE}",),
+                'timezone = "../etc/passwd"': (f"{line}timezone: {ZONE}",),
+                'timezone = "America"': (f"{line}timezone: {ZONE}",),
+                'timezone = ""': (f"{line}timezone: {ZONE}",),
+                "timezone = -5": (f"{line}timezone: {ZONE}",),
+                "ct_ratio = 0": (f"{line}ct_ratio: {RATIO}",),
+                "vt_ratio = -1": (f"{line}vt_ratio: {RATIO}",),
+                'vt_ratio = "200/5"': (f"{line}vt_ratio: {RATIO}",),
                 'status = "error"': (f'{line}status: expected "active" or "inactive"',),
                 'sinks = "tb"': (f"{line}sinks: expected a list of names",),
                 'sinks = ["tb"]': (f"{line}sinks[0]: no such sink",),

@@ -142,6 +142,12 @@ def _split(symbol: str) -> tuple[str, int]:
     return symbol, 0
 
 
+def quantity(symbol: str) -> str:
+    """What a unit measures, however it is prefixed and spelt; empty if that is not known."""
+    base, _ = _split(_plain(symbol))
+    return next((each.quantity for each in _TABLE if base and _plain(each.symbol) == base), "")
+
+
 def conversion(meter_unit_symbol: str, wanted_symbol: str) -> Decimal | None:
     """What a value in the meter's unit is multiplied by to be in the wanted one; exact.
 
