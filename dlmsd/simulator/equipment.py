@@ -58,12 +58,14 @@ class ProfileOptions:
 class ImageOptions:
     """``block_size`` and ``most`` (of a whole image) are octets; ``verifying`` and
     ``activating`` the seconds that these take, meanwhile the answer is temporary-failure.
+    With ``sealed`` an image has to end with the SHA-256 digest of what is before it.
     """
 
     block_size: int = 200
     most: int = 4 << 20
     verifying: float = 0.0
     activating: float = 0.0
+    sealed: bool = False
 
 
 @frozen

@@ -21,7 +21,6 @@ from dlmsd.simulator.equipment import Equipment
 from dlmsd.simulator.supply import Supply
 
 MANUFACTURER: Final = b"DLS"
-FIRMWARE: Final = b"VM-1.0"
 
 
 class VirtualMeter:
@@ -33,7 +32,6 @@ class VirtualMeter:
 
     __slots__ = (
         "equipment",
-        "firmware",
         "index",
         "kept",
         "seed",
@@ -49,7 +47,6 @@ class VirtualMeter:
         self.supply: Supply = Supply(Curves.of(seed, index))
         self.serial: bytes = f"{index:08d}".encode()
         self.system_title = MANUFACTURER + self.serial[len(MANUFACTURER) - SYSTEM_TITLE_SIZE :]
-        self.firmware: bytes = FIRMWARE
         self.kept: Keepsakes = {}
 
     def find(self, class_id: int, obis: Obis) -> Instance | DataAccessResult:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dlmsd.simulator.cosem import clock, disconnect, profile, registers
+from dlmsd.simulator.cosem import clock, disconnect, image, profile, registers
 from dlmsd.simulator.cosem.instance import Instance
 
 _ALL: Final = (
     *clock.OBJECTS,
     *disconnect.OBJECTS,
+    *image.OBJECTS,
     *registers.OBJECTS,
     *profile.OBJECTS,
 )

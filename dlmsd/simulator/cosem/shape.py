@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from dlmsd.dlms.axdr.data import Data, Tag
 
@@ -47,6 +47,12 @@ def array(part: Shape) -> Shape:
         return data.tag is Tag.ARRAY and type(value) is tuple and all(map(part, value))
 
     return fits
+
+
+def parts(data: Data) -> tuple[Any, ...]:
+    """What the elements of a structure hold, once its shape is known."""
+    assert isinstance(data.value, tuple)
+    return tuple(each.value for each in data.value)
 
 
 def anything(data: Data) -> bool:
