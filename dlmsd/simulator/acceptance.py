@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dlmsd.config.values import Referencing
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
@@ -26,23 +27,31 @@ _MIN_PDU: Final = 12
 # ciphering adds to a response.
 _CIPHERING: Final = 1 + 3 + 9 + 5 + 12
 # One of these at least: without them there is nothing to ask for.
-_BASIC: Final = Conformance.GET | Conformance.SET | Conformance.ACTION | Conformance.ACCESS
+_BASIC: Final = {
+    "ln": Conformance.GET | Conformance.SET | Conformance.ACTION | Conformance.ACCESS,
+    "sn": Conformance.READ | Conformance.WRITE | Conformance.UNCONFIRMED_WRITE,
+}
 
 _TITLED: Final = frozenset({Mechanism.HIGH_GMAC, Mechanism.HIGH_SHA256, Mechanism.HIGH_ECDSA})
 
 
-def context_of(policy: SecurityPolicy) -> ApplicationContext:
+def context_of(policy: SecurityPolicy, referencing: Referencing = "ln") -> ApplicationContext:
     """The application context of an association with this policy."""
     if policy is SecurityPolicy.NONE:
-        return ApplicationContext.LN
-    return ApplicationContext.LN_CIPHERED
+        return ApplicationContext.LN if referencing == "ln" else ApplicationContext.SN
+    if referencing == "ln":
+        return ApplicationContext.LN_CIPHERED
+    return ApplicationContext.SN_CIPHERED
 
 
-def judge(client: Client | None, policy: SecurityPolicy, aarq: Aarq, own: bytes) -> UserDiagnostic:
+def judge(
+    client: Client | None, personality: Personality, aarq: Aarq, own: bytes
+) -> UserDiagnostic:
     """What is wrong with who asks and how; NULL for nothing. ``own`` is the meter's title."""
     if client is None:
         return UserDiagnostic.NO_REASON_GIVEN
-    if aarq.context is not context_of(policy):
+    policy = personality.policy(client)
+    if aarq.context is not context_of(policy, personality.referencing):
         return UserDiagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED
     if aarq.mechanism is not client.mechanism:
         if aarq.mechanism is Mechanism.NONE:
@@ -91,7 +100,7 @@ def agree(
     if proposed.dlms_version < DLMS_VERSION:
         return InitiateError.DLMS_VERSION_TOO_LOW
     conformance = proposed.conformance & personality.conformance
-    if not conformance & _BASIC:
+    if not conformance & _BASIC[personality.referencing]:
         return InitiateError.INCOMPATIBLE_CONFORMANCE
     if 0 < proposed.max_pdu_size < _MIN_PDU:
         return InitiateError.PDU_SIZE_TOO_SHORT

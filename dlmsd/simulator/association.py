@@ -32,6 +32,7 @@ from attrs import evolve
 
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
+from dlmsd.dlms.acse.context import ApplicationContext
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
@@ -45,7 +46,6 @@ from dlmsd.dlms.security.errors import (
     PolicyError,
     SecurityError,
 )
-from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.action import ActionAnswer, ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
@@ -60,6 +60,7 @@ from dlmsd.simulator.personality import Personality
 from dlmsd.simulator.protection import Protection
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.services import Services
+from dlmsd.simulator.short_names import ShortNameServices
 from dlmsd.simulator.terms import CosemObjects
 from dlmsd.simulator.transfer import MeterTransfer
 
@@ -91,7 +92,7 @@ class ServerAssociation:
         self._security = security
         self._protection: Protection | None = None
         self._granted = b""
-        self._services: Services | None = None
+        self._services: Services | ShortNameServices | None = None
         self._transfer: MeterTransfer | None = None
 
     @property
@@ -181,8 +182,7 @@ class ServerAssociation:
 
     def _associate(self, number: int, aarq: Aarq, refuse: bool) -> Aare:
         client = {one.number: one for one in self._personality.clients}.get(number)
-        policy = SecurityPolicy.NONE if client is None else self._personality.policy(client)
-        diagnostic = judge(client, policy, aarq, self._security.title)
+        diagnostic = judge(client, self._personality, aarq, self._security.title)
         if client is None or diagnostic is not UserDiagnostic.NULL:
             return refused(diagnostic)
         if refuse:
@@ -202,17 +202,19 @@ class ServerAssociation:
         terms = agree(self._objects, client, self._personality, information, protection)
         if isinstance(terms, InitiateError):
             return refused(UserDiagnostic.NO_REASON_GIVEN, terms)
-        self._services = Services(terms)
+        short = self._personality.referencing == "sn"
+        self._services = ShortNameServices(terms) if short else Services(terms)
         if terms.offers(Conformance.GENERAL_BLOCK_TRANSFER):
             self._transfer = MeterTransfer(self._personality.transfer_window, terms.sent)
         self._granted = granted = terms.granted.encode()
+        context = context_of(self._personality.policy(client), self._personality.referencing)
         if protection is None:
             self.state = State.ASSOCIATED
-            return _accepted(policy, granted)
+            return _accepted(context, granted)
         self.state, self._protection = State.PENDING, protection
         protection.await_proof()
         return evolve(
-            _accepted(policy, protection.protect(granted)),
+            _accepted(context, protection.protect(granted)),
             diagnostic=UserDiagnostic.AUTHENTICATION_REQUIRED,
             mechanism=client.mechanism,
             responding_authentication_value=protection.challenge,
@@ -238,9 +240,9 @@ class ServerAssociation:
         return ActionResponseNormal(request.invoke, ActionAnswer(ActionResult.SUCCESS, answer))
 
 
-def _accepted(policy: SecurityPolicy, information: bytes) -> Aare:
+def _accepted(context: ApplicationContext, information: bytes) -> Aare:
     return Aare(
-        context=context_of(policy),
+        context=context,
         result=AssociationResult.ACCEPTED,
         diagnostic_source=DiagnosticSource.ACSE_SERVICE_USER,
         diagnostic=UserDiagnostic.NULL,

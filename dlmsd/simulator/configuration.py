@@ -96,6 +96,8 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
 
 def _login(personality: Personality, client: Client) -> Iterator[str]:
     """The lines by which ``client`` is let in."""
+    if personality.referencing == "sn":
+        yield 'referencing = "sn"'
     yield f'authentication = "{_AUTHENTICATION[client.mechanism]}"'
     if client.password is not None:
         yield f'password = "{client.password.reveal().decode()}"'

@@ -31,6 +31,7 @@ from dlmsd.simulator.cosem.short_names import base_names
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.personality import Client, Personality
 from dlmsd.simulator.security import MeterSecurity
+from dlmsd.simulator.terms import Named
 
 _OWN: Final = frozenset({CURRENT_ASSOCIATION, CLIENT_COUNTER, SECURITY_SETUP})
 _SHORT_NAMES: Final = base_names(INSTANCES.values())
@@ -95,6 +96,14 @@ class Objects:
         for one in INSTANCES.values():
             if _sees(client, one.obis):
                 yield Granted(one, client.writes)
+
+    def named(self, client: Client) -> Iterator[Named]:
+        """What ``client`` may see and short names reach, less the association itself."""
+        for granted in self.shown(client):
+            one, base = granted.instance, _SHORT_NAMES.get(granted.instance.obis)
+            if base is not None:
+                attributes, methods = tuple(one.attributes), tuple(one.methods)
+                yield Named(base, one.class_id, one.version, one.obis, attributes, methods)
 
     def short_names(self) -> Mapping[Obis, int]:
         """The base name of each object but those of associations, always the same."""

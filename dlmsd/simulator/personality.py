@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from dlmsd.config.values import AddressSize, Framing
+from dlmsd.config.values import AddressSize, Framing, Referencing
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
@@ -29,6 +29,15 @@ _SERVICES: Final = (
     | Conformance.PRIORITY_MGMT_SUPPORTED
 )
 _MODERN: Final = _SERVICES | Conformance.ACCESS
+_SHORT_NAMES: Final = (
+    Conformance.READ
+    | Conformance.WRITE
+    | Conformance.UNCONFIRMED_WRITE
+    | Conformance.PARAMETERIZED_ACCESS
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+)
 
 
 @frozen
@@ -92,6 +101,7 @@ class Personality:
     clients: tuple[Client, ...] = (_READER, _PUBLIC)
     link: LinkParameters = field(factory=LinkParameters)
     tells_parameters: bool = True
+    referencing: Referencing = "ln"
     conformance: Conformance = _SERVICES
     lists: bool = True
     max_pdu: int = 0x0400
@@ -147,6 +157,15 @@ SMALL: Final = Personality(
 )
 WINDOW: Final = Personality(
     "window", words="a window of 7 frames", link=LinkParameters(32, 128, 7, 7)
+)
+SHORT_NAMES: Final = Personality(
+    "short-names",
+    words="short names instead of logical ones",
+    clients=(_READER, _WRITER, _PUBLIC),
+    referencing="sn",
+    conformance=_SHORT_NAMES,
+    max_pdu=256,
+    max_response=200,
 )
 GBT: Final = Personality(
     "gbt",
@@ -212,7 +231,7 @@ ECDSA: Final = _secured(
 )
 
 _ALL: Final = (
-    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, GBT, GBT_WRAPPER),
+    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, SHORT_NAMES, GBT, GBT_WRAPPER),
     *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
 )
 PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

@@ -14,7 +14,7 @@ the method's and the value that of the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Final, TypeAlias
 
@@ -30,7 +30,7 @@ from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import LocalError
 from dlmsd.simulator.answer import Answered, Result
 from dlmsd.simulator.personality import Client
-from dlmsd.simulator.terms import CosemObjects
+from dlmsd.simulator.terms import CosemObjects, Named
 
 Deed: TypeAlias = tuple[str, int, str | None, str]
 
@@ -113,6 +113,10 @@ class Recorded:
         deed = str(method.obis), method.method, _raw(parameters), answer.result.standard_name
         self.record(Entry(self.wall(), self.meter, (), actions=(deed,)))
         return answer
+
+    def named(self, client: Client) -> Iterable[Named]:
+        """As they are."""
+        return self.objects.named(client)
 
 
 class RecordFile:

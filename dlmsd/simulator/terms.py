@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from attrs import frozen
@@ -9,13 +10,27 @@ from attrs import frozen
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.short_names import ASSOCIATION_SN_BASE
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
-from dlmsd.dlms.xdlms.initiate import InitiateResponse
+from dlmsd.dlms.xdlms.initiate import VAA_NAME_LN, InitiateResponse
 from dlmsd.simulator.answer import Result
 from dlmsd.simulator.personality import Client, Personality
+
+
+@frozen
+class Named:
+    """An object as short names reach it: its base name, attributes and methods."""
+
+    base: int
+    class_id: int
+    version: int
+    obis: Obis
+    attributes: tuple[int, ...]
+    methods: tuple[int, ...]
 
 
 class CosemObjects(Protocol):
@@ -40,6 +55,9 @@ class CosemObjects(Protocol):
     ) -> ActionAnswer:
         """Carry out a method, or tell why not."""
 
+    def named(self, client: Client) -> Iterable[Named]:
+        """What ``client`` sees and short names reach, less the association itself."""
+
 
 @frozen
 class Terms:
@@ -59,7 +77,9 @@ class Terms:
     @property
     def granted(self) -> InitiateResponse:
         """What the AARE tells of it."""
-        return InitiateResponse(self.conformance, self.personality.max_pdu)
+        short = self.personality.referencing == "sn"
+        name = ASSOCIATION_SN_BASE if short else VAA_NAME_LN
+        return InitiateResponse(self.conformance, self.personality.max_pdu, name)
 
     def offers(self, service: Conformance) -> bool:
         """Whether this was agreed upon."""
@@ -70,13 +90,19 @@ class Terms:
         """Whether several references in one request are taken."""
         return self.personality.lists and self.offers(Conformance.MULTIPLE_REFERENCES)
 
+    @property
+    def selects(self) -> bool:
+        """Whether a part of an attribute may be asked for."""
+        by_logical, by_short = Conformance.SELECTIVE_ACCESS, Conformance.PARAMETERIZED_ACCESS
+        return self.offers(by_short if self.personality.referencing == "sn" else by_logical)
+
     def fits(self, apdu: bytes) -> bool:
         """Whether the client takes a plain response of this length."""
         return not self.limit or len(apdu) <= self.limit
 
     def read(self, attribute: AttributeDescriptor, access: Access | None = None) -> Result:
         """An attribute or a part of it, or why there is none."""
-        if access is not None and not self.offers(Conformance.SELECTIVE_ACCESS):
+        if access is not None and not self.selects:
             return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
         return self.objects.read(self.client, attribute, access)
 
@@ -84,7 +110,7 @@ class Terms:
         self, attribute: AttributeDescriptor, value: Data, access: Access | None = None
     ) -> DataAccessResult:
         """Write an attribute or a part of it, or tell why not."""
-        if access is not None and not self.offers(Conformance.SELECTIVE_ACCESS):
+        if access is not None and not self.selects:
             return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
         return self.objects.write(self.client, attribute, value, access)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
@@ -11,6 +13,7 @@ from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.get import Access, Result
 from dlmsd.simulator.personality import Client
+from dlmsd.simulator.terms import Named
 from tests.simulator.client import register
 
 VOLTAGE = register("1-1:32.7.0")
@@ -60,6 +63,12 @@ class Shelf:
             return DataAccessResult.TYPE_UNMATCHED
         self.values[attribute] = value
         return DataAccessResult.SUCCESS
+
+    def named(self, client: Client) -> Iterable[Named]:
+        """One object of each class here, and one at an end of what is signed."""
+        yield Named(0x0100, 3, 0, VOLTAGE.obis, (1, 2, 3), (1,))
+        yield Named(0x8000, 3, 0, LONG.obis, (1, 2, 3), ())
+        yield Named(0x0200, 9, 0, ECHO.obis, (1, 2), (1,))
 
     def invoke(
         self, client: Client, method: MethodDescriptor, parameters: Data | None

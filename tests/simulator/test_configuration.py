@@ -29,6 +29,7 @@ class ConfigurationTests(SynchronousTestCase):
                     self.assertEqual(meter.logical_device, endpoint.logical)
                     self.assertEqual(meter.physical_device, endpoint.physical)
                     self.assertEqual(meter.framing, personality.framing)
+                    self.assertEqual(meter.referencing, personality.referencing)
                     self.assertEqual(meter.password, personality.clients[0].password)
                     self.assertEqual(len(meter.read), 10)
 

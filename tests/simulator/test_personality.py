@@ -69,7 +69,7 @@ class PersonalityTests(SynchronousTestCase):
             set(PERSONALITIES),
             {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
             | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
-            | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper"},
+            | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"},
         )
 
     def test_microstar(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from dlmsd.dlms.cosem.classes import CLASSES
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.short_names import ASSOCIATION_SN_BASE, METHOD_OFFSETS, STEP
 from dlmsd.simulator.cosem.instance import Instance
@@ -39,7 +40,9 @@ def base_names(instances: Iterable[Instance]) -> Mapping[Obis, int]:
 
 
 def _size(one: Instance) -> int:
-    attributes = STEP * max(one.attributes)
-    if not one.methods:
+    """Room for all that the class has: a method that an object lacks is nobody else's name."""
+    known = CLASSES[one.class_id]
+    attributes = STEP * len(known.attributes)
+    if one.class_id not in METHOD_OFFSETS:
         return attributes
-    return max(attributes, METHOD_OFFSETS[one.class_id] + STEP * max(one.methods))
+    return max(attributes, METHOD_OFFSETS[one.class_id] + STEP * len(known.methods))
