@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dlmsd.cli.meter import chosen_meter, errand, meter_options, visit
+from dlmsd.cli.meter import errand, meter_options
+from dlmsd.cli.target import chosen
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
@@ -41,18 +42,20 @@ _REGISTERS: Final = (3, 4, 5)
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given: Any) -> int:
-    """List the objects of the meter at HOST: class, OBIS code and rights.
+    """List the objects of a meter: class, OBIS code and rights.
 
+    METER is a name of the configuration, or the HOST of any other meter.
     Rights are by attribute: r may be read, w written; by method: x may be invoked.
 
     Example: dlmsd browse 192.168.1.127 --profile microstar --values
     """
-    meter = chosen_meter(given, {"list": {"class": 15, "obis": "0-0:40.0.0", "attribute": 2}})
+    target = chosen(given, {"list": {"class": 15, "obis": "0-0:40.0.0", "attribute": 2}})
 
     async def work(reactor: Any) -> int:
-        async with visit(meter, reactor, trace=trace) as session:
+        async with target.visit(reactor, trace=trace) as session:
             objects = await _objects(session)
-            told = await _values(session, objects, meter, reactor.seconds()) if values else {}
+            now = reactor.seconds()
+            told = await _values(session, objects, target.meter, now) if values else {}
         if save is not None:
             save.write_text(_profile(objects))
         if as_json:

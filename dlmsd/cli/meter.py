@@ -1,24 +1,19 @@
-"""The meter that a command speaks to: how it is named, and how it is visited."""
+"""What commands that speak to one meter have in common: their options, and their reactor."""
 
 from __future__ import annotations
 
-import functools
-import os
-import sys
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import click
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 
-from dlmsd.config.load import load_meter
-from dlmsd.config.values import MeterOptions, Transport
-from dlmsd.errors import ConfigurationError, DlmsdError
-from dlmsd.meter.security import secured
-from dlmsd.meter.visit import Visit
+from dlmsd.cli.configuration import config_option
+from dlmsd.cli.terminal import printable
+from dlmsd.config.values import Transport
+from dlmsd.errors import DlmsdError
 from dlmsd.tap import monotonic_reactor
 
 FAILED: Final = 1
@@ -52,54 +47,10 @@ _OPTIONS: Final = (
 
 
 def meter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """HOST and all that says how to speak to the meter there."""
+    """METER, and all that says how to speak to it if it is a HOST."""
     for option in reversed(_OPTIONS):
         function = option(function)
-    return click.argument("host")(function)
-
-
-def chosen_meter(given: Mapping[str, Any], read: Mapping[str, object]) -> MeterOptions:
-    """The meter of :func:`meter_options`, to be asked for ``read``; exits 64 if it is none."""
-    table = {key: value for key, value in given.items() if value is not None and key != "trace"}
-    if "address_size" in table and table["address_size"] != "auto":
-        table["address_size"] = int(table["address_size"])
-    file = table.pop("password_file", None)
-    if file is not None:
-        table["password"] = {"file": str(file)}
-    elif PASSWORD in os.environ:
-        table["password"] = {"env": PASSWORD}
-    elif "profile" not in table and table.get("authentication") != "none":
-        table["password"] = click.prompt("Password", hide_input=True, err=True)
-    try:
-        return load_meter(
-            {"name": "meter", **table, "read": read}, environ=os.environ, cwd=Path.cwd()
-        )
-    except ConfigurationError as error:
-        raise click.UsageError(str(error)) from None
-
-
-class CountersError(DlmsdError):
-    """Ciphered meters are read by the daemon alone, which keeps their invocation counters."""
-
-    culprit = "operator"
-
-
-class _NoCounters:
-    """The counters of a command: none, since two users of one key must never share any."""
-
-    async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
-        raise CountersError("this meter needs invocation counters")
-
-    async def received_counters(self) -> dict[str, int]:
-        return {}
-
-    def keep_received(self, name: str, counter: int) -> None:
-        raise CountersError("this meter needs invocation counters")
-
-
-def visit(meter: MeterOptions, reactor: Any, *, trace: bool) -> Visit:
-    """One connection to ``meter`` for one errand; its frames on standard error if wanted."""
-    return Visit(meter, reactor, _frames(trace), secured(meter, _NoCounters(), os.urandom))
+    return click.argument("meter")(config_option(function))
 
 
 def errand(work: Callable[[Any], Awaitable[int]]) -> int:
@@ -111,24 +62,24 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
         try:
             codes.append(await work(reactor))
         except DlmsdError as error:
-            click.echo(f"{error}\n{error.advice}", err=True)
+            click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
             codes.append(FAILED)
 
+    def start(_: Any) -> Deferred[None]:
+        running = Deferred.fromCoroutine(run())
+        running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        # Ctrl-C: what was begun is left politely, and counters are kept.
+        reactor.addSystemEventTrigger("before", "shutdown", _cancel, running)
+        return running
+
     try:
-        react(lambda _: Deferred.fromCoroutine(run()), _reactor=reactor)
+        react(start, _reactor=reactor)
     except SystemExit as end:
         if end.code:
             raise
-    return codes[0]
+    return codes[0] if codes else FAILED
 
 
-def _frames(trace: bool) -> Callable[[str, bytes], None] | None:
-    """What shows frames on standard error, if they are wanted."""
-    if not trace:
-        return None
-    return functools.partial(_show_frame, time.monotonic())
-
-
-def _show_frame(start: float, direction: str, octets: bytes) -> None:
-    arrow = ">" if direction == "sent" else "<"
-    print(f"{time.monotonic() - start:9.3f} {arrow} {octets.hex()}", file=sys.stderr)  # noqa: T201
+def _cancel(running: Deferred[None]) -> Deferred[None]:
+    running.cancel()
+    return running

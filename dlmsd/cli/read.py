@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 import msgspec
 
-from dlmsd.cli.meter import FAILED, chosen_meter, errand, meter_options, visit
+from dlmsd.cli.meter import FAILED, errand, meter_options
+from dlmsd.cli.target import chosen
 from dlmsd.config.values import MeterOptions
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
@@ -24,20 +25,24 @@ _DESCRIPTOR: Final = re.compile(r"(\d+)/([^/]+)/(-?\d+)")
 @click.argument("objects", nargs=-1, required=True, metavar="OBIS...")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> int:
-    """Read attributes of the meter at HOST, once.
+    """Read attributes of a meter, once.
+
+    METER is a name of the configuration, or the HOST of any other meter.
 
     OBIS is a register's code (1-1:32.7.0), a measurement's name (voltage_l1), or
     CLASS/OBIS/ATTRIBUTE (8/0-0:1.0.0/2). Values come scaled, with their unit. Exit 0 when
     all were read, 1 when not.
 
+    Example: dlmsd read plant-a voltage_l1
     Example: dlmsd read 192.168.1.127 --profile microstar 1-1:32.7.0 active_energy
     """
-    meter = chosen_meter(given, {name: _wanted(name) for name in objects})
+    target = chosen(given, {name: _wanted(name) for name in objects})
+    meter = target.meter
 
     async def work(reactor: Any) -> int:
         known = {measurement.name: measurement for measurement in meter.read}
         wanted = [known[name] for name in dict.fromkeys(objects)]
-        async with visit(meter, reactor, trace=trace) as session:
+        async with target.visit(reactor, trace=trace) as session:
             cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
             values = await cycle.run(wanted, reactor.seconds())
         _show(meter, cycle, values, as_json=as_json)

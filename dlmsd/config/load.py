@@ -12,6 +12,7 @@ from attrs import evolve
 from dlmsd.config import later
 from dlmsd.config.checks import check_all
 from dlmsd.config.listen import Listen
+from dlmsd.config.measurements import resolve
 from dlmsd.config.meters import Meter, MeterLoader, check
 from dlmsd.config.profiles import Profile, load_profiles
 from dlmsd.config.rules import suggestion
@@ -19,6 +20,7 @@ from dlmsd.config.secrets import SecretReader
 from dlmsd.config.sinks import Sink, take_sink
 from dlmsd.config.source import Place, Source
 from dlmsd.config.structure import NOTHING, Structure
+from dlmsd.config.tables import ProfileTable
 from dlmsd.config.values import (
     Configuration,
     DaemonOptions,
@@ -86,6 +88,25 @@ def load_meter(
             )
         )
     return configuration.meters[0]
+
+
+def load_read(
+    meter: MeterOptions, read: Mapping[str, object], *, environ: Mapping[str, str], cwd: Path
+) -> MeterOptions:
+    """``meter``, which reads what ``read`` adds to its own measurements too.
+
+    Raises ConfigurationError with every problem.
+    """
+    place = Place(Source("the meter", "", {"read": read}))
+    problems: list[Problem] = []
+    structure = Structure(SecretReader(cwd, environ))
+    table = structure.take(ProfileTable, place, {"read": read}, problems).value
+    base = {one.name: one for one in meter.read}
+    if table is not None and table.read is not None:
+        base = resolve(table.read, base, place.at("read"), problems)
+    if problems:
+        raise ConfigurationError(tuple(evolve(one, line=0) for one in problems))
+    return evolve(meter, read=tuple(base.values()))
 
 
 class _Loading:

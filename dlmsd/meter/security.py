@@ -72,8 +72,6 @@ class MeterSecurity:
         self._random = random
         self._suite = SUITES[meter.security_suite]
         self._policy = SecurityPolicy(meter.security)
-        gmac = meter.authentication == "high-gmac"
-        self._needs_counters = gmac or self._policy is not SecurityPolicy.NONE
         self._transmit: TransmitCounter | None = None
         self._received: ReceivedCounters | None = None
         self._last: dict[CounterName, int] = {}
@@ -124,7 +122,7 @@ class MeterSecurity:
     async def refill(self) -> None:
         """Reserve more counters when few are left; nothing where none are needed."""
         key, title = self._meter.encryption_key, self._meter.system_title
-        if key is None or title is None or not self._needs_counters:
+        if key is None or title is None or not needs_counters(self._meter):
             return
         if self._transmit is not None and self._transmit.remaining >= LOW:
             return
@@ -198,6 +196,11 @@ def secured(
     if meter.security == "none" and meter.authentication in ("none", "low"):
         return None
     return MeterSecurity(meter, store, random)
+
+
+def needs_counters(meter: MeterOptions) -> bool:
+    """Whether invocation counters are used with this meter."""
+    return meter.authentication == "high-gmac" or meter.security != "none"
 
 
 def proposed(meter: MeterOptions) -> Conformance:

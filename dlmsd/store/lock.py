@@ -9,6 +9,15 @@ from pathlib import Path
 from dlmsd.errors import LocalError, StoreError
 
 
+class InUseError(StoreError):
+    """The state folder is in use; stop that process first, or give this one another state_dir."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        super().__init__(f"{folder} is in use by process {owner}")
+        self.folder = folder
+        self.owner = owner
+
+
 class Lock:
     """An exclusive lock on a file that holds the owner's process id.
 
@@ -20,7 +29,7 @@ class Lock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Take the lock or raise StoreError, which names the process that has it."""
+        """Take the lock; InUseError names the process that has it."""
         if self._descriptor is not None:
             raise LocalError(f"{self._path}: taken twice")
         try:
@@ -34,10 +43,7 @@ class Lock:
         except BlockingIOError as error:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
-            raise StoreError(
-                f"{self._path.parent.absolute()} is in use by process {owner or 'unknown'}; "
-                "stop that one first, or give this one another state_dir"
-            ) from error
+            raise InUseError(self._path.parent.absolute(), owner or "unknown") from error
         except OSError as error:
             os.close(descriptor)
             raise StoreError(f"{self._path}: {error.strerror}") from error

@@ -1,0 +1,123 @@
+"""The meter that a command speaks to: a name of the configuration, or a host."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from attrs import frozen
+
+from dlmsd.cli.configuration import read, read_or_exit
+from dlmsd.cli.meter import PASSWORD
+from dlmsd.cli.state import KeptCounters, NoCounters
+from dlmsd.config.load import find, load_meter, load_read
+from dlmsd.config.values import Configuration, MeterOptions
+from dlmsd.errors import ConfigurationError
+from dlmsd.meter.security import needs_counters, secured
+from dlmsd.meter.session import Session
+from dlmsd.meter.visit import Visit
+
+# What a command's arguments say besides how to reach a host.
+_OTHERS: Final = frozenset({"meter", "config", "trace"})
+
+
+@frozen
+class Target:
+    """A meter, and the configuration that it stands in, None for a host."""
+
+    meter: MeterOptions
+    configuration: Configuration | None = None
+
+    @asynccontextmanager
+    async def visit(self, reactor: Any, *, trace: bool) -> AsyncIterator[Session]:
+        """One connection for one errand; its frames on standard error if wanted.
+
+        A meter that needs counters gets those of the state folder, which is held meanwhile.
+        """
+        frames = _frames(trace)
+        if self.configuration is None or not needs_counters(self.meter):
+            security = secured(self.meter, NoCounters(), os.urandom)
+            async with Visit(self.meter, reactor, frames, security) as session:
+                yield session
+            return
+        async with KeptCounters(self.configuration, reactor) as store:
+            security = secured(self.meter, store, os.urandom)
+            async with Visit(self.meter, reactor, frames, security) as session:
+                yield session
+
+
+def chosen(given: Mapping[str, Any], wanted: Mapping[str, object]) -> Target:
+    """The meter of ``meter_options``, to be asked for ``wanted``, as a table ``read`` says it.
+
+    A name that stands in the configuration is that meter; everything else is a host. With
+    options on how to reach it, it must be a host. Exits 64 if it is neither, and 78 where
+    the configuration cannot be read and its names not be known.
+    """
+    way = {key: one for key, one in given.items() if one is not None and key not in _OTHERS}
+    configuration = _configuration(given["config"], needed=not way)
+    known = {one.name: one for one in configuration.meters} if configuration else {}
+    meter = known.get(given["meter"])
+    try:
+        if configuration is None or meter is None:
+            return Target(_host(given["meter"], way, wanted))
+        if way:
+            option = f"--{min(way).replace('_', '-')}"
+            raise click.UsageError(
+                f"{meter.name} stands in {configuration.path}, which says how to reach it: "
+                f"{option} is for a HOST"
+            )
+        return Target(load_read(meter, wanted, environ=os.environ, cwd=Path.cwd()), configuration)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _configuration(given: Path | None, *, needed: bool) -> Configuration | None:
+    """The file that was named, or the one that is found, or None if there is none.
+
+    Unless it is ``needed``, one that was not named may be bad.
+    """
+    if given is None:
+        try:
+            given = find(os.environ, Path.cwd())
+        except ConfigurationError:
+            return None
+        if not needed:
+            with suppress(ConfigurationError):
+                return read(given)
+            return None
+    return read_or_exit(given)
+
+
+def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> MeterOptions:
+    table = dict(way)
+    if table.get("address_size", "auto") != "auto":
+        table["address_size"] = int(table["address_size"])
+    file = table.pop("password_file", None)
+    if file is not None:
+        table["password"] = {"file": str(file)}
+    elif PASSWORD in os.environ:
+        table["password"] = {"env": PASSWORD}
+    elif "profile" not in table and table.get("authentication") != "none":
+        table["password"] = click.prompt("Password", hide_input=True, err=True)
+    return load_meter(
+        {"name": "meter", "host": host, **table, "read": wanted}, environ=os.environ, cwd=Path.cwd()
+    )
+
+
+def _frames(trace: bool) -> Callable[[str, bytes], None] | None:
+    """What shows frames on standard error, if they are wanted."""
+    if not trace:
+        return None
+    return functools.partial(_show_frame, time.monotonic())
+
+
+def _show_frame(start: float, direction: str, octets: bytes) -> None:
+    arrow = ">" if direction == "sent" else "<"
+    print(f"{time.monotonic() - start:9.3f} {arrow} {octets.hex()}", file=sys.stderr)  # noqa: T201

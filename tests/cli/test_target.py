@@ -1,0 +1,76 @@
+"""How a command finds its meter: a name of the configuration, or a host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from click import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.cli.target import Target, chosen
+
+CONFIGURATION = """
+[daemon]
+state_dir = "state"
+[[meters]]
+name = "plant-a"
+host = "10.0.0.9"
+profile = "microstar"
+port = 4711
+[meters.read]
+hall = { obis = "1-1:1.8.0", unit = "kWh" }
+"""
+
+
+class TargetTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.patch(os, "environ", {"CONFIGURATION_DIRECTORY": str(self.folder)})
+        self.config = self.folder / "dlmsd.toml"
+        self.config.write_text(CONFIGURATION)
+
+    def choose(self, meter: str, *wanted: str, **given: Any) -> Target:
+        table = {name: {} for name in wanted or ("voltage_l1",)}
+        return chosen({"meter": meter, "config": None, "trace": False, **given}, table)
+
+    def test_a_name_that_stands_in_the_file(self) -> None:
+        target = self.choose("plant-a", "hall")
+        self.assertEqual((target.meter.host, target.meter.port), ("10.0.0.9", 4711))
+        assert target.configuration is not None
+        (hall,) = [one for one in target.meter.read if one.name == "hall"]
+        self.assertEqual((str(hall.attribute.obis), hall.unit), ("1-1:1.8.0", "kWh"))
+
+    def test_a_measurement_of_the_catalogue_and_none(self) -> None:
+        target = self.choose("plant-a", "reactive_energy")
+        self.assertIn("reactive_energy", [one.name for one in target.meter.read])
+        error = self.assertRaises(UsageError, self.choose, "plant-a", "voltag")
+        self.assertIn("voltage_l1", str(error))
+
+    def test_everything_else_is_a_host(self) -> None:
+        for meter in ("10.0.0.9", "plant-b"):
+            target = self.choose(meter, profile="microstar")
+            self.assertEqual((target.meter.host, target.configuration), (meter, None))
+
+    def test_options_are_for_a_host(self) -> None:
+        error = self.assertRaises(UsageError, self.choose, "plant-a", port=3333)
+        self.assertIn("--port is for a HOST", str(error))
+
+    def test_no_file_at_all(self) -> None:
+        self.config.unlink()
+        os.environ["DLMSD_PASSWORD"] = "22222222"
+        self.assertEqual(self.choose("plant-a").meter.host, "plant-a")
+
+    def test_a_bad_file_is_in_the_way_of_names_only(self) -> None:
+        self.config.write_text("nonsense")
+        ended = self.assertRaises(SystemExit, self.choose, "plant-a")
+        self.assertEqual(ended.code, 78)
+        self.assertEqual(self.choose("plant-a", profile="microstar").meter.host, "plant-a")
+        ended = self.assertRaises(
+            SystemExit, self.choose, "plant-a", profile="microstar", config=self.config
+        )
+        self.assertEqual(ended.code, 78)
