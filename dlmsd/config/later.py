@@ -31,18 +31,12 @@ PLANNED: Final[Mapping[type, Planned]] = {
 }
 """By table and key: the values that equal the present behaviour."""
 
-PLANNED_VALUES: Final[Planned] = {"authentication": ("high-manufacturer",)}
-"""Values, of keys that work, that do not work yet."""
-
 
 def sift(cls: type, table: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     """The part of ``table`` that has an effect, and the keys that ask for what is not there."""
     planned = PLANNED.get(cls, {})
     refused = [
-        key
-        for key, value in table.items()
-        if (key in planned and not _among(value, planned[key]))
-        or (key in PLANNED_VALUES and _among(value, PLANNED_VALUES[key]))
+        key for key, value in table.items() if key in planned and not _among(value, planned[key])
     ]
     kept = {k: v for k, v in table.items() if k not in planned and k not in refused}
     return kept, refused

@@ -16,18 +16,39 @@ _CIPHERED: Final = ("authenticated", "encrypted", "authenticated-encrypted")
 _AUTHENTICATED: Final = ("authenticated", "authenticated-encrypted")
 _ENCRYPTED: Final = ("encrypted", "authenticated-encrypted")
 
-_NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "password": {"authentication": ("low", "high-md5", "high-sha1", "high-sha256")},
+_NEEDED: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
+    "password": {
+        "authentication": ("low", "high-manufacturer", "high-md5", "high-sha1", "high-sha256")
+    },
+    "manufacturer": {"authentication": ("high-manufacturer",)},
     "system_title": {
         "security": _CIPHERED,
         "authentication": ("high-gmac", "high-sha256", "high-ecdsa"),
     },
     "encryption_key": {"security": _CIPHERED, "authentication": ("high-gmac",)},
     "authentication_key": {"security": _AUTHENTICATED, "authentication": ("high-gmac",)},
-    "signing_key": {"authentication": ("high-ecdsa",)},
-    "meter_signing_key": {"authentication": ("high-ecdsa",)},
+    "signing_key": {
+        "authentication": ("high-ecdsa",),
+        "signed": (True,),
+        "ciphering": ("one-pass",),
+    },
+    "meter_signing_key": {
+        "authentication": ("high-ecdsa",),
+        "signed": (True,),
+        "ciphering": ("one-pass",),
+    },
+    "agreement_key": {"ciphering": ("one-pass", "static")},
+    "meter_agreement_key": {"ciphering": ("one-pass", "static")},
+    "master_key": {"ciphering": ("wrapped",)},
 }
 """By key that must be given: the options, with their values, that need it."""
+
+_ON_A_CURVE: Final[Mapping[str, tuple[object, ...]]] = {
+    "authentication": ("high-ecdsa",),
+    "signed": (True,),
+    "ciphering": ("one-pass", "static"),
+}
+"""Options, with their values, that are calculations on the suite's curve."""
 
 _NAMES: Final[Mapping[str, str]] = {
     "password": 'a password; give one, or authentication = "none"',
@@ -36,11 +57,15 @@ _NAMES: Final[Mapping[str, str]] = {
     "authentication_key": "the meter's authentication key",
     "signing_key": "this client's private key",
     "meter_signing_key": "the meter's public key",
+    "agreement_key": "this client's private key for agreement",
+    "meter_agreement_key": "the meter's public key for agreement",
+    "master_key": "the meter's master key",
+    "manufacturer": 'its name, such as "aes-ecb"',
 }
 
 SECURITY: Final = frozenset(
     (*_NEEDED, "authentication", "security", "security_suite", "meter_system_title")
-) | {"dedicated_key", "referencing"}
+) | {"dedicated_key", "referencing", "ciphering", "signed"}
 """All keys that are judged here."""
 
 
@@ -60,6 +85,10 @@ def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
     ):
         message = '"sn" is for authentication "none" or "low" and for no security'
         yield misfit("referencing", message, "security", "authentication")
+    for key, plain in (("ciphering", "service"), ("signed", False)):
+        if getattr(options, key) != plain and options.security == "none":
+            message = 'needs security = "authenticated-encrypted", or another but "none"'
+            yield misfit(key, message, "security")
     if "security" not in said and options.authentication != "high-gmac":
         message = (
             'has no effect without security; say security = "authenticated-encrypted", or "none" '
@@ -77,26 +106,35 @@ def _missing(options: MeterOptions) -> Iterator[Misfit]:
         for reason, values in reasons.items():
             value = getattr(options, reason)
             if value in values:
-                yield misfit(key, f'{reason} "{value}" needs {_NAMES[key]}', reason)
+                yield misfit(key, f"{reason} {_shown(value)} needs {_NAMES[key]}", reason)
                 break
 
 
 def _other_suite(options: MeterOptions) -> Iterator[Misfit]:
     """Keys, and a mechanism, that are none of this suite; no message holds a key."""
     suite = SUITES[options.security_suite]
-    if options.authentication == "high-ecdsa" and suite.curve is None:
-        message = 'authentication "high-ecdsa" needs security_suite 1 or 2'
-        yield misfit("security_suite", message, "authentication")
+    if suite.curve is None:
+        for key, values in _ON_A_CURVE.items():
+            if (value := getattr(options, key)) in values:
+                message = f"{key} {_shown(value)} needs security_suite 1 or 2"
+                yield misfit("security_suite", message, key)
     checks: dict[str, Callable[[], object]] = {}
-    for name in ("encryption_key", "authentication_key"):
-        if (key := getattr(options, name)) is not None:
-            checks[name] = partial(suite.check_key, key, "this key")
-    if options.signing_key is not None and suite.curve is not None:
-        checks["signing_key"] = partial(load_private, suite, options.signing_key)
-    if options.meter_signing_key is not None and suite.curve is not None:
-        checks["meter_signing_key"] = partial(load_public, suite, options.meter_signing_key)
+    for name in ("encryption_key", "authentication_key", "master_key"):
+        if (secret := getattr(options, name)) is not None:
+            checks[name] = partial(suite.check_key, secret, "this key")
+    for name in ("signing_key", "agreement_key") if suite.curve is not None else ():
+        if (secret := getattr(options, name)) is not None:
+            checks[name] = partial(load_private, suite, secret)
+    for name in ("meter_signing_key", "meter_agreement_key") if suite.curve is not None else ():
+        if (point := getattr(options, name)) is not None:
+            checks[name] = partial(load_public, suite, point)
     for name, check in checks.items():
         try:
             check()
         except DlmsdError as error:
             yield misfit(name, str(error), "security_suite")
+
+
+def _shown(value: object) -> str:
+    """As it stands in the file."""
+    return "true" if value is True else f'"{value}"'

@@ -16,10 +16,12 @@ from attrs import frozen
 from dlmsd.config import rules
 from dlmsd.config.broker import url
 from dlmsd.config.listen import listen
+from dlmsd.config.mechanisms import manufacturer
 from dlmsd.config.rules import YEAR, Rule
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.values import (
     Authentication,
+    Ciphering,
     DaemonOptions,
     OutboxOptions,
     Security,
@@ -28,6 +30,7 @@ from dlmsd.config.values import (
     WebOptions,
 )
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.dlms.xdlms.block import MAX_WINDOW
 from dlmsd.secret import Secret
@@ -87,11 +90,18 @@ class ProfileTable:
     encryption_key: Secret | None = None
     authentication_key: Secret | None = None
     dedicated_key: bool | None = None
+    ciphering: str | None = None
+    signed: bool | None = None
+    master_key: Secret | None = None
+    manufacturer: Manufacturer | None = None
     signing_key: Secret | None = None
     meter_signing_key: bytes | None = None
+    agreement_key: Secret | None = None
+    meter_agreement_key: bytes | None = None
     timeout: float | None = None
     interval: float | None = None
     max_info: int | None = None
+    window: int | None = None
     referencing: str | None = None
     gbt_window: int | None = None
     writing: bool | None = None
@@ -149,11 +159,18 @@ def file_rules(
         "encryption_key": secrets.octets(*KEY_SIZES),
         "authentication_key": secrets.octets(*KEY_SIZES),
         "dedicated_key": rules.flag,
+        "ciphering": rules.choice(*get_args(Ciphering)),
+        "signed": rules.flag,
+        "master_key": secrets.octets(*KEY_SIZES),
+        "manufacturer": manufacturer,
         "signing_key": secrets.octets(*FIELD_SIZES),
         "meter_signing_key": rules.octets(*(2 * size for size in FIELD_SIZES)),
+        "agreement_key": secrets.octets(*FIELD_SIZES),
+        "meter_agreement_key": rules.octets(*(2 * size for size in FIELD_SIZES)),
         "timeout": rules.number(low=_SHORTEST, high=3600),
         "interval": rules.number(low=_SHORTEST, high=YEAR),
         "max_info": rules.whole(32, 2030),
+        "window": rules.whole(1, 7),
         "referencing": rules.choice("ln", "sn"),
         "gbt_window": rules.whole(0, MAX_WINDOW),
         "writing": rules.flag,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
 Transport: TypeAlias = Literal["tcp", "udp"]
@@ -18,8 +19,16 @@ Framing: TypeAlias = Literal["hdlc", "wrapper"]
 Referencing: TypeAlias = Literal["ln", "sn"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
 Authentication: TypeAlias = Literal[
-    "none", "low", "high-md5", "high-sha1", "high-gmac", "high-sha256", "high-ecdsa"
+    "none",
+    "low",
+    "high-manufacturer",
+    "high-md5",
+    "high-sha1",
+    "high-gmac",
+    "high-sha256",
+    "high-ecdsa",
 ]
+Ciphering: TypeAlias = Literal["service", "general", "wrapped", "one-pass", "static"]
 Security: TypeAlias = Literal["none", "authenticated", "encrypted", "authenticated-encrypted"]
 SinkKind: TypeAlias = Literal["thingsboard", "thingsboard-gateway", "mqtt"]
 
@@ -102,8 +111,10 @@ class MeterOptions:
     ``security`` is the least protection that is sent and accepted. System titles are 8
     bytes: ``system_title`` is ours, ``meter_system_title`` pins the meter's. Keys are raw
     bytes of the suite's size: ``signing_key`` is our private scalar, ``meter_signing_key``
-    the meter's public point, x and y side by side. With ``dedicated_key`` each association
-    draws a fresh one.
+    the meter's public point, x and y side by side; ``agreement_key`` and
+    ``meter_agreement_key`` are the like. With ``dedicated_key`` each association draws a
+    fresh one. ``ciphering`` and ``signed`` are the form of what is protected;
+    ``manufacturer`` is a manufacturer's own mechanism.
 
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
@@ -138,11 +149,18 @@ class MeterOptions:
     encryption_key: Secret | None = None
     authentication_key: Secret | None = None
     dedicated_key: bool = False
+    ciphering: Ciphering = "service"
+    signed: bool = False
+    master_key: Secret | None = None
+    manufacturer: Manufacturer | None = None
     signing_key: Secret | None = None
     meter_signing_key: bytes | None = None
+    agreement_key: Secret | None = None
+    meter_agreement_key: bytes | None = None
     timeout: float = 5.0
     interval: float = 5.0
     max_info: int = 128
+    window: int = 1
     referencing: Referencing = "ln"
     gbt_window: int = 0
     writing: bool = False

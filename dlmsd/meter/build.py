@@ -89,7 +89,11 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
         repeats = meter.transport == "udp"
         return WrapperLink(meter.client, meter.logical_device, repeats=repeats)
     server = ServerAddress(meter.logical_device, meter.physical_device, meter.address_size)
-    return HdlcLink(meter.client, server, LinkParameters(meter.max_info, meter.max_info))
+    return HdlcLink(
+        meter.client,
+        server,
+        LinkParameters(meter.max_info, meter.max_info, meter.window, meter.window),
+    )
 
 
 def _association(meter: MeterOptions) -> Association:

@@ -10,7 +10,7 @@ from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import READING, WRITING, Association
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
-from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.context import Form, SecurityContext
 from dlmsd.dlms.security.counter import (
     CounterBlock,
     CounterName,
@@ -21,6 +21,7 @@ from dlmsd.dlms.security.counter import (
 )
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
+from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.signature import load_private, load_public
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -34,6 +35,7 @@ BLOCK: Final = 1000
 LOW: Final = 500
 
 _MECHANISMS: Final = {
+    "high-manufacturer": Mechanism.HIGH_MANUFACTURER,
     "high-md5": Mechanism.HIGH_MD5,
     "high-sha1": Mechanism.HIGH_SHA1,
     "high-gmac": Mechanism.HIGH_GMAC,
@@ -41,6 +43,11 @@ _MECHANISMS: Final = {
     "high-ecdsa": Mechanism.HIGH_ECDSA,
     "low": Mechanism.LOW,
     "none": Mechanism.NONE,
+}
+_KINDS: Final = {
+    "wrapped": KeyKind.WRAPPED,
+    "one-pass": KeyKind.EPHEMERAL,
+    "static": KeyKind.STATIC,
 }
 _DIGESTS: Final = {"high-md5": md5, "high-sha1": sha1, "high-sha256": sha256}
 
@@ -141,12 +148,22 @@ class MeterSecurity:
         return SecurityContext(
             suite=self._suite,
             policy=self._policy,
-            keys=Keys(meter.encryption_key, meter.authentication_key, dedicated),
+            keys=Keys(
+                meter.encryption_key,
+                meter.authentication_key,
+                dedicated,
+                master=meter.master_key,
+                signing=meter.signing_key,
+                agreement=meter.agreement_key,
+                peer_signing=meter.meter_signing_key,
+                peer_agreement=meter.meter_agreement_key,
+            ),
             title=meter.system_title,
             peer_title=meter.meter_system_title,
             transmit=transmit,
             received=received,
             random=self._random,
+            form=Form(meter.ciphering == "general", _KINDS.get(meter.ciphering), meter.signed),
         )
 
     def _high(self) -> HighLevel | None:
@@ -159,6 +176,9 @@ class MeterSecurity:
 
     def _handshake(self) -> Handshake:
         meter, suite = self._meter, self._suite
+        if meter.manufacturer is not None and meter.authentication == "high-manufacturer":
+            assert meter.password is not None
+            return meter.manufacturer.transform(meter.password)
         if meter.authentication in _DIGESTS:
             assert meter.password is not None
             return _DIGESTS[meter.authentication](meter.password)

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.context import Form, SecurityContext
 from dlmsd.dlms.security.counter import (
     COUNTER_END,
     CounterBlock,
@@ -176,6 +176,6 @@ class MeterSecurity:
             received=self.received,
             random=self.random,
             peer_title=title or None,
-            general=general,
+            form=Form(general=general),
             server=True,
         )

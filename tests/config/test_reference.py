@@ -73,8 +73,10 @@ class ReferenceTests(ConfigurationCase):
     def test_the_examples_are_legal(self) -> None:
         for name in ("web.token", "broker.password", "plant-a.password"):
             self.write(name, "canary")
-        for name, size in (("encryption", 16), ("authentication", 16), ("signing", 32)):
-            self.write(f"plant-a.{name}_key", "5A" * size)
+        for name in ("encryption", "authentication", "master"):
+            self.write(f"plant-a.{name}_key", "5A" * 16)
+        for name in ("signing", "agreement"):
+            self.write(f"plant-a.{name}_key", "5A" * 32)
         for name in ("ca.pem", "client.pem", "client.key"):
             self.write(name, "")
         text = EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)).replace("mqtt://l", "mqtts://l")
@@ -94,6 +96,8 @@ class ReferenceTests(ConfigurationCase):
             ("security_suite = 0", "security_suite = 1"),
             ('authentication = "low"', 'authentication = "high-ecdsa"'),
             ("dedicated_key = false", "dedicated_key = true"),
+            ('ciphering = "service"', 'ciphering = "one-pass"'),
+            ("signed = false", "signed = true"),
         ):
             self.assertEqual(text.count(f"\n{old}"), 1)
             text = text.replace(f"\n{old}", f"\n{new}")

@@ -14,7 +14,7 @@ from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.security.challenge import Challenges
-from dlmsd.dlms.security.context import UNCIPHERED, SecurityContext
+from dlmsd.dlms.security.context import UNCIPHERED, Form, SecurityContext
 from dlmsd.dlms.security.counter import (
     COUNTER_END,
     CounterBlock,
@@ -82,7 +82,7 @@ class ClientEnd:
             transmit=self.transmit,
             received=ReceivedCounters(),
             random=Random(5).randbytes,
-            general=general,
+            form=Form(general=general),
         )
 
     def handshake(self) -> Handshake:

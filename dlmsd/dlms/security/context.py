@@ -69,6 +69,22 @@ _INITIATES: Final = frozenset((0x01, 0x08))
 
 
 @frozen
+class Form:
+    """How APDUs are protected. ``general`` takes general-glo- and general-ded-ciphering also
+    where there is a service-specific form; ``kind`` takes general-ciphering, each APDU under a
+    key of this kind; ``signed`` puts general-signing around, and wants it around what comes.
+    """
+
+    general: bool = False
+    kind: KeyKind | None = None
+    signed: bool = False
+
+
+SERVICE: Final = Form()
+"""glo- and ded-ciphering, which every meter knows."""
+
+
+@frozen
 class _Opened:
     """What one layer held; ``once`` is its transaction if the key was of one use."""
 
@@ -82,10 +98,9 @@ class SecurityContext:
     """Protects by policy, opens by policy; one for each association.
 
     ``title`` is our system title, ``peer_title`` that of the other end if it is known
-    before it tells; ``transmit`` counts for all keys alike. ``general`` takes
-    general-glo- and general-ded-ciphering also where there is a service-specific form.
-    ``server`` is the meter's end. ``random`` gives so many unpredictable bytes;
-    ``decode`` tells with DecodeError what is no APDU.
+    before it tells; ``transmit`` counts for all keys alike. ``form`` is what
+    :meth:`protect` makes. ``server`` is the meter's end. ``random`` gives so many
+    unpredictable bytes; ``decode`` tells with DecodeError what is no APDU.
     """
 
     def __init__(
@@ -99,7 +114,7 @@ class SecurityContext:
         received: ReceivedCounters,
         random: Callable[[int], bytes],
         peer_title: bytes | None = None,
-        general: bool = False,
+        form: Form = SERVICE,
         server: bool = False,
         algorithms: bytes = ALGORITHMS,
         decode: Callable[[bytes], object] = decode_apdu,
@@ -109,7 +124,7 @@ class SecurityContext:
         self.title = check_title(title, "our system title")
         self._transmit = transmit
         self._keys = keys
-        self._general = general
+        self._form = form
         self._decode = decode
         self._peer: bytes | None = None
         self._proved = False
@@ -160,20 +175,35 @@ class SecurityContext:
     # Out.
 
     def protect(self, plain: bytes) -> bytes:
-        """``plain`` as the policy wants it sent.
+        """``plain`` as the policy wants it sent, in our form.
 
-        The dedicated key is taken where there is one, but for the initiate services.
+        The initiate services go under the global key and unsigned, whatever the form.
         MissingKeyError, CounterExhaustedError or LocalError if it cannot be protected.
         """
         tag = plain[0]
-        if self.policy is SecurityPolicy.NONE or tag in UNCIPHERED:
+        if tag in UNCIPHERED:
+            return plain
+        kind, signed = self._form.kind, self._form.signed
+        if tag in _INITIATES or (kind is None and not signed):
+            return self._protect(plain)
+        transaction = self.begin()
+        if kind is None:
+            apdu = self._protect(plain)
+        else:
+            apdu = self.protect_general(plain, transaction, kind)
+        return self.sign(apdu, transaction) if signed else apdu
+
+    def _protect(self, plain: bytes) -> bytes:
+        """In glo- or ded-ciphering; with the dedicated key where there is one."""
+        tag = plain[0]
+        if self.policy is SecurityPolicy.NONE:
             return plain
         dedicated = self._dedicated is not None and tag not in _INITIATES
         channel = _need(self._dedicated if dedicated else self._global, "encryption")
         counter = self._transmit.draw()
         content = channel.gcm.protect(self._control, self.title, counter, plain)
         ciphered = (DEDICATED_TAGS if dedicated else GLOBAL_TAGS).get(tag)
-        if ciphered is None or self._general:
+        if ciphered is None or self._form.general:
             general = GeneralCiphered(dedicated, self.title, self._control, counter, content)
             return general.encode()
         return Ciphered(ciphered, self._control, counter, content).encode()
@@ -230,6 +260,8 @@ class SecurityContext:
                 apdu = opened.plain
         if not apdu:
             raise DecodeError("an APDU without a byte")
+        if self._form.signed and not signed and apdu[0] not in _INITIATES:
+            raise PolicyError("an APDU without a signature")
         if opened is not None:
             self._believe(opened, apdu)
         elif self.policy is not SecurityPolicy.NONE:

@@ -12,6 +12,7 @@ from random import Random
 
 from attrs import define, evolve, field, frozen
 
+from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityControl, SecurityPolicy, SecuritySuite
 from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, Ciphered, GeneralCiphered
@@ -76,7 +77,7 @@ class Attack:
     def __init__(self, scene: Scene, random: Random, tally: Tally) -> None:
         options = {
             "dedicated": scene.form.endswith("ded"),
-            "general": scene.form.startswith("general"),
+            "form": Form(general=scene.form.startswith("general")),
         }
         self.scene = scene
         self._random = random

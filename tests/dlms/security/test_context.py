@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.dlms.security.context import UNPROVED, SecurityContext
+from dlmsd.dlms.security.context import UNPROVED, Form, SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
 from dlmsd.dlms.security.errors import (
     CompressionError,
@@ -91,7 +91,7 @@ class RoundTripTests(SynchronousTestCase):
     def test_every_suite_floor_and_form(self) -> None:
         for suite in SUITES:
             for policy in SecurityPolicy:
-                for options in ({}, {"general": True}, {"dedicated": True}):
+                for options in ({}, {"form": Form(general=True)}, {"dedicated": True}):
                     pair = Pair(suite, policy, **options)
                     for plain in (INITIATE, GET, b"\xd9\x40\x00", b"\x0f\x00\x00"):
                         if policy is SecurityPolicy.ENCRYPTED and plain[0] in (0xD9, 0x0F):
@@ -108,11 +108,11 @@ class RoundTripTests(SynchronousTestCase):
             ({}, GET, 0xC8),
             ({}, ANSWER, 0xCC),
             ({}, b"\xd9", 0xDB),
-            ({"general": True}, GET, 0xDB),
+            ({"form": Form(general=True)}, GET, 0xDB),
             ({"dedicated": True}, GET, 0xD0),
             ({"dedicated": True}, INITIATE, 0x21),
             ({"dedicated": True}, b"\xd9", 0xDC),
-            ({"dedicated": True, "general": True}, GET, 0xDC),
+            ({"dedicated": True, "form": Form(general=True)}, GET, 0xDC),
             ({}, b"\x60\x00", 0x60),
             ({}, b"\x62\x00", 0x62),
             ({}, b"\x0e\x01\x06\x01", 0x2E),
@@ -188,7 +188,7 @@ class OrderTests(SynchronousTestCase):
         pair = Pair()
         twice = pair.meter.protect(b"\xdb" + pair.meter.protect(ANSWER)[1:])
         self.assertRaises(DecodeError, pair.client.open, twice)
-        inner = Pair(general=True)
+        inner = Pair(form=Form(general=True))
         outer = inner.meter.protect(inner.meter.protect(ANSWER))
         self.assertRaises(DecodeError, inner.client.open, outer)
         self.assertEqual(inner.kept, {})
@@ -247,7 +247,7 @@ class TitleTests(SynchronousTestCase):
         self.assertTrue(client.peer_proved)
 
     def test_a_title_left_out_is_the_pinned_one(self) -> None:
-        pair = Pair(general=True)
+        pair = Pair(form=Form(general=True))
         sent = GeneralCiphered.decode(pair.meter.protect(ANSWER))
         bare = GeneralCiphered(False, b"", sent.control, sent.counter, sent.content)
         self.assertEqual(pair.client.open(bare.encode()), ANSWER)

@@ -1,0 +1,54 @@
+"""In which form a client protects, and what it then believes."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.errors import PolicyError, TransactionError
+from dlmsd.dlms.security.one_time import KeyKind
+from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
+from dlmsd.dlms.xdlms.general_signing import GeneralSigning
+from tests.dlms.security.contexts import ANSWER, GET, INITIATE, Pair
+
+ONCE = (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC)
+# AARQ, which has no ciphered form.
+AARQ = bytes.fromhex("6000")
+
+
+class FormTests(SynchronousTestCase):
+    def test_each_request_has_a_key_of_its_own(self) -> None:
+        for kind in ONCE:
+            pair = Pair(SUITES[1], form=Form(kind=kind))
+            seen = set()
+            for _ in range(3):
+                request = pair.client.protect(GET)
+                self.assertEqual(pair.meter.open(request), GET)
+                head = GeneralCiphering.decode(request).transaction
+                seen.add(head.transaction_id)
+                answer = pair.meter.protect_general(
+                    ANSWER, pair.meter.answer_to(head.transaction_id), kind
+                )
+                self.assertEqual(pair.client.open(answer), ANSWER)
+                self.assertRaises(TransactionError, pair.client.open, answer)
+            self.assertEqual(len(seen), 3)
+
+    def test_signed(self) -> None:
+        for kind in (None, *ONCE):
+            pair = Pair(SUITES[1], form=Form(kind=kind, signed=True))
+            request = pair.client.protect(GET)
+            layer = GeneralSigning.decode(request)
+            self.assertEqual(pair.meter.open(request), GET)
+            head = pair.meter.answer_to(layer.transaction.transaction_id)
+            bare = pair.meter._protect(ANSWER)
+            self.assertRaises(PolicyError, pair.client.open, bare)
+            self.assertEqual(pair.client.open(pair.meter.sign(bare, head)), ANSWER)
+
+    def test_what_goes_as_ever(self) -> None:
+        """ACSE in clear, the initiate services under the global key."""
+        pair = Pair(SUITES[1], form=Form(kind=KeyKind.WRAPPED, signed=True))
+        self.assertEqual(pair.client.protect(AARQ), AARQ)
+        initiate = pair.client.protect(INITIATE)
+        self.assertEqual(initiate[0], 0x21)
+        self.assertEqual(pair.meter.open(initiate), INITIATE)
