@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
@@ -99,4 +100,7 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
 def _association(meter: MeterOptions) -> Association:
     """Of a meter without high level security; the others get a new one each time."""
     mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
+    if meter.referencing == "sn":
+        services = WRITING_SN if meter.writing else READING_SN
+        return AssociationSN(mechanism, meter.password, proposed=services)
     return Association(mechanism, meter.password, proposed=proposed(meter), window=meter.gbt_window)

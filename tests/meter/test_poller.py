@@ -11,8 +11,16 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.errors import StoreError
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
-from dlmsd.simulator.faults import Fault, FaultKind
-from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, PLAIN, SMALL, WINDOW, WRAPPER
+from dlmsd.simulator.faults import WRAPPER_ONLY, Fault, FaultKind
+from dlmsd.simulator.personality import (
+    GBT_WRAPPER,
+    MICROSTAR,
+    NO_LISTS,
+    PLAIN,
+    SMALL,
+    WINDOW,
+    WRAPPER,
+)
 from tests.meter.fleet import NAMES, START, FleetCase, wanted
 
 KEYS = set(NAMES)
@@ -206,8 +214,12 @@ class TroubleTests(FleetCase):
         for kind in FaultKind:
             with self.subTest(fault=kind.value):
                 self.setUp()
-                self.simulate()
-                self.read(self.options())
+                if kind in WRAPPER_ONLY:
+                    self.simulate(personality=GBT_WRAPPER)
+                    self.read(self.options(framing="wrapper", gbt_window=3))
+                else:
+                    self.simulate()
+                    self.read(self.options())
                 self.run_for(11)
                 self.assertEqual(len(self.readings), 3)
                 self.simulation.inject([Fault(kind, chance=0.3)])

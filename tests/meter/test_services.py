@@ -16,13 +16,24 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet, ActionDone, SetDone
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.dlms.xdlms.selective import EntryDescriptor
 from dlmsd.errors import ClosedError, DlmsdError, MeterError, ReadOnlyError, ServiceError
 from dlmsd.meter.security import secured
 from dlmsd.meter.session import Session
 from dlmsd.meter.visit import Visit
 from dlmsd.secret import Secret
 from dlmsd.simulator.faults import Fault, FaultKind
-from dlmsd.simulator.personality import MICROSTAR, SECURE, SMALL, WRAPPER, Personality
+from dlmsd.simulator.personality import (
+    GBT,
+    GBT_WRAPPER,
+    MICROSTAR,
+    SECURE,
+    SHORT_NAMES,
+    SMALL,
+    WINDOW,
+    WRAPPER,
+    Personality,
+)
 from tests.meter.fleet import FleetCase
 
 T = TypeVar("T")
@@ -32,6 +43,9 @@ SHIFT = MethodDescriptor(8, Obis.parse("0-0:1.0.0"), 6)
 NOWHERE = MethodDescriptor(8, Obis.parse("0-0:99.0.0"), 6)
 OBJECTS = AttributeDescriptor(15, Obis.parse("0-0:40.0.0"), 2)
 SERIAL = AttributeDescriptor(1, Obis.parse("0-0:96.1.0"), 2)
+NOTHING = AttributeDescriptor(3, Obis.parse("1-1:99.9.9"), 2)
+BUFFER = AttributeDescriptor(7, Obis.parse("1-0:99.1.0"), 2)
+LAST_ROWS = EntryDescriptor(1, 50).access
 MINUTES = Data(Tag.LONG, 60)
 # SMALL with a client that may write, who is otherwise the same.
 SMALL_WRITER = evolve(SMALL, clients=(MICROSTAR.clients[1],))
@@ -216,3 +230,52 @@ class StreamTests(ServiceCase):
             await self.fails(ClosedError, "", session.stream(OBJECTS, None, bytes))
 
         self.visit(work, SMALL_WRITER)
+
+
+class FormTests(ServiceCase):
+    """The same services over other names, other blocks and other windows."""
+
+    async def all_services(self, session: Session) -> None:
+        await session.set(ZONE, MINUTES)
+        await session.action(SHIFT, Data(Tag.LONG, 60))
+        results = await session.get_many((ZONE, CLOCK, NOTHING))
+        self.assertEqual(results[0], MINUTES)
+        self.assertIs(results[2], DataAccessResult.OBJECT_UNDEFINED)
+        pieces: list[bytes] = []
+        await session.stream(BUFFER, LAST_ROWS, pieces.append)
+        rows, end = decode(b"".join(pieces))
+        self.assertEqual(end, len(b"".join(pieces)))
+        self.assertEqual(len(rows.value), 50)
+        self.assertEqual(rows, await session.get(BUFFER, LAST_ROWS))
+
+    def test_short_names(self) -> None:
+        self.visit(self.all_services, SHORT_NAMES, referencing="sn")
+
+    def test_general_block_transfer(self) -> None:
+        for personality in (GBT, GBT_WRAPPER):
+            for window in (1, 4, 63):
+                with self.subTest(personality=personality.name, window=window):
+                    self.setUp()
+                    self.visit(
+                        self.all_services,
+                        evolve(personality, clients=(MICROSTAR.clients[1],)),
+                        framing=personality.framing,
+                        gbt_window=window,
+                    )
+                    self.end()
+
+    def test_general_blocks_that_get_lost(self) -> None:
+        async def work(session: Session) -> None:
+            self.simulation.inject([Fault(FaultKind.LOST_BLOCK, every=7)])
+            await self.all_services(session)
+
+        personality = evolve(GBT_WRAPPER, clients=(MICROSTAR.clients[1],))
+        self.visit(work, personality, framing="wrapper", gbt_window=4)
+
+    def test_windows_of_frames(self) -> None:
+        personality = evolve(WINDOW, clients=(MICROSTAR.clients[1],))
+        for window in (1, 3, 7):
+            with self.subTest(window=window):
+                self.setUp()
+                self.visit(self.all_services, personality, window=window)
+                self.end()
