@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from attrs import asdict
 
 from dlmsd.cli.configuration import config_option, read
+from dlmsd.config.quirks import warnings
 from dlmsd.errors import ConfigurationError
 
 
@@ -30,12 +32,13 @@ def check(config: Path | None, as_json: bool) -> int:
         click.echo(text, err=not as_json)
         return error.exit_code
     active = sum(meter.status == "active" for meter in found.meters)
-    summary = {
+    summary: dict[str, Any] = {
         "ok": True,
         "file": str(found.path),
         "meters": len(found.meters),
         "active": active,
         "sinks": [sink.name for sink in found.sinks],
+        "warnings": [warning for meter in found.meters for warning in warnings(meter)],
     }
     if as_json:
         click.echo(json.dumps(summary))
@@ -44,4 +47,6 @@ def check(config: Path | None, as_json: bool) -> int:
         click.echo(
             f"{found.path} is right. Meters: {active} active of {len(found.meters)}; sinks: {sinks}"
         )
+        for warning in summary["warnings"]:
+            click.echo(f"warning: {warning}")
     return 0

@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from dlmsd.config.tables import MeterTable, ProfileTable
 from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, SinkOptions, WebOptions
 
 MESSAGE: Final = "not available in this version"
 
 Planned: TypeAlias = Mapping[str, tuple[object, ...]]
-
-_PROFILE: Final[Planned] = {
-    "quirks": (),
-}
 
 PLANNED: Final[Mapping[type, Planned]] = {
     Configuration: {"fleet": (), "push": (), "watch": ()},
@@ -26,8 +21,6 @@ PLANNED: Final[Mapping[type, Planned]] = {
     WebOptions: {"legacy_open": (False,)},
     OutboxOptions: {"when_full": ("drop_oldest",)},
     SinkOptions: {"home_assistant": (False,)},
-    ProfileTable: _PROFILE,
-    MeterTable: _PROFILE,
 }
 """By table and key: the values that equal the present behaviour."""
 

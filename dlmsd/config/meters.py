@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from dlmsd.config import security, transport
+from dlmsd.config import quirks, security, transport
 from dlmsd.config.measurements import resolve
 from dlmsd.config.profiles import Profile, said
 from dlmsd.config.rules import suggestion
@@ -128,7 +128,12 @@ class MeterLoader:
 def check(meter: Meter, problems: list[Problem]) -> None:
     """What must fit together within one meter."""
     options = meter.options
-    for misfit in (*transport.misfits(options), *security.misfits(options, meter.said)):
+    all_misfits = (
+        *transport.misfits(options),
+        *security.misfits(options, meter.said),
+        *quirks.misfits(options),
+    )
+    for misfit in all_misfits:
         if not meter.bad & misfit.depends:
             problems.append(meter.says(misfit.key).problem(misfit.message))
     if options.framing == "hdlc" and not meter.bad & ADDRESS:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dlmsd.dlms.quirks import QUIRKS, Quirk
 from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
 
 Rule: TypeAlias = Callable[[object], Any]
@@ -176,6 +177,15 @@ def names(value: object) -> tuple[str, ...]:
     if len(set(value)) < len(value):
         raise Refusal("a name stands here twice")
     return tuple(value)
+
+
+def quirks(value: object) -> frozenset[Quirk]:
+    """A list of names of quirks."""
+    said = names(value)
+    for one in said:
+        if one not in QUIRKS:
+            raise Refusal(f"expected names of quirks; there are {', '.join(sorted(QUIRKS))}")
+    return frozenset(QUIRKS[one] for one in said)
 
 
 def topic(value: object) -> str:

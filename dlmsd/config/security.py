@@ -12,7 +12,10 @@ from dlmsd.dlms.security.signature import load_private, load_public
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.errors import DlmsdError
 
-_CIPHERED: Final = ("authenticated", "encrypted", "authenticated-encrypted")
+HIGH: Final = (
+    *("high-manufacturer", "high-md5", "high-sha1", "high-gmac", "high-sha256", "high-ecdsa"),
+)
+CIPHERED: Final = ("authenticated", "encrypted", "authenticated-encrypted")
 _AUTHENTICATED: Final = ("authenticated", "authenticated-encrypted")
 _ENCRYPTED: Final = ("encrypted", "authenticated-encrypted")
 
@@ -22,10 +25,10 @@ _NEEDED: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     },
     "manufacturer": {"authentication": ("high-manufacturer",)},
     "system_title": {
-        "security": _CIPHERED,
+        "security": CIPHERED,
         "authentication": ("high-gmac", "high-sha256", "high-ecdsa"),
     },
-    "encryption_key": {"security": _CIPHERED, "authentication": ("high-gmac",)},
+    "encryption_key": {"security": CIPHERED, "authentication": ("high-gmac",)},
     "authentication_key": {"security": _AUTHENTICATED, "authentication": ("high-gmac",)},
     "signing_key": {
         "authentication": ("high-ecdsa",),

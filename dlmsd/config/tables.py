@@ -30,6 +30,7 @@ from dlmsd.config.values import (
     WebOptions,
 )
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.dlms.xdlms.block import MAX_WINDOW
@@ -108,6 +109,9 @@ class ProfileTable:
     timezone: ZoneInfo | None = None
     ct_ratio: Decimal | None = None
     vt_ratio: Decimal | None = None
+    frame_delay: float | None = None
+    reconnect_delay: float | None = None
+    quirks: frozenset[Quirk] | None = None
     read: ReadTable | None = None
 
 
@@ -177,6 +181,9 @@ def file_rules(
         "timezone": rules.timezone,
         "ct_ratio": rules.ratio,
         "vt_ratio": rules.ratio,
+        "frame_delay": rules.number(high=60),
+        "reconnect_delay": rules.number(high=3600),
+        "quirks": rules.quirks,
         "read": read,
     }
     return {

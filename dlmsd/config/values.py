@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
@@ -116,6 +117,9 @@ class MeterOptions:
     fresh one. ``ciphering`` and ``signed`` are the form of what is protected;
     ``manufacturer`` is a manufacturer's own mechanism.
 
+    Each frame to the meter waits ``frame_delay`` seconds, and a new connection at least
+    ``reconnect_delay`` after the end of the last one.
+
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
 
@@ -167,6 +171,9 @@ class MeterOptions:
     timezone: ZoneInfo | None = None
     ct_ratio: Decimal = Decimal(1)
     vt_ratio: Decimal = Decimal(1)
+    frame_delay: float = 0.0
+    reconnect_delay: float = 0.0
+    quirks: frozenset[Quirk] = frozenset()
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
     sinks: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ Which answers a request has, and what follows from each, is its exchange's to te
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import ClassVar, Final
 
 from dlmsd.dlms.acse.aare import Aare
@@ -50,6 +50,7 @@ from dlmsd.dlms.outcome import (
     Results,
     SendApdu,
 )
+from dlmsd.dlms.quirks import CONSTANT_INVOKE_ID, PRE_ESTABLISHED, Quirk
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
@@ -112,6 +113,7 @@ class Association:
     ``security`` protects what goes out and opens what comes in, under the ``dedicated``
     key, which it knows too, if one is offered to the meter. ``proposed`` are the services
     that we should like to use; with a ``window``, 1 to 63, general block transfer is one.
+    ``quirks`` are what the meter does unlike the standard.
     ``conformance`` and ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
     """
 
@@ -129,13 +131,15 @@ class Association:
         dedicated: Secret | None = None,
         proposed: Conformance = READING,
         window: int = 0,
+        quirks: Container[Quirk] = (),
     ) -> None:
         self.state = State.IDLE
         self.conformance = Conformance(0)
         self.max_pdu = 0
         ciphered = security is not None and security.policy is not SecurityPolicy.NONE
         context = self.REFERENCING[ciphered]
-        self._opening = Opening(context, mechanism, password, high, security, dedicated)
+        self._opening = Opening(context, mechanism, password, high, security, dedicated, quirks)
+        self._quirks = quirks
         self._security = security
         self._proposed = proposed
         if window:
@@ -158,8 +162,12 @@ class Association:
         return self._opening.password
 
     def associate(self) -> list[AssociationEvent]:
-        """Ask for the association; the link must be connected."""
+        """Ask for the association, unless it is there; the link must be connected."""
         self._exchange = None
+        if PRE_ESTABLISHED in self._quirks:
+            self.conformance = self.LEAST
+            self.state = State.ASSOCIATED
+            return [Associated()]
         self.state = State.PENDING
         return [SendApdu(self._opening.aarq(self._proposed))]
 
@@ -343,7 +351,8 @@ class Association:
         return [Associated()]
 
     def _next_invoke(self) -> int:
-        self._invoke = (self._invoke + 1) & INVOKE_ID
+        if CONSTANT_INVOKE_ID not in self._quirks or not self._invoke:
+            self._invoke = (self._invoke + 1) & INVOKE_ID
         return encode_invoke(self._invoke)
 
     def _send(self, plain: bytes) -> list[AssociationEvent]:

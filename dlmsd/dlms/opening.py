@@ -6,6 +6,7 @@ an ACTION on the association object with our answer, and in its response the met
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from attrs import frozen
@@ -16,6 +17,7 @@ from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.quirks import CLEAR_AARQ, UNPROVED_METER, Quirk
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.mechanism import Handshake
@@ -68,6 +70,7 @@ class Opening:
         high: HighLevel | None,
         security: SecurityContext | None,
         dedicated: Secret | None,
+        quirks: Container[Quirk] = (),
     ) -> None:
         self._context = context
         self._mechanism = mechanism
@@ -76,16 +79,14 @@ class Opening:
         self._security = security
         self._dedicated = dedicated
         self._challenges: Challenges | None = None
+        self._quirks = quirks
+        self.proves = high is not None
+        """Whether both ends have to prove themselves after AARE."""
 
     @property
     def ciphered(self) -> bool:
         """Whether APDUs are to be ciphered."""
         return self._context in (ApplicationContext.LN_CIPHERED, ApplicationContext.SN_CIPHERED)
-
-    @property
-    def proves(self) -> bool:
-        """Whether both ends have to prove themselves after AARE."""
-        return self._high is not None
 
     @property
     def password(self) -> bytes:
@@ -103,7 +104,7 @@ class Opening:
             context=self._context,
             mechanism=self._mechanism,
             calling_authentication_value=self._authentication_value(),
-            user_information=self._protect(initiate),
+            user_information=initiate if CLEAR_AARQ in self._quirks else self._protect(initiate),
             calling_ap_title=self._title(),
         ).encode()
 
@@ -113,8 +114,11 @@ class Opening:
         RefusedError or another DlmsdError if it does not accept.
         """
         # To accept without a proof where one is wanted is no less a refusal: of security.
-        if not aare.accepted or aare.authentication_pending is not self.proves:
+        pending = aare.authentication_pending
+        excused = UNPROVED_METER in self._quirks and self.proves
+        if not aare.accepted or (pending is not self.proves and not excused):
             raise RefusedError(str(aare))
+        self.proves = pending
         if aare.context is not self._context:
             raise RefusedError(f"the meter wants {aare.context.words}")
         information = aare.user_information
@@ -149,6 +153,8 @@ class Opening:
         if answer.result is not ActionResult.SUCCESS:
             raise RefusedError(f"our proof: {answer.result.words}")
         proof = answer.data.value if isinstance(answer.data, Data) else None
+        if proof is None and UNPROVED_METER in self._quirks:
+            return
         if not isinstance(proof, bytes):
             raise RefusedError("the meter did not prove itself")
         self._high.handshake.check(self._challenges, proof)

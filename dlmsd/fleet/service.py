@@ -94,6 +94,7 @@ class Fleet:
             reactor=self._reactor,
             admit=self._admission.enter,
             random=self._random,
+            least_pause=max(meter.reconnect_delay for meter in meters),
         )
         self._factories.append(factory)
         for meter in meters:

@@ -18,6 +18,7 @@ from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
+from dlmsd.dlms.quirks import WRONG_FCS
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.datagram import UdpWay
@@ -50,6 +51,7 @@ def make_session(
         security=security,
         public=_link(evolve(meter, client=PUBLIC_CLIENT)),
         writing=meter.writing,
+        frame_delay=meter.frame_delay,
     )
 
 
@@ -76,7 +78,7 @@ def make_way(meter: MeterOptions, reactor: Any) -> Way:
 def make_reassembly(meters: Sequence[MeterOptions]) -> Reassembly:
     """For one connection to all of ``meters``, which have one framing."""
     if meters[0].framing == "hdlc":
-        return FrameReassembly()
+        return FrameReassembly(trusting=any(WRONG_FCS in meter.quirks for meter in meters))
     ports = {
         (meter.logical_device, client)
         for meter in meters
@@ -102,5 +104,11 @@ def _association(meter: MeterOptions) -> Association:
     mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
     if meter.referencing == "sn":
         services = WRITING_SN if meter.writing else READING_SN
-        return AssociationSN(mechanism, meter.password, proposed=services)
-    return Association(mechanism, meter.password, proposed=proposed(meter), window=meter.gbt_window)
+        return AssociationSN(mechanism, meter.password, proposed=services, quirks=meter.quirks)
+    return Association(
+        mechanism,
+        meter.password,
+        proposed=proposed(meter),
+        window=meter.gbt_window,
+        quirks=meter.quirks,
+    )

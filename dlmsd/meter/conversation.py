@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
@@ -22,6 +22,7 @@ from dlmsd.errors import (
     SilenceError,
 )
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.pace import PacedWire, Wire
 from dlmsd.meter.trace import without
 
 # How soon a meter that said "not ready" is asked again.
@@ -33,23 +34,12 @@ Trace: TypeAlias = Callable[[str, bytes], None]
 Consume: TypeAlias = Callable[[bytes], object]
 
 
-class Wire(Protocol):
-    """What a conversation needs of its connection."""
-
-    octets_in: int
-
-    def write(self, octets: bytes) -> None:
-        """Send."""
-
-    def abandon(self) -> None:
-        """Nothing more is coming for now."""
-
-
 class Conversation:
     """Speaks to one meter through the connection that it shares by ``turn``.
 
     ``timeout`` is how many seconds an answer may take, from the last octets sent to the
-    first ones back. ``told`` hears what the meter says unasked.
+    first ones back; ``frame_delay`` how many each frame waits before it goes. ``told``
+    hears what the meter says unasked.
     """
 
     def __init__(
@@ -62,6 +52,7 @@ class Conversation:
         clock: IReactorTime,
         trace: Trace | None = None,
         told: Callable[[Unasked], None] | None = None,
+        frame_delay: float = 0.0,
     ) -> None:
         self._link = link
         self._association = association
@@ -69,6 +60,7 @@ class Conversation:
         self._turn = turn
         self._trace = trace
         self._told = told
+        self._frame_delay = frame_delay
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
         self._wire: Wire | None = None
@@ -92,10 +84,12 @@ class Conversation:
 
     def attach(self, wire: Wire) -> None:
         """A connection is there."""
-        self._wire = wire
+        self._wire = PacedWire(wire, self._frame_delay, self._clock) if self._frame_delay else wire
 
     def detach(self, error: DlmsdError) -> None:
         """The connection is gone; whoever waits hears ``error``."""
+        if isinstance(self._wire, PacedWire):
+            self._wire.stop()
         self._wire = None
         self._association.abort()
         self._link.abort()
@@ -248,7 +242,7 @@ class Conversation:
         self._heard = self._wire.octets_in
         self._since = self._clock.seconds()
         self._wire.write(octets)
-        self._deadline.set(self._patience)
+        self._deadline.set(self._patience + self._frame_delay)
         self._patience = self._timeout
 
     def _explained(self, error: DlmsdError) -> DlmsdError:

@@ -71,6 +71,7 @@ class Member:
 class MeterFactory(ReconnectingClientFactory):
     """Connects by its ``way``, and connects again, until stopped.
 
+    No attempt comes sooner than ``least_pause`` seconds after the one before has ended.
     ``admit`` gives a Deferred that fires when one more attempt is allowed; ``random``
     gives 0 to 1. The delay between attempts grows to five minutes and starts over with
     the first good read, never earlier: a meter that accepts and then drops would be tried
@@ -89,7 +90,9 @@ class MeterFactory(ReconnectingClientFactory):
         reactor: Any,
         admit: Callable[[], Deferred[None]],
         random: Callable[[], float],
+        least_pause: float = 0.0,
     ) -> None:
+        self._least_pause = least_pause
         self.turn = DeferredLock()
         self.connects = 0
         self.wire: MeterProtocol | None = None
@@ -195,7 +198,7 @@ class MeterFactory(ReconnectingClientFactory):
             return
         self.retries += 1
         self.delay = min(self.delay * self.factor, self.maxDelay)
-        pause = self.delay * (1 - _SPREAD * self._random())
+        pause = max(self.delay * (1 - _SPREAD * self._random()), self._least_pause)
         self._callID = self._reactor.callLater(pause, self._again)
 
     def _again(self) -> None:

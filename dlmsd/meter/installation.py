@@ -13,6 +13,7 @@ from attrs import frozen
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.units import quantity
+from dlmsd.dlms.quirks import NEGATE_DEVIATION
 
 # Ratios are short numbers; none is ever rounded.
 _EXACT: Final = Context(prec=60)
@@ -37,17 +38,20 @@ _TRANSFORMED: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
 @frozen
 class Installation:
     """``ct_ratio`` and ``vt_ratio`` are those of the transformers whose secondary sides the
-    meter measures. ``timezone`` is for a meter that tells no deviation from UTC.
+    meter measures. ``timezone`` is for a meter that tells no deviation from UTC,
+    ``negate_deviation`` for one that tells it with the opposite sign.
     """
 
     ct_ratio: Decimal = Decimal(1)
     vt_ratio: Decimal = Decimal(1)
     timezone: datetime.tzinfo | None = None
+    negate_deviation: bool = False
 
     @classmethod
     def of(cls, meter: MeterOptions) -> Self:
         """That of a configured meter."""
-        return cls(meter.ct_ratio, meter.vt_ratio, meter.timezone)
+        negate_deviation = NEGATE_DEVIATION in meter.quirks
+        return cls(meter.ct_ratio, meter.vt_ratio, meter.timezone, negate_deviation)
 
     def ratio(self, symbol: str) -> Decimal:
         """What a value of this unit is multiplied by, by what the unit measures; exact."""

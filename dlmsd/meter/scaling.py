@@ -129,7 +129,8 @@ class Scale:
         return octets[: _MAX_TEXT // 2].hex() or None
 
     def _moment(self, moment: DateTime) -> Value | None:
-        known = moment.to_datetime(self._installation.timezone)
+        place = self._installation
+        known = moment.to_datetime(place.timezone, place.negate_deviation)
         return known.isoformat() if known else None
 
 

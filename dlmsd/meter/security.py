@@ -101,6 +101,7 @@ class MeterSecurity:
             dedicated=dedicated,
             proposed=proposed(meter),
             window=meter.gbt_window,
+            quirks=meter.quirks,
         )
 
     @property

@@ -72,9 +72,17 @@ class Session(Conversation):
         security: MeterSecurity | None = None,
         public: DataLink[Any] | None = None,
         writing: bool = False,
+        frame_delay: float = 0.0,
     ) -> None:
         super().__init__(
-            link, association, timeout=timeout, turn=turn, clock=clock, trace=trace, told=told
+            link,
+            association,
+            timeout=timeout,
+            turn=turn,
+            clock=clock,
+            trace=trace,
+            told=told,
+            frame_delay=frame_delay,
         )
         self._security = security
         self._public = public or link

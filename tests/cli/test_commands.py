@@ -55,6 +55,14 @@ class CommandTests(SynchronousTestCase):
         (problem,) = json.loads(result.output)["problems"]
         self.assertEqual((problem["line"], problem["key"]), (12, "meters[0].prot"))
 
+    def test_check_warns_of_quirks_that_weaken(self) -> None:
+        self.config.write_text(GOOD.format(folder=self.folder) + 'quirks = ["wrong-fcs"]\n')
+        result = self.run_command("check", "-c", str(self.config))
+        self.assertEqual(result.return_value, 0)
+        self.assertIn("warning: meter a: quirk wrong-fcs: octets that were changed", result.output)
+        told = json.loads(self.run_command("check", "--json", "-c", str(self.config)).output)
+        self.assertEqual(len(told["warnings"]), 1)
+
     def test_token_is_there_after_the_first_start(self) -> None:
         self.assertRaises(ClickException, self.run_command, "token", "-c", str(self.config))
         (self.folder / "state").mkdir()

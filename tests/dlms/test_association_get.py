@@ -55,6 +55,13 @@ class NormalTests(AssociationTestCase):
         (event,) = association.receive(ONE_ANSWER)
         self.assertEqual(event, Results((Data(Tag.OCTET_STRING, b"\x01\x02\x03\x04"),)))
 
+    def test_an_answer_longer_than_any_limit_that_was_told(self) -> None:
+        association, invoke = asked()
+        data = Data(Tag.OCTET_STRING, bytes(70_000))
+        answer = GetResponseNormal(invoke, data).encode()
+        self.assertGreater(len(answer), max(association.max_pdu, 0xFFFF))
+        self.assertEqual(association.receive(answer), [Results((data,))])
+
     def test_refused_by_a_result(self) -> None:
         """For one attribute that is its result, not a failure."""
         association, invoke = asked()

@@ -37,13 +37,14 @@ class FactoryTests(SynchronousTestCase):
         self.downs: list[DlmsdError] = []
         self.factory = self.make(succeed)
 
-    def make(self, admit: object, members: int = 1) -> MeterFactory:
+    def make(self, admit: object, members: int = 1, **more: float) -> MeterFactory:
         factory = MeterFactory(
             TcpWay("meter.example", 3333, self.reactor),
             FrameReassembly,
             reactor=self.reactor,
             admit=lambda: admit(None),
             random=lambda: 0.0,
+            **more,
         )
         self.members = []
         for physical in range(1, members + 1):
@@ -123,6 +124,18 @@ class FactoryTests(SynchronousTestCase):
         self.connect()
         self.factory.succeeded()
         self.assertEqual(self.factory.delay, self.factory.initialDelay)
+
+    def test_a_meter_that_needs_a_rest_gets_it(self) -> None:
+        """OSGP's head-end leaves its meters alone for 20 s between connections."""
+        self.factory = self.make(succeed, least_pause=20.0)
+        self.factory.start()
+        for attempts in (2, 3, 4):
+            self.connect()
+            self.lose(error.ConnectionDone())
+            self.reactor.advance(19.9)
+            self.assertEqual(len(self.reactor.tcpClients), attempts - 1)
+            self.reactor.advance(0.2)
+            self.assertEqual(len(self.reactor.tcpClients), attempts)
 
     def test_lost_twice_in_one_turn_plans_one_attempt(self) -> None:
         self.factory.start()

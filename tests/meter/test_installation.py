@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from attrs import evolve
@@ -13,6 +14,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.units import UNITS
+from dlmsd.dlms.quirks import NEGATE_DEVIATION
 from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.scaling import Scale, ScalerUnit
 from tests.dlms.cosem.test_profile import BERLIN, local
@@ -74,8 +76,25 @@ class ScaleTests(SynchronousTestCase):
         sent = Data(Tag.DATE_TIME, DateTime.decode(moment.value))
         self.assertEqual(there.value(sent), "2026-01-15T12:00:00+01:00")
 
+    def test_moments_with_the_opposite_deviation(self) -> None:
+        sent = DateTime.from_datetime(datetime.fromisoformat("2026-01-15T12:00:00-01:00"))
+        moment = Data(Tag.OCTET_STRING, sent.encode())
+        for installation, told in (
+            (BARE, "-01:00"),
+            (Installation(negate_deviation=True), "+01:00"),
+        ):
+            there = Scale(Measurement("m", ATTRIBUTE, "m"), None, installation)
+            self.assertEqual(there.value(moment), f"2026-01-15T12:00:00{told}")
+
 
 class CycleTests(FleetCase):
+    def test_the_quirk_reaches_it(self) -> None:
+        self.simulate()
+        (options,) = self.options()
+        for quirks in (frozenset((NEGATE_DEVIATION,)), frozenset()):
+            installation = Installation.of(evolve(options, quirks=quirks))
+            self.assertIs(installation.negate_deviation, bool(quirks))
+
     def test_readings_of_the_primary_side(self) -> None:
         self.simulate(2)
         plain, transformed = self.options()

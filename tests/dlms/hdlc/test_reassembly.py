@@ -77,6 +77,13 @@ class PublishedFrameTests(SynchronousTestCase):
                 self.assertEqual([each.encode() for each in frames(found)], sent)
                 self.assertEqual(reasons(found), [])
 
+    def test_without_opening_flags(self) -> None:
+        """The closing flag of the first lost one opens the next."""
+        sent = [*hdlc.FRAMES, *hdlc.FRAMES]
+        stream = b"".join(octets[1:] for octets in sent)
+        for found in (FrameReassembly().feed(stream), bytewise(FrameReassembly(), stream)):
+            self.assertEqual([each.encode() for each in frames(found)], sent[1:])
+
 
 class GarbageTests(SynchronousTestCase):
     def test_before_between_and_after(self) -> None:
@@ -180,6 +187,44 @@ class DamageTests(SynchronousTestCase):
             damaged = raw(bytes((0xA0, 4 + len(rest))) + rest)
             self.assertEqual(reasons(FrameReassembly().feed(damaged))[0], "no legal address")
             self.assert_only_good(damaged)
+
+
+class TrustingTests(SynchronousTestCase):
+    """The quirk wrong-fcs."""
+
+    def damaged(self, place: int) -> bytes:
+        octets = bytearray(GOOD.encode())
+        octets[place] ^= 0x10
+        return bytes(octets)
+
+    def test_a_wrong_frame_check_is_forgiven(self) -> None:
+        wrong = self.damaged(-2)
+        for feed in (FrameReassembly.feed, bytewise):
+            for stream in (wrong, wrong[:-1] + GOOD.encode(), wrong + b"\x00" + wrong):
+                found = frames(feed(FrameReassembly(trusting=True), stream))
+                self.assertEqual(found[0], GOOD)
+                self.assertEqual(frames(feed(FrameReassembly(), stream))[1:], [])
+
+    def test_a_wrong_header_check_is_not(self) -> None:
+        for place in (1, 2, 3, 4, 5, 6, 7):
+            found = FrameReassembly(trusting=True).feed(self.damaged(place) + GOOD.encode())
+            self.assertEqual(frames(found), [GOOD])
+            self.assertTrue(reasons(found))
+
+    def test_nor_a_frame_without_its_closing_flag(self) -> None:
+        wrong = self.damaged(-2)[:-1]
+        found = FrameReassembly(trusting=True).feed(wrong + b"\x00" + GOOD.encode())
+        self.assertEqual(frames(found), [GOOD])
+        self.assertEqual(reasons(found)[0], "wrong FCS")
+
+    def test_a_good_frame_waits_for_no_flag(self) -> None:
+        found = FrameReassembly(trusting=True).feed(GOOD.encode()[:-1])
+        self.assertEqual(frames(found), [GOOD])
+
+    def test_at_the_end_of_the_stream_a_missing_flag_is_bad(self) -> None:
+        reassembly = FrameReassembly(trusting=True)
+        self.assertEqual(reassembly.feed(self.damaged(-2)[:-1]), [])
+        self.assertEqual(reasons(reassembly.abandon())[0], "cut short")
 
 
 class LengthTests(SynchronousTestCase):
