@@ -8,6 +8,7 @@ from dlmsd import __version__
 from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
 from dlmsd.cli.demo import demo
+from dlmsd.cli.firmware import firmware
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
 from dlmsd.cli.simulate import simulate
@@ -20,7 +21,7 @@ def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
 
 
-for part in (browse, check, demo, read, run, simulate, token):
+for part in (browse, check, demo, firmware, read, run, simulate, token):
     command.add_command(part)
 
 
