@@ -49,7 +49,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
 
     Example: dlmsd browse 192.168.1.127 --profile microstar --values
     """
-    target = chosen(given, {"list": {"class": 15, "obis": "0-0:40.0.0", "attribute": 2}})
+    target = chosen(given)
 
     async def work(reactor: Any) -> int:
         async with target.visit(reactor, trace=trace) as session:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from dlmsd import __version__
+from dlmsd.cli.action import action
 from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
 from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
+from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
+from dlmsd.cli.set import set_
 from dlmsd.cli.simulate import simulate
 from dlmsd.cli.token import token
 
@@ -21,7 +24,18 @@ def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
 
 
-for part in (browse, check, demo, firmware, read, run, simulate, token):
+for part in (
+    action,
+    browse,
+    check,
+    demo,
+    firmware,
+    read,
+    run,
+    set_,
+    simulate,
+    token,
+):
     command.add_command(part)
 
 
@@ -31,7 +45,7 @@ def main() -> None:
         code = command(standalone_mode=False)
     except click.UsageError as error:
         error.show()
-        raise SystemExit(64) from None
+        raise SystemExit(MISUSED) from None
     except click.Abort:
         raise SystemExit(1) from None
     except click.ClickException as error:

@@ -17,6 +17,7 @@ from dlmsd.errors import DlmsdError
 from dlmsd.tap import monotonic_reactor
 
 FAILED: Final = 1
+MISUSED: Final = 64  # EX_USAGE
 PASSWORD: Final = "DLMSD_PASSWORD"  # noqa: S105 - the variable's name, no password
 
 _OPTIONS: Final = (
@@ -54,13 +55,19 @@ def meter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def errand(work: Callable[[Any], Awaitable[int]]) -> int:
-    """Run ``work`` with the reactor; a DlmsdError is its sentence and exit 1."""
+    """Run ``work`` with the reactor; a DlmsdError is its sentence and exit 1.
+
+    What ``work`` finds wrong in the command's use goes on from here.
+    """
     reactor = monotonic_reactor()
     codes: list[int] = []
+    misuse: list[click.ClickException] = []
 
     async def run() -> None:
         try:
             codes.append(await work(reactor))
+        except click.ClickException as error:
+            misuse.append(error)
         except DlmsdError as error:
             click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
             codes.append(FAILED)
@@ -77,6 +84,8 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
     except SystemExit as end:
         if end.code:
             raise
+    for error in misuse:
+        raise error
     return codes[0] if codes else FAILED
 
 

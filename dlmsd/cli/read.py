@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any, Final
 
@@ -10,14 +9,14 @@ import click
 import msgspec
 
 from dlmsd.cli.meter import FAILED, errand, meter_options
-from dlmsd.cli.target import chosen
+from dlmsd.cli.target import chosen, named
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.cosem.designation import parse_attribute
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.model import Value
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
-_DESCRIPTOR: Final = re.compile(r"(\d+)/([^/]+)/(-?\d+)")
 
 
 @click.command()
@@ -30,8 +29,8 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
     METER is a name of the configuration, or the HOST of any other meter.
 
     OBIS is a register's code (1-1:32.7.0), a measurement's name (voltage_l1), or
-    CLASS/OBIS/ATTRIBUTE (8/0-0:1.0.0/2). Values come scaled, with their unit. Exit 0 when
-    all were read, 1 when not.
+    CLASS/OBIS/ATTRIBUTE, by number or by name (8/0-0:1.0.0/2, clock/0-0:1.0.0/time). Values
+    come scaled, with their unit. Exit 0 when all were read, 1 when not.
 
     Example: dlmsd read plant-a voltage_l1
     Example: dlmsd read 192.168.1.127 --profile microstar 1-1:32.7.0 active_energy
@@ -53,10 +52,9 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
 
 def _wanted(name: str) -> dict[str, object]:
     """What the configuration would say of one OBIS... of the command line."""
-    descriptor = _DESCRIPTOR.fullmatch(name)
-    if descriptor is not None:
-        class_id, obis, attribute = descriptor.groups()
-        return {"class": int(class_id), "obis": obis, "attribute": int(attribute)}
+    if "/" in name:
+        asked = named(parse_attribute, name)
+        return {"class": asked.class_id, "obis": str(asked.obis), "attribute": asked.attribute}
     return {"obis": name} if ":" in name or name[:1].isdigit() else {}
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from attrs import frozen
@@ -19,13 +19,17 @@ from dlmsd.cli.meter import PASSWORD
 from dlmsd.cli.state import KeptCounters, NoCounters
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, MeterOptions
-from dlmsd.errors import ConfigurationError
+from dlmsd.errors import ConfigurationError, ReadOnlyError
 from dlmsd.meter.security import needs_counters, secured
 from dlmsd.meter.session import Session
 from dlmsd.meter.visit import Visit
 
+T = TypeVar("T")
+
 # What a command's arguments say besides how to reach a host.
 _OTHERS: Final = frozenset({"meter", "config", "trace"})
+# What a command reads that asks for no measurement: a meter without any is none.
+NOTHING: Final = {"clock": {"class": 8, "obis": "0-0:1.0.0", "attribute": 2}}
 
 
 @frozen
@@ -34,6 +38,11 @@ class Target:
 
     meter: MeterOptions
     configuration: Configuration | None = None
+
+    def refuse_unless_writing(self) -> None:
+        """ReadOnlyError where the meter's configuration allows no more than reading."""
+        if not self.meter.writing:
+            raise ReadOnlyError(f"writing is off for {self.meter.name}")
 
     @asynccontextmanager
     async def visit(self, reactor: Any, *, trace: bool) -> AsyncIterator[Session]:
@@ -53,7 +62,7 @@ class Target:
                 yield session
 
 
-def chosen(given: Mapping[str, Any], wanted: Mapping[str, object]) -> Target:
+def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:
     """The meter of ``meter_options``, to be asked for ``wanted``, as a table ``read`` says it.
 
     A name that stands in the configuration is that meter; everything else is a host. With
@@ -75,6 +84,14 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object]) -> Target:
             )
         return Target(load_read(meter, wanted, environ=os.environ, cwd=Path.cwd()), configuration)
     except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def named(parse: Callable[..., T], *text: Any) -> T:
+    """What ``parse`` makes of an argument; exits 64 with its sentence if that is nothing."""
+    try:
+        return parse(*text)
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -1,0 +1,70 @@
+"""``dlmsd action``: invoke one method of a meter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from dlmsd.cli.meter import MISUSED, errand, meter_options
+from dlmsd.cli.target import chosen, named
+from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.axdr.text import parse, write
+from dlmsd.dlms.cosem.designation import method_words, parse_method
+from dlmsd.dlms.outcome import GetResult
+
+_NONE = "none"
+
+
+@click.command()
+@meter_options
+@click.argument("method", metavar="CLASS/OBIS/METHOD")
+@click.argument("parameters", default="integer:0")
+@click.option("--yes", is_flag=True, help="Do it; without it only what would be done is shown.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def action(
+    method: str, parameters: str, yes: bool, as_json: bool, trace: bool, **given: Any
+) -> int:
+    """Invoke one method of a meter, and show what it returns.
+
+    METER is a name of the configuration, or the HOST of any other meter; its configuration
+    or profile must say `writing = true`. Class and method are numbers, or names of the Blue
+    Book. PARAMETERS is written like the VALUE of `dlmsd set`; left out it is integer:0, as
+    for most methods, and "none" sends none.
+
+    Exit 0 when it was done, 1 when not, 64 without --yes.
+
+    Example: dlmsd action plant-a disconnect-control/0-0:96.3.10/remote_disconnect --yes
+    """
+    target = chosen(given)
+    asked = named(parse_method, method)
+    sent = None if parameters == _NONE else named(parse, parameters)
+    told = {
+        "method": str(asked),
+        "name": method_words(asked),
+        "parameters": write(sent) if sent is not None else None,
+    }
+    what = f"{asked} {told['name']}({told['parameters'] or ''})"
+
+    async def work(reactor: Any) -> int:
+        target.refuse_unless_writing()
+        if not yes:
+            click.echo(msgspec.json.encode(told).decode() if as_json else f"would invoke {what}")
+            click.echo("Nothing was done; --yes does it.", err=True)
+            return MISUSED
+        async with target.visit(reactor, trace=trace) as session:
+            returned = _text(await session.action(asked, sent))
+        if as_json:
+            click.echo(msgspec.json.encode({**told, "returned": returned}).decode())
+        else:
+            click.echo(f"invoked {what}" + (f", which returned {returned}" if returned else ""))
+        return 0
+
+    return errand(work)
+
+
+def _text(returned: GetResult | None) -> str | None:
+    if returned is None:
+        return None
+    return write(returned) if isinstance(returned, Data) else returned.words

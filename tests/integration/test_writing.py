@@ -1,0 +1,114 @@
+"""Commands that change a virtual meter, as processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.simulated import SimulatorProcess
+from tests.integration.test_errands import errand
+
+CONFIGURATION = """
+[daemon]
+state_dir = "{folder}/state"
+[[meters]]
+name = "reader"
+host = "127.0.0.1"
+port = {port}
+profile = "microstar"
+[[meters]]
+name = "writer"
+host = "127.0.0.1"
+port = {port}
+profile = "microstar"
+client = 32
+password = "11111111"
+writing = true
+"""
+MODE = "disconnect-control/0-0:96.3.10/control_mode"
+
+
+class WritingCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        simulator = SimulatorProcess("--personality=microstar")
+        port = simulator.__enter__().endpoints[0]["port"]
+        self.addCleanup(simulator.__exit__, None, None, None)
+        self.config = folder / "dlmsd.toml"
+        self.config.write_text(CONFIGURATION.format(folder=folder, port=port))
+
+    def run_command(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return errand(command, f"-c{self.config}", *more)
+
+
+class SetTests(WritingCase):
+    def mode(self) -> str:
+        ended = self.run_command("read", "reader", MODE)
+        return ended.stdout.split()[-1]
+
+    def test_only_with_yes(self) -> None:
+        before = self.mode()
+        ended = self.run_command("set", "writer", MODE, "3")
+        self.assertEqual(ended.returncode, 64, ended)
+        self.assertIn(f"enum:{before}", ended.stdout)
+        self.assertIn("enum:3", ended.stdout)
+        self.assertIn("--yes writes it", ended.stderr)
+        self.assertEqual(self.mode(), before)
+        ended = self.run_command("set", "writer", MODE, "3", "--yes", "--json")
+        self.assertEqual(ended.returncode, 0, ended)
+        told = json.loads(ended.stdout)
+        self.assertEqual(
+            (told["old"], told["new"], told["now"]), (f"enum:{before}", "enum:3", "enum:3")
+        )
+        self.assertEqual(self.mode(), "3")
+
+    def test_off_unless_configured(self) -> None:
+        ended = self.run_command("set", "reader", MODE, "3", "--yes")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("writing is off for reader", ended.stderr)
+        self.assertIn("`writing = true`", ended.stderr)
+
+    def test_what_the_meter_refuses_is_a_sentence(self) -> None:
+        ended = self.run_command("set", "writer", "3/1-1:32.7.0/value", "5", "--yes")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("read-write-denied", ended.stderr)
+
+    def test_wrong_use(self) -> None:
+        for arguments, told in (
+            ((MODE, "x"), "'x' is no enum"),
+            (("70/0-0:96.3.10/nothing", "3"), "4 control_mode"),
+            (("1/0-0:96.99.99/2", "3"), "needs its type"),
+        ):
+            ended = self.run_command("set", "writer", *arguments)
+            self.assertEqual(ended.returncode, 64, ended)
+            self.assertIn(told, ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+
+
+class ActionTests(WritingCase):
+    METHOD = "disconnect-control/0-0:96.3.10/remote_disconnect"
+
+    def state(self) -> str:
+        return self.run_command("read", "reader", "70/0-0:96.3.10/2").stdout.split()[-1]
+
+    def test_only_with_yes(self) -> None:
+        ended = self.run_command("action", "writer", self.METHOD)
+        self.assertEqual(ended.returncode, 64, ended)
+        self.assertIn("would invoke 70/0-0:96.3.10/method 1", ended.stdout)
+        self.assertEqual(self.state(), "True")
+        ended = self.run_command("action", "writer", self.METHOD, "--yes")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn("remote_disconnect(integer:0)", ended.stdout)
+        self.assertEqual(self.state(), "False")
+
+    def test_off_unless_configured_and_refused(self) -> None:
+        ended = self.run_command("action", "reader", self.METHOD, "--yes")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("writing is off", ended.stderr)
+        ended = self.run_command("action", "writer", "70/0-0:96.3.10/7", "--yes")
+        self.assertEqual(ended.returncode, 1)
+        self.assertNotIn("Traceback", ended.stderr)
