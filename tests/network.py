@@ -1,7 +1,7 @@
 """A network in virtual time: TCP and UDP between factories of one process, octets after a delay.
 
 It has what the daemon uses of a reactor for TCP (``connectTCP``, ``listenTCP``) and for
-UDP (``listenUDP``, ``resolve``), and the timers of a Clock. FIN, RST, refusal and silence
+UDP (``listenUDP``, ``resolve``), and the timers of a clock. FIN, RST, refusal and silence
 behave as on a real network.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from tests.clock import HeapClock
 
 
 @implementer(ITCPTransport)
@@ -169,7 +170,7 @@ class Datagrams:
         self._network.sockets.pop(self._port, None)
 
 
-class Network(Clock):
+class Network(HeapClock):
     """The reactor of a virtual world. ``delay`` is one way, in seconds.
 
     Ports in ``silent`` never answer a connection attempt or a datagram; ``sockets`` are
@@ -215,12 +216,5 @@ class Network(Clock):
         return Connector(self, port, factory, timeout)
 
     def carry(self, arrive: Callable[..., None], *what: Any) -> None:
-        """Deliver after the network's delay; Clock keeps the order of equal times."""
+        """Deliver after the network's delay; the clock keeps the order of equal times."""
         self.callLater(self.delay, arrive, *what)
-
-    def run(self, seconds: float) -> None:
-        """Let time pass, event by event, so that nothing happens late."""
-        end = self.seconds() + seconds
-        while self.calls and self.calls[0].getTime() <= end:
-            self.advance(max(0.0, self.calls[0].getTime() - self.seconds()))
-        self.advance(end - self.seconds())
