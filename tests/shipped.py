@@ -9,10 +9,15 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.dlms.xdlms.conformance import Conformance
-from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.personality import SHORT_NAMES, Client, Personality
 from dlmsd.simulator.security import UNPROTECTED, published
 
 NAMES: Final = tuple(sorted(path.stem for path in shipped().glob("*.toml")))
+
+SERVICES: Final = {
+    "ln": Personality("").conformance | Conformance.ACTION,
+    "sn": SHORT_NAMES.conformance,
+}
 
 _PASSWORD: Final = 'password = "canary-low"\n'
 _KEYS: Final = """\
@@ -30,6 +35,7 @@ LEFT: Final = {
     "itron-sl7000": _PASSWORD,
     "kaifa-ma309": "",
     "landis-gyr-e450": _KEYS,
+    "landis-gyr-e650": "",
     "microstar": "",
 }
 
@@ -52,8 +58,9 @@ def personality(options: MeterOptions) -> Personality:
         logical_device=options.logical_device,
         physical_device=options.physical_device,
         address_size=options.address_size,
+        referencing=options.referencing,
         addressing="exact",
         clients=(Client(options.client, options.password, mechanism),),
-        conformance=Personality("").conformance | Conformance.ACTION,
+        conformance=SERVICES[options.referencing],
         security=published(SUITES[options.security_suite]) if high else UNPROTECTED,
     )

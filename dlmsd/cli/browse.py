@@ -19,9 +19,8 @@ from dlmsd.dlms.cosem.object_list import (
     ASSOCIATION_LN,
     CURRENT_ASSOCIATION,
     CosemObject,
-    object_list,
+    decode_object_list,
 )
-from dlmsd.errors import MeterError
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
@@ -71,10 +70,9 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
 
 
 async def _objects(session: Session) -> Sequence[CosemObject]:
-    answer: Any = (await session.get(_LIST)).value
-    if not isinstance(answer, tuple):
-        raise MeterError("its list of objects is no array")
-    return object_list(answer)
+    octets = bytearray()
+    await session.stream(_LIST, None, octets.extend)
+    return decode_object_list(bytes(octets))
 
 
 async def _values(

@@ -10,7 +10,7 @@ import click
 from attrs import asdict
 
 from dlmsd.cli.configuration import config_option, read
-from dlmsd.config.quirks import warnings
+from dlmsd.config.quirks import weakening
 from dlmsd.errors import ConfigurationError
 
 
@@ -38,7 +38,11 @@ def check(config: Path | None, as_json: bool) -> int:
         "meters": len(found.meters),
         "active": active,
         "sinks": [sink.name for sink in found.sinks],
-        "warnings": [warning for meter in found.meters for warning in warnings(meter)],
+        "warnings": [
+            f"meter {meter.name}: quirk {quirk.name}: {quirk.weakens}"
+            for meter in found.meters
+            for quirk in weakening(meter)
+        ],
     }
     if as_json:
         click.echo(json.dumps(summary))

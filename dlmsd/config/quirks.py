@@ -41,10 +41,7 @@ def misfits(options: MeterOptions) -> Iterator[Misfit]:
         yield misfit("quirks", message, "security", "meter_system_title")
 
 
-def warnings(options: MeterOptions) -> list[str]:
-    """A sentence for each quirk that lowers what the meter's security promises."""
-    return [
-        f"meter {options.name}: quirk {quirk.name}: {quirk.weakens}"
-        for quirk in sorted(options.quirks, key=lambda quirk: quirk.name)
-        if quirk.weakens
-    ]
+def weakening(options: MeterOptions) -> list[Quirk]:
+    """The quirks that lower what the meter's security promises, by name."""
+    weak = [quirk for quirk in options.quirks if quirk.weakens]
+    return sorted(weak, key=lambda quirk: quirk.name)

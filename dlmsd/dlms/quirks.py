@@ -3,7 +3,7 @@
 What can be survived without being told is survived without: docs/meters.md goes through
 both. A quirk is named in a meter's or profile's ``quirks`` and does nothing unless it is.
 One that :attr:`~Quirk.weakens` lowers what the meter's security options promise, so it is
-never assumed, and ``dlmsd check`` warns of it.
+never assumed, and ``dlmsd check`` and the log warn of it.
 """
 
 from __future__ import annotations

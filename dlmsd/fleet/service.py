@@ -9,6 +9,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from dlmsd.config.quirks import weakening
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.admission import Admission
 from dlmsd.meter.build import make_reassembly, make_session, make_way
@@ -61,6 +62,13 @@ class Fleet:
         """Begin to read; ``last_ts`` is the newest stored timestamp of each meter, in ms."""
         lines: dict[Hashable, list[MeterOptions]] = defaultdict(list)
         for meter in self._meters:
+            for quirk in weakening(meter):
+                self._log.warn(
+                    "{meter}: quirk {quirk}: {weakens}",
+                    meter=meter.name,
+                    quirk=quirk.name,
+                    weakens=quirk.weakens,
+                )
             if meter.status == "active":
                 lines[meter.line].append(meter)
             else:

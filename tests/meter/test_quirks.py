@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext
@@ -66,6 +67,14 @@ class QuirksTests(FleetCase):
             self.assertTrue(own)
             for aarq in own:
                 self.assertEqual(aarq.user_information[0], 0x01 if quirks else 0x21)
+
+    def test_what_weakens_is_told_at_the_start(self) -> None:
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.sent(WRONG_FCS, CONSTANT_INVOKE_ID)
+        told = [formatEvent(one) for one in events if "quirk" in one]
+        self.assertEqual(told, [f"virtual-001: quirk wrong-fcs: {WRONG_FCS.weakens}"])
 
     def test_wrong_fcs_is_forgiven_on_the_line_of_who_has_it(self) -> None:
         self.simulate(meters=2)
