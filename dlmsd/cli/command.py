@@ -8,6 +8,7 @@ from dlmsd import __version__
 from dlmsd.cli.action import action
 from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
+from dlmsd.cli.clock import clock
 from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
 from dlmsd.cli.meter import MISUSED
@@ -28,6 +29,7 @@ for part in (
     action,
     browse,
     check,
+    clock,
     demo,
     firmware,
     read,

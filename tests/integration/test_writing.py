@@ -6,8 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from dlmsd.cli.clock import synchronised
 from tests.integration.simulated import SimulatorProcess
 from tests.integration.test_errands import errand
 
@@ -112,3 +113,36 @@ class ActionTests(WritingCase):
         ended = self.run_command("action", "writer", "70/0-0:96.3.10/7", "--yes")
         self.assertEqual(ended.returncode, 1)
         self.assertNotIn("Traceback", ended.stderr)
+
+
+class ClockTests(WritingCase):
+    def test_shown(self) -> None:
+        ended = self.run_command("clock", "reader", "--json")
+        self.assertEqual(ended.returncode, 0, ended)
+        told = json.loads(ended.stdout)
+        self.assertLessEqual(abs(told["difference"]), told["uncertainty"] + 0.2)
+        self.assertEqual((told["deviation"], told["status"]), (0, []))
+        shown = self.run_command("clock", "reader").stdout
+        self.assertRegex(shown, r"(?m)^difference +[+-]\d\.\d{3} s$")
+
+    def test_set_only_with_yes_and_where_it_may(self) -> None:
+        ended = self.run_command("clock", "reader", "--set", "--yes", "--force")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("writing is off for reader", ended.stderr)
+        ended = self.run_command("clock", "writer", "--set")
+        self.assertEqual(ended.returncode, 64)
+        self.assertIn("--yes sets it", ended.stderr)
+        ahead = ("clock/0-0:1.0.0/time", "2030-01-01T00:00:00Z")
+        self.assertEqual(self.run_command("set", "writer", *ahead, "--yes").returncode, 0)
+        ended = self.run_command("clock", "writer", "--set", "--yes", "--force", "--json")
+        self.assertEqual(ended.returncode, 0, ended)
+        told = json.loads(ended.stdout)
+        self.assertGreater(told["before"]["difference"], 1_000_000)
+        self.assertLess(abs(told["after"]["difference"]), told["after"]["uncertainty"] + 0.5)
+
+    def test_refused_where_this_clock_is_not_synchronised(self) -> None:
+        if synchronised():
+            raise SkipTest("this machine's clock is synchronised")
+        ended = self.run_command("clock", "writer", "--set", "--yes")
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("not synchronised", ended.stderr)

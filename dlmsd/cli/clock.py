@@ -1,0 +1,133 @@
+"""``dlmsd clock``: a meter's time beside this machine's, and set by it."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any, Final
+
+import click
+import msgspec
+
+from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
+from dlmsd.cli.target import chosen
+from dlmsd.cli.terminal import show_table
+from dlmsd.dlms.axdr.clock import ClockStatus
+from dlmsd.errors import DlmsdError
+from dlmsd.meter.installation import Installation
+from dlmsd.meter.timekeeping import ClockReading, Timekeeping
+
+_TIME_ERROR: Final = 5
+# struct timex has some 200 octets.
+_TIMEX: Final = 512
+
+
+class UnsynchronisedError(DlmsdError):
+    """Start chrony or systemd-timesyncd first, or say --force."""
+
+    culprit = "operator"
+
+
+@click.command()
+@meter_options
+@click.option("--set", "sets", is_flag=True, help="Set it to this machine's time.")
+@click.option("--yes", is_flag=True, help="Really set it.")
+@click.option("--force", is_flag=True, help="Also if this machine's clock is not synchronised.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **given: Any) -> int:
+    """Show a meter's time and its difference to this machine's; with --set, set it.
+
+    METER is a name of the configuration, or the HOST of any other meter. The difference is
+    positive where the meter is ahead. It is uncertain by half a round trip, and by half a
+    second where the meter tells whole ones.
+
+    --set needs `writing = true` below the meter, --yes, and a clock here that is
+    synchronised. The meter's own deviation from UTC stays; without one its `timezone`
+    serves. Exit 0 when it is then right within the uncertainty and a second, 1 when not.
+
+    Example: dlmsd clock plant-a --set --yes
+    """
+    target = chosen(given)
+
+    async def work(reactor: Any) -> int:
+        if sets:
+            target.refuse_unless_writing()
+        async with target.visit(reactor, trace=trace) as session:
+            place = Installation.of(target.meter)
+            keeping = Timekeeping(session, place, wall=time.time, clock=reactor)
+            before = await keeping.read()
+            after = None
+            if sets and yes:
+                _refuse_unless_synchronised(force)
+                after = await keeping.set(before)
+        _show([before] if after is None else [before, after], as_json=as_json)
+        if sets and not yes:
+            click.echo("Nothing was set; --yes sets it.", err=True)
+            return MISUSED
+        return _judged(after) if after is not None else 0
+
+    return errand(work)
+
+
+def _judged(after: ClockReading) -> int:
+    if after.difference is not None and abs(after.difference) <= after.uncertainty + 1:
+        return 0
+    click.echo("The meter took it, and tells another time.", err=True)
+    return FAILED
+
+
+def synchronised() -> bool:
+    """Whether the kernel believes that this machine's clock is (adjtimex)."""
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))
+    except (AttributeError, OSError):
+        return False
+    return 0 <= int(state) < _TIME_ERROR
+
+
+def _refuse_unless_synchronised(force: bool) -> None:
+    if not force and not synchronised():
+        raise UnsynchronisedError("this machine's clock is not synchronised")
+
+
+def _show(readings: list[ClockReading], *, as_json: bool) -> None:
+    told = [_told(one) for one in readings]
+    if as_json:
+        answer = {"before": told[0], "after": told[1]} if len(told) > 1 else told[0]
+        click.echo(msgspec.json.encode(answer).decode())
+        return
+    columns = ["", "meter"] if len(told) == 1 else ["", "before", "after"]
+    show_table(columns, [[key, *(_text(key, one[key]) for one in told)] for key in told[0]])
+
+
+def _told(reading: ClockReading) -> dict[str, Any]:
+    status, difference = reading.told.status, reading.difference
+    instant = reading.instant
+    return {
+        "time": instant.isoformat() if instant else None,
+        "deviation": reading.told.deviation,
+        "status": None if status is None else _words(status),
+        "difference": None if difference is None else round(difference, 3),
+        "uncertainty": round(reading.uncertainty, 3),
+    }
+
+
+def _words(status: ClockStatus) -> list[str]:
+    return [
+        flag.name.lower().replace("_", "-") for flag in ClockStatus if flag in status and flag.name
+    ]
+
+
+def _text(key: str, value: Any) -> str:
+    if value is None:
+        return "not specified"
+    match key:
+        case "deviation":
+            return f"{value} min (from local time to UTC)"
+        case "status":
+            return ", ".join(value) or "good"
+        case "difference":
+            return f"{value:+.3f} s"
+        case "uncertainty":
+            return f"± {value:.3f} s"
+    return str(value)
