@@ -19,6 +19,7 @@ from dlmsd.errors import DecodeError
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import Client, Personality
 from dlmsd.simulator.protection import Protection
+from dlmsd.simulator.quirks import EXCESS, Quirk
 from dlmsd.simulator.terms import CosemObjects, Terms
 
 # With less than this a client could not take a block of one octet (IEC 62056-53 clause 7).
@@ -114,10 +115,18 @@ def agree(
             return InitiateError.OTHER
     limits = (proposed.max_pdu_size, personality.max_response)
     sent = min((limit for limit in limits if limit), default=0)
+    if sent and Quirk.LONG_ANSWERS in personality.quirks:
+        sent += EXCESS
     limit = max(1, sent - ciphering) if sent else 0
     if Conformance.GENERAL_BLOCK_TRANSFER in conformance:
         limit = 0
     return Terms(objects, client, personality, conformance, limit, sent)
+
+
+def standing(objects: CosemObjects, client: Client, personality: Personality) -> Terms:
+    """What a pre-established association agrees upon: all that the meter has."""
+    sent = personality.max_response
+    return Terms(objects, client, personality, personality.conformance, sent, sent)
 
 
 def refused(diagnostic: UserDiagnostic, error: InitiateError | None = None) -> Aare:

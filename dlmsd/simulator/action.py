@@ -29,6 +29,7 @@ from dlmsd.dlms.xdlms.parts import decode_values
 from dlmsd.errors import DecodeError
 from dlmsd.simulator.answer import SILENCE, Answer, too_long, unsupported
 from dlmsd.simulator.blocks import LongAnswer, LongRequest, Progress, decode_one
+from dlmsd.simulator.quirks import Quirk, without_presence
 from dlmsd.simulator.terms import Terms
 
 _First: TypeAlias = ActionRequestWithFirstPblock | ActionRequestWithListAndFirstPblock
@@ -124,7 +125,10 @@ class ActionService:
         return self._fit(invoke, ActionResponseWithList(invoke, answers).encode())
 
     def _one(self, invoke: int, answer: ActionAnswer) -> Answer:
-        return self._fit(invoke, ActionResponseNormal(invoke, answer).encode())
+        whole = ActionResponseNormal(invoke, answer).encode()
+        if self._terms.has(Quirk.SHORT_ACTION) and self._terms.fits(whole):
+            whole = without_presence(whole)
+        return self._fit(invoke, whole)
 
     def _refuse(self, invoke: int, why: ActionResult) -> Answer:
         self._answer = None

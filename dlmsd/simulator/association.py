@@ -54,14 +54,15 @@ from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ServiceError, StateError
 from dlmsd.dlms.xdlms.service_error import InitiateError
 from dlmsd.errors import DecodeError
-from dlmsd.simulator.acceptance import agree, context_of, judge, refused
-from dlmsd.simulator.answer import Answer, exception, too_long, unsupported
-from dlmsd.simulator.personality import Personality
+from dlmsd.simulator.acceptance import agree, context_of, judge, refused, standing
+from dlmsd.simulator.answer import SILENCE, Answer, exception, too_long, unsupported
+from dlmsd.simulator.personality import Client, Personality
 from dlmsd.simulator.protection import Protection
+from dlmsd.simulator.quirks import Quirk
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.services import Services
 from dlmsd.simulator.short_names import ShortNameServices
-from dlmsd.simulator.terms import CosemObjects
+from dlmsd.simulator.terms import CosemObjects, Terms
 from dlmsd.simulator.transfer import MeterTransfer
 
 REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
@@ -108,6 +109,8 @@ class ServerAssociation:
 
     def receive(self, client: int, apdu: bytes, *, refuse: bool = False) -> Answer:
         """Answer one APDU of ``client``; ``refuse`` takes any password for a wrong one."""
+        if self._has(Quirk.PRE_ESTABLISHED):
+            self._stand(client)
         try:
             if self._transfer is None:
                 return self._receive(client, apdu, len(apdu), refuse)
@@ -151,11 +154,31 @@ class ServerAssociation:
             pass
         if isinstance(request, Aarq):
             self.abort()
-            return Answer(self._associate(client, request, refuse).encode())
+            aare = self._associate(client, request, refuse)
+            if self._has(Quirk.NO_USER_INFORMATION) and not aare.accepted:
+                aare = evolve(aare, user_information=b"")
+            return Answer(aare.encode())
         answer = self._serve(request, size)
         if protection is None or not answer.apdu:
             return answer
         return evolve(answer, apdu=protection.protect(answer.apdu))
+
+    def _stand(self, number: int) -> None:
+        """A pre-established association is there as soon as its client speaks."""
+        client = self._client(number)
+        if self.state is State.IDLE and client is not None and not client.high:
+            self._services = self._make_services(standing(self._objects, client, self._personality))
+            self.state = State.ASSOCIATED
+
+    def _has(self, quirk: Quirk) -> bool:
+        return quirk in self._personality.quirks
+
+    def _client(self, number: int) -> Client | None:
+        return {one.number: one for one in self._personality.clients}.get(number)
+
+    def _make_services(self, terms: Terms) -> Services | ShortNameServices:
+        short = self._personality.referencing == "sn"
+        return ShortNameServices(terms) if short else Services(terms)
 
     def _serve(self, request: Apdu | None, size: int) -> Answer:
         if self.state is State.IDLE:
@@ -163,6 +186,8 @@ class ServerAssociation:
         if 0 < self._personality.max_pdu < size:
             return too_long()
         if isinstance(request, Rlrq):
+            if self._has(Quirk.NO_RELEASE):
+                return SILENCE
             return Answer(self._release(request).encode())
         if self.state is State.PENDING:
             if isinstance(request, ActionRequestNormal) and request.method == REPLY_TO_HLS:
@@ -181,7 +206,7 @@ class ServerAssociation:
     # AARQ.
 
     def _associate(self, number: int, aarq: Aarq, refuse: bool) -> Aare:
-        client = {one.number: one for one in self._personality.clients}.get(number)
+        client = self._client(number)
         diagnostic = judge(client, self._personality, aarq, self._security.title)
         if client is None or diagnostic is not UserDiagnostic.NULL:
             return refused(diagnostic)
@@ -193,7 +218,8 @@ class ServerAssociation:
             title, challenge = aarq.calling_ap_title or b"", aarq.calling_authentication_value
             try:
                 protection = Protection(self._security, client, title, challenge)
-                information = protection.open(information)
+                if not self._has(Quirk.CLEAR_AARQ):
+                    information = protection.open(information)
             except CounterError:
                 raise
             except (SecurityError, DecodeError):
@@ -202,8 +228,7 @@ class ServerAssociation:
         terms = agree(self._objects, client, self._personality, information, protection)
         if isinstance(terms, InitiateError):
             return refused(UserDiagnostic.NO_REASON_GIVEN, terms)
-        short = self._personality.referencing == "sn"
-        self._services = ShortNameServices(terms) if short else Services(terms)
+        self._services = self._make_services(terms)
         if terms.offers(Conformance.GENERAL_BLOCK_TRANSFER):
             self._transfer = MeterTransfer(self._personality.transfer_window, terms.sent)
         self._granted = granted = terms.granted.encode()
@@ -230,6 +255,7 @@ class ServerAssociation:
             if not isinstance(proof, bytes):
                 raise DecodeError("a proof that is no octet-string")
             answer = Data(Tag.OCTET_STRING, self._protection.prove(proof))
+            own = None if self._has(Quirk.UNPROVED_METER) else answer
         except CounterError:
             raise
         except (SecurityError, DecodeError):
@@ -237,7 +263,7 @@ class ServerAssociation:
             wrong = ActionAnswer(ActionResult.READ_WRITE_DENIED)
             return ActionResponseNormal(request.invoke, wrong)
         self.state = State.ASSOCIATED
-        return ActionResponseNormal(request.invoke, ActionAnswer(ActionResult.SUCCESS, answer))
+        return ActionResponseNormal(request.invoke, ActionAnswer(ActionResult.SUCCESS, own))
 
 
 def _accepted(context: ApplicationContext, information: bytes) -> Aare:

@@ -25,6 +25,7 @@ from dlmsd.simulator.link import ServerLink
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import Personality
+from dlmsd.simulator.quirks import Quirk
 from dlmsd.simulator.terms import CosemObjects
 from dlmsd.simulator.wrapper import WrapperServerLink
 
@@ -88,7 +89,11 @@ class InstalledMeter:
         association = ServerAssociation(personality, self.served, self.objects.security)
         if personality.framing == "wrapper":
             return Conversation(WrapperServerLink(), association, self.faults)
-        link = ServerLink(personality.link, tells_parameters=personality.tells_parameters)
+        link = ServerLink(
+            personality.link,
+            tells_parameters=personality.tells_parameters,
+            standing=Quirk.PRE_ESTABLISHED in personality.quirks,
+        )
         return Conversation(link, association, self.faults)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import (
@@ -18,8 +20,10 @@ from dlmsd.dlms.xdlms.get import (
 )
 from dlmsd.simulator.answer import Answer, Answered, too_long, unsupported
 from dlmsd.simulator.blocks import LongAnswer
+from dlmsd.simulator.quirks import Quirk, miscounted
 from dlmsd.simulator.terms import Terms
 
+_OBJECT_LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
 # Tag, choice, invoke-id, last-block, block number, choice, and a length of two octets.
 _BLOCK_HEAD: Final = 12
 # Tag, choice and invoke-id of a response, and in that of one attribute the choice of Data:
@@ -34,6 +38,7 @@ class GetService:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._long: LongAnswer | None = None
+        self._number = -1 if terms.has(Quirk.BLOCKS_FROM_0) else 0
 
     def answer(self, request: GetRequestNormal | GetRequestNext | GetRequestWithList) -> Answer:
         """The response, or a block of it, or why there is none."""
@@ -54,6 +59,8 @@ class GetService:
         if isinstance(result, DataAccessResult):
             self._long = None
             return Answer(whole, answered)
+        if self._terms.has(Quirk.WRONG_COUNT) and request.attribute == _OBJECT_LIST:
+            whole = miscounted(whole, _DATA_HEAD)
         return self._fit(request.invoke, whole, _DATA_HEAD, answered)
 
     def _with_list(self, request: GetRequestWithList) -> Answer:
@@ -72,7 +79,7 @@ class GetService:
         if not self._terms.offers(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
             return too_long()
         size = self._terms.limit - _BLOCK_HEAD
-        self._long = LongAnswer(invoke, whole[head:], size, results)
+        self._long = LongAnswer(invoke, whole[head:], size, results, self._number)
         return self._block(self._long)
 
     def _next(self, request: GetRequestNext) -> Answer:
@@ -92,5 +99,7 @@ class GetService:
         block = long.next()
         if block.last:
             self._long = None
+            if self._terms.has(Quirk.BLOCKS_GO_ON):
+                self._number = block.number
         response = GetResponseWithBlock(long.invoke, block.last, block.number, block.raw)
         return Answer(response.encode(), long.results if block.last else ())

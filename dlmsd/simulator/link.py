@@ -9,6 +9,7 @@ state         frame                              then
 any           SNRM                               agree on parameters, UA: CONNECTED
 any           UI, and what only a meter sends    ignored
 DISCONNECTED  DISC                               DM
+DISCONNECTED  I with N(S) 0, if it stands        CONNECTED, and as below
 DISCONNECTED  I, RR, RNR or unknown, polling     DM: there is no such link
 CONNECTED     DISC                               UA: DISCONNECTED
 CONNECTED     I with the N(S) expected           taken; at its end the APDU is handed over
@@ -76,14 +77,22 @@ class ServerLink:
     """One link of one meter.
 
     ``parameters`` are the meter's limits, ``tells_parameters`` whether UA has them (a
-    meter that sends UA without information means 128 octets and windows of one).
+    meter that sends UA without information means 128 octets and windows of one). One that
+    is ``standing`` takes a first I frame without SNRM for a link with these parameters.
     """
 
-    def __init__(self, parameters: LinkParameters, *, tells_parameters: bool = True) -> None:
+    def __init__(
+        self,
+        parameters: LinkParameters,
+        *,
+        tells_parameters: bool = True,
+        standing: bool = False,
+    ) -> None:
         self.state = State.DISCONNECTED
         self.client = 0
         self._offer = parameters
         self._tells = tells_parameters
+        self._standing = standing
         self._agreed = LinkParameters()
         self._server = b""
         self._client = b""
@@ -131,6 +140,11 @@ class ServerLink:
             return self._connect(frame)
         if kind in _ABORTED:
             return [Ignored(f"{kind.value} frame from a client")]
+        first = kind is Kind.I and control.send_number(frame.control) == 0
+        if self._standing and first and self.state is State.DISCONNECTED:
+            self._server, self._client = frame.destination, frame.source
+            self.client = frame.source[0] >> 1
+            self.state = State.CONNECTED
         if self.state is State.DISCONNECTED or frame.source != self._client:
             return self._disconnected(frame)
         if kind is Kind.DISC:

@@ -13,6 +13,7 @@ from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.secret import Secret
 from dlmsd.simulator.equipment import Equipment
+from dlmsd.simulator.quirks import Quirk
 from dlmsd.simulator.security import UNPROTECTED, Security, published, signing
 
 Addressing: TypeAlias = Literal["exact", "any-size", "any"]
@@ -87,7 +88,7 @@ class Personality:
     ``transfer_window`` is how many blocks of general block transfer it takes in one stream.
     ``response_delay`` and ``idle_timeout`` are seconds, 0 for none. ``security`` is for
     clients with high level security, and for no others. ``equipment`` is what its meters
-    have built in.
+    have built in, ``quirks`` what they do unlike the standard.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Personality:
     one_connection: bool = False
     security: Security = UNPROTECTED
     equipment: Equipment = field(factory=Equipment)
+    quirks: frozenset[Quirk] = frozenset()
 
     def policy(self, client: Client) -> SecurityPolicy:
         """What protection this client's association has."""
@@ -230,8 +232,25 @@ ECDSA: Final = _secured(
     "ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]), words="ECDSA and ciphering, suite 1"
 )
 
+# Blocks of 100 octets show how they are counted.
+_ODD: Final = Personality("", clients=(_READER, _WRITER, _PUBLIC), max_response=100)
+_PROVED: Final = frozenset({Quirk.UNPROVED_METER, Quirk.CLEAR_AARQ})
+
+
+def _odd(quirk: Quirk) -> Personality:
+    base = SECURE if quirk in _PROVED else _ODD
+    if quirk is Quirk.PRE_ESTABLISHED:
+        base = evolve(base, clients=(Client(102), *base.clients))
+    if quirk is Quirk.LONG_ANSWERS:
+        base = evolve(base, max_response=0)
+    return evolve(base, name=quirk.label, words=quirk.words, quirks=frozenset({quirk}))
+
+
+ODD: Final = {quirk: _odd(quirk) for quirk in Quirk}
+
 _ALL: Final = (
     *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, SHORT_NAMES, GBT, GBT_WRAPPER),
     *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
+    *ODD.values(),
 )
 PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from dlmsd.dlms.xdlms.access import AccessRequest
 from dlmsd.dlms.xdlms.apdu import ActionRequest, Apdu, GetRequest, SetRequest
+from dlmsd.dlms.xdlms.invoke import INVOKE_ID
 from dlmsd.simulator.access import AccessService
 from dlmsd.simulator.action import ActionService
 from dlmsd.simulator.answer import Answer, unsupported
 from dlmsd.simulator.get import GetService
+from dlmsd.simulator.quirks import Quirk
 from dlmsd.simulator.set import SetService
 from dlmsd.simulator.terms import Terms
 
@@ -16,6 +20,7 @@ class Services:
     """By logical names, on these terms. A request of one service ends the blocks of others."""
 
     def __init__(self, terms: Terms) -> None:
+        self._constant = terms.has(Quirk.CONSTANT_INVOKE_ID)
         self._get = GetService(terms)
         self._set = SetService(terms)
         self._action = ActionService(terms)
@@ -27,6 +32,8 @@ class Services:
             self._set.abort()
         if not isinstance(request, ActionRequest):
             self._action.abort()
+        if self._constant and isinstance(request, GetRequest | SetRequest | ActionRequest):
+            request = evolve(request, invoke=request.invoke & ~INVOKE_ID | 1)
         if isinstance(request, GetRequest):
             return self._get.answer(request)
         if isinstance(request, SetRequest):

@@ -19,6 +19,7 @@ from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.initiate import VAA_NAME_LN, InitiateResponse
 from dlmsd.simulator.answer import Result
 from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.quirks import Quirk
 
 
 @frozen
@@ -84,6 +85,10 @@ class Terms:
     def offers(self, service: Conformance) -> bool:
         """Whether this was agreed upon."""
         return service in self.conformance
+
+    def has(self, quirk: Quirk) -> bool:
+        """Whether the meter does this."""
+        return quirk in self.personality.quirks
 
     @property
     def lists(self) -> bool:

@@ -28,6 +28,7 @@ from dlmsd.simulator.personality import (
     WINDOW,
     WRAPPER,
 )
+from dlmsd.simulator.quirks import Quirk
 from tests.simulator.client import Client, World, register
 
 PROFILE = Path(__file__).parents[2] / "etc/profiles/microstar.toml"
@@ -69,7 +70,8 @@ class PersonalityTests(SynchronousTestCase):
             set(PERSONALITIES),
             {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
             | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
-            | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"},
+            | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"}
+            | {quirk.label for quirk in Quirk},
         )
 
     def test_microstar(self) -> None:
