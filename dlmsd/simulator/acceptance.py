@@ -24,9 +24,6 @@ from dlmsd.simulator.terms import CosemObjects, Terms
 
 # With less than this a client could not take a block of one octet (IEC 62056-53 clause 7).
 _MIN_PDU: Final = 12
-# Tag, length, system title with its own, security control, counter and tag: the most that
-# ciphering adds to a response.
-_CIPHERING: Final = 1 + 3 + 9 + 5 + 12
 # One of these at least: without them there is nothing to ask for.
 _BASIC: Final = {
     "ln": Conformance.GET | Conformance.SET | Conformance.ACTION | Conformance.ACCESS,
@@ -105,28 +102,22 @@ def agree(
         return InitiateError.INCOMPATIBLE_CONFORMANCE
     if 0 < proposed.max_pdu_size < _MIN_PDU:
         return InitiateError.PDU_SIZE_TOO_SHORT
-    ciphering = 0
-    if protection is not None and personality.policy(client) is not SecurityPolicy.NONE:
-        ciphering = _CIPHERING
+    ciphered = personality.policy(client) is not SecurityPolicy.NONE
+    if protection is not None and ciphered and proposed.dedicated_key is not None:
         try:
-            if proposed.dedicated_key is not None:
-                protection.use_dedicated(Secret(proposed.dedicated_key))
+            protection.use_dedicated(Secret(proposed.dedicated_key))
         except KeyLengthError:
             return InitiateError.OTHER
     limits = (proposed.max_pdu_size, personality.max_response)
     sent = min((limit for limit in limits if limit), default=0)
     if sent and Quirk.LONG_ANSWERS in personality.quirks:
         sent += EXCESS
-    limit = max(1, sent - ciphering) if sent else 0
-    if Conformance.GENERAL_BLOCK_TRANSFER in conformance:
-        limit = 0
-    return Terms(objects, client, personality, conformance, limit, sent)
+    return Terms(objects, client, personality, conformance, sent, protection)
 
 
 def standing(objects: CosemObjects, client: Client, personality: Personality) -> Terms:
     """What a pre-established association agrees upon: all that the meter has."""
-    sent = personality.max_response
-    return Terms(objects, client, personality, personality.conformance, sent, sent)
+    return Terms(objects, client, personality, personality.conformance, personality.max_response)
 
 
 def refused(diagnostic: UserDiagnostic, error: InitiateError | None = None) -> Aare:

@@ -53,7 +53,7 @@ from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ServiceError, StateError
 from dlmsd.dlms.xdlms.service_error import InitiateError
-from dlmsd.errors import DecodeError
+from dlmsd.errors import DecodeError, LocalError
 from dlmsd.simulator.acceptance import agree, context_of, judge, refused, standing
 from dlmsd.simulator.answer import SILENCE, Answer, exception, too_long, unsupported
 from dlmsd.simulator.personality import Client, Personality
@@ -258,7 +258,8 @@ class ServerAssociation:
             own = None if self._has(Quirk.UNPROVED_METER) else answer
         except CounterError:
             raise
-        except (SecurityError, DecodeError):
+        except (SecurityError, DecodeError, LocalError):
+            # The last: a manufacturer's function cannot take every challenge.
             self.abort()
             wrong = ActionAnswer(ActionResult.READ_WRITE_DENIED)
             return ActionResponseNormal(request.invoke, wrong)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.simulator.personality import Client, Personality
 
@@ -61,11 +62,17 @@ SYSTEM_TITLE: Final = "DLMSDCLT"
 _AUTHENTICATION: Final = {
     Mechanism.NONE: "none",
     Mechanism.LOW: "low",
+    Mechanism.HIGH_MANUFACTURER: "high-manufacturer",
     Mechanism.HIGH_MD5: "high-md5",
     Mechanism.HIGH_SHA1: "high-sha1",
     Mechanism.HIGH_GMAC: "high-gmac",
     Mechanism.HIGH_SHA256: "high-sha256",
     Mechanism.HIGH_ECDSA: "high-ecdsa",
+}
+_CIPHERING: Final = {
+    KeyKind.WRAPPED: "wrapped",
+    KeyKind.EPHEMERAL: "one-pass",
+    KeyKind.STATIC: "static",
 }
 
 
@@ -103,17 +110,31 @@ def _login(personality: Personality, client: Client) -> Iterator[str]:
         yield f'password = "{client.password.reveal().decode()}"'
     if not client.high:
         return
+    if client.manufacturer is not None:
+        yield f'manufacturer = "{client.manufacturer.name}"'
     yield f'system_title = "{SYSTEM_TITLE}"'
     security, keys = personality.security, personality.security.client
     if security.policy is not SecurityPolicy.NONE:
         yield f'security = "{security.policy.value}"'
         yield f"security_suite = {security.suite.number}"
+    if security.form.general:
+        yield 'ciphering = "general"'
+    elif security.form.kind is not None:
+        yield f'ciphering = "{_CIPHERING[security.form.kind]}"'
+    if security.form.signed:
+        yield "signed = true"
     for name, key in (
         ("encryption_key", keys.encryption),
         ("authentication_key", keys.authentication),
+        ("master_key", keys.master),
         ("signing_key", keys.signing),
+        ("agreement_key", keys.agreement),
     ):
         if key is not None:
             yield f'{name} = "{key.reveal().hex().upper()}"'
-    if keys.peer_signing is not None:
-        yield f'meter_signing_key = "{keys.peer_signing.hex().upper()}"'
+    for name, point in (
+        ("meter_signing_key", keys.peer_signing),
+        ("meter_agreement_key", keys.peer_agreement),
+    ):
+        if point is not None:
+            yield f'{name} = "{point.hex().upper()}"'

@@ -9,12 +9,15 @@ from attrs import evolve, field, frozen
 from dlmsd.config.values import AddressSize, Framing, Referencing
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.manufacturer import AES_ECB, Manufacturer
+from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.secret import Secret
 from dlmsd.simulator.equipment import Equipment
 from dlmsd.simulator.quirks import Quirk
-from dlmsd.simulator.security import UNPROTECTED, Security, published, signing
+from dlmsd.simulator.security import UNPROTECTED, Security, general, published, signing
 
 Addressing: TypeAlias = Literal["exact", "any-size", "any"]
 
@@ -45,7 +48,8 @@ _SHORT_NAMES: Final = (
 class Client:
     """Who may associate, and by which ``mechanism``: NONE or LOW unless another is given.
 
-    ``password`` is that of low level security, or the secret of mechanisms 3, 4 and 6.
+    ``password`` is that of low level security, or the secret of mechanisms 2, 3, 4 and 6;
+    ``manufacturer`` is mechanism 2.
     ``sees`` are the OBIS codes that it may read, all if empty; with ``writes`` it may also
     write and invoke.
     """
@@ -55,6 +59,7 @@ class Client:
     mechanism: Mechanism = field()
     sees: tuple[str, ...] = ()
     writes: bool = False
+    manufacturer: Manufacturer | None = None
 
     @mechanism.default
     def _by_password(self) -> Mechanism:
@@ -232,6 +237,33 @@ ECDSA: Final = _secured(
     "ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]), words="ECDSA and ciphering, suite 1"
 )
 
+HLS_MANUFACTURER: Final = Personality(
+    "hls-manufacturer",
+    words="high level security with AES-ECB, as IS 15959 has it",
+    clients=(
+        Client(1, _SECRET, Mechanism.HIGH_MANUFACTURER, writes=True, manufacturer=AES_ECB),
+        _STRANGER,
+    ),
+    conformance=_MODERN,
+)
+
+
+def _general(name: str, form: Form, *, words: str) -> Personality:
+    return _secured(name, Mechanism.HIGH_GMAC, general(SUITES[1], form), words=words)
+
+
+GENERAL_GLO: Final = _general("general-glo", Form(general=True), words="general-glo-ciphering")
+WRAPPED: Final = _general(
+    "wrapped", Form(kind=KeyKind.WRAPPED), words="each APDU under a key that is wrapped"
+)
+ONE_PASS: Final = _general(
+    "one-pass", Form(kind=KeyKind.EPHEMERAL), words="each APDU under a key agreed by C(1e,1s)"
+)
+STATIC: Final = _general(
+    "static", Form(kind=KeyKind.STATIC), words="each APDU under a key agreed by C(0e,2s)"
+)
+SIGNED: Final = _general("signed", Form(signed=True), words="each APDU ciphered and signed")
+
 # Blocks of 100 octets show how they are counted.
 _ODD: Final = Personality("", clients=(_READER, _WRITER, _PUBLIC), max_response=100)
 _PROVED: Final = frozenset({Quirk.UNPROVED_METER, Quirk.CLEAR_AARQ})
@@ -251,6 +283,7 @@ ODD: Final = {quirk: _odd(quirk) for quirk in Quirk}
 _ALL: Final = (
     *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, SHORT_NAMES, GBT, GBT_WRAPPER),
     *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
+    *(HLS_MANUFACTURER, GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED),
     *ODD.values(),
 )
 PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

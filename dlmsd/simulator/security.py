@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SERVICE, Form, SecurityContext
 from dlmsd.dlms.security.counter import (
     COUNTER_END,
     CounterBlock,
@@ -38,14 +38,16 @@ class Security:
 
     ``policy`` is the floor of what a client with high level security may send, and how it
     is answered. ``meter`` holds the meter's keys, ``client`` the same as its client needs
-    them. ``first_counter`` is the meter's first invocation counter, ``client_counter`` the
-    last one of its clients that it has seen already, -1 for none.
+    them. ``form`` is what requests must have besides, but for the first; SERVICE for any.
+    ``first_counter`` is the meter's first invocation counter, ``client_counter`` the last
+    one of its clients that it has seen already, -1 for none.
     """
 
     suite: SecuritySuite = SUITES[0]
     policy: SecurityPolicy = SecurityPolicy.AUTHENTICATED_ENCRYPTED
     meter: Keys = field(factory=Keys)
     client: Keys = field(factory=Keys)
+    form: Form = SERVICE
     first_counter: int = 1000
     client_counter: int = -1
 
@@ -63,12 +65,25 @@ def published(suite: SecuritySuite) -> Security:
 def signing(suite: SecuritySuite) -> Security:
     """With the Green Book's keys, and a pair of keys for either end's signatures."""
     common = published(suite).meter
-    meter, client = (_scalar(suite, end) for end in ("meter", "client"))
+    meter, client = _scalar(suite, "meter"), _scalar(suite, "client")
     return Security(
         suite,
-        meter=_with_pair(suite, common, meter, client),
-        client=_with_pair(suite, common, client, meter),
+        meter=evolve(common, signing=meter, peer_signing=_public(suite, client)),
+        client=evolve(common, signing=client, peer_signing=_public(suite, meter)),
     )
+
+
+def general(suite: SecuritySuite, form: Form) -> Security:
+    """With keys of every kind: those of :func:`signing`, for agreement, and a master key."""
+    base = signing(suite)
+    meter, client = _scalar(suite, "meter's agreement"), _scalar(suite, "client's agreement")
+    master = Secret(hashlib.shake_256(f"{_SEED}master".encode()).digest(suite.key_size))
+    ends = (base.meter, meter, client), (base.client, client, meter)
+    keys = [
+        evolve(end, master=master, agreement=own, peer_agreement=_public(suite, peer))
+        for end, own, peer in ends
+    ]
+    return evolve(base, meter=keys[0], client=keys[1], form=form)
 
 
 def _scalar(suite: SecuritySuite, end: str) -> Secret:
@@ -77,9 +92,8 @@ def _scalar(suite: SecuritySuite, end: str) -> Secret:
     return Secret(b"\x00" + digest.digest(suite.field_size - 1))
 
 
-def _with_pair(suite: SecuritySuite, common: Keys, own: Secret, peer: Secret) -> Keys:
-    public = public_octets(suite, load_private(suite, peer).public_key())
-    return Keys(common.encryption, common.authentication, signing=own, peer_signing=public)
+def _public(suite: SecuritySuite, scalar: Secret) -> bytes:
+    return public_octets(suite, load_private(suite, scalar).public_key())
 
 
 class ClientCounters(ReceivedCounters):
@@ -164,13 +178,7 @@ class MeterSecurity:
         return SecurityContext(
             suite=self.security.suite,
             policy=self.security.policy,
-            keys=Keys(
-                keys.encryption,
-                keys.authentication,
-                dedicated,
-                signing=keys.signing,
-                peer_signing=keys.peer_signing,
-            ),
+            keys=evolve(keys, dedicated=dedicated),
             title=self.title,
             transmit=self.transmit,
             received=self.received,

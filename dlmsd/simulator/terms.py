@@ -19,6 +19,7 @@ from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.initiate import VAA_NAME_LN, InitiateResponse
 from dlmsd.simulator.answer import Result
 from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.protection import Protection
 from dlmsd.simulator.quirks import Quirk
 
 
@@ -62,18 +63,26 @@ class CosemObjects(Protocol):
 
 @frozen
 class Terms:
-    """What was agreed upon: ``conformance``, and the most octets that the client takes.
-
-    ``sent`` is that of an APDU as it is sent, ``limit`` of one before it is ciphered or cut
-    by general block transfer; either is 0 for any.
+    """What was agreed upon: ``conformance``, and ``sent``, the most octets of an APDU for
+    the client, 0 for any. ``protection`` is what answers get before they are sent.
     """
 
     objects: CosemObjects
     client: Client
     personality: Personality
     conformance: Conformance
-    limit: int
     sent: int
+    protection: Protection | None = None
+
+    @property
+    def limit(self) -> int:
+        """The most octets of the next answer before it is ciphered, 0 for any: what is then
+        too long goes in general blocks, if those were agreed upon.
+        """
+        if not self.sent or self.offers(Conformance.GENERAL_BLOCK_TRANSFER):
+            return 0
+        added = 0 if self.protection is None else self.protection.overhead
+        return max(1, self.sent - added)
 
     @property
     def granted(self) -> InitiateResponse:
@@ -103,7 +112,8 @@ class Terms:
 
     def fits(self, apdu: bytes) -> bool:
         """Whether the client takes a plain response of this length."""
-        return not self.limit or len(apdu) <= self.limit
+        limit = self.limit
+        return not limit or len(apdu) <= limit
 
     def read(self, attribute: AttributeDescriptor, access: Access | None = None) -> Result:
         """An attribute or a part of it, or why there is none."""

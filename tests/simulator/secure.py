@@ -64,7 +64,7 @@ class ClientEnd:
         first: int = 1,
         title: bytes = CLIENT,
         dedicated: bytes | None = None,
-        general: bool = False,
+        form: Form | None = None,
         policy: SecurityPolicy | None = None,
     ) -> None:
         security = personality.security
@@ -82,7 +82,7 @@ class ClientEnd:
             transmit=self.transmit,
             received=ReceivedCounters(),
             random=Random(5).randbytes,
-            form=Form(general=general),
+            form=form or security.form,
         )
 
     def handshake(self) -> Handshake:
@@ -95,6 +95,9 @@ class ClientEnd:
         }.get(self.reader.mechanism):
             assert password is not None
             return digest(password)
+        if self.reader.manufacturer is not None:
+            assert password is not None
+            return self.reader.manufacturer.transform(password)
         if self.reader.mechanism is Mechanism.HIGH_ECDSA:
             return Ecdsa(suite, keys.private(suite, "signing"), keys.public(suite, "peer_signing"))
         # The meter's proof has a counter of its own, below that of the response around it.

@@ -71,6 +71,7 @@ class PersonalityTests(SynchronousTestCase):
             {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
             | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
             | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"}
+            | {"hls-manufacturer", "general-glo", "wrapped", "one-pass", "static", "signed"}
             | {quirk.label for quirk in Quirk},
         )
 

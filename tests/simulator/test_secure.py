@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.hdlc.address import ServerAddress
+from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import ClosedError, RefusedError
 from dlmsd.simulator.personality import (
@@ -45,7 +46,7 @@ def public(world: World, personality: Personality) -> Client:
 
 class WireTests(SynchronousTestCase):
     def test_each_personality(self) -> None:
-        self.assertEqual(len(SECURED), 8)
+        self.assertEqual(len(SECURED), 14)
         for personality in SECURED:
             world = World(personality=personality).start()
             reader = client(world, personality).open()
@@ -56,7 +57,7 @@ class WireTests(SynchronousTestCase):
             reader.release()
 
     def test_dedicated_and_general(self) -> None:
-        for options in ({"dedicated": bytes(range(16))}, {"general": True}):
+        for options in ({"dedicated": bytes(range(16))}, {"form": Form(general=True)}):
             world = World(personality=SECURE).start()
             (value,) = client(world, SECURE, **options).open().get(VOLTAGES[0])
             self.assertTrue(2200 < value.value < 2400)

@@ -11,6 +11,7 @@ from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import encode
+from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityControl, SecurityPolicy
 from dlmsd.dlms.xdlms.action_result import ActionResult
@@ -193,7 +194,7 @@ class CipheringTests(SynchronousTestCase):
                 (bytes(size), False, 0xD4),
                 (bytes(size), True, GeneralCiphered.DEDICATED),
             ):
-                talk = Talk(personality, dedicated=dedicated, general=general).open()
+                talk = Talk(personality, dedicated=dedicated, form=Form(general=general)).open()
                 self.assertEqual(talk.ask(GET).result, VALUE)
                 self.assertEqual(talk.answer.apdu[0], tag)
 
@@ -235,14 +236,14 @@ class CipheringTests(SynchronousTestCase):
     def test_each_flipped_bit_is_found(self) -> None:
         for personality in CIPHERED:
             for general in (False, True):
-                talk = Talk(personality, general=general).open()
+                talk = Talk(personality, form=Form(general=general)).open()
                 request = talk.end.context.protect(GET)
                 for place in range(len(request)):
                     answer = talk.give(flipped(request, place, 1 << place % 8))
                     self.assertEqual(talk.answer.results, ())
                     if talk.answer.closes:
                         # The counter was made a lower one; the meter hangs up.
-                        talk = Talk(personality, general=general).open()
+                        talk = Talk(personality, form=Form(general=general)).open()
                         request = talk.end.context.protect(GET)
                     else:
                         self.assertIsInstance(decode_apdu(answer), ExceptionResponse)
@@ -278,7 +279,7 @@ class CipheringTests(SynchronousTestCase):
     def test_blocks_fit_with_their_ciphering(self) -> None:
         for general in (False, True):
             for limit in (60, 100, 230):
-                talk = Talk(SECURE, general=general).open(max_pdu=limit)
+                talk = Talk(SECURE, form=Form(general=general)).open(max_pdu=limit)
                 octets, block = b"", talk.ask(GetRequestNormal(0xC1, LONG).encode())
                 while True:
                     self.assertIsInstance(block, GetResponseWithBlock)
