@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.quirks import QUIRKS
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.simulator.personality import Client, Personality
@@ -105,6 +107,8 @@ def _login(personality: Personality, client: Client) -> Iterator[str]:
     """The lines by which ``client`` is let in."""
     if personality.referencing == "sn":
         yield 'referencing = "sn"'
+    if told := sorted(one.label for one in personality.quirks if one.label in QUIRKS):
+        yield f"quirks = {json.dumps(told)}"
     yield f'authentication = "{_AUTHENTICATION[client.mechanism]}"'
     if client.password is not None:
         yield f'password = "{client.password.reveal().decode()}"'

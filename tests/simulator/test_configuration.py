@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.load import load
+from dlmsd.dlms.quirks import QUIRKS
 from dlmsd.simulator.configuration import configuration
 from dlmsd.simulator.personality import PERSONALITIES, SMALL
 from tests.simulator.client import World
@@ -29,6 +30,10 @@ class ConfigurationTests(SynchronousTestCase):
                     self.assertEqual(meter.logical_device, endpoint.logical)
                     self.assertEqual(meter.physical_device, endpoint.physical)
                     self.assertEqual(meter.framing, personality.framing)
+                    self.assertEqual(
+                        {one.name for one in meter.quirks},
+                        {one.label for one in personality.quirks} & set(QUIRKS),
+                    )
                     self.assertEqual(meter.referencing, personality.referencing)
                     self.assertEqual(meter.password, personality.clients[0].password)
                     self.assertEqual(len(meter.read), 10)
