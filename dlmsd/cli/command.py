@@ -11,6 +11,7 @@ from dlmsd.cli.check import check
 from dlmsd.cli.clock import clock
 from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
+from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
@@ -32,6 +33,7 @@ for part in (
     clock,
     demo,
     firmware,
+    keys,
     read,
     run,
     set_,

@@ -20,7 +20,7 @@ from dlmsd.cli.state import KeptCounters, NoCounters
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import ConfigurationError, ReadOnlyError
-from dlmsd.meter.security import needs_counters, secured
+from dlmsd.meter.security import CounterStore, needs_counters, secured
 from dlmsd.meter.session import Session
 from dlmsd.meter.visit import Visit
 
@@ -45,20 +45,20 @@ class Target:
             raise ReadOnlyError(f"writing is off for {self.meter.name}")
 
     @asynccontextmanager
-    async def visit(self, reactor: Any, *, trace: bool) -> AsyncIterator[Session]:
-        """One connection for one errand; its frames on standard error if wanted.
-
-        A meter that needs counters gets those of the state folder, which is held meanwhile.
-        """
-        frames = _frames(trace)
+    async def counters(self, reactor: Any) -> AsyncIterator[CounterStore]:
+        """Those of the state folder, which is held meanwhile, if the meter needs any."""
         if self.configuration is None or not needs_counters(self.meter):
-            security = secured(self.meter, NoCounters(), os.urandom)
-            async with Visit(self.meter, reactor, frames, security) as session:
-                yield session
+            yield NoCounters()
             return
         async with KeptCounters(self.configuration, reactor) as store:
+            yield store
+
+    @asynccontextmanager
+    async def visit(self, reactor: Any, *, trace: bool) -> AsyncIterator[Session]:
+        """One connection for one errand; its frames on standard error if wanted."""
+        async with self.counters(reactor) as store:
             security = secured(self.meter, store, os.urandom)
-            async with Visit(self.meter, reactor, frames, security) as session:
+            async with Visit(self.meter, reactor, frames(trace), security) as session:
                 yield session
 
 
@@ -128,7 +128,7 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
     )
 
 
-def _frames(trace: bool) -> Callable[[str, bytes], None] | None:
+def frames(trace: bool) -> Callable[[str, bytes], None] | None:
     """What shows frames on standard error, if they are wanted."""
     if not trace:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
+from attrs import frozen
+
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import READING, WRITING, Association
@@ -65,6 +67,19 @@ class CounterStore(Protocol):
         """Keep one, soon."""
 
 
+@frozen
+class Counters:
+    """Where the counters under one key stand.
+
+    ``next`` is ours, and ``reserved`` are so many from there on; ``accepted`` is the
+    highest one believed of each system title that was heard.
+    """
+
+    next: int
+    reserved: int
+    accepted: Mapping[bytes, int]
+
+
 class MeterSecurity:
     """Makes associations with high level security, ciphering or both.
 
@@ -108,6 +123,15 @@ class MeterSecurity:
     def counts(self) -> bool:
         """Whether invocation counters are used, which the meter may want higher."""
         return self._transmit is not None
+
+    @property
+    def counters(self) -> Counters | None:
+        """Where they stand, None before the first association and where none are used."""
+        key, transmit = self._meter.encryption_key, self._transmit
+        if key is None or transmit is None:
+            return None
+        heard = {name.title: last for name, last in self._last.items() if name.key == key_id(key)}
+        return Counters(transmit.next, transmit.remaining, heard)
 
     @property
     def fresh(self) -> bool:

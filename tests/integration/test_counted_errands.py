@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -97,6 +98,32 @@ class CountedTests(SynchronousTestCase):
         self.assertIn("stop the daemon", ended.stderr)
         self.daemon.stop()
         self.assertEqual(self.read().returncode, 0)
+
+    def test_keys_shows_counters_and_never_a_key(self) -> None:
+        self.assertEqual(self.read().returncode, 0)
+        told = errand("keys", "virtual-001", f"-c{self.daemon.config}", "--json")
+        self.assertEqual(told.returncode, 0, told)
+        answer = json.loads(told.stdout)
+        ours, meter = answer["ours"], answer["meter"]
+        self.assertEqual(meter["policy"], "authenticated-encrypted")
+        self.assertEqual(meter["meter_system_title"], b"DLS00001".hex().upper())
+        self.assertEqual(meter["seen"], {"0-0:43.1.0": self.drawn()[-1]})
+        self.assertEqual(ours["next"], self.drawn()[-1] + 1)
+        self.assertEqual((ours["next"] + ours["reserved"]) % 1000, 0)
+        self.assertEqual(ours["accepted"], {meter["meter_system_title"]: self.received()})
+        shown = errand("keys", "virtual-001", f"-c{self.daemon.config}")
+        self.assertIn("left of 2^32", shown.stdout)
+        for output in (told.stdout, told.stderr, shown.stdout):
+            for key in ("000102030405", "D0D1D2D3D4D5"):
+                self.assertNotIn(key.lower(), output.lower())
+
+    def test_keys_of_a_meter_that_does_not_let_us_in(self) -> None:
+        text = self.daemon.config.read_text()
+        self.daemon.config.write_text(text.replace("D0D1D2D3", "D0D1D2D4"))
+        ended = errand("keys", "virtual-001", f"-c{self.daemon.config}")
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertRegex(ended.stdout, r"counter 0-0:43\.1\.0 +\d+ seen last")
+        self.assertNotIn("Traceback", ended.stderr)
 
     def received(self) -> int:
         with sqlite3.connect(self.state / "outbox.db") as database:
