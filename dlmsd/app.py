@@ -30,6 +30,7 @@ from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.sink import Sink
+from dlmsd.push.service import PushService
 from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
@@ -76,8 +77,9 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
+        pushing = [one for one in configuration.meters if one.transport == "push"]
         self._fleet = Fleet(
-            configuration.meters,
+            [one for one in configuration.meters if one.transport != "push"],
             reactor=reactor,
             wall=wall,
             random=random.random,
@@ -86,6 +88,16 @@ class Daemon(Service):
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox, os.urandom),
+        )
+        self._push = PushService(
+            configuration.push,
+            pushing,
+            reactor=reactor,
+            wall=wall,
+            random=os.urandom,
+            store=self._outbox,
+            commit=self._outbox.commit,
+            post=self.board.post,
         )
         debug = configuration.daemon.log_level == "debug"
         interval = configuration.daemon.report_interval
@@ -166,7 +178,9 @@ class Daemon(Service):
             for sink in self._sinks:
                 await sink.start()
             self._unsubscribe = self.board.subscribe(self._availability)
-            self._fleet.start(await self._outbox.last_ts())
+            last_ts = await self._outbox.last_ts()
+            await self._push.start(last_ts)
+            self._fleet.start(last_ts)
             self._report.start()
             self._ready = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
@@ -186,6 +200,7 @@ class Daemon(Service):
         # A commit that ends after its meter was left must not call that meter online again.
         self._unsubscribe()
         self._report.stop()
+        await self._push.stop()
         await self._fleet.stop()
         for name in self._online:
             for sink in self._sinks:

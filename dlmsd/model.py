@@ -77,6 +77,40 @@ class MeterStatus:
     bad_frames: int = 0
 
 
+class ListenerState(enum.Enum):
+    """Where a listener for pushes stands."""
+
+    LISTENING = "listening"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DOWN = "down"
+
+
+@frozen
+class ListenerStatus:
+    """One listener for pushes at one instant.
+
+    ``messages`` counts whole APDUs, of which ``unknown`` came from nobody that is
+    configured, ``sender`` being the last of those; ``bad`` counts frames that were none,
+    ``noise_bytes`` octets that belonged to no frame, ``refused`` connections beyond those
+    that are taken.
+    """
+
+    name: str
+    address: str
+    state: ListenerState
+    connections: int = 0
+    messages: int = 0
+    unknown: int = 0
+    sender: str = ""
+    bad: int = 0
+    noise_bytes: int = 0
+    refused: int = 0
+    error: str = ""
+    advice: str = ""
+    error_ts: int | None = None
+
+
 class SinkState(enum.Enum):
     """Where a sink's conversation with its broker stands."""
 

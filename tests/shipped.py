@@ -12,7 +12,10 @@ from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.simulator.personality import SHORT_NAMES, Client, Personality
 from dlmsd.simulator.security import UNPROTECTED, published
 
-NAMES: Final = tuple(sorted(path.stem for path in shipped().glob("*.toml")))
+_FILES: Final = {path.stem: path.read_text("utf-8") for path in sorted(shipped().glob("*.toml"))}
+# Those of meters that are asked, and of meters that push.
+PUSHING: Final = tuple(name for name, text in _FILES.items() if 'transport = "push"' in text)
+NAMES: Final = tuple(name for name in _FILES if name not in PUSHING)
 
 SERVICES: Final = {
     "ln": Personality("").conformance | Conformance.ACTION,

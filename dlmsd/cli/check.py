@@ -43,13 +43,16 @@ def check(config: Path | None, as_json: bool) -> int:
             for meter in found.meters
             for quirk in weakening(meter)
         ],
+        "push": [one.name for one in found.push],
     }
     if as_json:
         click.echo(json.dumps(summary))
     else:
         sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or "none"
+        heard = ", ".join(f"{one.name} ({one.listen or one.connect})" for one in found.push)
         click.echo(
             f"{found.path} is right. Meters: {active} active of {len(found.meters)}; sinks: {sinks}"
+            + (f"; push: {heard}" if heard else "")
         )
         for warning in summary["warnings"]:
             click.echo(f"warning: {warning}")

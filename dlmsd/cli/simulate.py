@@ -6,7 +6,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import click
 from attrs import asdict, evolve
@@ -18,6 +18,9 @@ from dlmsd.errors import LocalError
 from dlmsd.simulator.configuration import configuration
 from dlmsd.simulator.faults import Fault, FaultKind
 from dlmsd.simulator.personality import MICROSTAR, PERSONALITIES
+from dlmsd.simulator.push import PushContents, PushFraming, PushPlan
+from dlmsd.simulator.push_configuration import configuration as push_configuration
+from dlmsd.simulator.pusher import Destination, Pushing
 from dlmsd.simulator.record import RecordFile
 from dlmsd.simulator.service import Endpoint, Simulation, SimulationService
 
@@ -83,6 +86,34 @@ def _listed() -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append what the meters answer to this file, as JSON lines.",
 )
+@click.option(
+    "--push",
+    metavar="tcp|udp:HOST:PORT",
+    help="Push to this listener too; with a ciphered personality, ciphered.",
+)
+@click.option(
+    "--push-interval", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Seconds."
+)
+@click.option(
+    "--push-framing",
+    type=click.Choice(get_args(PushFraming)),
+    default="hdlc",
+    show_default=True,
+    help="Which frames carry a push.",
+)
+@click.option(
+    "--push-contents",
+    type=click.Choice(get_args(PushContents)),
+    default="described",
+    show_default=True,
+    help="Values with OBIS codes and units, behind a push object list, or bare.",
+)
+@click.option(
+    "--push-block",
+    default=0,
+    type=click.IntRange(0, 1024),
+    help="Octets of a general block, 0 for none of them.",
+)
 @click.option("--interface", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--config-out",
@@ -100,6 +131,11 @@ def simulate(
     faults: list[tuple[str | None, Fault]],
     seed: int,
     record: Path | None,
+    push: str | None,
+    push_interval: float,
+    push_framing: PushFraming,
+    push_contents: PushContents,
+    push_block: int,
     interface: str,
     config_out: Path | None,
     as_json: bool,
@@ -134,16 +170,37 @@ def simulate(
             record=file,
         )
         _inject(simulation, faults)
+        destination = Destination.parse(push) if push is not None else None
     except LocalError as error:
         raise click.UsageError(str(error)) from None
     service = SimulationService(simulation, file)
+    plan = PushPlan(push_framing, push_contents, push_block)
+    pushing = None
+    if destination is not None:
+        pushing = Pushing(
+            simulation.meters,
+            plan,
+            destination,
+            push_interval,
+            reactor=reactor,
+            wall=time.time,
+            record=file,
+        )
     failures: list[str] = []
 
     def show(_: None) -> None:
         endpoints = simulation.endpoints
         if config_out is not None:
-            config_out.write_text(configuration(kind, endpoints))
+            text = configuration(kind, endpoints)
+            if destination is not None:
+                text = push_configuration(
+                    simulation.meters, plan, destination.listen, push_interval
+                )
+            config_out.write_text(text)
         click.echo(json.dumps([asdict(one) for one in endpoints]) if as_json else _table(endpoints))
+        if pushing is not None:
+            pushing.startService()
+            reactor.addSystemEventTrigger("before", "shutdown", pushing.stopService)
 
     def failed(failure: Failure) -> None:
         failures.append(failure.getErrorMessage())

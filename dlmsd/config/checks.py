@@ -120,7 +120,7 @@ def _lines(meters: Sequence[Meter], problems: list[Problem]) -> None:
     first_at: dict[Hashable, Meter] = {}
     for meter in meters:
         options = meter.options
-        if meter.bad & ({"client"} | TRANSPORT | ADDRESS):
+        if options.transport == "push" or meter.bad & ({"client"} | TRANSPORT | ADDRESS):
             continue
         line = options.line
         other = first_on.setdefault(line, meter)

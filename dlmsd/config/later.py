@@ -16,7 +16,7 @@ MESSAGE: Final = "not available in this version"
 Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
 PLANNED: Final[Mapping[type, Planned]] = {
-    Configuration: {"fleet": (), "push": (), "watch": ()},
+    Configuration: {"fleet": (), "watch": ()},
     DaemonOptions: {"watch_config": (False,)},
     WebOptions: {"legacy_open": (False,)},
     OutboxOptions: {"when_full": ("drop_oldest",)},

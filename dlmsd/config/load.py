@@ -12,6 +12,7 @@ from attrs import evolve
 from dlmsd.config import later
 from dlmsd.config.checks import check_all
 from dlmsd.config.listen import Listen
+from dlmsd.config.listeners import Listener, check_pushing, take_listener
 from dlmsd.config.measurements import resolve
 from dlmsd.config.meters import Meter, MeterLoader, check
 from dlmsd.config.profiles import Profile, load_profiles
@@ -30,7 +31,7 @@ from dlmsd.config.values import (
 )
 from dlmsd.errors import ConfigurationError, Problem
 
-SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "profiles", "meters")
+SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "push", "profiles", "meters")
 
 T = TypeVar("T")
 
@@ -133,7 +134,9 @@ class _Loading:
             self._main, self._path.parent / "profiles", self._structure, self.problems
         )
         meters = self._meters(profiles)
+        listeners = self._listeners()
         check_all(sinks, meters, self.problems)
+        check_pushing(listeners, meters, self.problems)
         if daemon is None or web is None or outbox is None:
             return None
         return Configuration(
@@ -143,6 +146,7 @@ class _Loading:
             outbox=outbox,
             sinks=tuple(sink.options for sink in sinks),
             meters=tuple(meter.options for meter in meters),
+            push=tuple(listener.options for listener in listeners),
         )
 
     def _unknown_sections(self) -> None:
@@ -184,6 +188,13 @@ class _Loading:
             for place, table in self._tables("sinks")
         ]
         return [sink for sink in taken if sink is not None]
+
+    def _listeners(self) -> list[Listener]:
+        taken = [
+            take_listener(place, table, self._structure, self.problems)
+            for place, table in self._tables("push")
+        ]
+        return [listener for listener in taken if listener is not None]
 
     def _meters(self, profiles: Mapping[str, Profile]) -> list[Meter]:
         loader = MeterLoader(self._structure, profiles, self._sink_names(), self.problems)

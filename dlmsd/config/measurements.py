@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
 from attrs import evolve
 
@@ -13,20 +12,11 @@ from dlmsd.config.tables import MeasurementTable, ReadTable
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import lookup, near
-from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.units import UNITS, conversion
 from dlmsd.errors import Problem
 
 REGISTER = 3  # interface class Register (Blue Book 4.3.2)
 VALUE = 2  # its attribute "value"
-
-
-def obis(value: object) -> Obis:
-    """The rule for an OBIS code, in every form that :meth:`Obis.parse` takes."""
-    if isinstance(value, str):
-        with suppress(ValueError):
-            return Obis.parse(value)
-    raise Refusal("expected an OBIS code such as 1-1:32.7.0")
 
 
 def unit(value: object) -> str:

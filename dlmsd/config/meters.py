@@ -80,7 +80,11 @@ class MeterLoader:
         if profile is not None:
             bad |= profile.bad - own
             values = {**profile.said, **values}
-        values["read"] = self._read(values.pop("read", None), profile, place, bad)
+        pushes = values.get("transport") == "push"
+        values["read"] = self._read(values.pop("read", None), profile, place, bad, pushes)
+        if pushes:
+            # It is asked for nothing, so nobody proves anything to it.
+            values["authentication"] = "none"
         values["sinks"] = self._routes(values.get("sinks"), place, bad)
         name = values.setdefault("name", "")
         required = {"host": "", "profile": "", "device_name": name}
@@ -99,7 +103,7 @@ class MeterLoader:
         return profile
 
     def _read(
-        self, read: object, profile: Profile | None, place: Place, bad: set[str]
+        self, read: object, profile: Profile | None, place: Place, bad: set[str], pushes: bool
     ) -> tuple[Measurement, ...]:
         base = profile.read if profile is not None else {}
         if read is not None:
@@ -107,7 +111,7 @@ class MeterLoader:
             base = resolve(read, base, place.at("read"), self._problems)  # type: ignore[arg-type]
             if len(self._problems) > before:
                 bad.add("read")
-        if not base and "read" not in bad:
+        if not base and "read" not in bad and not pushes:
             message = "nothing to read; name a profile, or list measurements here"
             self._problems.append(place.at("read").problem(message))
         return tuple(base.values())

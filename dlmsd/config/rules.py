@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.quirks import QUIRKS, Quirk
 from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
 
@@ -144,6 +145,14 @@ def host(value: object) -> str:
         if len(value) <= _MAX_HOST and _HOST.fullmatch(value):
             return value
     raise Refusal("expected a host name or IP address")
+
+
+def obis(value: object) -> Obis:
+    """An OBIS code, in every form that :meth:`Obis.parse` takes."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return Obis.parse(value)
+    raise Refusal("expected an OBIS code such as 1-1:32.7.0")
 
 
 def octets(*sizes: int) -> Rule:

@@ -53,8 +53,17 @@ _ON_A_CURVE: Final[Mapping[str, tuple[object, ...]]] = {
 }
 """Options, with their values, that are calculations on the suite's curve."""
 
+_NEEDED_TO_HEAR: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
+    "meter_system_title": {"security": CIPHERED},
+    "encryption_key": {"security": CIPHERED},
+    "authentication_key": {"security": _AUTHENTICATED},
+    "meter_signing_key": {"signed": (True,)},
+}
+"""The same for a meter that pushes: it is not asked, and nothing is sent to it."""
+
 _NAMES: Final[Mapping[str, str]] = {
     "password": 'a password; give one, or authentication = "none"',
+    "meter_system_title": "the meter's system title, 8 bytes: whose pushes these keys open",
     "system_title": "a system title of this client, 8 bytes unlike any meter's",
     "encryption_key": "the meter's global unicast encryption key",
     "authentication_key": "the meter's authentication key",
@@ -103,7 +112,8 @@ def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
 
 
 def _missing(options: MeterOptions) -> Iterator[Misfit]:
-    for key, reasons in _NEEDED.items():
+    needed = _NEEDED_TO_HEAR if options.transport == "push" else _NEEDED
+    for key, reasons in needed.items():
         if getattr(options, key) is not None:
             continue
         for reason, values in reasons.items():

@@ -19,8 +19,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from dlmsd.config import later
 from dlmsd.config.lines import KeyPath
-from dlmsd.config.measurements import obis, unit
-from dlmsd.config.rules import Refusal, Rule, names, suggestion
+from dlmsd.config.measurements import unit
+from dlmsd.config.rules import Refusal, Rule, names, obis, suggestion
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.source import Place
 from dlmsd.config.tables import RENAMED, MeasurementTable, ReadTable, file_rules

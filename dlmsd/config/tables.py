@@ -17,6 +17,7 @@ from dlmsd.config import rules
 from dlmsd.config.broker import url
 from dlmsd.config.listen import listen
 from dlmsd.config.mechanisms import manufacturer
+from dlmsd.config.push import connect, listen_push, push_lists, push_units
 from dlmsd.config.rules import YEAR, Rule
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.values import (
@@ -24,6 +25,9 @@ from dlmsd.config.values import (
     Ciphering,
     DaemonOptions,
     OutboxOptions,
+    PushFraming,
+    PushOptions,
+    PushUnit,
     Security,
     SinkOptions,
     Transport,
@@ -112,6 +116,9 @@ class ProfileTable:
     frame_delay: float | None = None
     reconnect_delay: float | None = None
     quirks: frozenset[Quirk] | None = None
+    expect_every: float | None = None
+    push_lists: tuple[tuple[Obis | None, ...], ...] | None = None
+    push_units: tuple[PushUnit, ...] | None = None
     read: ReadTable | None = None
 
 
@@ -121,6 +128,8 @@ class MeterTable(ProfileTable):
 
     name: str | None = None
     host: str | None = None
+    push: str | None = None
+    serial_number: str | None = None
     profile: str | None = None
     device_name: str | None = None
     status: str | None = None
@@ -184,6 +193,9 @@ def file_rules(
         "frame_delay": rules.number(high=60),
         "reconnect_delay": rules.number(high=3600),
         "quirks": rules.quirks,
+        "expect_every": rules.number(low=1, high=YEAR),
+        "push_lists": push_lists,
+        "push_units": push_units,
         "read": read,
     }
     return {
@@ -217,6 +229,13 @@ def file_rules(
             "cert_file": existing,
             "key_file": existing,
         },
+        PushOptions: {
+            "name": rules.name,
+            "listen": listen_push,
+            "connect": connect,
+            "framing": rules.choice(*get_args(PushFraming)),
+            "by_address": rules.flag,
+        },
         MeasurementTable: {
             "obis": obis,
             "class_id": rules.whole(1, 65535),
@@ -231,6 +250,8 @@ def file_rules(
         | {
             "name": rules.name,
             "host": rules.host,
+            "push": rules.name,
+            "serial_number": rules.text(64),
             "profile": rules.text(64),
             "device_name": rules.text(255),
             "status": rules.choice("active", "inactive"),

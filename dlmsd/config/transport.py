@@ -18,7 +18,7 @@ TRANSPORT: Final = frozenset(("transport", "host", "port", *COMMON))
 
 def misfits(options: MeterOptions) -> Iterator[Misfit]:
     """Everything about one meter."""
-    if not options.host:
+    if not options.host and options.transport != "push":
         yield misfit("host", "is required", "transport")
     if options.transport == "udp" and options.framing != "wrapper":
         message = 'transport "udp" needs framing = "wrapper": HDLC is not sent in datagrams'

@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 from attrs import frozen
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
-Transport: TypeAlias = Literal["tcp", "udp"]
+Transport: TypeAlias = Literal["tcp", "udp", "push"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 Referencing: TypeAlias = Literal["ln", "sn"]
+PushFraming: TypeAlias = Literal["auto", "hdlc", "wrapper", "mbus"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
 Authentication: TypeAlias = Literal[
     "none",
@@ -85,6 +87,31 @@ class SinkOptions:
 
 
 @frozen
+class PushOptions:
+    """``[[push]]``: where meters send unasked, or where we fetch it.
+
+    ``listen`` is ``tcp:PORT`` or ``udp:PORT``, as a Twisted endpoint; ``connect`` is the
+    ``HOST:PORT`` of a serial server. One of them is None. With ``by_address`` a meter must
+    bear the client and devices of its options.
+    """
+
+    name: str
+    listen: str | None = None
+    connect: str | None = None
+    framing: PushFraming = "auto"
+    by_address: bool = False
+
+
+@frozen
+class PushUnit:
+    """What a pushing meter leaves out: ``unit`` is a code of scaler_unit (Blue Book)."""
+
+    obis: Obis
+    scaler: int
+    unit: int
+
+
+@frozen
 class Measurement:
     """One wanted attribute of a meter.
 
@@ -125,6 +152,12 @@ class MeterOptions:
 
     ``timezone`` is the meter's, used where it tells no deviation from UTC. ``ct_ratio`` and
     ``vt_ratio`` are those of transformers before the meter (primary by secondary).
+
+    A meter with transport ``push`` is only listened to. ``push`` names the listener that it
+    comes through, ``serial_number`` is a text that it pushes; these, ``host`` and
+    ``meter_system_title`` tell it from others. ``push_lists`` are the names of values by
+    their order, None for one that is not wanted. After ``expect_every`` seconds without a
+    push it counts as down.
     """
 
     name: str
@@ -174,6 +207,11 @@ class MeterOptions:
     frame_delay: float = 0.0
     reconnect_delay: float = 0.0
     quirks: frozenset[Quirk] = frozenset()
+    push: str | None = None
+    serial_number: str | None = None
+    expect_every: float = 900.0
+    push_lists: tuple[tuple[Obis | None, ...], ...] = ()
+    push_units: tuple[PushUnit, ...] = ()
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
     sinks: tuple[str, ...] = ()
@@ -186,6 +224,8 @@ class MeterOptions:
     @property
     def address(self) -> str:
         """Where it is, in the operator's words."""
+        if self.transport == "push":
+            return f"push {self.push}" if self.push else "push"
         kind = "tls" if self.tls else self.transport
         return f"{self.host}:{self.port}" + (f"/{kind}" if kind != "tcp" else "")
 
@@ -200,3 +240,4 @@ class Configuration:
     outbox: OutboxOptions
     sinks: tuple[SinkOptions, ...]
     meters: tuple[MeterOptions, ...]
+    push: tuple[PushOptions, ...] = ()

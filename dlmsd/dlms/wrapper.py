@@ -8,6 +8,7 @@ lost; over UDP the link itself repeats a request, once.
 from __future__ import annotations
 
 import struct
+from collections.abc import Container
 from typing import Final
 
 from attrs import frozen
@@ -54,7 +55,7 @@ class WrapperReassembly:
     long, and is not noise.
     """
 
-    def __init__(self, ports: frozenset[tuple[int, int]]) -> None:
+    def __init__(self, ports: Container[tuple[int, int]]) -> None:
         self._ports = ports
         self._buffer = bytearray()
         self._wanted = 0

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dlmsd.model import MeterStatus, OutboxStatus, SinkStatus
+from dlmsd.model import ListenerStatus, MeterStatus, OutboxStatus, SinkStatus
 
-Status = MeterStatus | SinkStatus | OutboxStatus
+Status = MeterStatus | SinkStatus | ListenerStatus | OutboxStatus
 
 
 class Board:
@@ -18,6 +18,7 @@ class Board:
     def __init__(self) -> None:
         self.meters: dict[str, MeterStatus] = {}
         self.sinks: dict[str, SinkStatus] = {}
+        self.listeners: dict[str, ListenerStatus] = {}
         self.outbox = OutboxStatus()
         self._readers: list[Callable[[Status], None]] = []
 
@@ -27,6 +28,8 @@ class Board:
             self.meters[status.name] = status
         elif isinstance(status, SinkStatus):
             self.sinks[status.name] = status
+        elif isinstance(status, ListenerStatus):
+            self.listeners[status.name] = status
         else:
             self.outbox = status
         for reader in tuple(self._readers):

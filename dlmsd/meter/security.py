@@ -103,7 +103,7 @@ class MeterSecurity:
         meter = self._meter
         await self.refill()
         if self._received is None:
-            self._last = _parsed(await self._store.received_counters())
+            self._last = parsed(await self._store.received_counters())
             self._received = ReceivedCounters(self._last, self._keep)
         dedicated = None
         if meter.dedicated_key and self._policy is not SecurityPolicy.NONE:
@@ -231,7 +231,7 @@ class MeterSecurity:
 
     def _keep(self, name: CounterName, counter: int) -> None:
         self._last[name] = counter
-        self._store.keep_received(f"{name.title.hex()}/{name.key}", counter)
+        keep(self._store, name, counter)
 
 
 def secured(
@@ -257,7 +257,13 @@ def _name(title: bytes, key: Secret) -> str:
     return f"{title.hex()}/{key_id(key)}"
 
 
-def _parsed(kept: Mapping[str, int]) -> dict[CounterName, int]:
+def keep(store: CounterStore, name: CounterName, counter: int) -> None:
+    """Keep a counter received, under a name that :func:`parsed` knows."""
+    store.keep_received(f"{name.title.hex()}/{name.key}", counter)
+
+
+def parsed(kept: Mapping[str, int]) -> dict[CounterName, int]:
+    """The counters that a store kept, by sender and key."""
     return {
         CounterName(bytes.fromhex(title), key): counter
         for name, counter in kept.items()

@@ -17,7 +17,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import MeterStatus, SinkStatus
+from dlmsd.model import ListenerStatus, MeterStatus, SinkStatus
 from dlmsd.web.status import StatusDocument
 
 BATCH_SECONDS: Final = 1.0
@@ -108,6 +108,7 @@ class Live:
         self._streams: set[EventStream] = set()
         self._meters: dict[str, None] = {}
         self._sinks: dict[str, None] = {}
+        self._listeners: dict[str, None] = {}
         self._outbox = False
         self._number = 0
         self._sent_at = float("-inf")
@@ -150,6 +151,8 @@ class Live:
             self._meters[status.name] = None
         elif isinstance(status, SinkStatus):
             self._sinks[status.name] = None
+        elif isinstance(status, ListenerStatus):
+            self._listeners[status.name] = None
         else:
             self._outbox = True
         if self._flush_call is None:
@@ -161,9 +164,11 @@ class Live:
         self._sent_at = self._clock.seconds()
         meters, self._meters = self._meters, {}
         sinks, self._sinks = self._sinks, {}
+        listeners, self._listeners = self._listeners, {}
         outbox, self._outbox = self._outbox, False
         self._number += 1
-        self._tell(self._event(b"change", self._document.batch(meters, sinks, outbox=outbox)))
+        batch = self._document.batch(meters, sinks, listeners, outbox=outbox)
+        self._tell(self._event(b"change", batch))
 
     def _heartbeat(self) -> None:
         self._heartbeat_call = self._clock.callLater(HEARTBEAT_SECONDS, self._heartbeat)
@@ -187,4 +192,5 @@ class Live:
         self._flush_call = self._heartbeat_call = None
         self._meters.clear()
         self._sinks.clear()
+        self._listeners.clear()
         self._outbox = False

@@ -3,7 +3,7 @@
 ::
 
     {"version": "0.1.0", "now": 1760000000000, "meters": [METER, ...],
-     "sinks": [SINK, ...], "outbox": OUTBOX}
+     "sinks": [SINK, ...], "listeners": [LISTENER, ...], "outbox": OUTBOX}
 
 METER: ``name``, ``address`` and ``profile``; ``interval`` in seconds; ``state`` (inactive,
 connecting, associating, reading, waiting, down) and ``health`` (see :func:`health`);
@@ -16,6 +16,11 @@ connecting, associating, reading, waiting, down) and ``health`` (see :func:`heal
 SINK: ``name``, ``kind``, ``url``, ``state`` (connecting, connected, down), ``connections``,
 ``connected``, ``delivered`` since the start, ``last_delivery_ts``, ``error``, ``advice``,
 ``error_ts``, and ``queued``: deliveries that wait for it.
+
+LISTENER, a ``[[push]]``: ``name``, ``address``, ``state`` (listening, connecting, connected,
+down), ``connections``, ``messages`` since the start, of which ``unknown`` were of no
+configured meter, with the last ``sender`` of those; ``bad`` frames, ``noise_bytes``,
+``refused`` connections, ``error``, ``advice``, ``error_ts``.
 
 OUTBOX: ``readings``, ``committed``, ``delivered``, ``dropped``, ``queued`` by sink,
 ``oldest_queued_ts``, ``bytes``, ``error``.
@@ -35,7 +40,14 @@ import msgspec
 from attrs import frozen
 
 from dlmsd.fleet.board import Board
-from dlmsd.model import MeterState, MeterStatus, OutboxStatus, SinkStatus, Value
+from dlmsd.model import (
+    ListenerStatus,
+    MeterState,
+    MeterStatus,
+    OutboxStatus,
+    SinkStatus,
+    Value,
+)
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -91,18 +103,33 @@ class StatusDocument:
             }
         return b'{"version":%b,%b}' % (
             self._version,
-            self._parts(board.meters, board.sinks, outbox=True),
+            self._parts(board.meters, board.sinks, board.listeners, outbox=True),
         )
 
-    def batch(self, meters: Iterable[str], sinks: Iterable[str], *, outbox: bool) -> bytes:
+    def batch(
+        self,
+        meters: Iterable[str],
+        sinks: Iterable[str],
+        listeners: Iterable[str] = (),
+        *,
+        outbox: bool,
+    ) -> bytes:
         """The same shape with what is named only, without the version.
 
-        Sinks and outbox are there when named; with the outbox come all sinks, because
-        their ``queued`` is the outbox's.
+        Sinks, listeners and outbox are there when named; with the outbox come all sinks,
+        because their ``queued`` is the outbox's.
         """
-        return b"{%b}" % self._parts(meters, self._board.sinks if outbox else sinks, outbox=outbox)
+        sinks = self._board.sinks if outbox else sinks
+        return b"{%b}" % self._parts(meters, sinks, listeners, outbox=outbox)
 
-    def _parts(self, meters: Iterable[str], sinks: Iterable[str], *, outbox: bool) -> bytes:
+    def _parts(
+        self,
+        meters: Iterable[str],
+        sinks: Iterable[str],
+        listeners: Iterable[str],
+        *,
+        outbox: bool,
+    ) -> bytes:
         board = self._board
         now = int(self._wall() * 1000)
         found = [board.meters[name] for name in meters if name in board.meters]
@@ -114,6 +141,9 @@ class StatusDocument:
         told = [_sink(board.sinks[name], queued.get(name, 0)) for name in sinks]
         if told or outbox:
             parts.append(b'"sinks":%b' % _encode(told))
+        heard = [_listener(board.listeners[name]) for name in listeners]
+        if heard:
+            parts.append(b'"listeners":%b' % _encode(heard))
         if outbox:
             parts.append(b'"outbox":%b' % _encode(_outbox(board.outbox)))
         return b",".join(parts)
@@ -160,6 +190,11 @@ def _fields(meter: MeterStatus) -> dict[str, Any]:
 def _sink(sink: SinkStatus, queued: int) -> dict[str, Any]:
     told = attrs.asdict(sink, recurse=False)
     return told | {"state": sink.state.value, "error": _text(sink.error), "queued": queued}
+
+
+def _listener(listener: ListenerStatus) -> dict[str, Any]:
+    told = attrs.asdict(listener, recurse=False)
+    return told | {"state": listener.state.value, "sender": _text(listener.sender)}
 
 
 def _outbox(outbox: OutboxStatus) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dlmsd.config.values import (
     DaemonOptions,
     MeterOptions,
     OutboxOptions,
+    PushOptions,
     SinkOptions,
     WebOptions,
 )
@@ -25,6 +26,9 @@ ETC = Path(__file__).parents[2] / "etc"
 REFERENCE = (ETC / "dlmsd.toml").read_text()
 DEFAULT = re.compile(r"^#(?=[a-z_.0-9]+ = )", re.MULTILINE)
 EXAMPLE = re.compile(r"^##(?=[a-z_.0-9]+ = )", re.MULTILINE)
+# What goes only with transport = "push", and the listener that stands there as text.
+PUSHED = re.compile(r"^##?(?=(?:push|serial_number|expect_every|push_\w+) = )", re.MULTILINE)
+LISTENER = re.compile(r"^#   (?=\[\[push\]\]|# |\w+ = )", re.MULTILINE)
 
 
 def defaults(cls: type[Any]) -> dict[str, object]:
@@ -45,6 +49,7 @@ class ReferenceTests(ConfigurationCase):
     def test_the_commented_defaults_are_the_defaults(self) -> None:
         uncommented, count = DEFAULT.subn("", REFERENCE)
         self.assertGreater(count, 25)
+        uncommented = uncommented.replace("\nexpect_every", "\n#expect_every")
         configuration = self.load(uncommented)
         for value in (configuration.daemon, configuration.web, configuration.outbox):
             self.assertEqual(chosen(value, type(value)), defaults(type(value)))
@@ -79,7 +84,8 @@ class ReferenceTests(ConfigurationCase):
             self.write(f"plant-a.{name}_key", "5A" * 32)
         for name in ("ca.pem", "client.pem", "client.key"):
             self.write(name, "")
-        text = EXAMPLE.sub("", DEFAULT.sub("", REFERENCE)).replace("mqtt://l", "mqtts://l")
+        asked = PUSHED.sub("# ", REFERENCE)
+        text = EXAMPLE.sub("", DEFAULT.sub("", asked)).replace("mqtt://l", "mqtts://l")
         text = text.replace("\ntls = false", "\ntls = true")
         (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
         self.secure(text)
@@ -88,6 +94,15 @@ class ReferenceTests(ConfigurationCase):
             {"tariff": "tariff_now"},
         )
         self.assertNotIn("current_l3", [one.name for one in meter.read])
+
+    def test_the_examples_of_pushes_are_legal(self) -> None:
+        text = PUSHED.sub("", REFERENCE).replace('#transport = "tcp"', 'transport = "push"')
+        head, listener, rest = re.split(r"(?=^#   \[\[push|^# --- Profiles)", text, flags=re.M)
+        configuration = self.load(head + LISTENER.sub("", listener) + rest.replace("\nhost", "\n#"))
+        (meter,), (push,) = configuration.meters, configuration.push
+        self.assertEqual(chosen(push, PushOptions), defaults(PushOptions) | {"listen": "tcp:4059"})
+        self.assertEqual([len(one) for one in meter.push_lists], [1, 4])
+        self.assertEqual((meter.push, meter.expect_every), ("han", 900.0))
 
     def secure(self, text: str) -> None:
         """The examples go with the strongest choices, too."""

@@ -7,7 +7,7 @@ import tomllib
 
 from dlmsd.config.profiles import shipped
 from tests.config.case import ConfigurationCase
-from tests.shipped import LEFT, NAMES, meter
+from tests.shipped import LEFT, NAMES, PUSHING, meter
 
 KEY = re.compile(r"(?:\[\w+\]|\w+ = .*)")
 # A standard with its clause or table, a document of a maker, or a public report with its year.
@@ -61,6 +61,18 @@ class ShippedTests(ConfigurationCase):
         for name in NAMES:
             text = (shipped() / f"{name}.toml").read_text(encoding="utf-8")
             self.assertEqual("# Not tried on hardware" in text, name != "microstar", name)
+
+    def test_what_pushing_meters_leave_out(self) -> None:
+        listener = '[[push]]\nname = "han"\nlisten = "tcp:1"\n'
+        for name in PUSHING:
+            with self.subTest(name):
+                table = f'[[meters]]\nname = "a"\npush = "han"\nprofile = "{name}"\n'
+                (options,) = self.load(listener + table).meters
+                self.assertEqual((options.transport, options.read), ("push", ()))
+                self.assertGreater(len(options.push_units), 10)
+                head, _ = paragraphs(name)[0]
+                self.assertIn("Not tried on hardware", head)
+                self.assertIn("https://github.com/", head)
 
     def test_no_secret_is_shipped_but_those_that_are_published(self) -> None:
         secret = {"password", "encryption_key", "authentication_key", "signing_key"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.fleet.board import Board
-from dlmsd.model import MeterState, OutboxStatus
+from dlmsd.model import ListenerState, ListenerStatus, MeterState, OutboxStatus
 from dlmsd.web import status
 from dlmsd.web.status import StatusDocument, health
 from tests.web.visitor import METER, NOW, OUTBOX, SINK, Visitor
@@ -79,6 +79,31 @@ class ShapeTests(SynchronousTestCase):
         )
         self.assertEqual(document["outbox"]["queued"], {"tb": 2})
         self.assertEqual(document["outbox"]["committed"], 197)
+
+    def test_listeners_for_pushes(self) -> None:
+        visitor = Visitor()
+        visitor.board.post(
+            ListenerStatus("han", "tcp:4059", ListenerState.LISTENING, unknown=1, sender="\ud800")
+        )
+        (listener,) = visitor.ask("/api/status").json["listeners"]
+        self.assertEqual(
+            listener,
+            {
+                "name": "han",
+                "address": "tcp:4059",
+                "state": "listening",
+                "connections": 0,
+                "messages": 0,
+                "unknown": 1,
+                "sender": "?",
+                "bad": 0,
+                "noise_bytes": 0,
+                "refused": 0,
+                "error": "",
+                "advice": "",
+                "error_ts": None,
+            },
+        )
 
     def test_decimals_keep_their_digits(self) -> None:
         body = Visitor().ask("/api/status").body

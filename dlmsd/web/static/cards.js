@@ -1,4 +1,4 @@
-// The outbox and the sinks: what waits, what is wrong, what to do.
+// The outbox, the sinks and the listeners for pushes: what waits, what is wrong, what to do.
 
 import { ago, bytes, count, figures, lasting, make, setData, setHidden, setText } from "./format.js";
 import { t, tn } from "./text.js";
@@ -31,7 +31,7 @@ class Card {
   }
 }
 
-const HEALTH = { connected: "healthy", connecting: "degraded", down: "down" };
+const HEALTH = { listening: "healthy", connected: "healthy", connecting: "degraded", down: "down" };
 
 class SinkCard extends Card {
   constructor(sink) {
@@ -55,6 +55,23 @@ class SinkCard extends Card {
     const past = sink.state === "connected" && sink.connected === sink.connections;
     const when = past && sink.error_ts !== null ? `${t("last_trouble")}, ${ago(sink.error_ts)}: ` : "";
     this.tell(sink.error && when + sink.error, past ? "" : sink.advice, past);
+  }
+}
+
+class ListenerCard extends Card {
+  constructor(listener) {
+    super(listener.name, ["messages", "strangers", "bad_frames", "connections"]);
+    setText(this.where, `push · ${listener.address}`);
+  }
+
+  update(listener) {
+    this.state(HEALTH[listener.state], t(`listener_${listener.state}`));
+    this.set("messages", count(listener.messages));
+    this.set("strangers", count(listener.unknown));
+    this.set("bad_frames", count(listener.bad));
+    this.set("connections", count(listener.connections));
+    if (listener.error) this.tell(listener.error, listener.advice, false);
+    else this.tell(listener.sender && t("stranger", { sender: listener.sender }), "", true);
   }
 }
 
@@ -95,10 +112,20 @@ export class Cards {
   clear() {
     this.outbox = new OutboxCard();
     this.sinks = new Map();
+    this.listeners = new Map();
     this.parent.replaceChildren(this.outbox.node);
   }
 
-  update(sinks, outbox) {
+  update(sinks, outbox, listeners) {
+    for (const listener of listeners ?? []) {
+      let card = this.listeners.get(listener.name);
+      if (card === undefined) {
+        card = new ListenerCard(listener);
+        this.listeners.set(listener.name, card);
+        this.parent.append(card.node);
+      }
+      card.update(listener);
+    }
     for (const sink of sinks ?? []) {
       let card = this.sinks.get(sink.name);
       if (card === undefined) {

@@ -66,7 +66,7 @@ function show(kind, json) {
     setText(at("version"), message.version);
   } else table.update(message.meters);
   outbox = message.outbox ?? outbox;
-  cards.update(message.sinks, message.outbox);
+  cards.update(message.sinks, message.outbox, message.listeners);
   summarize();
   for (const id of ["sign-in", "trouble"]) setHidden(at(id), true);
   setHidden(at("main"), false);

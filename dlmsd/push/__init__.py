@@ -1,0 +1,1 @@
+"""What meters send unasked, from octets to committed readings."""

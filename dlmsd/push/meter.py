@@ -1,0 +1,177 @@
+"""One meter that pushes: from its notifications to committed readings, and its status."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
+from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
+from dlmsd.errors import DlmsdError
+from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.installation import Installation
+from dlmsd.meter.poller import RECENT, Commit
+from dlmsd.model import MeterState, MeterStatus, Reading
+from dlmsd.push.clock import told_ts
+from dlmsd.push.errors import PushSilenceError
+from dlmsd.push.payload import Push
+from dlmsd.push.values import Picker
+
+
+class PushedMeter:
+    """Opens, picks, commits and tells status; whose a push is others decide.
+
+    A push that is not believed counts as failed and changes nothing else: whoever forges one
+    must not take the meter off the page. ``last_ts`` is the newest timestamp that the store
+    has (ms, 0 for none); ``wall`` gives Unix seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        options: MeterOptions,
+        security: SecurityContext | None,
+        *,
+        commit: Commit,
+        post: Callable[[MeterStatus], None],
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        last_ts: int = 0,
+    ) -> None:
+        self.options = options
+        self._security = security
+        self._commit = commit
+        self._post = post
+        self._clock = clock
+        self._wall = wall
+        self._last_ts = last_ts
+        self._picker = Picker(options)
+        self._installation = Installation.of(options)
+        self._silence = Deadline(clock, self._silent)
+        self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._running = False
+        self._status = waiting(options)
+
+    def start(self) -> None:
+        """Expect pushes from now on."""
+        self._running = True
+        self._post(self._status)
+        self._silence.set(self.options.expect_every)
+
+    def stop(self) -> None:
+        """Expect no more."""
+        self._running = False
+        self._silence.stop()
+
+    def opened(self, apdu: bytes) -> bytes:
+        """The plain APDU inside; SecurityError or DecodeError if it is not to be believed."""
+        ciphered = apdu[:1] and apdu[0] in PROTECTED_TAGS
+        if self._security is not None:
+            return self._security.open(apdu)
+        if ciphered:
+            raise MissingKeyError(f"a ciphered push (tag {apdu[0]:02X}), and security is none")
+        return apdu
+
+    def expects_plain(self) -> None:
+        """PlainTextError if nothing in plain text is believed."""
+        if self._security is not None:
+            raise PlainTextError("a push")
+
+    def take(self, push: Push, origin: str) -> None:
+        """A push of this meter, proved as far as ``security`` asks for."""
+        if not self._running:
+            return
+        self._silence.set(self.options.expect_every)
+        picked = self._picker.pick(push, self._clock.seconds())
+        absent = {
+            key: reason for key, reason in self._status.absent.items() if key not in picked.values
+        }
+        units = {**self._status.units, **picked.units}
+        changes: dict[str, Any] = {
+            "address": origin,
+            "absent": {**absent, **picked.absent},
+            "units": units,
+        }
+        if not picked.values:
+            # A short list of what nobody wants is a sign of life all the same.
+            self._change(**changes)
+            return
+        wall = self._wall()
+        told = told_ts(push, wall, self._installation)
+        ts = max(int(wall * 1000) if told is None else told, self._last_ts + 1)
+        self._last_ts = ts
+        reading = Reading(self.options.name, ts, picked.values)
+        self._commit(reading, self.options.sinks).addCallbacks(
+            self._committed, self._uncommitted, callbackArgs=(reading, changes)
+        )
+
+    def refuse(self, error: DlmsdError) -> None:
+        """Something that claims to be of this meter is of no use."""
+        if self._running:
+            self._count(False)
+            self._tell(error, failed=self._status.failed + 1)
+
+    def _committed(self, _: None, reading: Reading, changes: dict[str, Any]) -> None:
+        self._count(True)
+        if self._status.state is not MeterState.READING:
+            self._log.info(
+                "{meter}: pushed {count} values", meter=reading.meter, count=len(reading.values)
+            )
+        self._change(
+            **changes,
+            state=MeterState.READING,
+            reading=reading,
+            values={**self._status.values, **reading.values},
+            good=self._status.good + 1,
+            error="",
+            advice="",
+        )
+
+    def _uncommitted(self, reason: Failure) -> None:
+        error = reason.value
+        if not isinstance(error, DlmsdError):
+            self._log.failure("A push was not kept", reason, meter=self.options.name)
+            error = DlmsdError("a fault of dlmsd; the log has the details")
+        self.refuse(error)
+
+    def _silent(self) -> None:
+        seconds = self.options.expect_every
+        error = PushSilenceError(f"no push for {seconds:g} s")
+        self._tell(error, state=MeterState.DOWN)
+
+    def _tell(self, error: DlmsdError, **changes: Any) -> None:
+        """Trouble: on the status each time, in the log when it is of a new kind."""
+        if error.advice != self._status.advice:
+            self._log.warn("{meter}: {reason}", meter=self.options.name, reason=str(error))
+        self._change(
+            error=str(error), advice=error.advice, error_ts=int(self._wall() * 1000), **changes
+        )
+
+    def _count(self, good: bool) -> None:
+        self._recent.append(good)
+
+    def _change(self, **changes: Any) -> None:
+        recent = sum(self._recent) / len(self._recent) if self._recent else None
+        self._status = evolve(self._status, recent=recent, **changes)
+        self._post(self._status)
+
+
+def waiting(options: MeterOptions) -> MeterStatus:
+    """The status of a meter that has pushed nothing yet."""
+    inactive = options.status != "active"
+    return MeterStatus(
+        name=options.name,
+        address=options.address,
+        profile=options.profile,
+        interval=options.expect_every,
+        state=MeterState.INACTIVE if inactive else MeterState.CONNECTING,
+    )

@@ -1,0 +1,130 @@
+"""From the items of a push to the values of a reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from dlmsd.config.values import Measurement, MeterOptions
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.catalogue import NAMES, lookup
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.meter.installation import Installation
+from dlmsd.meter.scaling import Scale, ScalerUnit
+from dlmsd.model import Value
+from dlmsd.push.payload import Item, Push
+
+_REGISTER: Final = 3
+_VALUE: Final = 2
+# What a reading may hold where the operator names nothing: the longest published list has 33.
+_MOST_VALUES: Final = 256
+
+
+def _any_channel(obis: Obis) -> bytes:
+    """Without value group B: meters number their channels from 0 or from 1."""
+    return obis.raw[:1] + obis.raw[2:]
+
+
+_KNOWN: Final = {
+    _any_channel(known.attribute.obis): name for name in NAMES if (known := lookup(name))
+}
+
+
+@frozen
+class Picked:
+    """What a reading gets. ``absent`` says of what was pushed why it gives no value."""
+
+    values: Mapping[str, Value] = field(factory=dict)
+    units: Mapping[str, str] = field(factory=dict)
+    absent: Mapping[str, str] = field(factory=dict)
+
+
+class Picker:
+    """Picks what a meter's ``read`` wants; without one, every number under its usual name.
+
+    Where nothing of its channel was pushed, a measurement takes that of the one other
+    channel. ``every`` leaves out what was published less than so many seconds ago.
+    """
+
+    def __init__(self, meter: MeterOptions) -> None:
+        self._read = meter.read
+        self._installation = Installation.of(meter)
+        self._lists = {len(one): one for one in meter.push_lists}
+        self._units = {one.obis: ScalerUnit(one.scaler, one.unit) for one in meter.push_units}
+        self._scales: dict[tuple[str, ScalerUnit | None], Scale] = {}
+        self._last: dict[str, float] = {}
+
+    def pick(self, push: Push, now: float) -> Picked:
+        """The values of one push that came ``now`` (seconds of the clock)."""
+        values: dict[str, Value] = {}
+        units: dict[str, str] = {}
+        absent: dict[str, str] = {}
+        for measurement, item in self._wanted(self._named(push)):
+            key = measurement.key
+            if key in self._last and now - self._last[key] < measurement.every:
+                continue
+            scale = self._scale(measurement, item.scaler_unit)
+            value = scale.value(item.data)
+            if value is None or (scale.mismatch and item.scaler_unit is None):
+                tag = item.data.tag.name.lower()
+                absent[key] = scale.mismatch or f"no single value here: {tag}"
+                continue
+            values[key], units[key] = value, scale.symbol
+            self._last[key] = now
+        return Picked(values, units, absent)
+
+    def _named(self, push: Push) -> tuple[Item, ...]:
+        """Its items; where it does not tell names and units itself, with the configured."""
+        items = push.items
+        if not items:
+            names = self._lists.get(len(push.loose), ())
+            pairs = zip(names, push.loose, strict=False)
+            items = tuple(Item(obis, data) for obis, data in pairs if obis is not None)
+        return tuple(self._with_unit(item) for item in items)
+
+    def _with_unit(self, item: Item) -> Item:
+        if item.scaler_unit is not None:
+            return item
+        return evolve(item, scaler_unit=self._units.get(item.obis))
+
+    def _wanted(self, items: tuple[Item, ...]) -> Iterator[tuple[Measurement, Item]]:
+        if not self._read:
+            yield from _all_numbers(items)
+            return
+        exact = {item.obis.raw: item for item in reversed(items)}
+        near: dict[bytes, list[Item]] = {}
+        for item in exact.values():
+            near.setdefault(_any_channel(item.obis), []).append(item)
+        for measurement in self._read:
+            attribute = measurement.attribute
+            found = exact.get(attribute.obis.raw)
+            if found is None:
+                others = near.get(_any_channel(attribute.obis), [])
+                found = others[0] if len(others) == 1 else None
+            if found is not None and found.attribute in (None, attribute.attribute):
+                yield measurement, found
+
+    def _scale(self, measurement: Measurement, unit: ScalerUnit | None) -> Scale:
+        known = self._scales.get((measurement.key, unit))
+        if known is None:
+            if len(self._scales) >= _MOST_VALUES:
+                self._scales.clear()
+            known = self._scales[measurement.key, unit] = Scale(
+                measurement, unit, self._installation
+            )
+        return known
+
+
+def _all_numbers(items: tuple[Item, ...]) -> Iterator[tuple[Measurement, Item]]:
+    taken: set[str] = set()
+    for item in items[:_MOST_VALUES]:
+        if item.attribute not in (None, _VALUE) or not isinstance(item.data.value, int | float):
+            continue
+        code = str(item.obis)
+        name = _KNOWN.get(_any_channel(item.obis), code)
+        key = code if name in taken else name
+        if key not in taken:
+            taken.add(key)
+            yield Measurement(key, AttributeDescriptor(_REGISTER, item.obis, _VALUE), key), item

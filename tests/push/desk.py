@@ -1,0 +1,110 @@
+"""A desk with meters behind it, on a Clock, and everything that comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from dlmsd.config.values import MeterOptions, PushOptions
+from dlmsd.errors import StoreError
+from dlmsd.model import MeterStatus, Reading
+from dlmsd.push.assembly import Arrived
+from dlmsd.push.desk import Desk
+from dlmsd.push.framing import Route
+from dlmsd.push.meter import PushedMeter
+from dlmsd.push.security import context, received
+from dlmsd.push.stream import Stream
+from tests.push.pushes import HAN
+
+NOW = 1_700_000_000.0
+ROUTE = Route("wrapper", b"\x00\x01", b"\x00\x01")
+
+
+class Counters:
+    """A CounterStore in memory."""
+
+    def __init__(self, kept: Mapping[str, int] | None = None) -> None:
+        self.kept = dict(kept or {})
+
+    async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
+        raise AssertionError("a listener sends nothing")
+
+    async def received_counters(self) -> Mapping[str, int]:
+        return dict(self.kept)
+
+    def keep_received(self, name: str, counter: int) -> None:
+        assert counter > self.kept.get(name, -1)
+        self.kept[name] = counter
+
+
+class Room:
+    """Meters and their desk. ``wall`` is settable; ``full`` makes the outbox refuse."""
+
+    def __init__(
+        self,
+        *meters: MeterOptions,
+        counters: Counters | None = None,
+        last_ts: int = 0,
+        wall: float = NOW,
+    ) -> None:
+        self.clock = Clock()
+        self.wall = wall
+        self.full = False
+        self.counters = counters or Counters()
+        self.readings: list[Reading] = []
+        self.statuses: dict[str, MeterStatus] = {}
+        self.strangers: list[tuple[str, str]] = []
+        found: list[object] = []
+        Deferred.fromCoroutine(received(self.counters)).addBoth(found.append)
+        (memory,) = found
+        self.meters = [
+            PushedMeter(
+                options,
+                context(options, memory, bytes),  # type: ignore[arg-type]
+                commit=self._commit,
+                post=self._post,
+                clock=self.clock,
+                wall=lambda: self.wall,
+                last_ts=last_ts,
+            )
+            for options in meters
+        ]
+        self.desk = Desk(self.meters, lambda *stranger: self.strangers.append(stranger))
+        for one in self.meters:
+            one.start()
+
+    def send(self, *octets: bytes, listener: PushOptions = HAN, host: str = "192.0.2.1") -> None:
+        """Framed octets, all in one stream."""
+        for one in Stream(listener.framing).feed(b"".join(octets), self.clock.seconds()):
+            self.desk.arrived(one, listener, host)
+
+    def send_apdu(
+        self,
+        apdu: bytes,
+        *,
+        listener: PushOptions = HAN,
+        host: str = "192.0.2.1",
+        route: Route = ROUTE,
+    ) -> None:
+        self.desk.arrived(Arrived(apdu, route), listener, host)
+
+    def stop(self) -> None:
+        for one in self.meters:
+            one.stop()
+
+    @property
+    def status(self) -> MeterStatus:
+        """Of the only meter."""
+        (status,) = self.statuses.values()
+        return status
+
+    def _commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
+        if self.full:
+            return fail(StoreError("the disk is full"))
+        self.readings.append(reading)
+        return succeed(None)
+
+    def _post(self, status: MeterStatus) -> None:
+        self.statuses[status.name] = status
