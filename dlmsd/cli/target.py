@@ -82,6 +82,8 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
                 f"{meter.name} stands in {configuration.path}, which says how to reach it: "
                 f"{option} is for a HOST"
             )
+        if meter.transport == "push":
+            raise click.UsageError(f"{meter.name} pushes, and is not asked: name a HOST instead")
         return Target(load_read(meter, wanted, environ=os.environ, cwd=Path.cwd()), configuration)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None

@@ -48,6 +48,14 @@ class CommandTests(SynchronousTestCase):
         told = json.loads(self.run_command("check", "--json", "-c", str(self.config)).output)
         self.assertEqual((told["ok"], told["meters"], told["sinks"]), (True, 1, ["local"]))
 
+    def test_check_tells_where_pushes_are_heard(self) -> None:
+        text = GOOD.format(folder=self.folder)
+        self.config.write_text(text + '[[push]]\nname = "han"\nconnect = "head:2001"\n')
+        result = self.run_command("check", "-c", str(self.config))
+        self.assertIn("; push: han (head:2001)", result.output)
+        told = json.loads(self.run_command("check", "--json", "-c", str(self.config)).output)
+        self.assertEqual(told["push"], ["han"])
+
     def test_check_bad(self) -> None:
         self.config.write_text(GOOD.format(folder=self.folder) + "prot = 1\n")
         result = self.run_command("check", "--json", "-c", str(self.config))

@@ -24,6 +24,17 @@ hall = { obis = "1-1:1.8.0", unit = "kWh" }
 """
 
 
+PUSHING = """
+[[push]]
+name = "han"
+listen = "tcp:4059"
+[[meters]]
+name = "house-1"
+transport = "push"
+push = "han"
+"""
+
+
 class TargetTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
@@ -59,6 +70,12 @@ class TargetTests(SynchronousTestCase):
     def test_options_are_for_a_host(self) -> None:
         error = self.assertRaises(UsageError, self.choose, "plant-a", port=3333)
         self.assertIn("--port is for a HOST", str(error))
+
+    def test_a_meter_that_pushes_is_not_asked(self) -> None:
+        text = CONFIGURATION.split("[[meters]]")[0] + PUSHING
+        self.config.write_text(text)
+        error = self.assertRaises(UsageError, self.choose, "house-1")
+        self.assertIn("house-1 pushes, and is not asked", str(error))
 
     def test_no_file_at_all(self) -> None:
         self.config.unlink()
