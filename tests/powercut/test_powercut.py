@@ -1,0 +1,81 @@
+"""Power cuts lose nothing that was committed; and the disk that shows it can lose."""
+
+from __future__ import annotations
+
+import sqlite3
+from random import Random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.store import database
+from tests.powercut.disk import Disk, Sync, Write
+from tests.powercut.life import lives
+from tests.powercut.vfs import MemoryVfs
+
+SEEDS = range(1000, 1050)
+CUTS = 200
+
+
+class DiskTests(SynchronousTestCase):
+    """The disk itself: sure is what was synced, and nothing else."""
+
+    def outcomes(self, *operations: Write | Sync) -> set[bytes]:
+        found = set()
+        for seed in range(300):
+            disk = Disk()
+            for operation in operations:
+                disk.take(operation)
+            found.add(bytes(disk.after_a_cut(Random(seed)).get("f", b"")))
+        return found
+
+    def test_what_is_synced_stays(self) -> None:
+        told = self.outcomes(Write("f", 0, b"one"), Sync("f"), Write("f", 3, b"two"))
+        self.assertEqual(told, {b"one", b"onetwo"})
+
+    def test_later_writes_may_be_there_without_earlier_ones(self) -> None:
+        told = self.outcomes(Write("f", 0, b"a"), Write("f", 1, b"b"))
+        self.assertEqual(told, {b"", b"a", b"\0b", b"ab"})
+
+    def test_a_write_may_be_there_in_part(self) -> None:
+        told = self.outcomes(Write("f", 0, b"x" * 1024))
+        self.assertIn(bytes(512) + b"x" * 512, told)
+        self.assertIn(b"x" * 512, told)
+
+    def test_a_cut_of_the_file_may_be_lost_too(self) -> None:
+        told = self.outcomes(Write("f", 0, b"abc"), Sync("f"), Write("f", 1, None))
+        self.assertEqual(told, {b"abc", b"a"})
+
+
+class LibraryTests(SynchronousTestCase):
+    def test_it_is_the_library_that_the_daemon_uses(self) -> None:
+        """Python's sqlite3 opens files in our file system, and is of the same making."""
+        with MemoryVfs() as vfs:
+            connection = sqlite3.connect("/nowhere/at/all.db")
+            connection.execute("CREATE TABLE t (x)")
+            ((told,),) = connection.execute("SELECT sqlite_source_id()")
+            connection.close()
+            self.assertEqual(told, vfs.version())
+            self.assertIn("/nowhere/at/all.db", vfs.files)
+        with self.assertRaises(sqlite3.OperationalError):
+            sqlite3.connect("/nowhere/at/all.db").execute("CREATE TABLE t (x)")
+
+
+class PowerCutTests(SynchronousTestCase):
+    def test_ten_thousand_cuts_lose_nothing(self) -> None:
+        verdict = lives(SEEDS, CUTS)
+        print(f"{verdict.cuts} power cuts, {verdict.checked} promises checked", end=" ")
+        self.assertEqual(verdict.violations, 0, verdict)
+        self.assertEqual(verdict.cuts, len(SEEDS) * CUTS)
+        self.assertGreater(verdict.checked, 10 * verdict.cuts)
+
+    def test_the_disk_loses_what_is_not_synced(self) -> None:
+        """NORMAL for FULL: the oracle must see it."""
+        normal = tuple(
+            (name, "NORMAL", 1) if name == "synchronous" else (name, wanted, told)
+            for name, wanted, told in database.PRAGMAS
+        )
+        self.patch(database, "PRAGMAS", normal)
+        verdict = lives(SEEDS[:2], CUTS)
+        self.assertGreater(verdict.lost, 100)
+        self.assertGreater(verdict.repeated, 0)
+        self.assertEqual(verdict.altered, 0)
