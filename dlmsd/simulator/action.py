@@ -141,7 +141,7 @@ class ActionService:
             return Answer(whole)
         if not self._terms.offers(Conformance.BLOCK_TRANSFER_WITH_ACTION):
             return too_long()
-        self._answer = LongAnswer(invoke, whole[_HEAD:], self._terms.limit - _BLOCK_HEAD)
+        self._answer = LongAnswer(invoke, whole, _HEAD, self._terms.limit - _BLOCK_HEAD)
         return self._block(self._answer)
 
     def _next(self, request: ActionRequestNextPblock) -> Answer:

@@ -26,6 +26,7 @@ closes the connection, as meters in the field do (OSGP).
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import evolve
@@ -36,6 +37,7 @@ from dlmsd.dlms.acse.context import ApplicationContext
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.context import UNCIPHERED
@@ -107,6 +109,15 @@ class ServerAssociation:
         self._protection = None
         self._transfer = None
 
+    def report(self, attributes: Sequence[AttributeDescriptor]) -> list[Answer]:
+        """APDUs with values that the client has not asked for; none without an association."""
+        if not self.associated or self._services is None:
+            return []
+        return [
+            self._protected(answer, self._protection)
+            for answer in self._services.report(attributes)
+        ]
+
     def receive(self, client: int, apdu: bytes, *, refuse: bool = False) -> Answer:
         """Answer one APDU of ``client``; ``refuse`` takes any password for a wrong one."""
         if self._has(Quirk.PRE_ESTABLISHED):
@@ -158,7 +169,9 @@ class ServerAssociation:
             if self._has(Quirk.NO_USER_INFORMATION) and not aare.accepted:
                 aare = evolve(aare, user_information=b"")
             return Answer(aare.encode())
-        answer = self._serve(request, size)
+        return self._protected(self._serve(request, size), protection)
+
+    def _protected(self, answer: Answer, protection: Protection | None) -> Answer:
         if protection is None or not answer.apdu:
             return answer
         return evolve(answer, apdu=protection.protect(answer.apdu))

@@ -22,22 +22,23 @@ RequestT = TypeVar("RequestT")
 class LongAnswer:
     """An answer that goes out in blocks of ``size`` octets, and what it completes.
 
-    ``number`` is that of the block sent last; before the first, one less than its own.
+    ``sent`` octets are not sent any more: at first the head of the APDU, which blocks have
+    not. ``number`` is that of the block sent last; before the first, one less than its own.
     """
 
     invoke: int
     octets: bytes = field(repr=False)
+    sent: int
     size: int
     results: tuple[Answered, ...] = ()
     number: int = 0
-    _sent: int = 0
 
     def next(self) -> DataBlock:
         """The next block."""
-        start, self._sent = self._sent, self._sent + max(1, self.size)
+        start, self.sent = self.sent, self.sent + max(1, self.size)
         self.number += 1
-        last = self._sent >= len(self.octets)
-        return DataBlock(last, self.number, self.octets[start : self._sent])
+        last = self.sent >= len(self.octets)
+        return DataBlock(last, self.number, self.octets[start : self.sent])
 
 
 class Progress(enum.Enum):

@@ -6,11 +6,12 @@ waits and nothing is written: that is the protocol's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from attrs import frozen
 
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.hdlc import control
 from dlmsd.dlms.hdlc.address import ServerAddress, client_address
 from dlmsd.dlms.hdlc.control import Kind
@@ -115,6 +116,9 @@ class _Link(Protocol):
     def send(self, *apdus: bytes) -> list[LinkEvent]:
         """Answer the last APDU by one, by several in a row, or by none."""
 
+    def notify(self, apdu: bytes) -> list[LinkEvent]:
+        """Tell the client something unasked."""
+
 
 def _is_information(frame: Frame | WrapperFrame) -> bool:
     return isinstance(frame, Frame) and frame.kind is Kind.I
@@ -142,6 +146,15 @@ class Conversation:
         self._carry_out(self._link.receive(frame), replies)
         if replies and self._results and self._link.answered:
             replies[-1] = Reply(replies[-1].octets, self._results)
+        return replies
+
+    def report(self, attributes: Sequence[AttributeDescriptor]) -> list[Reply]:
+        """Tell an associated client values that it has not asked for."""
+        replies: list[Reply] = []
+        for answer in self._association.report(attributes):
+            for event in self._link.notify(answer.apdu):
+                if isinstance(event, Transmit):
+                    replies.append(Reply(event.octets, answer.results))
         return replies
 
     def _carry_out(self, events: Iterable[LinkEvent], replies: list[Reply]) -> None:

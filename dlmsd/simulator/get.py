@@ -79,7 +79,7 @@ class GetService:
         if not self._terms.offers(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
             return too_long()
         size = self._terms.limit - _BLOCK_HEAD
-        self._long = LongAnswer(invoke, whole[head:], size, results, self._number)
+        self._long = LongAnswer(invoke, whole, head, size, results, self._number)
         return self._block(self._long)
 
     def _next(self, request: GetRequestNext) -> Answer:

@@ -133,6 +133,12 @@ class ServerLink:
                 self._outgoing.append((octets[start : start + size], more))
         return self._window() if apdus else self._turn() if self._polled else []
 
+    def notify(self, apdu: bytes) -> list[LinkEvent]:
+        """Tell the client something unasked, in a UI frame, which nobody numbers."""
+        if self.state is not State.CONNECTED:
+            return []
+        return [self._transmit(control.UI, LLC_FROM_METER + apdu)]
+
     def receive(self, frame: Frame) -> list[LinkEvent]:
         """Take one frame that is addressed to this meter, by the table above."""
         kind = frame.kind

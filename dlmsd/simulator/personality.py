@@ -32,12 +32,13 @@ _SERVICES: Final = (
     | Conformance.BLOCK_TRANSFER_WITH_ACTION
     | Conformance.PRIORITY_MGMT_SUPPORTED
 )
-_MODERN: Final = _SERVICES | Conformance.ACCESS
+_MODERN: Final = _SERVICES | Conformance.ACCESS | Conformance.EVENT_NOTIFICATION
 _SHORT_NAMES: Final = (
     Conformance.READ
     | Conformance.WRITE
     | Conformance.UNCONFIRMED_WRITE
     | Conformance.PARAMETERIZED_ACCESS
+    | Conformance.INFORMATION_REPORT
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
     | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.hdlc.frame import BadFrame
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.wrapper import WrapperReassembly
@@ -84,6 +85,15 @@ class SimulatorProtocol(Protocol):
         )
         if len(self._inbox) > _MAX_INBOX:
             self._drop()
+        self._work()
+
+    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
+        """Tell the client of one meter values that it has not asked for."""
+        conversation = self._conversations.get(meter)
+        if conversation is None:
+            return
+        for reply in conversation.report(attributes):
+            self._steps.append((Write(reply.octets), meter, reply.results))
         self._work()
 
     def _drop(self) -> None:
@@ -175,6 +185,11 @@ class SimulatorFactory(Factory):
         if busy:
             self._log.info("connection refused, there is one already", meter=self._meters[0].name)
         return not busy
+
+    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
+        """Tell every client of one meter values that nobody asked for."""
+        for protocol in tuple(self._connections):
+            protocol.report(meter, attributes)
 
     def left(self, protocol: SimulatorProtocol) -> None:
         """A connection has ended."""

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from dlmsd.config.values import Transport
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.errors import LocalError
 from dlmsd.simulator.answer import Answered
@@ -114,6 +115,13 @@ class Simulation:
             raise LocalError(f"there is no meter {meter!r}")
         for one in chosen:
             one.faults.faults = tuple(faults)
+
+    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
+        """One meter tells its associated clients these values unasked: in EventNotifications,
+        with short names in an InformationReport.
+        """
+        for _, factory in self._listening:
+            factory.report(meter, attributes)
 
     async def start(self) -> None:
         """Listen. Twisted's CannotListenError when a port is taken: then nothing listens."""

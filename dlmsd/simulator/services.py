@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from attrs import evolve
 
+from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access import AccessRequest
 from dlmsd.dlms.xdlms.apdu import ActionRequest, Apdu, GetRequest, SetRequest
 from dlmsd.dlms.xdlms.invoke import INVOKE_ID
+from dlmsd.dlms.xdlms.notification import EventNotificationRequest
 from dlmsd.simulator.access import AccessService
 from dlmsd.simulator.action import ActionService
 from dlmsd.simulator.answer import Answer, unsupported
@@ -20,6 +25,7 @@ class Services:
     """By logical names, on these terms. A request of one service ends the blocks of others."""
 
     def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self._constant = terms.has(Quirk.CONSTANT_INVOKE_ID)
         self._get = GetService(terms)
         self._set = SetService(terms)
@@ -43,3 +49,11 @@ class Services:
         if isinstance(request, AccessRequest):
             return self._access.answer(request)
         return unsupported()
+
+    def report(self, attributes: Sequence[AttributeDescriptor]) -> Iterator[Answer]:
+        """Values that nobody asked for: an EventNotification for each that can be read."""
+        for attribute in attributes:
+            value = self._terms.read(attribute)
+            if isinstance(value, Data):
+                told = EventNotificationRequest(None, attribute, value)
+                yield Answer(told.encode(), ((attribute, value),))

@@ -6,7 +6,7 @@ invoke it. Attribute 2 of Association SN lists the base names of all objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final, TypeAlias
 
@@ -31,6 +31,7 @@ from dlmsd.dlms.xdlms.short_name import (
     BlockNumber,
     BlockNumberAccess,
     DataBlockResult,
+    InformationReport,
     ReadDataBlockAccess,
     ReadRequest,
     ReadResponse,
@@ -96,6 +97,16 @@ class ShortNameServices:
     def _offers(self, service: Conformance, variables: tuple[VariableAccess, ...]) -> bool:
         return self._terms.offers(service) and (len(variables) < 2 or self._terms.lists)
 
+    def report(self, attributes: Sequence[AttributeDescriptor]) -> Iterator[Answer]:
+        """Values that nobody asked for: one InformationReport of those that can be read."""
+        names = {target: name for name, target in self._targets.items()}
+        found = [(one, self._terms.read(one)) for one in attributes if one in names]
+        told = [(one, value) for one, value in found if isinstance(value, Data)]
+        if told:
+            variables = tuple(VariableName(names[one]) for one, _ in told)
+            report = InformationReport(None, variables, tuple(value for _, value in told))
+            yield Answer(report.encode(), tuple(told))
+
     # READ.
 
     def _read(self, variables: tuple[VariableAccess, ...]) -> Answer:
@@ -136,7 +147,7 @@ class ShortNameServices:
         if not self._terms.offers(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
             error = ConfirmedServiceError(ConfirmedService.READ, ServiceFault.PDU_SIZE)
             return Answer(error.encode())
-        self._long = LongAnswer(0, whole[1:], self._terms.limit - _BLOCK_HEAD, answered)
+        self._long = LongAnswer(0, whole, 1, self._terms.limit - _BLOCK_HEAD, answered)
         return self._block(self._long)
 
     def _next(self, number: int) -> Answer:

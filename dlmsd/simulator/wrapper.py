@@ -35,3 +35,7 @@ class WrapperServerLink:
     def send(self, *apdus: bytes) -> list[LinkEvent]:
         """Answer it by these APDUs."""
         return [Transmit(WrapperFrame(self._server, self.client, one).encode()) for one in apdus]
+
+    def notify(self, apdu: bytes) -> list[LinkEvent]:
+        """Tell the client something unasked."""
+        return self.send(apdu)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from dlms_cosem import cosem, enumerations, utils
-from dlms_cosem.clients.dlms_client import DataResultError, DlmsClient
+from dlms_cosem.clients.dlms_client import ActionError, DataResultError, DlmsClient
 from dlms_cosem.clients.hdlc_transport import SerialHdlcTransport
 from dlms_cosem.cosem import CosemAttribute, Obis
 from dlms_cosem.exceptions import DlmsClientException
@@ -89,16 +89,21 @@ class Judge:
     """The judge's client for one virtual meter, for the time of a ``with``."""
 
     def __init__(
-        self, endpoint: dict, password: bytes = b"22222222", max_information: int = 128
+        self,
+        endpoint: dict,
+        password: bytes = b"22222222",
+        max_information: int = 128,
+        client: int = 1,
     ) -> None:
         self._endpoint = endpoint
+        self._client = client
         self._password = password
         self._max_information = max_information
 
     def __enter__(self) -> DlmsClient:
         self.socket = Socket(self._endpoint["host"], self._endpoint["port"])
         transport = SerialHdlcTransport(
-            client_logical_address=1,
+            client_logical_address=self._client,
             server_logical_address=self._endpoint["logical"],
             server_physical_address=self._endpoint["physical"],
             serial_port="",
@@ -107,7 +112,7 @@ class Judge:
         # It takes its limit from nowhere else, not even from UA.
         transport.hdlc_connection.max_data_size = self._max_information
         client = DlmsClient(
-            client_logical_address=1,
+            client_logical_address=self._client,
             server_logical_address=self._endpoint["logical"],
             io_interface=transport,
             authentication_method=LOW,
@@ -229,3 +234,26 @@ class JudgeTests(SynchronousTestCase):
                 DataResultError, value, client, INTERFACE.REGISTER, 2, 1, 1, 99, 9, 9
             )
             self.assertIn("OBJECT_UNDEFINED", str(error))
+
+    @again_after_a_gap
+    def test_written_and_invoked(self) -> None:
+        """A time zone, and the disconnector; what is refused is refused."""
+        with (
+            SimulatorProcess() as simulator,
+            Judge(simulator.endpoints[0], b"11111111", client=32) as client,
+        ):
+            client.associate()
+            zone = attribute(INTERFACE.CLOCK, 3, 0, 0, 1, 0, 0)
+            response = client.set(zone, b"\x10\xff\xc4")
+            self.assertIs(response.result, enumerations.DataAccessResult.SUCCESS)
+            self.assertEqual(value(client, INTERFACE.CLOCK, 3, 0, 0, 1, 0, 0), -60)
+            refused = client.set(attribute(INTERFACE.REGISTER, 2, 1, 1, 32, 7, 0), b"\x12\x00\x00")
+            self.assertIs(refused.result, enumerations.DataAccessResult.READ_WRITE_DENIED)
+            for number, connected in ((1, False), (2, True)):
+                name = Obis(0, 0, 96, 3, 10)
+                method = cosem.CosemMethod(INTERFACE.DISCONNECT_CONTROL, name, number)
+                client.action(method, b"\x0f\x00")
+                found = value(client, INTERFACE.DISCONNECT_CONTROL, 2, 0, 0, 96, 3, 10)
+                self.assertIs(bool(found), connected)
+            missing = cosem.CosemMethod(INTERFACE.DISCONNECT_CONTROL, name, 9)
+            self.assertRaises(ActionError, client.action, missing, b"\x0f\x00")

@@ -139,6 +139,7 @@ class Client:
         self.sent: list[bytes] = []
         self.timeouts = 0
         self.raw = False
+        self.told: list[Any] = []
         self.outcome: Any = None
 
     def open(self) -> Client:
@@ -235,6 +236,8 @@ class Client:
                     wanted += self.link.send(*apdus)
                 case acse.AwaitMore():
                     wanted += self.link.expect()
+                case acse.Notified(apdu):
+                    self.told.append(apdu)
                 case acse.Results(results):
                     self.outcome = results
                 case acse.Associated() | acse.Released():
