@@ -15,6 +15,7 @@ from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
+from dlmsd.cli.scan import scan
 from dlmsd.cli.set import set_
 from dlmsd.cli.simulate import simulate
 from dlmsd.cli.token import token
@@ -36,6 +37,7 @@ for part in (
     keys,
     read,
     run,
+    scan,
     set_,
     simulate,
     token,

@@ -14,12 +14,13 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.session import Session
+from dlmsd.meter.way import Way
 
 
 class Visit:
     """``async with Visit(meter, reactor) as session``: associated inside, closed after.
 
-    Entering raises the DlmsdError that kept us out.
+    Entering raises the DlmsdError that kept us out. ``way`` is another than the meter's.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class Visit:
         reactor: Any,
         trace: Trace | None = None,
         security: MeterSecurity | None = None,
+        way: Way | None = None,
     ) -> None:
         self._factory = MeterFactory(
-            make_way(meter, reactor),
+            way or make_way(meter, reactor),
             lambda: make_reassembly((meter,)),
             reactor=reactor,
             admit=lambda: succeed(None),

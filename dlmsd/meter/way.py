@@ -30,15 +30,14 @@ class Way(Protocol):
 
 @frozen
 class TcpWay:
-    """A TCP client's connection."""
+    """A TCP client's connection; ``seconds`` is what an attempt may take."""
 
     host: str
     port: int
     reactor: Any
+    seconds: float = CONNECT_SECONDS
 
     def connect(self, factory: ClientFactory) -> Connector:
         """Through the reactor, which resolves the name too."""
-        connector: Connector = self.reactor.connectTCP(
-            self.host, self.port, factory, CONNECT_SECONDS
-        )
+        connector: Connector = self.reactor.connectTCP(self.host, self.port, factory, self.seconds)
         return connector

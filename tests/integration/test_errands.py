@@ -128,3 +128,26 @@ class BrowseTests(ErrandCase):
         ended = errand("check", "-c", str(config))
         self.assertEqual(ended.returncode, 0, ended)
         self.assertIn('voltage_l1 = "1-1:32.7.0"', (profiles / "seen.toml").read_text())
+
+
+class ScanTests(ErrandCase):
+    def test_what_answers_is_saved_as_a_configuration(self) -> None:
+        saved = self.folder / "found.toml"
+        with SimulatorProcess("--personality", "plain") as simulator:
+            port = simulator.endpoints[0]["port"]
+            ports = f"--ports={free_port()},{port}"
+            ended = errand("scan", "127.0.0.1/32", ports, f"--save={saved}")
+            self.assertEqual(ended.returncode, 0, ended)
+            self.assertRegex(ended.stdout, rf"127\.0\.0\.1 +{port} +hdlc +16 +0 +1 +an association")
+            self.assertIn("1 answered", ended.stderr)
+            checked = errand("check", "-c", str(saved), "--json")
+            self.assertEqual(json.loads(checked.stdout)["meters"], 1, checked)
+            again = errand("scan", "127.0.0.1/32", ports, f"--save={saved}")
+            self.assertEqual(again.returncode, 64)
+
+    def test_nothing_and_nothing_of_others(self) -> None:
+        ended = errand("scan", "127.0.0.1", f"--ports={free_port()}", "--json")
+        self.assertEqual((ended.returncode, json.loads(ended.stdout)), (1, []))
+        ended = errand("scan", "8.8.8.0/24")
+        self.assertEqual(ended.returncode, 64)
+        self.assertIn("not private", ended.stderr)
