@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from twisted.application.service import Service
@@ -24,24 +22,23 @@ from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
 from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
+from dlmsd.machine import Machine
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import secured
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.sink import Sink
 from dlmsd.push.service import PushService
 from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
-from dlmsd.store.writer import WriterThread
 from dlmsd.web.site import WebService
 
 
 class Daemon(Service):
     """The whole daemon as one Twisted service.
 
-    Construction opens nothing, since twistd forks after it. ``wall`` gives Unix seconds,
-    ``twistd`` holds the options of twistd itself, which name the log file.
+    Construction opens nothing, since twistd forks after it. ``twistd`` holds the options of
+    twistd itself, which name the log file.
     """
 
     name = "dlmsd"
@@ -51,24 +48,21 @@ class Daemon(Service):
         self,
         configuration: Configuration,
         twistd: Mapping[str, Any],
-        *,
-        reactor: Any,
-        wall: Callable[[], float],
-        random: Random,
+        machine: Machine,
     ) -> None:
         self.board = Board()
         self._configuration = configuration
         self._twistd = twistd
-        self._reactor = reactor
-        self._wall = wall
-        self._random = random
+        self._machine = machine
+        self._reactor = reactor = machine.reactor
+        wall = machine.wall
         self._ready = False
         self._unsubscribe: Callable[[], None] = lambda: None
         self._sinks: list[Sink] = []
         self._online: dict[str, bool] = {}
         state_dir = configuration.daemon.state_dir
         self._lock = Lock(state_dir / "dlmsd.lock")
-        self._writer = WriterThread(reactor)
+        self._writer = machine.writer("outbox")
         self._outbox = Outbox(
             state_dir / "outbox.db",
             configuration.outbox,
@@ -82,19 +76,19 @@ class Daemon(Service):
             [one for one in configuration.meters if one.transport != "push"],
             reactor=reactor,
             wall=wall,
-            random=random.random,
+            random=machine.random.random,
             connects_per_second=configuration.daemon.connects_per_second,
             commit=self._outbox.commit,
             post=self.board.post,
             tracer=self._tracer,
-            secure=lambda meter: secured(meter, self._outbox, os.urandom),
+            secure=lambda meter: secured(meter, self._outbox, machine.draw),
         )
         self._push = PushService(
             configuration.push,
             pushing,
             reactor=reactor,
             wall=wall,
-            random=os.urandom,
+            random=machine.draw,
             store=self._outbox,
             commit=self._outbox.commit,
             post=self.board.post,
@@ -131,7 +125,7 @@ class Daemon(Service):
             self._configuration.web,
             self.board,
             reactor=self._reactor,
-            wall=self._wall,
+            wall=self._machine.wall,
             ready=lambda: self._ready,
             token=token,
             language=self._configuration.daemon.language,
@@ -145,9 +139,9 @@ class Daemon(Service):
             self._configuration.meters,
             outbox=self._outbox,
             clock=self._reactor,
-            connect=endpoint(self._reactor, options),
-            wall=self._wall,
-            random=self._random,
+            connect=self._machine.reach(options),
+            wall=self._machine.wall,
+            random=self._machine.random,
             post=self.board.post,
             instance_id=identity,
         )
@@ -161,8 +155,8 @@ class Daemon(Service):
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock.take()
-            identity = instance_id(state_dir, socket.gethostname())
-            token = self._configuration.web.token or web_token(state_dir)
+            identity = instance_id(state_dir, self._machine.host, self._machine.draw)
+            token = self._configuration.web.token or web_token(state_dir, self._machine.draw)
         except OSError as error:
             raise StoreError(f"{state_dir}: {error.strerror}") from error
         return identity, token

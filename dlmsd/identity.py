@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from dlmsd.secret import Secret
 
 
-def instance_id(state_dir: Path, host: str) -> str:
+def instance_id(state_dir: Path, host: str, draw: Callable[[int], bytes]) -> str:
     """``<host>-<short id>``, the same at every start and never the same twice."""
-    short = _kept(state_dir / "instance-id", lambda: secrets.token_hex(4))
+    short = _kept(state_dir / "instance-id", lambda: draw(4).hex())
     return f"{re.sub(r'[^A-Za-z0-9]+', '-', host)[:32]}-{short}"
 
 
-def web_token(state_dir: Path) -> Secret:
+def web_token(state_dir: Path, draw: Callable[[int], bytes]) -> Secret:
     """The page's token, made at the first start; ``dlmsd token`` shows it."""
-    return Secret(_kept(token_file(state_dir), lambda: secrets.token_urlsafe(24)))
+
+    def make() -> str:
+        return base64.urlsafe_b64encode(draw(24)).decode()
+
+    return Secret(_kept(token_file(state_dir), make))
 
 
 def token_file(state_dir: Path) -> Path:

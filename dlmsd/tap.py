@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from twisted.python import usage
 from dlmsd.app import Daemon
 from dlmsd.config.load import load_or_find
 from dlmsd.errors import ConfigurationError
+from dlmsd.machine import Machine
 
 
 class Options(usage.Options):
@@ -37,9 +37,7 @@ def makeService(options: Options) -> Daemon:
         print(error, file=sys.stderr)  # noqa: T201 - logging has not begun
         raise SystemExit(error.exit_code) from None
     twistd: Any = options.parent or {"nodaemon": True}
-    return Daemon(
-        configuration, twistd, reactor=reactor, wall=time.time, random=random.SystemRandom()
-    )
+    return Daemon(configuration, twistd, Machine.real(reactor))
 
 
 def monotonic_reactor() -> Any:

@@ -20,6 +20,7 @@ from dlmsd.app import Daemon
 from dlmsd.config.load import load
 from dlmsd.config.values import DaemonOptions
 from dlmsd.logs import observer
+from dlmsd.machine import Machine
 from dlmsd.simulator.service import Simulation
 from dlmsd.tap import monotonic_reactor
 
@@ -135,13 +136,8 @@ class _Demo:
         path = self._state_dir / "dlmsd.toml"
         path.write_text(self._configuration())
         configuration = load(path, environ=os.environ)
-        self._daemon = Daemon(
-            configuration,
-            {"nodaemon": True},
-            reactor=self._reactor,
-            wall=time.time,
-            random=self._random,
-        )
+        machine = Machine.real(self._reactor)
+        self._daemon = Daemon(configuration, {"nodaemon": True}, machine)
         await self._daemon.startService()
         page = self._daemon.web.address if self._daemon.web else ""
         click.secho(f"\nThe page:   {page}", bold=True)

@@ -74,5 +74,5 @@ class CommandTests(SynchronousTestCase):
     def test_token_is_there_after_the_first_start(self) -> None:
         self.assertRaises(ClickException, self.run_command, "token", "-c", str(self.config))
         (self.folder / "state").mkdir()
-        made = web_token(self.folder / "state").reveal().decode()
+        made = web_token(self.folder / "state", os.urandom).reveal().decode()
         self.assertEqual(self.run_command("token", "-c", str(self.config)).output, made + "\n")

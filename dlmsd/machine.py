@@ -1,0 +1,49 @@
+"""All that the daemon has of the machine it runs on, so that a test can give it another."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from attrs import frozen
+
+from dlmsd.config.values import SinkOptions
+from dlmsd.publish.connection import Connect
+from dlmsd.publish.endpoint import endpoint
+from dlmsd.store.writer import Writer, WriterThread
+
+
+@frozen
+class Machine:
+    """``reactor`` has the network and the timers; ``wall`` gives Unix seconds.
+
+    ``random`` spreads what must not happen together, ``draw`` gives so many unpredictable
+    bytes for keys and challenges. ``writer`` makes the thread that a file of this name is
+    written in, ``reach`` the way to a broker. ``host`` is this machine's name.
+    """
+
+    reactor: Any
+    wall: Callable[[], float]
+    random: Random
+    draw: Callable[[int], bytes]
+    writer: Callable[[str], Writer]
+    reach: Callable[[SinkOptions], Connect]
+    host: str
+
+    @classmethod
+    def real(cls, reactor: Any) -> Machine:
+        """This one."""
+        return cls(
+            reactor,
+            time.time,
+            random.SystemRandom(),
+            os.urandom,
+            lambda name: WriterThread(reactor, name),
+            lambda sink: endpoint(reactor, sink),
+            socket.gethostname(),
+        )
