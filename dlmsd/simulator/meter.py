@@ -18,6 +18,7 @@ from dlmsd.simulator.cosem.instance import Instance, Keepsakes
 from dlmsd.simulator.cosem.registry import INSTANCES
 from dlmsd.simulator.curves import Curves
 from dlmsd.simulator.equipment import Equipment
+from dlmsd.simulator.place import Place
 from dlmsd.simulator.supply import Supply
 
 MANUFACTURER: Final = b"DLS"
@@ -31,22 +32,32 @@ class VirtualMeter:
     """
 
     __slots__ = (
+        "device_name",
         "equipment",
         "index",
         "kept",
+        "place",
         "seed",
         "serial",
         "supply",
         "system_title",
     )
 
-    def __init__(self, seed: int, index: int, equipment: Equipment | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        index: int,
+        equipment: Equipment | None = None,
+        place: Place | None = None,
+    ) -> None:
         self.seed: int = seed
         self.index: int = index
         self.equipment: Equipment = equipment or Equipment()
+        self.place: Place = place or Place()
         self.supply: Supply = Supply(Curves.of(seed, index))
         self.serial: bytes = f"{index:08d}".encode()
         self.system_title = MANUFACTURER + self.serial[len(MANUFACTURER) - SYSTEM_TITLE_SIZE :]
+        self.device_name: bytes = b"DVM" + self.serial.zfill(13)
         self.kept: Keepsakes = {}
 
     def find(self, class_id: int, obis: Obis) -> Instance | DataAccessResult:

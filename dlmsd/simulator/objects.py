@@ -27,6 +27,7 @@ from dlmsd.simulator.cosem.association import (
 )
 from dlmsd.simulator.cosem.instance import Instance
 from dlmsd.simulator.cosem.registry import INSTANCES
+from dlmsd.simulator.cosem.schedule import run_due
 from dlmsd.simulator.cosem.short_names import base_names
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.personality import Client, Personality
@@ -110,7 +111,8 @@ class Objects:
         return _SHORT_NAMES
 
     def _find(self, client: Client, class_id: int, obis: Obis) -> Granted | DataAccessResult:
-        """An object, or why ``client`` has it not."""
+        """An object, or why ``client`` has it not; what is due happens before."""
+        run_due(self.meter, self.wall())
         if obis not in _OWN:
             found = self.meter.find(class_id, obis)
             if isinstance(found, DataAccessResult):

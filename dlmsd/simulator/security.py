@@ -1,6 +1,6 @@
 """The security of virtual meters: keys that everybody knows, and what a meter remembers.
 
-The keys are those of the Green Book's examples, and for ECDSA made from a constant, so
+The keys are those of the Green Book's examples, the others made from constants, so
 that whoever wants to can repeat every octet.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -22,6 +22,7 @@ from dlmsd.dlms.security.counter import (
     key_id,
 )
 from dlmsd.dlms.security.keys import Keys
+from dlmsd.dlms.security.keywrap import unwrap_key
 from dlmsd.dlms.security.signature import load_private, public_octets
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy, SecuritySuite
 from dlmsd.secret import Secret
@@ -56,9 +57,10 @@ UNPROTECTED: Final = Security(policy=SecurityPolicy.NONE)
 
 
 def published(suite: SecuritySuite) -> Security:
-    """With the Green Book's keys, doubled where they are too short."""
+    """With the Green Book's keys, doubled where they are too short, and a master key."""
     times = suite.key_size // len(_ENCRYPTION)
-    keys = Keys(Secret(_ENCRYPTION * times), Secret(_AUTHENTICATION * times))
+    master = hashlib.shake_256(f"{_SEED}master".encode()).digest(suite.key_size)
+    keys = Keys(Secret(_ENCRYPTION * times), Secret(_AUTHENTICATION * times), master=Secret(master))
     return Security(suite, meter=keys, client=keys)
 
 
@@ -74,14 +76,12 @@ def signing(suite: SecuritySuite) -> Security:
 
 
 def general(suite: SecuritySuite, form: Form) -> Security:
-    """With keys of every kind: those of :func:`signing`, for agreement, and a master key."""
+    """With keys of every kind: those of :func:`signing`, and for agreement."""
     base = signing(suite)
     meter, client = _scalar(suite, "meter's agreement"), _scalar(suite, "client's agreement")
-    master = Secret(hashlib.shake_256(f"{_SEED}master".encode()).digest(suite.key_size))
     ends = (base.meter, meter, client), (base.client, client, meter)
     keys = [
-        evolve(end, master=master, agreement=own, peer_agreement=_public(suite, peer))
-        for end, own, peer in ends
+        evolve(end, agreement=own, peer_agreement=_public(suite, peer)) for end, own, peer in ends
     ]
     return evolve(base, meter=keys[0], client=keys[1], form=form)
 
@@ -150,12 +150,28 @@ class MeterSecurity:
         self.title = title
         self.random = random
         self.transmit = TransmitCounter(CounterBlock(security.first_counter, COUNTER_END))
-        self._unicast: CounterName | None = None
         heard: Mapping[CounterName, int] = {}
-        if security.meter.encryption is not None:
-            self._unicast = CounterName(b"", key_id(security.meter.encryption))
+        if self._unicast is not None:
             heard = {self._unicast: security.client_counter}
         self.received = ClientCounters(heard)
+
+    @property
+    def _unicast(self) -> CounterName | None:
+        key = self.security.meter.encryption
+        return None if key is None else CounterName(b"", key_id(key))
+
+    def take_keys(self, wrapped: Mapping[str, bytes]) -> None:
+        """Use these for associations from now on, by their names in :class:`Keys`.
+
+        All are wrapped under the master key: TagError if one is not, and all stay as they
+        were; MissingKeyError without a master key.
+        """
+        suite, keys = self.security.suite, self.security.meter
+        master = keys.need("master")
+        found: dict[str, Any] = {
+            name: unwrap_key(suite, master, octets) for name, octets in wrapped.items()
+        }
+        self.security = evolve(self.security, meter=evolve(keys, **found))
 
     @property
     def keyed(self) -> bool:
@@ -165,12 +181,14 @@ class MeterSecurity:
     @property
     def client_counter(self) -> int:
         """The last counter of a client under the unicast key, as the meter tells it."""
-        return 0 if self._unicast is None else max(0, self.received.last(self._unicast))
+        name = self._unicast
+        return 0 if name is None else max(0, self.received.last(name))
 
     def counters_of_proof(self) -> ReceivedCounters:
         """For one association, once its initiate-request was opened; keyed meters only."""
-        assert self._unicast is not None
-        return ProofCounters(self._unicast, self.received)
+        name = self._unicast
+        assert name is not None
+        return ProofCounters(name, self.received)
 
     def context(self, title: bytes, dedicated: Secret | None, *, general: bool) -> SecurityContext:
         """For one association with the client of this title, if it told one."""

@@ -23,6 +23,7 @@ from dlmsd.simulator.faults import HDLC_ONLY, WRAPPER_ONLY, Fault, FaultInjector
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, Personality
+from dlmsd.simulator.place import Place
 from dlmsd.simulator.protocol import SimulatorFactory
 from dlmsd.simulator.record import Record, Recorded, RecordFile, entry
 from dlmsd.simulator.security import MeterSecurity
@@ -183,7 +184,8 @@ class Simulation:
                 physical = index
             if personality.addressing == "any":
                 personality = evolve(personality, addressing="any-size")
-        meter = VirtualMeter(seed, index, personality.equipment)
+        place = Place(logical, physical, personality.port, personality.link)
+        meter = VirtualMeter(seed, index, personality.equipment, place)
         security = MeterSecurity(personality.security, meter.system_title, random.randbytes)
         name = f"virtual-{index:03d}"
         objects = Objects(meter, security, self._wall, personality)

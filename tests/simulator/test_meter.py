@@ -11,9 +11,11 @@ from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
 from dlmsd.dlms.cosem import catalogue
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.simulator.curves import DAY
 from dlmsd.simulator.meter import VirtualMeter
 from tests.simulator.client import NOON, register
+from tests.simulator.cosem.bench import Bench
 
 UNITS = {"V": 35, "A": 33, "Hz": 44, "W": 27, "var": 29, "VA": 28, "°": 8, "": 255}
 UNITS |= {"Wh": 30, "varh": 32, "VAh": 31}
@@ -118,6 +120,35 @@ class VirtualMeterTests(SynchronousTestCase):
         self.assertLess(demand(2, begin + 100), demand(2, begin + 800))
         self.assertApproximates(demand(2, begin + 899.9), demand(3, begin + 900), 10)
         self.assertEqual(demand(8, NOON), 900)
+
+    def test_maximum_after_a_reset(self) -> None:
+        held = Bench(t=NOON + 100)
+        highest = held.value("1-0:1.6.0")
+        self.assertIs(held.invoke("1-0:1.6.0", "reset"), ActionResult.SUCCESS)
+        found = []
+        for wait in (0, 799, 1):
+            held.t += wait
+            captured = DateTime.decode(held.value("1-0:1.6.0", "capture_time")).to_datetime()
+            found.append((held.value("1-0:1.6.0"), captured.timestamp() - NOON))
+        self.assertEqual(found, [(0, 100), (0, 100), (highest, 900)])
+
+    def test_a_period_that_is_begun_by_hand(self) -> None:
+        for method, keeps in (("next_period", True), ("reset", False)):
+            held = Bench(t=NOON + 600)
+            before = held.value("1-0:1.4.0", "current_average_value")
+            self.assertIs(held.invoke("1-0:1.4.0", method), ActionResult.SUCCESS)
+            last = held.value("1-0:1.4.0", "last_average_value")
+            self.assertEqual(last, before if keeps else 0)
+            self.assertEqual(held.value("1-0:1.4.0", "current_average_value"), 0)
+            held.t = NOON + 899.999
+            current = held.value("1-0:1.4.0", "current_average_value")
+            self.assertTrue(0 < current < before)
+            held.t = NOON + 900
+            last = held.value("1-0:1.4.0", "last_average_value")
+            self.assertApproximates(last, current, 2)
+            held.t = NOON + 1800
+            whole = self.meter.read(register("1-0:1.4.0", 3, 5), NOON + 1800)
+            self.assertEqual(held.read("1-0:1.4.0", "last_average_value"), whole)
 
     def test_refusals(self) -> None:
         cases = {

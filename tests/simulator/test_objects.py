@@ -13,9 +13,13 @@ from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import CosemObject, decode_object_list
+from dlmsd.dlms.security.counter import CounterName, key_id
+from dlmsd.dlms.security.keywrap import wrap_key
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.secret import Secret
+from dlmsd.simulator.cosem import literal
 from dlmsd.simulator.cosem.registry import INSTANCES
 from dlmsd.simulator.cosem.short_names import METHOD_OFFSETS
 from dlmsd.simulator.equipment import Equipment, ProfileOptions
@@ -86,7 +90,7 @@ class ObjectListTests(SynchronousTestCase):
         def read(attribute: int) -> Any:
             return held.read(writer, register("0-0:40.0.0", attribute, 15)).value
 
-        self.assertEqual([part.value for part in read(3)], [32, 0])
+        self.assertEqual([part.value for part in read(3)], [32, 1])
         self.assertEqual(read(4), bytes.fromhex("60857405080101"))
         self.assertEqual(read(5)[1].value, MICROSTAR.max_pdu)
         self.assertEqual(read(6), bytes.fromhex("60857405080201"))
@@ -100,6 +104,29 @@ class ObjectListTests(SynchronousTestCase):
             held.read(SECURE.clients[1], register("0-0:43.0.0", 2, 64)),
             DataAccessResult.READ_WRITE_DENIED,
         )
+
+    def test_keys_are_transferred(self) -> None:
+        held, security = objects(SECURE), SECURE.security
+        new = Secret(bytes(range(16, 32)))
+        transfer = MethodDescriptor(64, Obis.parse("0-0:43.0.0"), 2)
+
+        def send(number: int, wrapped: bytes) -> ActionResult:
+            key = literal.structure(literal.enum(number), literal.octets(wrapped))
+            return held.invoke(SECURE.clients[0], transfer, literal.array(key)).result
+
+        wrapped = wrap_key(security.suite, security.client.need("master"), new)
+        for number, octets in ((0, wrapped[:-1] + b"x"), (0, b""), (9, wrapped)):
+            self.assertIs(send(number, octets), ActionResult.OTHER_REASON)
+        self.assertEqual(held.security.security, security)
+        held.security.received.accept(
+            CounterName(b"", key_id(security.meter.need("encryption"))), 7
+        )
+        self.assertEqual(held.security.client_counter, 7)
+        self.assertIs(send(0, wrapped), ActionResult.SUCCESS)
+        keys = held.security.security.meter
+        self.assertEqual(keys.need("encryption").reveal(), new.reveal())
+        self.assertEqual(keys.authentication, security.meter.authentication)
+        self.assertEqual(held.security.client_counter, 0)
 
     def test_short_names_do_not_overlap(self) -> None:
         names = objects(MICROSTAR).short_names()

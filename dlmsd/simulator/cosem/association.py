@@ -15,10 +15,11 @@ from attrs import frozen
 from dlmsd.dlms.axdr.data import BitString, Data, Tag
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
+from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.initiate import DLMS_VERSION
 from dlmsd.simulator.acceptance import context_of
-from dlmsd.simulator.cosem import literal
+from dlmsd.simulator.cosem import literal, shape
 from dlmsd.simulator.cosem.instance import Attribute, Instance, Method, constant
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.personality import Client, Personality
@@ -29,6 +30,8 @@ SECURITY_SETUP: Final = Obis.parse("0-0:43.0.0")
 # Since this version of Association LN the right to a method is an enum, as in meters of today.
 _VERSION: Final = 1
 _ASSOCIATED: Final = 2
+# key_id of key_transfer.
+_KEYS: Final = {0: "encryption", 1: "broadcast", 2: "authentication", 3: "master"}
 # access_mode of attributes; of methods 1 is access.
 _READ: Final = 1
 _WRITE: Final = 2
@@ -86,9 +89,6 @@ def association_ln(
         literal.integer(0),
         literal.octets(b""),
     )
-    partners = literal.structure(
-        literal.integer(client.number), literal.long_unsigned(personality.logical_device)
-    )
     setup = SECURITY_SETUP.raw if client.high and security.keyed else b""
     # The proof is asked for before services are offered; there is no second one.
     proof = Method(lambda meter, t, parameters: ActionResult.OTHER_REASON, lambda data: True)
@@ -99,7 +99,11 @@ def association_ln(
             "object_list": Attribute(
                 lambda meter, t: literal.array(*[each.data(meter) for each in listed])
             ),
-            "associated_partners_id": constant(partners),
+            "associated_partners_id": Attribute(
+                lambda meter, t: literal.structure(
+                    literal.integer(client.number), literal.long_unsigned(meter.place.logical)
+                )
+            ),
             "application_context_name": constant(literal.octets(context_of(policy).encode())),
             "xdlms_context_info": constant(context),
             "authentication_mechanism_name": constant(literal.octets(client.mechanism.encode())),
@@ -125,7 +129,20 @@ def client_counter(security: MeterSecurity) -> Instance:
 
 
 def security_setup(security: MeterSecurity) -> Instance:
-    """Policy, suite and the meter's title, in the Blue Book's version 0."""
+    """Policy, suite and the meter's title, in the Blue Book's version 0; keys can be changed."""
+
+    def transfer(meter: VirtualMeter, t: float, parameters: Data) -> ActionResult:
+        wrapped = {}
+        for number, key in shape.rows(parameters):
+            if number not in _KEYS:
+                return ActionResult.OTHER_REASON
+            wrapped[_KEYS[number]] = key
+        try:
+            security.take_keys(wrapped)
+        except SecurityError:
+            return ActionResult.OTHER_REASON
+        return ActionResult.SUCCESS
+
     policy = security.security.policy
     number = policy.authenticated + 2 * policy.encrypted
     return Instance.of(
@@ -137,4 +154,5 @@ def security_setup(security: MeterSecurity) -> Instance:
             "client_system_title": constant(literal.octets(b"")),
             "server_system_title": constant(literal.octets(security.title)),
         },
+        {"key_transfer": Method(transfer, shape.array(shape.structure(shape.ENUM, shape.OCTETS)))},
     )

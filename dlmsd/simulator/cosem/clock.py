@@ -29,6 +29,9 @@ _MINUTE: Final = 60
 _MAX_SHIFT: Final = 900
 _MAX_ZONE: Final = 720
 _CRYSTAL: Final = 1
+_CENTURY: Final = tuple(
+    datetime.datetime(year, 1, 1, tzinfo=datetime.UTC).timestamp() for year in (2000, 2100)
+)
 _HOUR: Final = datetime.timedelta(hours=1)
 _WEEK: Final = datetime.timedelta(days=7)
 
@@ -156,6 +159,11 @@ def _rule(local: datetime.datetime) -> DateTime:
     return DateTime(date, Time(local.hour, local.minute, 0, 0))
 
 
+def _settable(instant: float) -> bool:
+    """Whether it is in the one century that the clocks of meters know."""
+    return _CENTURY[0] <= instant < _CENTURY[1]
+
+
 def _set(meter: VirtualMeter, t: float, instant: float) -> None:
     CLOCK.of(meter).set(t, instant)
     note(meter, t, Event.CLOCK_ADJUSTED)
@@ -163,7 +171,7 @@ def _set(meter: VirtualMeter, t: float, instant: float) -> None:
 
 def _set_time(meter: VirtualMeter, t: float, value: Data) -> DataAccessResult:
     instant = CLOCK.of(meter).instant(value)
-    if instant is None:
+    if instant is None or not _settable(instant):
         return DataAccessResult.OTHER_REASON
     _set(meter, t, instant)
     return DataAccessResult.SUCCESS
@@ -207,7 +215,7 @@ def _preset(meter: VirtualMeter, t: float, parameters: Data) -> ActionResult:
     assert isinstance(parameters.value, tuple)
     clock = CLOCK.of(meter)
     preset, start, end = (clock.instant(each) for each in parameters.value)
-    if preset is None or start is None or end is None:
+    if preset is None or start is None or end is None or not _settable(preset):
         return ActionResult.OTHER_REASON
     clock.preset = preset, start, end
     return ActionResult.SUCCESS

@@ -140,7 +140,7 @@ def _data(code: str, value: Callable[[VirtualMeter], bytes]) -> Instance:
 
 def _all() -> Iterator[Instance]:
     yield _data("0-0:96.1.0", lambda meter: meter.serial)
-    yield _data("0-0:42.0.0", lambda meter: b"DVM" + meter.serial.zfill(13))
+    yield _data("0-0:42.0.0", lambda meter: meter.device_name)
     for channel in CHANNELS:
         for quantity in QUANTITIES:
             yield _register(channel, quantity)

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dlmsd.simulator.cosem import clock, disconnect, image, profile, registers
+from dlmsd.simulator.cosem import (
+    calendar,
+    clock,
+    compact_data,
+    disconnect,
+    image,
+    limiter,
+    mbus,
+    profile,
+    registers,
+    schedule,
+    script,
+    setups,
+)
 from dlmsd.simulator.cosem.instance import Instance
 
 _ALL: Final = (
@@ -15,6 +28,13 @@ _ALL: Final = (
     *image.OBJECTS,
     *registers.OBJECTS,
     *profile.OBJECTS,
+    *script.OBJECTS,
+    *schedule.OBJECTS,
+    *calendar.OBJECTS,
+    *limiter.OBJECTS,
+    *setups.OBJECTS,
+    *mbus.OBJECTS,
+    *compact_data.OBJECTS,
 )
 
 INSTANCES: Final[Mapping[bytes, Instance]] = MappingProxyType({one.obis.raw: one for one in _ALL})

@@ -98,9 +98,10 @@ def compact(rows: Data) -> Data:
     assert isinstance(rows.value, tuple)
     if not rows.value:
         return rows
-    return Data(Tag.COMPACT_ARRAY, CompactArray(_description(rows.value[0]), rows.value))
+    return Data(Tag.COMPACT_ARRAY, CompactArray(description(rows.value[0]), rows.value))
 
 
-def _description(data: Data) -> TypeDescription:
+def description(data: Data) -> TypeDescription:
+    """The type of a value, if it has no array inside."""
     parts = data.value if data.tag is Tag.STRUCTURE and isinstance(data.value, tuple) else ()
-    return TypeDescription(data.tag, tuple(map(_description, parts)))
+    return TypeDescription(data.tag, tuple(map(description, parts)))

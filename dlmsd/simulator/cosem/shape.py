@@ -50,9 +50,15 @@ def array(part: Shape) -> Shape:
 
 
 def parts(data: Data) -> tuple[Any, ...]:
-    """What the elements of a structure hold, once its shape is known."""
+    """What the elements of a structure or array hold, once its shape is known."""
     assert isinstance(data.value, tuple)
     return tuple(each.value for each in data.value)
+
+
+def rows(data: Data) -> list[tuple[Any, ...]]:
+    """The parts of each structure in an array."""
+    assert isinstance(data.value, tuple)
+    return [parts(each) for each in data.value]
 
 
 def anything(data: Data) -> bool:

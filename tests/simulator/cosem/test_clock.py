@@ -60,6 +60,7 @@ class TimeTests(SynchronousTestCase):
             (literal.octets(b"\x00" * 11), DataAccessResult.TYPE_UNMATCHED),
             (literal.long(5), DataAccessResult.TYPE_UNMATCHED),
             (literal.NEVER, DataAccessResult.OTHER_REASON),
+            (literal.utc(NOON + 75 * 365.25 * 86_400), DataAccessResult.OTHER_REASON),
         )
         for value, result in cases:
             self.assertIs(held.write(CLOCK, "time", value), result)
