@@ -43,7 +43,8 @@ class Shelf:
             return DataAccessResult.OBJECT_UNDEFINED
         if access is None:
             return value
-        assert isinstance(value.value, bytes)
+        if not isinstance(value.value, bytes):
+            return DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
         return Data(Tag.OCTET_STRING, value.value[access[0] :])
 
     def write(
