@@ -44,6 +44,7 @@ setup(
         "cryptography>=43",
         "msgspec>=0.18",
         "paho-mqtt>=2.1,<3",
+        "pyserial>=3.5",
         "rich>=13",
         "twisted[tls]>=24.10",
         "tzdata>=2024.1",  # where the system has no time zones, such as a slim container

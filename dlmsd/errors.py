@@ -78,6 +78,10 @@ class ClosedError(LinkError):
     """The connection closed; meters do this when another client reads them."""
 
 
+class PortError(LinkError):
+    """The serial port cannot be used; check device, its cable, and that dlmsd may open it."""
+
+
 class TlsError(LinkError):
     """TLS to the meter failed; check tls, ca_file, server_name, and the certificate's dates."""
 

@@ -12,7 +12,7 @@ from twisted.internet.task import react
 
 from dlmsd.cli.configuration import config_option
 from dlmsd.cli.terminal import printable
-from dlmsd.config.values import Transport
+from dlmsd.config.values import Opening, Transport
 from dlmsd.errors import DlmsdError
 from dlmsd.tap import monotonic_reactor
 
@@ -26,6 +26,8 @@ _OPTIONS: Final = (
     click.option("--tls/--no-tls", default=None, help="TLS over TCP."),
     click.option("--server-name", help="To whom the certificate is made out [HOST]."),
     click.option("--ca-file", help="Who may have signed it [the system's list]."),
+    click.option("--baudrate", type=int, help="Of a serial port [9600]."),
+    click.option("--opening", type=click.Choice(get_args(Opening)), help="Of an optical head."),
     click.option("--profile", help="A meter model, such as microstar."),
     click.option("--framing", type=click.Choice(["hdlc", "wrapper"])),
     click.option("--client", type=int, help="Client SAP [the profile's, or 1]."),

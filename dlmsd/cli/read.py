@@ -61,8 +61,8 @@ def _wanted(name: str) -> dict[str, object]:
 def _show(meter: MeterOptions, cycle: Cycle, values: dict[str, Value], *, as_json: bool) -> None:
     if as_json:
         answer = {
-            "host": meter.host,
-            "port": meter.port,
+            **({"device": meter.device} if meter.device else {}),
+            **({"host": meter.host, "port": meter.port} if meter.host else {}),
             "ts": int(time.time() * 1000),
             "values": values,
             "units": dict(cycle.units),

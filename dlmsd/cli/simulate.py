@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from dlmsd.errors import LocalError
 from dlmsd.simulator.configuration import configuration
 from dlmsd.simulator.faults import Fault, FaultKind
+from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import MICROSTAR, PERSONALITIES
 from dlmsd.simulator.push import PushContents, PushFraming, PushPlan
 from dlmsd.simulator.push_configuration import configuration as push_configuration
@@ -58,6 +59,8 @@ def _listed() -> str:
     help="The first meter's port, 0 for free ones [the personality's own].",
 )
 @click.option("--udp", is_flag=True, help="Datagrams instead of TCP; needs WRAPPER.")
+@click.option("--serial", is_flag=True, help="Serial lines (pseudo-terminals) instead of TCP.")
+@click.option("--optical", is_flag=True, help="Optical heads there, opened by IEC 62056-21 mode E.")
 @click.option(
     "--tls",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -125,6 +128,8 @@ def simulate(
     meters: int,
     port: int | None,
     udp: bool,
+    serial: bool,
+    optical: bool,
     tls: Path | None,
     gateway: bool,
     personality: str,
@@ -161,8 +166,11 @@ def simulate(
             random=random.Random(seed),  # noqa: S311 - it decides about faults, not keys
             meters=meters,
             personality=kind,
-            transport="udp" if udp else "tcp",
-            tls=_certified(tls) if tls is not None else None,
+            medium=Medium(
+                "udp" if udp else "serial" if serial or optical else "tcp",
+                _certified(tls) if tls is not None else None,
+                optical,
+            ),
             port=kind.port if port is None else port,
             gateway=gateway,
             interface=interface,
@@ -236,7 +244,7 @@ def _inject(simulation: Simulation, faults: list[tuple[str | None, Fault]]) -> N
 def _table(endpoints: tuple[Endpoint, ...]) -> str:
     width = max(len(one.name) for one in endpoints)
     return "\n".join(
-        f"{one.name:<{width}}  {one.host}:{one.port}/{one.transport}  "
+        f"{one.name:<{width}}  {one.place}  "
         f"logical device {one.logical}, physical device {one.physical}"
         for one in endpoints
     )

@@ -65,7 +65,8 @@ class Target:
 def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:
     """The meter of ``meter_options``, to be asked for ``wanted``, as a table ``read`` says it.
 
-    A name that stands in the configuration is that meter; everything else is a host. With
+    A name that stands in the configuration is that meter; a path is a serial port, and
+    everything else a host. With
     options on how to reach it, it must be a host. Exits 64 if it is neither, and 78 where
     the configuration cannot be read and its names not be known.
     """
@@ -125,8 +126,12 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
         table["password"] = {"env": PASSWORD}
     elif "profile" not in table and table.get("authentication") != "none":
         table["password"] = click.prompt("Password", hide_input=True, err=True)
+    if host.startswith("/"):
+        table = {"transport": "serial", "device": host, **table}
+    else:
+        table["host"] = host
     return load_meter(
-        {"name": "meter", "host": host, **table, "read": wanted}, environ=os.environ, cwd=Path.cwd()
+        {"name": "meter", **table, "read": wanted}, environ=os.environ, cwd=Path.cwd()
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.mode_e import MAX_ADDRESS
 from dlmsd.dlms.quirks import QUIRKS, Quirk
 from dlmsd.dlms.security.suite import SYSTEM_TITLE_SIZE
 
@@ -30,6 +31,7 @@ _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 # Labels of up to 63 letters, digits and inner hyphens (RFC 1123); what consists of digits
 # alone would be an address.
 _HOST: Final = re.compile(r"(?![\d.]+$)(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)\.?")
+_DEVICE_ADDRESS: Final = re.compile(rf"[0-9A-Za-z ]{{0,{MAX_ADDRESS}}}")
 _MAX_HOST: Final = 253
 
 
@@ -153,6 +155,21 @@ def obis(value: object) -> Obis:
         with suppress(ValueError):
             return Obis.parse(value)
     raise Refusal("expected an OBIS code such as 1-1:32.7.0")
+
+
+def device(value: object) -> str:
+    """The path of a serial port, which need not be there yet."""
+    path: str = text(4096)(value)
+    if not path.startswith("/"):
+        raise Refusal("expected the path of a serial port, such as /dev/ttyUSB0")
+    return path
+
+
+def opening_address(value: object) -> str:
+    """A device address of IEC 62056-21; "" is whoever is there."""
+    if isinstance(value, str) and _DEVICE_ADDRESS.fullmatch(value):
+        return value
+    raise Refusal(f"expected at most {MAX_ADDRESS} letters, digits and spaces")
 
 
 def octets(*sizes: int) -> Rule:

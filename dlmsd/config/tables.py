@@ -24,6 +24,7 @@ from dlmsd.config.values import (
     Authentication,
     Ciphering,
     DaemonOptions,
+    Opening,
     OutboxOptions,
     PushFraming,
     PushOptions,
@@ -42,6 +43,8 @@ from dlmsd.secret import Secret
 
 # No meter answers sooner, and no page shows more.
 _SHORTEST: Final = Decimal("0.1")
+# What serial ports commonly have (POSIX termios).
+_RATES: Final = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 # One connection in a hundred seconds; less would never see all meters.
 _SLOWEST: Final = Decimal("0.01")
 
@@ -82,6 +85,10 @@ class ProfileTable:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    device: str | None = None
+    baudrate: int | None = None
+    opening: str | None = None
+    opening_address: str | None = None
     client: int | None = None
     logical_device: int | None = None
     physical_device: int | None = None
@@ -159,6 +166,10 @@ def file_rules(
         "ca_file": existing,
         "cert_file": existing,
         "key_file": existing,
+        "device": rules.device,
+        "baudrate": rules.choice(*_RATES),
+        "opening": rules.choice(*get_args(Opening)),
+        "opening_address": rules.opening_address,
         "client": rules.whole(1, 127),
         "logical_device": rules.whole(0, 65535),
         "physical_device": rules.whole(0, 16383),

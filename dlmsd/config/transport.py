@@ -7,23 +7,32 @@ from typing import Final
 
 from dlmsd.config.misfit import Misfit, misfit
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.mode_e import RATES
 
 _OF_TLS: Final = ("server_name", "ca_file", "cert_file", "key_file")
-COMMON: Final = ("framing", "tls", *_OF_TLS)
+_OF_LINE: Final = ("baudrate", "opening", "opening_address")
+COMMON: Final = ("framing", "tls", *_OF_TLS, *_OF_LINE)
 """What meters that share a connection have in common."""
 
-TRANSPORT: Final = frozenset(("transport", "host", "port", *COMMON))
+TRANSPORT: Final = frozenset(("transport", "host", "port", "device", *COMMON))
 """All keys that are judged here."""
 
 
 def misfits(options: MeterOptions) -> Iterator[Misfit]:
     """Everything about one meter."""
-    if not options.host and options.transport != "push":
-        yield misfit("host", "is required", "transport")
+    serial = options.transport == "serial"
+    wanted, other = ("device", "host") if serial else ("host", "device")
+    if not getattr(options, wanted) and options.transport != "push":
+        yield misfit(wanted, "is required", "transport")
+    if getattr(options, other):
+        yield misfit(other, f'not with transport = "{options.transport}"', "transport")
     if options.transport == "udp" and options.framing != "wrapper":
         message = 'transport "udp" needs framing = "wrapper": HDLC is not sent in datagrams'
         yield misfit("framing", message, "transport")
+    if serial and options.framing != "hdlc":
+        yield misfit("framing", 'transport "serial" needs framing = "hdlc"', "transport")
     yield from _tls(options)
+    yield from _opening(options)
 
 
 def _tls(options: MeterOptions) -> Iterator[Misfit]:
@@ -34,3 +43,15 @@ def _tls(options: MeterOptions) -> Iterator[Misfit]:
             yield misfit(key, "only with tls = true", "tls")
     if options.key_file is not None and options.cert_file is None:
         yield misfit("key_file", "needs cert_file, the certificate of this key", "cert_file")
+
+
+def _opening(options: MeterOptions) -> Iterator[Misfit]:
+    if options.opening == "none":
+        if options.opening_address:
+            yield misfit("opening_address", 'only with opening = "mode-e"', "opening")
+    elif options.transport != "serial":
+        message = 'only with transport = "serial": no other changes its baud rate'
+        yield misfit("opening", message, "transport")
+    elif options.baudrate not in RATES.values():
+        message = f'opening "mode-e" has at most {max(RATES.values())} Bd'
+        yield misfit("baudrate", message, "opening")

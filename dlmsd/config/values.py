@@ -16,7 +16,8 @@ from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
-Transport: TypeAlias = Literal["tcp", "udp", "push"]
+Transport: TypeAlias = Literal["tcp", "udp", "serial", "push"]
+Opening: TypeAlias = Literal["none", "mode-e"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 Referencing: TypeAlias = Literal["ln", "sn"]
 PushFraming: TypeAlias = Literal["auto", "hdlc", "wrapper", "mbus"]
@@ -172,6 +173,10 @@ class MeterOptions:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    device: str | None = None
+    baudrate: int = 9600
+    opening: Opening = "none"
+    opening_address: str = ""
     framing: Framing = "hdlc"
     client: int = 1
     logical_device: int = 0
@@ -219,6 +224,8 @@ class MeterOptions:
     @property
     def line(self) -> Hashable:
         """Equal for meters that share one connection."""
+        if self.transport == "serial":
+            return self.transport, self.device
         return self.transport, self.host.lower(), self.port
 
     @property
@@ -226,6 +233,8 @@ class MeterOptions:
         """Where it is, in the operator's words."""
         if self.transport == "push":
             return f"push {self.push}" if self.push else "push"
+        if self.device is not None:
+            return self.device
         kind = "tls" if self.tls else self.transport
         return f"{self.host}:{self.port}" + (f"/{kind}" if kind != "tcp" else "")
 

@@ -24,6 +24,7 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity, proposed
+from dlmsd.meter.serial import SerialWay
 from dlmsd.meter.session import Session
 from dlmsd.meter.tls import TlsWay
 from dlmsd.meter.way import TcpWay, Way
@@ -60,6 +61,9 @@ def make_way(meter: MeterOptions, reactor: Any) -> Way:
 
     Raises ConfigurationError for a file of TLS that cannot be used.
     """
+    if meter.transport == "serial":
+        opening = None if meter.opening == "none" else meter.opening_address
+        return SerialWay(meter.device or "", meter.baudrate, opening, reactor)
     if meter.transport == "udp":
         return UdpWay(meter.host, meter.port, reactor)
     tcp = TcpWay(meter.host, meter.port, reactor)

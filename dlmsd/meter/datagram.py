@@ -17,14 +17,14 @@ from twisted.internet.protocol import ClientFactory, DatagramProtocol
 from twisted.python.failure import Failure
 
 from dlmsd.errors import LinkError
-from dlmsd.meter.way import CONNECT_SECONDS, Connector
+from dlmsd.meter.way import CONNECT_SECONDS, Connector, Way
 
 # The largest datagram that there is.
 _MAX_DATAGRAM: Final = 0xFFFF
 
 
 @frozen
-class UdpWay:
+class UdpWay(Way):
     """Datagrams to one port of one host, and back from it alone."""
 
     host: str

@@ -107,6 +107,8 @@ class MeterFactory(ReconnectingClientFactory):
         self._admission: Deferred[None] | None = None
         self._closed: Deferred[None] | None = None
         self._late: IDelayedCall | None = None
+        self._used = 0.0
+        self.renewing = False
         self._dropped: DlmsdError | None = None
         self._noise = 0
         self._bad_frames = 0
@@ -138,6 +140,7 @@ class MeterFactory(ReconnectingClientFactory):
 
     def succeeded(self) -> None:
         """A good read: the way to the meter is whole."""
+        self._used = self._reactor.seconds()
         if self.continueTrying and self.retries:
             self.resetDelay()
         for other in self._members:
@@ -148,6 +151,17 @@ class MeterFactory(ReconnectingClientFactory):
         member.failed = True
         if all(other.failed for other in self._members):
             self._drop(error)
+
+    def renew(self) -> bool:
+        """Whether the connection, idle for longer than its way bears, is now made anew.
+
+        That is no trouble, so ``down`` is not told of its end.
+        """
+        idle = self._reactor.seconds() - self._used
+        if self.wire is not None and 0 < self._way.idle_seconds < idle:
+            self.renewing = True
+            self._close(self.wire)
+        return self.renewing
 
     def _babbled(self) -> None:
         self._drop(MeterError("it sends octets that nobody asked for"))
@@ -224,6 +238,7 @@ class MeterFactory(ReconnectingClientFactory):
 
     def _made(self, wire: MeterProtocol) -> None:
         self.wire = wire
+        self._used = self._reactor.seconds()
         for member in self._members:
             member.failed = False
             member.session.attach(wire)
@@ -237,12 +252,13 @@ class MeterFactory(ReconnectingClientFactory):
             self._late.cancel()
         self._late = None
         error, self._dropped = self._dropped or explain(reason), None
-        self._down(error)
+        renewing, self.renewing = self.renewing, False
+        self._down(error, told=not renewing)
         if self._closed is not None:
             self._closed.callback(None)
 
-    def _down(self, error: DlmsdError) -> None:
+    def _down(self, error: DlmsdError, *, told: bool = True) -> None:
         for member in self._members:
             member.session.detach(error)
-        for member in self._members:
+        for member in self._members if told else ():
             member.down(error)

@@ -118,7 +118,7 @@ class Poller:
             if slots > 1:
                 self._missed += slots - 1
             start += slots * interval
-            self._late = not self._session.attached
+            self._late = not self._session.attached or self._factory.renewing
             await self._pass(start - self._clock.seconds())
             if self._late and self._session.attached:
                 # This slot was lost to a missing connection, which is there now.
@@ -129,6 +129,8 @@ class Poller:
         try:
             if self._postponed is not None and self._clock.seconds() < self._not_before:
                 raise self._postponed
+            if self._factory.renew():
+                return
             if not self._session.attached:
                 if self._unconnected is not None:
                     raise self._unconnected

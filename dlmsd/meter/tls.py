@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from dlmsd.errors import SilenceError
-from dlmsd.meter.way import CONNECT_SECONDS, Connector, TcpWay
+from dlmsd.meter.way import CONNECT_SECONDS, Connector, TcpWay, Way
 
 
 @frozen
-class TlsWay:
+class TlsWay(Way):
     """TCP, and TLS over it; ``contexts`` say whom we trust and who we are."""
 
     tcp: TcpWay

@@ -20,6 +20,11 @@ class Connector(Protocol):
 class Way(Protocol):
     """How to reach a meter."""
 
+    @property
+    def idle_seconds(self) -> float:
+        """After so much silence a connection is made anew before it is used; 0 for never."""
+        return 0.0
+
     def connect(self, factory: ClientFactory) -> Connector:
         """Begin one attempt.
 
@@ -29,7 +34,7 @@ class Way(Protocol):
 
 
 @frozen
-class TcpWay:
+class TcpWay(Way):
     """A TCP client's connection; ``seconds`` is what an attempt may take."""
 
     host: str

@@ -49,8 +49,7 @@ active_energy_export = {{ obis = "1-1:2.8.0", unit = "kWh" }}
 _METER = """
 [[meters]]
 name = "{name}"
-host = "{host}"
-port = {port}
+{place}
 profile = "virtual"
 transport = "{transport}"
 logical_device = {logical}
@@ -92,8 +91,7 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
     meters = "".join(
         _METER.format(
             name=one.name,
-            host=_REACHED.get(one.host, one.host),
-            port=one.port,
+            place=_place(one),
             transport=one.transport,
             logical=one.logical,
             physical=one.physical,
@@ -101,6 +99,13 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
         for one in endpoints
     )
     return head + meters
+
+
+def _place(one: Endpoint) -> str:
+    """The lines that say where it is."""
+    if one.device:
+        return f'device = "{one.device}"'
+    return f'host = "{_REACHED.get(one.host, one.host)}"\nport = {one.port}'
 
 
 def _login(personality: Personality, client: Client) -> Iterator[str]:

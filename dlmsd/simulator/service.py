@@ -10,7 +10,6 @@ from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from dlmsd.config.values import Transport
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -18,8 +17,8 @@ from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.errors import LocalError
 from dlmsd.simulator.answer import Answered
 from dlmsd.simulator.conversation import InstalledMeter
-from dlmsd.simulator.datagram import Datagrams
 from dlmsd.simulator.faults import HDLC_ONLY, WRAPPER_ONLY, Fault, FaultInjector
+from dlmsd.simulator.medium import Address, Medium
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.objects import Objects
 from dlmsd.simulator.personality import MICROSTAR, Personality
@@ -31,7 +30,7 @@ from dlmsd.simulator.security import MeterSecurity
 # 126 and 127 are reserved among the physical addresses of one octet (IEC 62056-46).
 MAX_BEHIND_GATEWAY: Final = 125
 _MAX_PORT: Final = 0xFFFF
-_MAX_DATAGRAM: Final = 0xFFFF
+_TCP: Final = Medium()
 
 
 @frozen
@@ -44,6 +43,12 @@ class Endpoint:
     logical: int
     physical: int
     transport: Transport = "tcp"
+    device: str = ""
+
+    @property
+    def place(self) -> str:
+        """In words."""
+        return self.device or f"{self.host}:{self.port}/{self.transport}"
 
 
 class Simulation:
@@ -51,11 +56,11 @@ class Simulation:
 
     Each listens on a port of its own from ``port`` on, or on any free one if that is 0;
     with ``gateway`` all are behind one port, told apart by physical address (by logical
-    device with WRAPPER, which knows no other), for one client at a time. WRAPPER can be
-    served in datagrams, with ``transport`` "udp", and TCP with ``tls``, the contexts of a
-    server, through TLS, as gateways do it. ``seed`` decides
-    what they measure, ``random`` when faults happen and which challenges they send,
-    ``wall`` (Unix seconds) what time it is. LocalError for what does not fit together.
+    device with WRAPPER, which knows no other), for one client at a time. ``medium`` may be
+    another than TCP; a serial line is one with a ``gateway``, and else a line for each.
+    ``seed`` decides what they measure, ``random`` when faults happen and which challenges
+    they send, ``wall`` (Unix seconds) what time it is. LocalError for what does not fit
+    together.
     """
 
     def __init__(
@@ -66,9 +71,8 @@ class Simulation:
         random: Random,
         meters: int = 1,
         personality: Personality = MICROSTAR,
-        transport: Transport = "tcp",
+        medium: Medium = _TCP,
         port: int = 0,
-        tls: Any = None,
         gateway: bool = False,
         interface: str = "127.0.0.1",
         faults: Sequence[Fault] = (),
@@ -79,11 +83,9 @@ class Simulation:
             raise LocalError(f"a gateway has 1 to {MAX_BEHIND_GATEWAY} meters")
         if port and not gateway and port + meters - 1 > _MAX_PORT:
             raise LocalError(f"{meters} ports from {port} on are more than there are")
-        if transport == "udp" and personality.framing != "wrapper":
-            raise LocalError("UDP needs WRAPPER: HDLC is not sent in datagrams")
+        medium.check(personality)
         self.endpoints: tuple[Endpoint, ...] = ()
-        self._transport = transport
-        self._tls = tls
+        self._medium = medium
         self._reactor = reactor
         self._wall = wall
         self._port = port
@@ -130,15 +132,16 @@ class Simulation:
         endpoints = []
         try:
             for offset, group in enumerate(groups):
-                port = self._listen(self._port + offset if self._port else 0, group)
+                place = self._listen(self._port + offset if self._port else 0, group)
                 endpoints += [
                     Endpoint(
                         one.name,
-                        self._interface,
-                        port,
+                        place.host,
+                        place.port,
                         one.address.logical,
                         one.address.physical,
-                        self._transport,
+                        self._medium.transport,
+                        place.device,
                     )
                     for one in group
                 ]
@@ -157,22 +160,12 @@ class Simulation:
                 await closed
             await factory.close()
 
-    def _listen(self, port: int, group: tuple[InstalledMeter, ...]) -> int:
-        udp = self._transport == "udp"
-        one = (self._gateway or self._personality.one_connection) and not udp
+    def _listen(self, port: int, group: tuple[InstalledMeter, ...]) -> Address:
+        one = self._medium.connected and (self._gateway or self._personality.one_connection)
         factory = SimulatorFactory(group, self._reactor, self._written, one_connection=one)
-        if udp:
-            listening = self._reactor.listenUDP(
-                port, Datagrams(factory), interface=self._interface, maxPacketSize=_MAX_DATAGRAM
-            )
-        else:
-            served: Any = factory
-            if self._tls is not None:
-                served = TLSMemoryBIOFactory(self._tls, False, factory, self._reactor)
-            listening = self._reactor.listenTCP(port, served, interface=self._interface)
+        listening, place = self._medium.listen(self._reactor, factory, self._interface, port)
         self._listening.append((listening, factory))
-        chosen: int = listening.getHost().port
-        return chosen
+        return place
 
     def _install(self, index: int, seed: int, random: Random) -> InstalledMeter:
         personality = self._personality
@@ -228,10 +221,9 @@ class SimulationService(Service):
         await self.simulation.start()
         for endpoint in self.simulation.endpoints:
             self._log.info(
-                "virtual meter listens at {host}:{port}, device {logical}/{physical}",
+                "virtual meter listens at {place}, device {logical}/{physical}",
                 meter=endpoint.name,
-                host=endpoint.host,
-                port=endpoint.port,
+                place=endpoint.place,
                 logical=endpoint.logical,
                 physical=endpoint.physical,
             )

@@ -87,6 +87,7 @@ class ReferenceTests(ConfigurationCase):
         asked = PUSHED.sub("# ", REFERENCE)
         text = EXAMPLE.sub("", DEFAULT.sub("", asked)).replace("mqtt://l", "mqtts://l")
         text = text.replace("\ntls = false", "\ntls = true")
+        text = text.replace('\ndevice = "/dev/ttyUSB0"\n', "\n")
         (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
         self.secure(text)
         self.assertEqual(

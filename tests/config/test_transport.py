@@ -67,3 +67,48 @@ class TransportTests(ConfigurationCase):
                 "connection"
             ],
         )
+
+    def test_serial(self) -> None:
+        device = 'transport = "serial"\ndevice = "/dev/ttyUSB0"\n'
+        self.assertEqual(self.of(device), [])
+        self.assertEqual(self.of(device + 'opening = "mode-e"\nopening_address = "1234"\n'), [])
+        for text, problem in (
+            ('transport = "serial"\n', "4: meters[0].device: is required"),
+            (device + HOST, '9: meters[0].host: not with transport = "serial"'),
+            (
+                HOST + 'device = "/dev/x"\n',
+                '8: meters[0].device: not with transport = "tcp"',
+            ),
+            (
+                device + 'framing = "wrapper"\n',
+                '9: meters[0].framing: transport "serial" needs framing = "hdlc"',
+            ),
+            (
+                HOST + 'opening = "mode-e"\n',
+                '8: meters[0].opening: only with transport = "serial": no other changes its baud '
+                "rate",
+            ),
+            (
+                device + 'opening_address = "1"\n',
+                '9: meters[0].opening_address: only with opening = "mode-e"',
+            ),
+            (
+                device + 'opening = "mode-e"\nbaudrate = 115200\n',
+                '10: meters[0].baudrate: opening "mode-e" has at most 19200 Bd',
+            ),
+            (device + "tls = true\n", '9: meters[0].tls: only with transport = "tcp"'),
+            (
+                device.replace("/dev/", ""),
+                "8: meters[0].device: expected the path of a serial port, such as /dev/ttyUSB0",
+            ),
+        ):
+            self.assertIn(f"dlmsd.toml:{problem}", self.of(text))
+
+    def test_meters_of_one_device_share_it(self) -> None:
+        device = 'transport = "serial"\ndevice = "/dev/ttyUSB0"\n'
+        other = METER.replace('"a"', '"b"') + device
+        self.assertEqual(self.of(device + other + "physical_device = 2\n"), [])
+        (problem,) = self.of(device + other + "physical_device = 2\nbaudrate = 300\n")
+        self.assertIn("baudrate: differs from that of meter a", problem)
+        (problem,) = self.of(device + other)
+        self.assertIn("has this client and address on this connection", problem)

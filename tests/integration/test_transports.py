@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -77,3 +78,30 @@ class TlsTests(TransportCase):
         ended = errand(*read)
         self.assertEqual(ended.returncode, 1, ended)
         self.assertIn("certificate verify failed", ended.stderr)
+
+
+class SerialTests(TransportCase):
+    def test_daemon_and_command_on_one_line_with_several_meters(self) -> None:
+        self.simulate("--serial", "--gateway", "--meters=3")
+        daemon = self.run_daemon(self.text)
+        self.assert_read(daemon, 3)
+        device = self.endpoints[0]["device"]
+        ended = errand("read", device, "--profile=microstar", "--physical=2", "voltage_l1")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertRegex(ended.stdout, r"^voltage_l1  2\d\d\.\d V$")
+
+    def test_an_optical_head(self) -> None:
+        self.simulate("--optical")
+        opening = '[profiles.virtual]\nopening = "mode-e"\n'
+        self.assert_read(self.run_daemon(self.text.replace("[profiles.virtual]\n", opening, 1)))
+        device = self.endpoints[0]["device"]
+        read = ("read", device, "--profile=microstar", "--opening=mode-e", "--json", "voltage_l1")
+        ended = errand(*read)
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertEqual(json.loads(ended.stdout)["device"], device)
+
+    def test_no_such_port(self) -> None:
+        ended = errand("read", "/dev/none", "--profile=microstar", "voltage_l1")
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("/dev/none: No such file or directory", ended.stderr)
+        self.assertIn("check device", ended.stderr)

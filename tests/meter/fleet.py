@@ -95,6 +95,7 @@ class FleetCase(SynchronousTestCase):
                     host=endpoint.host,
                     port=endpoint.port,
                     transport=endpoint.transport,
+                    device=endpoint.device or None,
                     profile="microstar",
                     device_name=endpoint.name,
                     read=read,

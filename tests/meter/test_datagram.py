@@ -7,6 +7,7 @@ from typing import Any
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.meter.protocol import MAX_BABBLE
 from dlmsd.model import MeterState
+from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import WRAPPER
 from tests.meter.fleet import NAMES, FleetCase
 from tests.network import Datagrams
@@ -25,7 +26,7 @@ class Stranger:
 
 class DatagramTests(FleetCase):
     def begin(self, meters: int = 1, **changes: Any) -> None:
-        self.simulate(meters, WRAPPER, transport="udp", gateway=meters > 1)
+        self.simulate(meters, WRAPPER, medium=Medium("udp"), gateway=meters > 1)
         self.read(self.options(framing="wrapper", timeout=1.0, **changes))
 
     @property

@@ -12,6 +12,7 @@ from dlmsd.dlms.security.counter import key_id
 from dlmsd.meter.security import BLOCK
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
+from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import (
     ECDSA,
     HLS_MD5,
@@ -27,6 +28,7 @@ from tests.meter.fleet import NAMES, FleetCase
 
 KEYS = set(NAMES)
 TITLE = b"DLMSDCLT"
+TCP = Medium()
 NAMED = {
     Mechanism.HIGH_MD5: "high-md5",
     Mechanism.HIGH_SHA1: "high-sha1",
@@ -37,9 +39,9 @@ NAMED = {
 
 
 class SecureTests(FleetCase):
-    def begin(self, personality: Personality, transport: str = "tcp", **changes: Any) -> None:
+    def begin(self, personality: Personality, medium: Medium = TCP, **changes: Any) -> None:
         """Read one virtual meter of this personality with the keys that it expects."""
-        self.simulate(personality=personality, transport=transport)
+        self.simulate(personality=personality, medium=medium)
         client, security = personality.clients[0], personality.security
         keys = security.client
         (options,) = self.options(
@@ -60,7 +62,7 @@ class SecureTests(FleetCase):
     def test_over_lossy_datagrams_a_repetition_keeps_its_counter(self) -> None:
         dice = Random(3)
         self.network.loses = lambda octets: dice.random() < 0.05
-        self.begin(SECURE_WRAPPER, "udp", timeout=1.0)
+        self.begin(SECURE_WRAPPER, Medium("udp"), timeout=1.0)
         self.run_for(300)
         status = self.statuses["virtual-001"]
         self.assertGreater(status.good, 40)

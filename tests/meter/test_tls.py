@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from dlmsd.errors import ConfigurationError
 from dlmsd.meter.build import make_way
+from dlmsd.simulator.medium import Medium
 from tests.certificates import Authority
 from tests.meter.fleet import FleetCase
 
@@ -28,7 +29,7 @@ class TlsTests(FleetCase):
         self.authority.issue(name)
         pem = b"".join((self.folder / f"server.{end}").read_bytes() for end in ("pem", "key"))
         contexts: Any = ssl.PrivateCertificate.loadPEM(pem)
-        self.simulate(meters, tls=contexts.options(), gateway=True)
+        self.simulate(meters, medium=Medium(tls=contexts.options()), gateway=True)
         given = {"tls": True, "ca_file": self.folder / "ca.pem", **changes}
         self.read(self.options(**given))
 
