@@ -154,7 +154,7 @@ class DaemonTests(SynchronousTestCase):
             config = self.folder / "dlmsd.toml"
             config.write_text(
                 f'[daemon]\nstate_dir = "{self.folder}/state"\n'
-                f'[web]\nlisten = "unix:{self.folder}/page"\n'
+                f'[web]\nlisten = "tcp:{free_port()}:interface=127.0.0.1"\n'
                 f'[[push]]\nname = "han"\nlisten = "{listen}"\n'
             )
             ended = run(*command("twistd"), "-n", "--pidfile=", "dlmsd", "-c", str(config))
