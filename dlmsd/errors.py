@@ -63,6 +63,12 @@ class ReadOnlyError(DlmsdError):
     culprit = "operator"
 
 
+class TimezoneError(DlmsdError):
+    """Name the meter's place, as in `timezone = "America/Bogota"`."""
+
+    culprit = "operator"
+
+
 class LinkError(DlmsdError):
     """The connection to the meter failed; check cable, address and port."""
 

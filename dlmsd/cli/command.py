@@ -13,13 +13,13 @@ from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
+from dlmsd.cli.profile import profile
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
 from dlmsd.cli.scan import scan
 from dlmsd.cli.set import set_
 from dlmsd.cli.simulate import simulate
 from dlmsd.cli.token import token
-from dlmsd.cli.trace import trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,13 +36,13 @@ for part in (
     demo,
     firmware,
     keys,
+    profile,
     read,
     run,
     scan,
     set_,
     simulate,
     token,
-    trace,
 ):
     command.add_command(part)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TextIO
 
 import click
 from rich import box
@@ -23,18 +23,22 @@ def printable(text: str) -> str:
     )
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; each row has a text for each column."""
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], file: TextIO | None = None
+) -> None:
+    """Print a table, on standard output unless into ``file``; each row has a text for each
+    column.
+    """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         # Text, because a cell is no markup.
         table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console()
+    console = Console(file=file)
     if not console.is_terminal:
         console = Console(width=_ENDLESS)
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+        click.echo(line.rstrip(), file=file)

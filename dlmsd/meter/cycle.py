@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
 
 from dlmsd.config.values import Measurement
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
-from dlmsd.dlms.cosem.classes import scaler_attribute
-from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
-from dlmsd.errors import DecodeError
 from dlmsd.meter.installation import BARE, Installation
-from dlmsd.meter.scaling import Scale, ScalerUnit
+from dlmsd.meter.scales import learn
+from dlmsd.meter.scaling import Scale
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
-
-# A scaler refused for these reasons never comes; for any other it is asked for again.
-_FINAL: Final = frozenset(
-    {
-        DataAccessResult.READ_WRITE_DENIED,
-        DataAccessResult.OBJECT_UNDEFINED,
-        DataAccessResult.OBJECT_CLASS_INCONSISTENT,
-        DataAccessResult.SCOPE_OF_ACCESS_VIOLATED,
-    }
-)
 
 
 class Cycle:
@@ -95,41 +81,11 @@ class Cycle:
     async def _learn(self, due: Sequence[Measurement]) -> None:
         """Scaler and unit of what has none yet."""
         new = [wanted for wanted in due if wanted.key not in self._scales]
-        asked: dict[str, AttributeDescriptor] = {}
-        for wanted in new:
-            value = wanted.attribute
-            attribute = scaler_attribute(value.class_id, value.attribute)
-            if attribute is None:
-                self._scales[wanted.key] = Scale(wanted, None, self._installation)
-            else:
-                asked[wanted.key] = AttributeDescriptor(value.class_id, value.obis, attribute)
-        results = await self._session.get_many(list(asked.values()))
-        told = dict(zip(asked, results, strict=True))
-        for wanted in new:
-            if wanted.key in told:
-                self._keep(wanted, told[wanted.key])
+        for key, scale in (await learn(self._session, new, self._installation)).items():
+            if isinstance(scale, str):
+                self._absent[key] = scale
+                continue
+            if scale.mismatch:
+                self._doubt(key, scale.mismatch)
+            self._scales[key] = scale
         self.units = MappingProxyType({key: scale.symbol for key, scale in self._scales.items()})
-
-    def _keep(self, wanted: Measurement, told: GetResult) -> None:
-        try:
-            scaler_unit = _scaler_unit(told)
-        except DecodeError as error:
-            # Without it a number could be wrong a thousandfold; better none this time.
-            self._absent[wanted.key] = f"its scaler and unit cannot be read: {error}"
-            return
-        scale = Scale(wanted, scaler_unit, self._installation)
-        if scale.mismatch and scaler_unit is None:
-            self._absent[wanted.key] = scale.mismatch
-            return
-        if scale.mismatch:
-            self._doubt(wanted.key, scale.mismatch)
-        self._scales[wanted.key] = scale
-
-
-def _scaler_unit(told: GetResult) -> ScalerUnit | None:
-    """None from a meter that has none to tell; DecodeError if it may yet tell."""
-    if not isinstance(told, DataAccessResult):
-        return ScalerUnit.of(told)
-    if told in _FINAL:
-        return None
-    raise DecodeError(told.words)

@@ -8,7 +8,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.association import Witness
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
@@ -31,7 +30,6 @@ class Visit:
         trace: Trace | None = None,
         security: MeterSecurity | None = None,
         way: Way | None = None,
-        witness: Witness | None = None,
     ) -> None:
         self._factory = MeterFactory(
             way or make_way(meter, reactor),
@@ -40,7 +38,7 @@ class Visit:
             admit=lambda: succeed(None),
             random=lambda: 0.0,
         )
-        self._session = make_session(meter, self._factory.turn, reactor, trace, security, witness)
+        self._session = make_session(meter, self._factory.turn, reactor, trace, security)
         self._connected = Deferred[None]()
         self._factory.join(Member(self._session, self._up, self._down))
 

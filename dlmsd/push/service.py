@@ -20,8 +20,7 @@ from dlmsd.push.security import context, received
 class PushService:
     """``meters`` are those with transport ``push``; inactive ones only have a status.
 
-    ``random`` gives so many unpredictable octets; ``commit`` is the outbox's. With
-    ``trace`` each APDU is logged, at debug.
+    ``random`` gives so many unpredictable octets; ``commit`` is the outbox's.
     """
 
     def __init__(
@@ -35,7 +34,6 @@ class PushService:
         store: CounterStore,
         commit: Commit,
         post: Callable[[MeterStatus | ListenerStatus], None],
-        trace: bool = False,
     ) -> None:
         self._options = listeners
         self._meter_options = meters
@@ -45,7 +43,6 @@ class PushService:
         self._store = store
         self._commit = commit
         self._post = post
-        self._trace = trace
         self.listeners: list[Listener] = []
         self._meters: list[PushedMeter] = []
 
@@ -70,7 +67,7 @@ class PushService:
             )
             self._meters.append(meter)
             meter.start()
-        desk = Desk(self._meters, self._unknown, trace=self._trace)
+        desk = Desk(self._meters, self._unknown)
         self.listeners = [self._listener(options, desk) for options in self._options]
         for listener in self.listeners:
             await listener.start()

@@ -15,7 +15,7 @@ HOSTILE = "\x1b[2J\x1b]0;owned\x07 [bold]\r\u202e\x9b31m"
 class TerminalTests(SynchronousTestCase):
     def table(self, *cells: str) -> list[str]:
         lines: list[str] = []
-        self.patch(terminal.click, "echo", lines.append)
+        self.patch(terminal.click, "echo", lambda line, file: lines.append(line))
         show_table(["a"] * len(cells), [cells])
         return lines
 

@@ -120,11 +120,15 @@ class ProfileRows:
         if self._clock is None:
             return None, None, False
         sent = _date_time(values[self._clock], self._rows)
-        if sent is not None:
-            return self._instant(sent), sent.status, False
-        if self._previous_time is None or not self._period:
-            return None, None, False
-        return self._previous_time + self._period, None, True
+        try:
+            if sent is not None:
+                return self._instant(sent), sent.status, False
+            if self._previous_time is not None and self._period:
+                return self._previous_time + self._period, None, True
+        except OverflowError:
+            # A year of 1 or 9999, which UTC moves out of the calendar: no instant.
+            pass
+        return None, sent.status if sent else None, False
 
     def _instant(self, sent: DateTime) -> datetime.datetime | None:
         moment = sent.to_datetime(self._timezone, self._negate_deviation)

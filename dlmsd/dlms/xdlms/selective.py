@@ -20,14 +20,19 @@ from dlmsd.errors import DecodeError
 CLOCK: Final = CaptureObject(AttributeDescriptor(8, Obis.parse("0-0:1.0.0"), 2))
 
 
-def range_value(moment: datetime.datetime, *, deviation: bool = True) -> Data:
+def range_value(
+    moment: datetime.datetime, *, deviation: bool = True, negate_deviation: bool = False
+) -> Data:
     """``moment`` as the end of a range: date-time octets.
 
     Some meters refuse a deviation in a range and others want one. Without it, ``moment``
     is to be in the meter's local time; the clock status is then left unspecified too, as it
     says which of two equal local times is meant only to those who know the deviation.
+    ``negate_deviation`` is for meters that count it from UTC to local time.
     """
     sent = DateTime.from_datetime(moment)
+    if negate_deviation and sent.deviation is not None:
+        sent = evolve(sent, deviation=-sent.deviation)
     if not deviation:
         sent = evolve(sent, deviation=None, status=None)
     return Data(Tag.OCTET_STRING, sent.encode())

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
+from dlmsd.dlms.axdr.clock import ClockStatus, Date, DateTime, Time
 from dlmsd.dlms.axdr.compact import CompactArray, TypeDescription
 from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
 from dlmsd.dlms.axdr.length import encode_length
@@ -115,6 +115,16 @@ class RowTests(SynchronousTestCase):
         self.assertIn("row 1 has 2 columns for 3 capture objects", str(error))
         error = self.assertRaises(DecodeError, read, buffer(NULL))
         self.assertIn("row 0 is null-data, not structure", str(error))
+
+    def test_the_ends_of_the_calendar(self) -> None:
+        for year, month, day, deviation in ((1, 1, 1, -600), (9999, 12, 31, 600)):
+            date, hour = Date(year, month, day), Time(12 + (11 if year > 1 else -12), 0)
+            sent = DateTime(date, hour, deviation, ClockStatus(0))
+            at_end = Data(Tag.OCTET_STRING, sent.encode())
+            for period in (QUARTER, 2**32 - 1):
+                self.assertEqual(times(at_end, at_end, NULL, period=period), [None] * 3)
+        last = time(at("9999-12-31T23:50:00"))
+        self.assertEqual(times(last, NULL)[1], None)
 
     def test_capture_objects_come_first(self) -> None:
         error = self.assertRaises(LocalError, ProfileRows, ())

@@ -1,0 +1,67 @@
+"""``dlmsd profile`` against virtual meters over real TCP."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+from itertools import pairwise
+
+from tests.integration.test_errands import ErrandCase
+
+LOAD = "1-0:99.1.0"
+
+
+class ProfileTests(ErrandCase):
+    def test_the_newest_as_a_table(self) -> None:
+        ended = self.visit("profile", LOAD, "--last=5", "--profile=microstar")
+        self.assertEqual(ended.returncode, 0, ended)
+        head, _, *rows = ended.stdout.splitlines()
+        self.assertRegex(head, r"^time +status +0-0:96.10.1 +1-0:1.8.0 \(Wh\) .* note$")
+        self.assertEqual(len(rows), 5)
+        self.assertRegex(ended.stderr, r"^5 rows, the last of 20")
+
+    def test_csv_into_a_file_over_connections_that_break(self) -> None:
+        file = self.folder / "rows.csv"
+        ended = self.visit(
+            "profile",
+            *(LOAD, "--from=-3d", "--to=-1d", "--csv", f"-o{file}"),
+            *("--logical=1", "--physical=17"),
+            personality="plain",
+            password="22222222",
+            faults=("reset=every:50",),
+        )
+        self.assertEqual((ended.returncode, ended.stdout), (0, ""), ended)
+        self.assertIn("attempt 2 of 5 in 2 s, ", ended.stderr)
+        head, *rows = csv.reader(file.open())
+        self.assertEqual(head[3], "1-0:1.8.0 (Wh)")
+        times = [datetime.datetime.fromisoformat(row[0]) for row in rows]
+        self.assertIn(len(times), (192, 193))
+        steps = {after - before for before, after in pairwise(times)}
+        self.assertEqual(steps, {datetime.timedelta(minutes=15)})
+
+    def test_json_in_the_meters_zone(self) -> None:
+        ended = self.visit(
+            "profile",
+            *(LOAD, "--from=-3h", "--json", "--timezone=America/Bogota", "--profile=microstar"),
+        )
+        told = json.loads(ended.stdout)
+        self.assertIn(len(told["rows"]), (12, 13))
+        self.assertTrue(all(row["time"].endswith("-05:00") for row in told["rows"]))
+        self.assertEqual((told["complete"], told["profile"]), (True, LOAD))
+
+    def test_no_such_profile(self) -> None:
+        ended = self.visit("profile", "1-0:99.9.9", "--json", "--profile=microstar")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertIn("object-undefined", ended.stderr)
+
+    def test_wrong_use(self) -> None:
+        for wrong in (
+            (LOAD, "--last=1", "--from=today"),
+            (LOAD, "--csv", "--json"),
+            (LOAD, "--from=now", "--to=-1d"),
+            (LOAD, "--from=soon"),
+            ("nonsense",),
+        ):
+            ended = self.visit("profile", *wrong, "--profile=microstar")
+            self.assertEqual(ended.returncode, 64, ended)
