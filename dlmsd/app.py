@@ -71,6 +71,7 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
+        debug = configuration.daemon.log_level == "debug"
         pushing = [one for one in configuration.meters if one.transport == "push"]
         self._fleet = Fleet(
             [one for one in configuration.meters if one.transport != "push"],
@@ -92,8 +93,8 @@ class Daemon(Service):
             store=self._outbox,
             commit=self._outbox.commit,
             post=self.board.post,
+            trace=debug,
         )
-        debug = configuration.daemon.log_level == "debug"
         interval = configuration.daemon.report_interval
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None

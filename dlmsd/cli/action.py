@@ -9,6 +9,7 @@ import msgspec
 
 from dlmsd.cli.meter import MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
+from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.axdr.text import parse, write
 from dlmsd.dlms.cosem.designation import method_words, parse_method
@@ -53,7 +54,7 @@ def action(
             click.echo(msgspec.json.encode(told).decode() if as_json else f"would invoke {what}")
             click.echo("Nothing was done; --yes does it.", err=True)
             return MISUSED
-        async with target.visit(reactor, trace=trace) as session:
+        async with target.visit(reactor, to_errors(trace)) as session:
             returned = _text(await session.action(asked, sent))
         if as_json:
             click.echo(msgspec.json.encode({**told, "returned": returned}).decode())

@@ -11,6 +11,7 @@ import msgspec
 
 from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen
+from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
@@ -51,7 +52,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
     target = chosen(given)
 
     async def work(reactor: Any) -> int:
-        async with target.visit(reactor, trace=trace) as session:
+        async with target.visit(reactor, to_errors(trace)) as session:
             objects = await _objects(session)
             now = reactor.seconds()
             told = await _values(session, objects, target.meter, now) if values else {}

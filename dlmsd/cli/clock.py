@@ -12,6 +12,7 @@ import msgspec
 from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen
 from dlmsd.cli.terminal import show_table
+from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.installation import Installation
@@ -52,7 +53,7 @@ def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **give
     async def work(reactor: Any) -> int:
         if sets:
             target.refuse_unless_writing()
-        async with target.visit(reactor, trace=trace) as session:
+        async with target.visit(reactor, to_errors(trace)) as session:
             place = Installation.of(target.meter)
             keeping = Timekeeping(session, place, wall=time.time, clock=reactor)
             before = await keeping.read()

@@ -20,6 +20,7 @@ from dlmsd.cli.scan import scan
 from dlmsd.cli.set import set_
 from dlmsd.cli.simulate import simulate
 from dlmsd.cli.token import token
+from dlmsd.cli.trace import trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,6 +44,7 @@ for part in (
     set_,
     simulate,
     token,
+    trace,
 ):
     command.add_command(part)
 

@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import Target, chosen
 from dlmsd.cli.terminal import printable
+from dlmsd.cli.tracing import to_errors
 from dlmsd.errors import LinkError, ReadOnlyError
 from dlmsd.meter.image import Image, ImageTransfer
 from dlmsd.meter.session import Session
@@ -105,7 +106,7 @@ async def _again(
     attempt = 1
     while True:
         try:
-            async with target.visit(reactor, trace=trace) as session:
+            async with target.visit(reactor, to_errors(trace)) as session:
                 return await step(session)
         except LinkError as error:
             if attempt >= attempts:

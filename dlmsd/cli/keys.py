@@ -10,15 +10,15 @@ import msgspec
 from attrs import evolve
 
 from dlmsd.cli.meter import FAILED, errand, meter_options
-from dlmsd.cli.target import chosen, frames
+from dlmsd.cli.target import chosen, visited
 from dlmsd.cli.terminal import printable, show_table
+from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import PUBLIC_CLIENT
 from dlmsd.meter.keys import TellsOfKeys, ask
 from dlmsd.meter.security import Counters, secured
-from dlmsd.meter.visit import Visit
 
 _NOTHING: Final = TellsOfKeys(None, None, None, None, {})
 
@@ -46,7 +46,7 @@ def keys(as_json: bool, trace: bool, **given: Any) -> int:
         async with target.counters(reactor) as store:
             security = secured(meter, store, os.urandom)
             try:
-                async with Visit(meter, reactor, frames(trace), security) as session:
+                async with visited(meter, reactor, to_errors(trace), security) as session:
                     told = await ask(session)
             except DlmsdError as error:
                 trouble = error
@@ -66,7 +66,7 @@ async def _ask_as_public(meter: MeterOptions, reactor: Any, trace: bool) -> Tell
         meter, client=PUBLIC_CLIENT, authentication="none", security="none", writing=False
     )
     try:
-        async with Visit(public, reactor, frames(trace)) as session:
+        async with visited(public, reactor, to_errors(trace)) as session:
             return await ask(session)
     except DlmsdError:
         return _NOTHING

@@ -45,15 +45,23 @@ _OPTIONS: Final = (
         help=f"Its first line is the password [${PASSWORD}, the profile's, or a question].",
     ),
     click.option("--timeout", type=float, help="Seconds for an answer."),
-    click.option("--trace", is_flag=True, help="Show every frame, on standard error."),
+)
+
+_TRACE: Final = click.option(
+    "--trace", is_flag=True, help="Show every frame and its meaning, on standard error."
 )
 
 
-def meter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """METER, and all that says how to speak to it if it is a HOST."""
+def way_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """All that says how to speak to a HOST."""
     for option in reversed(_OPTIONS):
         function = option(function)
-    return click.argument("meter")(config_option(function))
+    return config_option(function)
+
+
+def meter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """METER, how to speak to it if it is a HOST, and ``--trace``."""
+    return click.argument("meter")(way_options(_TRACE(function)))
 
 
 def errand(work: Callable[[Any], Awaitable[int]]) -> int:

@@ -20,6 +20,7 @@ from dlmsd.cli.moment import moment
 from dlmsd.cli.rows import CsvRows, JsonRows, OutputError, Rows, TableRows, Written
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.terminal import printable
+from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.errors import DlmsdError
@@ -113,7 +114,7 @@ def profile(
                 read=meter.read,
                 installation=Installation.of(meter),
             )
-            connect = functools.partial(target.visit, reactor, trace=trace)
+            connect = functools.partial(target.visit, reactor, to_errors(trace))
             complete = False
             try:
                 await read_through(connect, reading, clock=reactor, told=told, attempts=attempts)

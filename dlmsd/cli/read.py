@@ -10,6 +10,7 @@ import msgspec
 
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import chosen, named
+from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.designation import parse_attribute
 from dlmsd.meter.cycle import Cycle
@@ -41,7 +42,7 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
     async def work(reactor: Any) -> int:
         known = {measurement.name: measurement for measurement in meter.read}
         wanted = [known[name] for name in dict.fromkeys(objects)]
-        async with target.visit(reactor, trace=trace) as session:
+        async with target.visit(reactor, to_errors(trace)) as session:
             cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
             values = await cycle.run(wanted, reactor.seconds())
         _show(meter, cycle, values, as_json=as_json)

@@ -10,6 +10,7 @@ import msgspec
 from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.terminal import show_table
+from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.axdr.text import parse, write
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -49,7 +50,7 @@ def set_(attribute: str, value: str, yes: bool, as_json: bool, trace: bool, **gi
 
     async def work(reactor: Any) -> int:
         target.refuse_unless_writing()
-        async with target.visit(reactor, trace=trace) as session:
+        async with target.visit(reactor, to_errors(trace)) as session:
             old = await _held(session, asked)
             new = named(parse, value, old)
             if yes:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,10 +14,11 @@ from attrs import frozen
 from dlmsd.cli.configuration import read, read_or_exit
 from dlmsd.cli.meter import PASSWORD
 from dlmsd.cli.state import KeptCounters, NoCounters
+from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import ConfigurationError, ReadOnlyError
-from dlmsd.meter.security import CounterStore, needs_counters, secured
+from dlmsd.meter.security import CounterStore, MeterSecurity, needs_counters, secured
 from dlmsd.meter.session import Session
 from dlmsd.meter.visit import Visit
 
@@ -54,12 +52,24 @@ class Target:
             yield store
 
     @asynccontextmanager
-    async def visit(self, reactor: Any, *, trace: bool) -> AsyncIterator[Session]:
-        """One connection for one errand; its frames on standard error if wanted."""
+    async def visit(self, reactor: Any, tracing: Tracing | None) -> AsyncIterator[Session]:
+        """One connection for one errand; ``tracing`` sees what passes."""
         async with self.counters(reactor) as store:
             security = secured(self.meter, store, os.urandom)
-            async with Visit(self.meter, reactor, frames(trace), security) as session:
+            async with visited(self.meter, reactor, tracing, security) as session:
                 yield session
+
+
+def visited(
+    meter: MeterOptions,
+    reactor: Any,
+    tracing: Tracing | None,
+    security: MeterSecurity | None = None,
+) -> Visit:
+    """A connection to ``meter`` that ``tracing`` looks on at."""
+    if tracing is None:
+        return Visit(meter, reactor, None, security)
+    return Visit(meter, reactor, tracing.frame, security, witness=tracing.apdu)
 
 
 def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:
@@ -133,15 +143,3 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
     return load_meter(
         {"name": "meter", **table, "read": wanted}, environ=os.environ, cwd=Path.cwd()
     )
-
-
-def frames(trace: bool) -> Callable[[str, bytes], None] | None:
-    """What shows frames on standard error, if they are wanted."""
-    if not trace:
-        return None
-    return functools.partial(_show_frame, time.monotonic())
-
-
-def _show_frame(start: float, direction: str, octets: bytes) -> None:
-    arrow = ">" if direction == "sent" else "<"
-    print(f"{time.monotonic() - start:9.3f} {arrow} {octets.hex()}", file=sys.stderr)  # noqa: T201

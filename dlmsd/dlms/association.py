@@ -24,8 +24,8 @@ Which answers a request has, and what follows from each, is its exchange's to te
 from __future__ import annotations
 
 import enum
-from collections.abc import Container, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Container, Sequence
+from typing import ClassVar, Final, TypeAlias
 
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
@@ -96,6 +96,10 @@ _UNASKED: Final = frozenset(
 _CIPHERING: Final = 1 + 3 + 5 + 12
 
 
+Witness: TypeAlias = Callable[[str, bytes, bytes | None], None]
+"""``sent`` or ``received``, the APDU as it travels, and what is in it if that was opened."""
+
+
 class State(enum.Enum):
     """Where the association stands."""
 
@@ -114,6 +118,7 @@ class Association:
     key, which it knows too, if one is offered to the meter. ``proposed`` are the services
     that we should like to use; with a ``window``, 1 to 63, general block transfer is one.
     ``quirks`` are what the meter does unlike the standard.
+    ``witness`` sees every APDU, without the password and the dedicated key in an AARQ.
     ``conformance`` and ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
     """
 
@@ -136,6 +141,7 @@ class Association:
         self.state = State.IDLE
         self.conformance = Conformance(0)
         self.max_pdu = 0
+        self.witness: Witness | None = None
         ciphered = security is not None and security.policy is not SecurityPolicy.NONE
         context = self.REFERENCING[ciphered]
         self._opening = Opening(context, mechanism, password, high, security, dedicated, quirks)
@@ -169,7 +175,9 @@ class Association:
             self.state = State.ASSOCIATED
             return [Associated()]
         self.state = State.PENDING
-        return [SendApdu(self._opening.aarq(self._proposed))]
+        aarq = self._opening.aarq(self._proposed)
+        self._seen("sent", self._opening.shown(aarq), None)
+        return [SendApdu(aarq)]
 
     # Requests.
 
@@ -260,15 +268,20 @@ class Association:
         """Take one whole APDU from the meter."""
         if self.state is State.IDLE:
             return [Discarded("APDU without an association")]
+        travelling = apdu
         try:
             if apdu[:1] == bytes((GeneralBlockTransfer.TAG,)):
+                self._seen("received", apdu, None)
                 apdu, events = self._joined(apdu)
                 if not apdu:
                     return events
+                travelling = apdu
             if self._security is not None and apdu[:1] and apdu[0] not in UNPROVED:
                 apdu = self._security.open(apdu)
         except (SecurityError, DecodeError) as error:
+            self._seen("received", travelling, None)
             return [Discarded(f"{error} {error.advice}")]
+        self._seen("received", travelling, apdu)
         try:
             return self._expected(decode_apdu(apdu))
         except DecodeError as error:
@@ -363,5 +376,11 @@ class Association:
             return self._transfer.send(apdu)
         return [SendApdu(apdu)]
 
-    def _protect(self, apdu: bytes) -> bytes:
-        return apdu if self._security is None else self._security.protect(apdu)
+    def _protect(self, plain: bytes) -> bytes:
+        apdu = plain if self._security is None else self._security.protect(plain)
+        self._seen("sent", apdu, plain)
+        return apdu
+
+    def _seen(self, direction: str, apdu: bytes, plain: bytes | None) -> None:
+        if self.witness is not None:
+            self.witness(direction, apdu, None if plain == apdu else plain)

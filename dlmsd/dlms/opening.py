@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
@@ -107,6 +107,19 @@ class Opening:
             user_information=initiate if CLEAR_AARQ in self._quirks else self._protect(initiate),
             calling_ap_title=self._title(),
         ).encode()
+
+    def shown(self, aarq: bytes) -> bytes:
+        """``aarq`` as others may see it: stars for a password, and for a dedicated key."""
+        asked = Aarq.decode(aarq)
+        if self._mechanism is Mechanism.LOW:
+            asked = evolve(asked, calling_authentication_value=b"*" * len(self.password))
+        if asked.user_information[:1] == bytes((InitiateRequest.TAG,)):
+            initiate = InitiateRequest.decode(asked.user_information)
+            if initiate.dedicated_key is not None:
+                stars = b"*" * len(initiate.dedicated_key)
+                initiate = evolve(initiate, dedicated_key=stars)
+            asked = evolve(asked, user_information=initiate.encode())
+        return asked.encode()
 
     def agree(self, aare: Aare) -> Agreement | None:
         """What the meter grants, None if it accepts without a word on that.

@@ -84,6 +84,7 @@ class Report:
 def _troubles(board: Board) -> str:
     down = [name for name, meter in board.meters.items() if meter.error]
     down += [name for name, sink in board.sinks.items() if sink.state is not SinkState.CONNECTED]
+    down += [name for name, listener in board.listeners.items() if listener.error]
     if board.outbox.error:
         down.append("outbox")
     if not down:

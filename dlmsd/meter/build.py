@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association
+from dlmsd.dlms.association import Association, Witness
 from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
@@ -40,8 +40,12 @@ def make_session(
     clock: IReactorTime,
     trace: Trace | None,
     security: MeterSecurity | None,
+    witness: Witness | None = None,
 ) -> Session:
-    """A session that takes its turns on one connection; ``trace`` sees each frame."""
+    """A session that takes its turns on one connection.
+
+    ``trace`` sees each frame, ``witness`` each APDU.
+    """
     return Session(
         _link(meter),
         _association(meter),
@@ -49,6 +53,7 @@ def make_session(
         turn=turn,
         clock=clock,
         trace=trace,
+        witness=witness,
         security=security,
         public=_link(evolve(meter, client=PUBLIC_CLIENT)),
         writing=meter.writing,

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.dlms import link as data_link
 from dlmsd.dlms import outcome
-from dlmsd.dlms.association import Association, State
+from dlmsd.dlms.association import Association, State, Witness
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import AssociationEvent, Unasked
 from dlmsd.errors import (
@@ -39,7 +39,8 @@ class Conversation:
 
     ``timeout`` is how many seconds an answer may take, from the last octets sent to the
     first ones back; ``frame_delay`` how many each frame waits before it goes. ``told``
-    hears what the meter says unasked.
+    hears what the meter says unasked, ``witness`` sees each
+    APDU.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Conversation:
         clock: IReactorTime,
         trace: Trace | None = None,
         told: Callable[[Unasked], None] | None = None,
+        witness: Witness | None = None,
         frame_delay: float = 0.0,
     ) -> None:
         self._link = link
         self._association = association
+        self._witness = association.witness = witness
         self._timeout = timeout
         self._turn = turn
         self._trace = trace

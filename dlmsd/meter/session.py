@@ -9,7 +9,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association
+from dlmsd.dlms.association import Association, Witness
 from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -69,6 +69,7 @@ class Session(Conversation):
         clock: IReactorTime,
         trace: Trace | None = None,
         told: Callable[[Unasked], None] | None = None,
+        witness: Witness | None = None,
         security: MeterSecurity | None = None,
         public: DataLink[Any] | None = None,
         writing: bool = False,
@@ -81,6 +82,7 @@ class Session(Conversation):
             turn=turn,
             clock=clock,
             trace=trace,
+            witness=witness,
             told=told,
             frame_delay=frame_delay,
         )
@@ -115,6 +117,7 @@ class Session(Conversation):
         def start() -> list[LinkEvent]:
             self._refuse_if_ended()
             self._association.abort()
+            association.witness = self._witness
             self._association = association
             return self._link.connect()
 

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.association import Witness
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
@@ -30,6 +31,7 @@ class Visit:
         trace: Trace | None = None,
         security: MeterSecurity | None = None,
         way: Way | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._factory = MeterFactory(
             way or make_way(meter, reactor),
@@ -38,7 +40,7 @@ class Visit:
             admit=lambda: succeed(None),
             random=lambda: 0.0,
         )
-        self._session = make_session(meter, self._factory.turn, reactor, trace, security)
+        self._session = make_session(meter, self._factory.turn, reactor, trace, security, witness)
         self._connected = Deferred[None]()
         self._factory.join(Member(self._session, self._up, self._down))
 

@@ -1,7 +1,8 @@
 """From frames to whole APDUs: segments of HDLC, M-Bus frames in sequence, general blocks.
 
-Nothing of it is acknowledged. What does not go on is given up when its beginning comes
-again, when it is over a limit, or after :data:`PATIENCE` without more.
+Only general blocks are acknowledged, where their sender offers a window. What does not go on
+is given up when its beginning comes again, when it is over a limit, or after
+:data:`PATIENCE` without more.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from dlmsd.dlms.xdlms.block import (
     ApduReceived,
     BlockReceiver,
     GeneralBlockTransfer,
-    TransferFailed,
+    SendBlocks,
+    TransferState,
 )
 from dlmsd.errors import DecodeError
-from dlmsd.push.framing import APDU_TAGS, AnyFrame, Route
+from dlmsd.push.framing import APDU_TAGS, LLC, AnyFrame, Route, answer
 
 # Meters were seen to pause up to three seconds between two segments, and are allowed five.
 PATIENCE: Final = 10.0
@@ -29,8 +31,11 @@ PATIENCE: Final = 10.0
 MAX_OCTETS: Final = 65_538
 # One connection carries one meter, or those of a concentrator that sends in turn.
 MAX_UNFINISHED: Final = 8
-_LLC: Final = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
 _SEQUENCES: Final = 16
+# Blocks that a sender who wants acknowledgements may send before the next one.
+_WINDOW: Final = 16
+# A sender that hears nothing repeats within this; a new APDU comes later.
+_REPEAT_SECONDS: Final = 2.0
 
 
 @frozen
@@ -41,14 +46,42 @@ class Arrived:
     route: Route
 
 
+@frozen
+class Answer:
+    """Octets to send back: blocks were received."""
+
+    octets: bytes
+
+
 @define
 class _Parts:
-    """What has come of one APDU: octets of frames, or blocks."""
+    """What has come of one APDU: octets of frames, or blocks, and then those of the first.
+
+    ``last`` is the APDU before, if its blocks were acknowledged: it may come again.
+    """
 
     octets: bytearray = field(factory=bytearray)
     frames: int = 0
     blocks: BlockReceiver | None = None
     since: float = 0.0
+
+    last: bytes = b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it only waits for repeats of what it has."""
+        return self.blocks is not None and self.blocks.state is TransferState.COMPLETE
+
+    def repeats(self, first: GeneralBlockTransfer, now: float) -> bool:
+        """Whether this first block is of the same transfer.
+
+        Datagrams overtake each other, so it may be late; and where blocks are acknowledged
+        it may come again. But what a sender gave up must not end up in its next APDU.
+        """
+        if self.blocks is None or not self.blocks.received:
+            return True
+        recent = now - self.since < _REPEAT_SECONDS
+        return first.window > 0 and not self.complete and recent and first.data == self.octets
 
 
 class Assembly:
@@ -64,8 +97,8 @@ class Assembly:
         """Whether something waits for more."""
         return bool(self._frames or self._blocks)
 
-    def receive(self, frame: AnyFrame, now: float) -> Iterator[Arrived]:
-        """Take a frame, ``now`` in seconds; gives what it completes."""
+    def receive(self, frame: AnyFrame, now: float) -> Iterator[Arrived | Answer]:
+        """Take a frame, ``now`` in seconds; gives what it completes, and what to answer."""
         self.expire(now)
         route = Route.of(frame)
         apdu = self._joined(frame, route, now)
@@ -79,7 +112,11 @@ class Assembly:
         except DecodeError:
             self.lost += 1
             return
-        yield from self._transferred(block, route, now)
+        for one in self._transferred(block, route, now):
+            if isinstance(one, Arrived):
+                yield one
+            elif octets := answer(frame, one.encode()):
+                yield Answer(octets)
 
     def expire(self, now: float) -> None:
         """Give up what has waited too long."""
@@ -104,9 +141,9 @@ class Assembly:
         if frame.kind not in (Kind.UI, Kind.I) or not frame.information:
             return None
         information = frame.information
-        if information.startswith(_LLC):
+        if information.startswith(LLC):
             self._give_up(self._frames, route)
-            information = information[len(_LLC[0]) :]
+            information = information[len(LLC[0]) :]
         return self._continued(information, route, now, final=not frame.segmented)
 
     def _part(self, frame: MBusFrame, route: Route, now: float) -> bytes | None:
@@ -144,26 +181,42 @@ class Assembly:
 
     def _transferred(
         self, block: GeneralBlockTransfer, route: Route, now: float
-    ) -> Iterator[Arrived]:
-        if block.block_number == 1:
-            self._give_up(self._blocks, route)
-        parts = self._blocks.get(route)
-        if parts is None:
-            parts = self._begin(self._blocks, route)
-            parts.blocks = BlockReceiver(window=0)
-        assert parts.blocks is not None
-        parts.since = now
-        for event in parts.blocks.receive(block):
+    ) -> Iterator[Arrived | GeneralBlockTransfer]:
+        parts, receiver = self._receiver(block, route, now)
+        events = receiver.receive(block)
+        if parts.complete and block.window:
+            # Elsewhere an answer follows and acknowledges; here the last block needs its own.
+            events += receiver.receive(block)
+        for event in events:
             match event:
                 case ApduReceived(apdu):
-                    del self._blocks[route]
-                    yield Arrived(apdu, route)
-                    return
-                case TransferFailed():
-                    self._give_up(self._blocks, route)
-                    return
-        if parts.blocks.buffered > MAX_OCTETS:
+                    if not block.window or apdu != parts.last:
+                        yield Arrived(apdu, route)
+                    parts.last = apdu
+                case SendBlocks(blocks):
+                    yield from blocks
+        # One that is acknowledged stays, for repeats of its end.
+        ended = receiver.state is not TransferState.RECEIVING
+        if (ended and not block.window) or receiver.buffered > MAX_OCTETS:
             self._give_up(self._blocks, route)
+
+    def _receiver(
+        self, block: GeneralBlockTransfer, route: Route, now: float
+    ) -> tuple[_Parts, BlockReceiver]:
+        """The transfer under way, or a new one if this block begins it."""
+        parts, last = self._blocks.get(route), b""
+        if parts is not None and block.block_number == 1 and not parts.repeats(block, now):
+            last = parts.last
+            self._give_up(self._blocks, route)
+            parts = None
+        if parts is None or parts.blocks is None:
+            parts = self._begin(self._blocks, route)
+            parts.blocks = BlockReceiver(window=_WINDOW if block.window else 0)
+            parts.last = last
+        if block.block_number == 1:
+            parts.octets[:] = block.data
+        parts.since = now
+        return parts, parts.blocks
 
     def _begin(self, unfinished: dict[Route, _Parts], route: Route) -> _Parts:
         if len(unfinished) >= MAX_UNFINISHED:
@@ -172,4 +225,5 @@ class Assembly:
         return parts
 
     def _give_up(self, unfinished: dict[Route, _Parts], route: Route) -> None:
-        self.lost += unfinished.pop(route, None) is not None
+        parts = unfinished.pop(route, None)
+        self.lost += parts is not None and not parts.complete

@@ -21,18 +21,35 @@ _MOST_TOLD: Final = 1000
 
 
 class Desk:
-    """``unknown`` hears of each stranger's APDU: the listener's name, and who it may be."""
+    """``unknown`` hears of each stranger's APDU: the listener's name, and who it may be.
+
+    With ``trace`` each APDU has a line of the log, at debug.
+    """
 
     _log = Logger()
 
-    def __init__(self, meters: Sequence[PushedMeter], unknown: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        meters: Sequence[PushedMeter],
+        unknown: Callable[[str, str], None],
+        *,
+        trace: bool = False,
+    ) -> None:
         self._directory = Directory(meters)
         self._unknown = unknown
+        self._trace = trace
         self._told: set[tuple[str, str]] = set()
 
     def arrived(self, one: Arrived, listener: PushOptions, host: str) -> None:
         """An APDU came; no error leaves here."""
         letter = Letter(one.apdu, listener, one.route, host)
+        if self._trace:
+            self._log.debug(
+                "[[push]] {listener}: received {octets} from {sender}",
+                listener=listener.name,
+                octets=one.apdu.hex(),
+                sender=letter.sender,
+            )
         try:
             if letter.protected:
                 self._protected(letter)

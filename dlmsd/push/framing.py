@@ -9,6 +9,7 @@ from attrs import frozen
 
 from dlmsd.config.values import MeterOptions, PushFraming
 from dlmsd.dlms.hdlc.address import ServerAddress, client_address
+from dlmsd.dlms.hdlc.control import POLL_FINAL, UI
 from dlmsd.dlms.hdlc.frame import BadFrame, Frame
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.mbus import MBusFrame, MBusReassembly
@@ -26,6 +27,10 @@ APDU_TAGS: Final = frozenset((0x0F, 0x18, 0x38, 0x58, 0xC2, 0xCA, 0xD2)) | froze
 )
 _WRAPPER_HEADER: Final = 8
 _WRAPPER_START: Final = b"\x00\x01"
+
+
+LLC: Final = (b"\xe6\xe7\x00", b"\xe6\xe6\x00")
+"""From a meter and to it; the latter is sent by some meters too."""
 
 
 class _AnyPort(Container[tuple[int, int]]):
@@ -74,6 +79,17 @@ class Route:
             int.from_bytes(one, "big") for one in (self.source, self.destination)
         )
         return f"device {source} to client {destination}"
+
+
+def answer(frame: AnyFrame, apdu: bytes) -> bytes:
+    """The octets that carry an APDU back to where ``frame`` is from; none over M-Bus."""
+    match frame:
+        case Frame():
+            control = UI | POLL_FINAL
+            return Frame(frame.source, frame.destination, control, LLC[1] + apdu).encode()
+        case WrapperFrame():
+            return WrapperFrame(frame.destination, frame.source, apdu).encode()
+    return b""
 
 
 class DetectingReassembly:

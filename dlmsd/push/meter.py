@@ -59,6 +59,7 @@ class PushedMeter:
         self._silence = Deadline(clock, self._silent)
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._running = False
+        self._told: set[str] = set()
         self._status = waiting(options)
 
     def start(self) -> None:
@@ -122,6 +123,7 @@ class PushedMeter:
 
     def _committed(self, _: None, reading: Reading, changes: dict[str, Any]) -> None:
         self._count(True)
+        self._told.clear()
         if self._status.state is not MeterState.READING:
             self._log.info(
                 "{meter}: pushed {count} values", meter=reading.meter, count=len(reading.values)
@@ -149,8 +151,9 @@ class PushedMeter:
         self._tell(error, state=MeterState.DOWN)
 
     def _tell(self, error: DlmsdError, **changes: Any) -> None:
-        """Trouble: on the status each time, in the log when it is of a new kind."""
-        if error.advice != self._status.advice:
+        """Trouble: on the status each time, in the log once a kind between two good pushes."""
+        if error.advice not in self._told:
+            self._told.add(error.advice)
             self._log.warn("{meter}: {reason}", meter=self.options.name, reason=str(error))
         self._change(
             error=str(error), advice=error.advice, error_ts=int(self._wall() * 1000), **changes

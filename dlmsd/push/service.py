@@ -20,7 +20,8 @@ from dlmsd.push.security import context, received
 class PushService:
     """``meters`` are those with transport ``push``; inactive ones only have a status.
 
-    ``random`` gives so many unpredictable octets; ``commit`` is the outbox's.
+    ``random`` gives so many unpredictable octets; ``commit`` is the outbox's. With
+    ``trace`` each APDU is logged, at debug.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PushService:
         store: CounterStore,
         commit: Commit,
         post: Callable[[MeterStatus | ListenerStatus], None],
+        trace: bool = False,
     ) -> None:
         self._options = listeners
         self._meter_options = meters
@@ -43,6 +45,7 @@ class PushService:
         self._store = store
         self._commit = commit
         self._post = post
+        self._trace = trace
         self.listeners: list[Listener] = []
         self._meters: list[PushedMeter] = []
 
@@ -67,7 +70,7 @@ class PushService:
             )
             self._meters.append(meter)
             meter.start()
-        desk = Desk(self._meters, self._unknown)
+        desk = Desk(self._meters, self._unknown, trace=self._trace)
         self.listeners = [self._listener(options, desk) for options in self._options]
         for listener in self.listeners:
             await listener.start()

@@ -42,7 +42,8 @@ class Picked:
 
 
 class Picker:
-    """Picks what a meter's ``read`` wants; without one, every number under its usual name.
+    """Picks what a meter's ``read`` wants; without one, every number under its usual name,
+    or its OBIS code.
 
     Where nothing of its channel was pushed, a measurement takes that of the one other
     channel. ``every`` leaves out what was published less than so many seconds ago.
@@ -118,13 +119,14 @@ class Picker:
 
 
 def _all_numbers(items: tuple[Item, ...]) -> Iterator[tuple[Measurement, Item]]:
+    """Channels above 1 keep their OBIS code, so that a name means one thing in every push."""
     taken: set[str] = set()
     for item in items[:_MOST_VALUES]:
         if item.attribute not in (None, _VALUE) or not isinstance(item.data.value, int | float):
             continue
         code = str(item.obis)
-        name = _KNOWN.get(_any_channel(item.obis), code)
-        key = code if name in taken else name
-        if key not in taken:
-            taken.add(key)
+        usual = _KNOWN.get(_any_channel(item.obis)) if item.obis.raw[1] <= 1 else None
+        key = code if usual is None or usual in taken else usual
+        if not taken & {key, code}:
+            taken |= {key, code}
             yield Measurement(key, AttributeDescriptor(_REGISTER, item.obis, _VALUE), key), item

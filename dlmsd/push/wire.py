@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from dlmsd.config.values import PushFraming
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.protocol import MAX_BABBLE
-from dlmsd.push.assembly import PATIENCE, Arrived
+from dlmsd.push.assembly import PATIENCE, Answer, Arrived
 from dlmsd.push.stream import Stream
 
 # Meters connect when they have something to say; who says nothing so long only holds a place.
@@ -74,12 +74,15 @@ class PushProtocol(Protocol):
     def _silent(self) -> None:
         self.transport.loseConnection()
 
-    def _hand_over(self, arrived: list[Arrived]) -> None:
-        if arrived and not self._heard:
+    def _hand_over(self, found: list[Arrived | Answer]) -> None:
+        if found and not self._heard:
             self._heard = True
             self._silence.stop()
-        for one in arrived:
-            self._deliver(one, self._host)
+        for one in found:
+            if isinstance(one, Answer):
+                self.transport.write(one.octets)
+            else:
+                self._deliver(one, self._host)
 
 
 @define
@@ -127,12 +130,15 @@ class PushDatagrams(DatagramProtocol):
         self._senders[addr] = sender
         if len(self._senders) > MAX_SENDERS:
             self._forget(self._senders.pop(next(iter(self._senders))))
-        arrived = []
+        found: list[Arrived | Answer] = []
         if datagram[:2] == b"\x00\x01":
-            arrived = sender.stream.abandon(now)
-        arrived += sender.stream.feed(datagram, now)
-        for one in arrived:
-            self._deliver(one, str(addr[0]))
+            found = sender.stream.abandon(now)
+        found += sender.stream.feed(datagram, now)
+        for one in found:
+            if not isinstance(one, Answer):
+                self._deliver(one, str(addr[0]))
+            elif self.transport is not None:
+                self.transport.write(one.octets, addr)
 
     def _forget(self, sender: _Sender) -> None:
         self._bad += sender.stream.bad

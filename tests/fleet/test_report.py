@@ -8,7 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.report import Report
-from dlmsd.model import MeterState, MeterStatus, OutboxStatus, Reading, SinkState, SinkStatus
+from dlmsd.model import (
+    ListenerState,
+    ListenerStatus,
+    MeterState,
+    MeterStatus,
+    OutboxStatus,
+    Reading,
+    SinkState,
+    SinkStatus,
+)
 
 
 def meter(name: str, **more: object) -> MeterStatus:
@@ -47,6 +56,11 @@ class ReportTests(SynchronousTestCase):
             self.board.post(meter(f"m{number}", error="no answer"))
         self.board.post(SinkStatus("s", "mqtt", "u", SinkState.DOWN))
         self.assertIn("trouble: m0, m1, m2, m3, m4 and 3 more", self.line())
+
+    def test_a_listener_that_hears_nobody(self) -> None:
+        state = ListenerState.DOWN
+        self.board.post(ListenerStatus("han", "head:1", state, error="connection refused"))
+        self.assertIn("trouble: han", self.line())
 
     def test_the_next_line_comes_after_one_that_failed(self) -> None:
         self.board.meters["broken"] = None

@@ -158,3 +158,36 @@ class ScanTests(ErrandCase):
         ended = errand("scan", "8.8.8.0/24")
         self.assertEqual(ended.returncode, 64)
         self.assertIn("not private", ended.stderr)
+
+
+class TraceTests(ErrandCase):
+    def test_every_frame_and_apdu_without_the_password(self) -> None:
+        ended = self.visit("trace", "--profile=microstar")
+        self.assertEqual(ended.returncode, 0, ended)
+        for words in (
+            "HDLC SNRM from 1 to 1, P/F",
+            "HDLC UA from 1 to 1",
+            "N(S)=0 N(R)=0",
+            "AARQ",
+            "calling-authentication-value: ********",
+            "get-request-with-list",
+            "3/1-1:32.7.0/2 Register value (voltage_l1)",
+            "get-response-with-list",
+            "HDLC DISC",
+        ):
+            self.assertIn(words, ended.stdout)
+        for password in ("22222222", "32" * 8):
+            self.assertNotIn(password, ended.stdout)
+
+    def test_json_for_so_many_seconds(self) -> None:
+        ended = self.visit("trace", "--profile=microstar", "--seconds=6", "--json")
+        told = [json.loads(line) for line in ended.stdout.splitlines()]
+        self.assertEqual({one["direction"] for one in told}, {"sent", "received"})
+        asked = [one for one in told if one["meaning"][0]["text"].startswith("get-request")]
+        self.assertGreaterEqual(asked[-1]["seconds"] - asked[0]["seconds"], 4.9)
+
+    def test_octets_of_a_log(self) -> None:
+        ended = errand("trace", "--decode", "7E A0 07 03 03 93 8C 11 7E")
+        self.assertEqual((ended.returncode, ended.stdout), (0, "HDLC SNRM from 1 to 1, P/F\n"))
+        for wrong in (("--decode", "xyz"), (), ("host", "--decode", "7E")):
+            self.assertEqual(errand("trace", *wrong).returncode, 64)

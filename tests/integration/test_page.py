@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from dlmsd.config.values import WebOptions
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import MeterState, OutboxStatus, Reading, SinkState
+from dlmsd.model import ListenerState, ListenerStatus, MeterState, OutboxStatus, Reading, SinkState
 from dlmsd.secret import Secret
 from dlmsd.web.site import WebService
 from tests.web.visitor import METER, SINK
@@ -157,6 +157,24 @@ class PageTests(TestCase):
             expect(page.get_by_role("button", name=HOSTILE)).to_be_visible()
             self.assertEqual(page.title(), "(1) dlmsd")
             self.assertEqual(page.locator("#meters script").count(), 0)
+
+        await self.look(look)
+
+    async def test_listeners_for_pushes(self) -> None:
+        heard = ListenerStatus("han", "tcp:4059", ListenerState.LISTENING, messages=12)
+
+        def look(page: Page, address: str) -> None:
+            self.post(heard)
+            page.goto(address)
+            card = page.locator(".card", has_text="push · tcp:4059")
+            expect(card).to_contain_text("Listening")
+            expect(card).to_contain_text("Messages12")
+            self.post(evolve(heard, unknown=3, sender=f"192.0.2.1, {HOSTILE}"))
+            expect(card).to_contain_text("Of no configured meter, the last from 192.0.2.1, ")
+            expect(card).to_contain_text(HOSTILE)
+            down = ListenerState.DOWN
+            self.post(evolve(heard, state=down, error="connection refused", advice="Look there."))
+            expect(card).to_contain_text("connection refusedLook there.")
 
         await self.look(look)
 

@@ -146,6 +146,23 @@ class DaemonTests(SynchronousTestCase):
         self.assertIn("[web] listen", ended.stdout)
         self.assertNotIn("Traceback", ended.stdout + ended.stderr)
 
+    def test_a_push_port_that_is_taken_is_exit_1(self) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            listen = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
+            config = self.folder / "dlmsd.toml"
+            config.write_text(
+                f'[daemon]\nstate_dir = "{self.folder}/state"\n'
+                f'[web]\nlisten = "tcp:{free_port()}:interface=127.0.0.1"\n'
+                f'[[push]]\nname = "han"\nlisten = "{listen}"\n'
+            )
+            ended = run(*command("twistd"), "-n", "--pidfile=", "dlmsd", "-c", str(config))
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("[[push]] han", ended.stdout)
+        self.assertIn("nothing else listens on it", ended.stdout)
+        self.assertNotIn("Traceback", ended.stdout + ended.stderr)
+
     def test_a_locked_outbox_does_not_delay_the_end(self) -> None:
         meters = Meters(self.folder, 2)
         self.addCleanup(meters.stop)

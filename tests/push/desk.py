@@ -78,6 +78,7 @@ class Room:
     def send(self, *octets: bytes, listener: PushOptions = HAN, host: str = "192.0.2.1") -> None:
         """Framed octets, all in one stream."""
         for one in Stream(listener.framing).feed(b"".join(octets), self.clock.seconds()):
+            assert isinstance(one, Arrived)
             self.desk.arrived(one, listener, host)
 
     def send_apdu(

@@ -9,6 +9,7 @@ from pathlib import Path
 from dlmsd.config.load import load
 from dlmsd.config.values import MeterOptions, PushOptions
 from dlmsd.model import Value
+from dlmsd.push.assembly import Arrived
 from dlmsd.push.payload import decode_push
 from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picked, Picker
@@ -46,7 +47,8 @@ def ciphered(keys: tuple[bytes, ...], title: bytes, *lines: str) -> MeterOptions
 
 def apdus(*octets: bytes) -> list[bytes]:
     """The APDUs of a stream."""
-    return [one.apdu for one in Stream("auto").feed(b"".join(octets), 0.0)]
+    found = Stream("auto").feed(b"".join(octets), 0.0)
+    return [one.apdu for one in found if isinstance(one, Arrived)]
 
 
 def picked(apdu: bytes, *lines: str) -> Picked:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import PushFraming
 from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.mbus import MBusFrame
 from dlmsd.dlms.wrapper import WrapperFrame
-from dlmsd.dlms.xdlms.block import BlockSender, SendBlocks
-from dlmsd.push.assembly import MAX_OCTETS, MAX_UNFINISHED, PATIENCE
+from dlmsd.dlms.xdlms.block import BlockSender, GeneralBlockTransfer, SendBlocks, TransferState
+from dlmsd.push.assembly import MAX_OCTETS, MAX_UNFINISHED, PATIENCE, Answer, Arrived
+from dlmsd.push.framing import Route
 from dlmsd.push.stream import Stream
 from tests.vectors import hdlc
 from tests.vectors import push as vectors
 
+Wrap = Callable[[bytes], bytes]
 LLC = b"\xe6\xe7\x00"
 APDU = bytes.fromhex("0F40000000 00 0201 0600000037")
 # Octets as they came, and the sizes of the APDUs in them.
@@ -55,7 +62,7 @@ def framing(octets: bytes) -> PushFraming:
 
 
 def apdus(stream: Stream, octets: bytes, now: float = 0.0) -> list[bytes]:
-    return [one.apdu for one in stream.feed(octets, now)]
+    return [one.apdu for one in stream.feed(octets, now) if isinstance(one, Arrived)]
 
 
 class PublishedTests(SynchronousTestCase):
@@ -182,10 +189,88 @@ class BlockTests(SynchronousTestCase):
         self.assertEqual(stream.bad, 1)
         self.assertEqual(apdus(stream, WrapperFrame(1, 1, APDU).encode()), [APDU])
 
+    def test_the_first_block_may_come_late(self) -> None:
+        first, second, *rest = self.blocks(APDU, 3)
+        stream = Stream("wrapper")
+        self.assertEqual(apdus(stream, b"".join((second, first, *rest))), [APDU])
+        self.assertEqual(stream.bad, 0)
+
     def test_what_is_no_block(self) -> None:
         stream = Stream("wrapper")
         self.assertEqual(apdus(stream, WrapperFrame(1, 1, b"\xe0\x80\x00").encode()), [])
         self.assertEqual(stream.bad, 1)
+
+
+class ConfirmedTests(SynchronousTestCase):
+    """A sender with a window wants its blocks acknowledged, and repeats what was lost."""
+
+    now = 0.0
+
+    def send(
+        self, stream: Stream, wrap: Wrap, apdu: bytes, loses: Callable[[], bool] = lambda: False
+    ) -> list[bytes]:
+        """What arrives while ``apdu`` is sent over a channel that loses; each push a minute
+        after the one before, each repeat a second.
+        """
+        self.now += 60
+        sender = BlockSender(apdu, 3, window=3)
+        events: list[Any] = list(sender.start())
+        got: list[bytes] = []
+        while sender.state is TransferState.SENDING:
+            blocks = [b for e in events if isinstance(e, SendBlocks) for b in e.blocks]
+            answers: list[bytes] = []
+            for block in blocks:
+                found = [] if loses() else stream.feed(wrap(block.encode()), self.now)
+                got += [one.apdu for one in found if isinstance(one, Arrived)]
+                answers += [o.octets for o in found if isinstance(o, Answer) and not loses()]
+            events = [e for octets in answers for e in sender.receive(self.block(octets))]
+            if not events:
+                self.now += 1
+                events = list(sender.timeout())
+        return got if sender.state is TransferState.COMPLETE else []
+
+    def block(self, octets: bytes) -> GeneralBlockTransfer:
+        if octets[0] == 0x7E:
+            (frame,) = FrameReassembly().feed(octets)
+            assert isinstance(frame, Frame)
+            self.assertEqual((frame.destination, frame.source), (b"\x02\x23", b"\xcf"))
+            return GeneralBlockTransfer.decode(frame.information.removeprefix(b"\xe6\xe6\x00"))
+        self.assertEqual(octets[2:6], b"\x00\x67\x00\x01")
+        return GeneralBlockTransfer.decode(octets[8:])
+
+    def test_windows(self) -> None:
+        for wrap in (lambda block: WrapperFrame(1, 0x67, block).encode(), ui):
+            stream = Stream("auto")
+            for number in range(5):
+                apdu = APDU + bytes((number,))
+                self.assertEqual(self.send(stream, wrap, apdu), [apdu])
+                self.assertEqual(self.send(stream, wrap, apdu), [apdu])
+            self.assertEqual(stream.bad, 0)
+
+    @given(st.randoms(use_true_random=False))
+    def test_lost_blocks_and_acknowledgements(self, random: Random) -> None:
+        stream = Stream("hdlc")
+        for number in range(3):
+            apdu = APDU + bytes((number,))
+            got = self.send(stream, ui, apdu, lambda: random.random() < 0.1)
+            # A channel this bad may end a transfer; it must not make another of it.
+            self.assertIn(got, ([apdu], []))
+        self.assertEqual(self.send(stream, ui, APDU), [APDU])
+
+    def test_an_apdu_that_was_given_up_is_no_part_of_the_next(self) -> None:
+        stream = Stream("wrapper")
+        for apdu, count in ((APDU + b"\1" * 9, 5), (APDU + b"\2" * 9, 99)):
+            start, *_ = BlockSender(apdu, 4, window=63).start()
+            assert isinstance(start, SendBlocks)
+            octets = [WrapperFrame(1, 0x67, one.encode()).encode() for one in start.blocks]
+            found = stream.feed(b"".join(octets[:count]), self.now)
+            self.now += 5
+        self.assertEqual([one.apdu for one in found if isinstance(one, Arrived)], [apdu])
+
+    def test_m_bus_has_no_way_back(self) -> None:
+        block = GeneralBlockTransfer(True, False, 1, 1, 0, APDU)
+        (one,) = Stream("mbus").feed(mbus(block.encode(), 0, final=True), 0.0)
+        self.assertEqual(one, Arrived(APDU, Route("mbus", b"\0\x01", b"\0\x67")))
 
 
 class HostileTests(SynchronousTestCase):

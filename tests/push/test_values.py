@@ -186,7 +186,7 @@ class ReadTests(SynchronousTestCase):
             ]
         apdu = DataNotification(1, None, Data(Tag.STRUCTURE, tuple(body))).encode()
         self.assertEqual(picked(apdu, 'read = ["active_power"]').values, {})
-        self.assertEqual(shown(picked(apdu).values), {"active_power": "2", "1-3:1.7.0": "3"})
+        self.assertEqual(shown(picked(apdu).values), {"1-2:1.7.0": "2", "1-3:1.7.0": "3"})
 
     def test_a_unit_that_nobody_vouches_for(self) -> None:
         (apdu,) = apdus(vectors.KAMSTRUP)
