@@ -80,7 +80,7 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
             misuse.append(error)
         except DlmsdError as error:
             click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
-            codes.append(FAILED)
+            codes.append(error.exit_code)
 
     def start(_: Any) -> Deferred[None]:
         running = Deferred.fromCoroutine(run())

@@ -176,7 +176,9 @@ class Association:
             return [Associated()]
         self.state = State.PENDING
         aarq = self._opening.aarq(self._proposed)
-        self._seen("sent", self._opening.shown(aarq), None)
+        if self.witness is not None:
+            for apdu, plain in self._opening.shown(aarq):
+                self._seen("sent", apdu, plain)
         return [SendApdu(aarq)]
 
     # Requests.
@@ -342,6 +344,8 @@ class Association:
     def _answered(self, aare: Aare) -> list[AssociationEvent]:
         try:
             agreed = self._opening.agree(aare) or Agreement(self.LEAST, 0)
+            if self._opening.opened is not None:
+                self._seen("received", aare.user_information, self._opening.opened)
             self.conformance, self.max_pdu = agreed.conformance, agreed.max_pdu
             self._limit = agreed.max_pdu
             if self._opening.ciphered and self.max_pdu:

@@ -6,7 +6,7 @@ an ACTION on the association object with our answer, and in its response the met
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Final
 
 from attrs import evolve, frozen
@@ -79,6 +79,9 @@ class Opening:
         self._security = security
         self._dedicated = dedicated
         self._challenges: Challenges | None = None
+        self._initiate = b""
+        # What was ciphered in AARE.
+        self.opened: bytes | None = None
         self._quirks = quirks
         self.proves = high is not None
         """Whether both ends have to prove themselves after AARE."""
@@ -99,27 +102,34 @@ class Opening:
         if self._high is not None:
             proposed |= Conformance.ACTION
         dedicated = self._dedicated.reveal() if self._dedicated else None
-        initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()
+        self._initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()
         return Aarq(
             context=self._context,
             mechanism=self._mechanism,
             calling_authentication_value=self._authentication_value(),
-            user_information=initiate if CLEAR_AARQ in self._quirks else self._protect(initiate),
+            user_information=self._initiate
+            if CLEAR_AARQ in self._quirks
+            else self._protect(self._initiate),
             calling_ap_title=self._title(),
         ).encode()
 
-    def shown(self, aarq: bytes) -> bytes:
-        """``aarq`` as others may see it: stars for a password, and for a dedicated key."""
+    def shown(self, aarq: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        """``aarq`` as others may see it, and what is ciphered in it with what that holds.
+
+        A password and a dedicated key are stars.
+        """
         asked = Aarq.decode(aarq)
+        initiate = InitiateRequest.decode(self._initiate)
+        if initiate.dedicated_key is not None:
+            initiate = evolve(initiate, dedicated_key=b"*" * len(initiate.dedicated_key))
+        inner = asked.user_information
+        if inner == self._initiate:
+            asked = evolve(asked, user_information=initiate.encode())
         if self._mechanism is Mechanism.LOW:
             asked = evolve(asked, calling_authentication_value=b"*" * len(self.password))
-        if asked.user_information[:1] == bytes((InitiateRequest.TAG,)):
-            initiate = InitiateRequest.decode(asked.user_information)
-            if initiate.dedicated_key is not None:
-                stars = b"*" * len(initiate.dedicated_key)
-                initiate = evolve(initiate, dedicated_key=stars)
-            asked = evolve(asked, user_information=initiate.encode())
-        return asked.encode()
+        yield asked.encode(), None
+        if inner != self._initiate:
+            yield inner, initiate.encode()
 
     def agree(self, aare: Aare) -> Agreement | None:
         """What the meter grants, None if it accepts without a word on that.
@@ -139,7 +149,7 @@ class Opening:
             if aare.responding_ap_title:
                 self._security.pin(aare.responding_ap_title)
             if information or self.ciphered:
-                information = self._security.open(information)
+                information = self.opened = self._security.open(information)
         if not information:
             return None
         initiate = decode_apdu(information)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from dlmsd.dlms.describe.apdu import describe_apdu
+from dlmsd.dlms.describe.apdu import STARS, describe_apdu
 from dlmsd.meter.security import secured
 from dlmsd.meter.timekeeping import TIME
 from dlmsd.meter.visit import Visit
@@ -63,10 +63,15 @@ class WitnessTests(FleetCase):
             authentication_key=keys.authentication,
             dedicated_key=True,
         )
+        (proposed,) = [line for line in told if "sent glo-initiate" in line]
+        self.assertIn(f"dedicated-key: {STARS}", proposed)
+        (granted,) = [line for line in told if "received glo-initiate" in line]
+        self.assertIn("initiate-response | ", granted)
         (asked,) = [line for line in told if "sent ded-get-request" in line]
         self.assertIn("8/0-0:1.0.0/2 Clock time", asked)
         self.assertRegex(told[-1], r"received ded-get-response: .* counter \d+ .*octet-string")
         everything = b"".join(apdu + (plain or b"") for _, apdu, plain in self.seen)
+        self.assertIn(b"*" * 16, everything)
         for key in (keys.encryption, keys.authentication):
             assert isinstance(key, Secret)
             self.assertNotIn(key.reveal(), everything)
