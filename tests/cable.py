@@ -23,6 +23,7 @@ class Cable:
     def __init__(self, network: Network, *, echo: bool = False) -> None:
         self.echo = echo
         self.plugged = True
+        self.parity = "N"
         self.opened = 0
         self.rates: list[int] = []
         self.port: Port | None = None
@@ -36,9 +37,12 @@ class Cable:
         protocol.makeConnection(self)
         return self
 
-    def open_port(self, protocol: Any, device: str, reactor: Any, *, baudrate: int) -> Port:
+    def open_port(
+        self, protocol: Any, device: str, reactor: Any, *, baudrate: int, parity: str = "N"
+    ) -> Port:
         """What the daemon calls: the port's end."""
         assert device == self.path
+        self.parity = parity
         assert self.port is None, "one end was opened twice"
         if not self.plugged:
             raise FileNotFoundError(2, "No such file or directory")

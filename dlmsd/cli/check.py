@@ -49,7 +49,7 @@ def check(config: Path | None, as_json: bool) -> int:
         click.echo(json.dumps(summary))
     else:
         sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or "none"
-        heard = ", ".join(f"{one.name} ({one.listen or one.connect})" for one in found.push)
+        heard = ", ".join(f"{one.name} ({one.address})" for one in found.push)
         click.echo(
             f"{found.path} is right. Meters: {active} active of {len(found.meters)}; sinks: {sinks}"
             + (f"; push: {heard}" if heard else "")

@@ -16,6 +16,7 @@ from dlmsd.config.values import PushOptions
 from dlmsd.errors import Problem
 
 _STAND_IN: Final = {"name": "unknown"}
+_WAYS: Final = ("listen", "connect", "device")
 _OWN: Final = ("push", "serial_number", "expect_every", "push_lists", "push_units")
 _TELLING: Final = ("push", "host", "serial_number", "meter_system_title")
 
@@ -37,10 +38,14 @@ def take_listener(
     if taken.value is None:
         return None
     options = taken.value
-    ways = sum(one is not None for one in (options.listen, options.connect))
-    if ways != 1 and not taken.bad & {"listen", "connect"}:
-        message = "give listen (others connect to us) or connect (we do), one of them"
-        problems.append(place.at("connect" if ways else "listen").problem(message))
+    ways = [key for key in _WAYS if getattr(options, key) is not None]
+    if len(ways) != 1 and not taken.bad & set(_WAYS):
+        message = "give listen (others connect to us), connect or device, one of them"
+        problems.append(place.at(ways[-1] if ways else "listen").problem(message))
+    assert isinstance(table, dict)
+    for key in ("baudrate", "parity"):
+        if key in table and key not in taken.bad and options.device is None:
+            problems.append(place.at(key).problem("only with device: no other changes it"))
     return Listener(options, place, taken.bad)
 
 
@@ -69,7 +74,7 @@ def _different(listeners: Sequence[Listener], problems: list[Problem]) -> None:
     first: dict[Hashable, Listener] = {}
     for one in listeners:
         options = one.options
-        for key in ("name", "listen", "connect"):
+        for key in ("name", *_WAYS):
             value = getattr(options, key)
             if value is None or key in one.bad:
                 continue

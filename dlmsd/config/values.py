@@ -20,6 +20,7 @@ Transport: TypeAlias = Literal["tcp", "udp", "serial", "push"]
 Opening: TypeAlias = Literal["none", "mode-e"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 Referencing: TypeAlias = Literal["ln", "sn"]
+Parity: TypeAlias = Literal["none", "even", "odd"]
 PushFraming: TypeAlias = Literal["auto", "hdlc", "wrapper", "mbus"]
 AddressSize: TypeAlias = Literal["auto", 1, 2, 4]
 Authentication: TypeAlias = Literal[
@@ -92,15 +93,24 @@ class PushOptions:
     """``[[push]]``: where meters send unasked, or where we fetch it.
 
     ``listen`` is ``tcp:PORT`` or ``udp:PORT``, as a Twisted endpoint; ``connect`` is the
-    ``HOST:PORT`` of a serial server. One of them is None. With ``by_address`` a meter must
-    bear the client and devices of its options.
+    ``HOST:PORT`` of a serial server; ``device`` is a serial port of this machine. One of
+    them is given. With ``by_address`` a meter must bear the client and devices of its
+    options.
     """
 
     name: str
     listen: str | None = None
     connect: str | None = None
+    device: str | None = None
+    baudrate: int = 2400
+    parity: Parity = "none"
     framing: PushFraming = "auto"
     by_address: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where it hears, in the operator's words."""
+        return self.listen or self.connect or f"{self.device} at {self.baudrate} Bd"
 
 
 @frozen

@@ -22,7 +22,7 @@ OPENED_SECONDS: Final = 90.0
 
 
 class Port(SerialPort):
-    """A serial port, 8 bits without parity, whose rate changes while it is open."""
+    """A serial port of 8 bits, whose rate changes while it is open."""
 
     def change_rate(self, rate: int) -> None:
         """From now on so many Bd."""
@@ -47,12 +47,14 @@ class SerialWay(Way):
     """One device, for one meter or for all on its line.
 
     With ``opening``, the address to ask for in it or "", ``baudrate`` is only a ceiling.
+    ``parity`` is pyserial's letter.
     """
 
     device: str
     baudrate: int
     opening: str | None
     reactor: Any
+    parity: str = "N"
 
     @property
     def idle_seconds(self) -> float:
@@ -78,7 +80,7 @@ class SerialConnection(Protocol):
         self._ending = False
         rate = way.baudrate if way.opening is None else FIRST_RATE
         try:
-            open_port(self, way.device, way.reactor, baudrate=rate)
+            open_port(self, way.device, way.reactor, baudrate=rate, parity=way.parity)
         except (OSError, ValueError) as error:
             reason = Failure(PortError(_words(way.device, error)))
             factory.clientConnectionFailed(self, reason)  # type: ignore[arg-type]

@@ -113,5 +113,5 @@ class Desk:
 
 def _origin(letter: Letter) -> str:
     """As the page shows it."""
-    place = letter.host or letter.listener.connect or ""
+    place = letter.host or letter.listener.address
     return f"{place} (push {letter.listener.name})"

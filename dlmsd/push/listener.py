@@ -1,4 +1,4 @@
-"""One ``[[push]]``: a TCP or UDP port where meters are heard, or a serial server that is."""
+"""One ``[[push]]``: a TCP or UDP port, a serial server, or a serial port of this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from dlmsd.config.push import host_port
 from dlmsd.config.values import PushOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.factory import MAX_DELAY, explain
-from dlmsd.meter.way import CONNECT_SECONDS
+from dlmsd.meter.serial import SerialWay
+from dlmsd.meter.way import Connector, TcpWay, Way
 from dlmsd.model import ListenerState, ListenerStatus
 from dlmsd.push.assembly import Arrived
 from dlmsd.push.errors import ListenError
@@ -29,8 +30,6 @@ from dlmsd.push.wire import PushDatagrams, PushProtocol, peer
 MAX_CONNECTIONS: Final = 1000
 # A busy port changes its counts with each frame; nobody reads them faster.
 _POST_SECONDS: Final = 1.0
-# Of a reconnection's delay: what was lost together need not come back together.
-_JITTER: Final = 0.25
 
 Deliver = Callable[[Arrived, PushOptions, str], None]
 
@@ -66,7 +65,7 @@ class Listener:
         self._loop.clock = reactor
         self._status = ListenerStatus(
             name=options.name,
-            address=options.listen or str(options.connect),
+            address=options.address,
             state=ListenerState.CONNECTING,
         )
         self._posted: ListenerStatus | None = None
@@ -81,12 +80,10 @@ class Listener:
     async def start(self) -> None:
         """Hear; ListenError if the port cannot be had."""
         self._loop.start(_POST_SECONDS, now=False)
-        if self.options.connect is not None:
-            host, port = host_port(self.options.connect)
-            self._dialling = _Dialling(self)
-            self._dialling.clock = self._reactor
+        if self.options.listen is None:
+            self._dialling = _Dialling(self, self._way(), self._reactor)
             self._change(state=ListenerState.CONNECTING)
-            self._reactor.connectTCP(host, port, self._dialling, CONNECT_SECONDS)
+            self._dialling.dial()
             return
         listen = str(self.options.listen)
         try:
@@ -114,6 +111,13 @@ class Listener:
             for protocol in tuple(self._open):
                 protocol.transport.abortConnection()
             await self._empty
+
+    def _way(self) -> Way:
+        options = self.options
+        if options.device is not None:
+            parity = options.parity[0].upper()
+            return SerialWay(options.device, options.baudrate, None, self._reactor, parity)
+        return TcpWay(*host_port(str(options.connect)), self._reactor)
 
     def _listen_udp(self, listen: str) -> IListeningPort:
         _, port, *rest = listen.replace("\\:", "\0").split(":")
@@ -151,11 +155,11 @@ class Listener:
         return True
 
     def connected(self) -> None:
-        """The serial server is there."""
+        """The serial server or port is there."""
         self._change(state=ListenerState.CONNECTED, error="", advice="")
 
     def lost(self, error: DlmsdError) -> None:
-        """The serial server is not."""
+        """The serial server or port is not."""
         if str(error) != self._status.error:
             self._log.warn(
                 "[[push]] {listener}: {reason}", listener=self.options.name, reason=str(error)
@@ -225,33 +229,37 @@ class _Hearing(Factory):
 
 
 class _Dialling(ReconnectingClientFactory):
-    """One serial server that we connect to, again and again."""
+    """One serial server, or serial port, that we connect to again and again."""
 
     maxDelay = MAX_DELAY
-    jitter = _JITTER
     noisy = False
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, way: Way, reactor: Any) -> None:
+        self._reactor = reactor
         self._listener = listener
-        self._connector: IConnector | None = None
+        self._way = way
+        self._connector: Connector | None = None
 
-    def startedConnecting(self, connector: IConnector) -> None:
-        self._connector = connector
+    def dial(self) -> None:
+        """Begin an attempt."""
+        self._callID = None
+        self._connector = self._way.connect(self)
 
     def buildProtocol(self, addr: IAddress | None) -> PushProtocol:
         self._listener.connected()
         return self._listener.protocol("", patient=True)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        self._again(connector, reason)
+        self._again(reason)
 
     def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
-        self._again(connector, reason)
+        self._again(reason)
 
-    def _again(self, connector: IConnector, reason: Failure) -> None:
+    def _again(self, reason: Failure) -> None:
         if self.continueTrying:
             self._listener.lost(explain(reason))
-            self.retry(connector)
+            self.delay = min(self.delay * self.factor, self.maxDelay)
+            self._callID = self._reactor.callLater(self.delay, self.dial)
 
     def hang_up(self) -> None:
         """Connect no more; an attempt under way ends."""

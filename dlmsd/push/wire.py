@@ -53,7 +53,8 @@ class PushProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """A dead peer must be noticed."""
-        self.transport.setTcpKeepAlive(True)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)
         if not self._heard:
             self._silence.set(_SILENT_SECONDS)
 

@@ -13,6 +13,11 @@ WHERE = "is required, or another that tells who pushes: push, host, serial_numbe
 class ListenerTests(ConfigurationCase):
     def test_all_options(self) -> None:
         text = '[[push]]\nname = "head"\nconnect = "192.0.2.9:2001"\nframing = "mbus"\n'
+        port = '[[push]]\nname = "usb"\ndevice = "/dev/ttyUSB0"\nparity = "even"\n'
+        self.assertEqual(
+            self.load(port).push, (PushOptions("usb", device="/dev/ttyUSB0", parity="even"),)
+        )
+        self.assertEqual(self.load(port).push[0].address, "/dev/ttyUSB0 at 2400 Bd")
         found = self.load(PUSH + text + "by_address = true\n").push
         self.assertEqual(
             found,
@@ -27,12 +32,20 @@ class ListenerTests(ConfigurationCase):
     def test_refused(self) -> None:
         listen = "expected tcp:PORT or udp:PORT, with :interface=ADDRESS where one is meant"
         connect = "expected HOST:PORT of a serial server, an IPv6 address in brackets"
-        ways = "give listen (others connect to us) or connect (we do), one of them"
+        ways = "give listen (others connect to us), connect or device, one of them"
         self.expect(
             {
                 'name = "h"': (f"dlmsd.toml:1: push[0].listen: {ways}",),
                 'name = "h"\nlisten = "tcp:1"\nconnect = "a:1"': (
                     f"dlmsd.toml:4: push[0].connect: {ways}",
+                ),
+                'name = "h"\nlisten = "tcp:1"\nbaudrate = 2400\nparity = "even"': tuple(
+                    f"dlmsd.toml:{line}: push[0].{key}: only with device: no other changes it"
+                    for line, key in ((4, "baudrate"), (5, "parity"))
+                ),
+                'name = "h"\ndevice = "ttyUSB0"': (
+                    "dlmsd.toml:3: push[0].device: expected the path of a serial port, such as "
+                    "/dev/ttyUSB0",
                 ),
                 'listen = "tcp:1"': ("dlmsd.toml:1: push[0].name: is required",),
                 **{
@@ -43,8 +56,8 @@ class ListenerTests(ConfigurationCase):
                     f'name = "h"\nconnect = {value}': (f"dlmsd.toml:3: push[0].connect: {connect}",)
                     for value in ("1", '"host"', '"host:0"', '"host:99999"', '"a b:1"', '"::1:1"')
                 },
-                'name = "h"\nlisten = "tcp:1"\nport = 1': (
-                    "dlmsd.toml:4: push[0].port: unknown key",
+                'name = "h"\nlisten = "tcp:1"\nxyz = 1': (
+                    "dlmsd.toml:4: push[0].xyz: unknown key",
                 ),
             },
             before="[[push]]\n",

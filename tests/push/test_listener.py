@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import termios
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -212,6 +214,36 @@ class DatagramTests(SynchronousTestCase):
 
 class RealPortTests(TestCase):
     """The parts that a reactor in memory has not."""
+
+    async def test_a_serial_port(self) -> None:
+        from twisted.internet import reactor
+
+        outer, inner = os.openpty()
+        heard: Deferred[bytes] = Deferred()
+        gone: Deferred[str] = Deferred()
+        states: list[ListenerState] = []
+
+        def post(status: ListenerStatus) -> None:
+            states.append(status.state)
+            if status.state is ListenerState.DOWN and not gone.called:
+                gone.callback(status.error)
+
+        listener = Listener(
+            PushOptions("usb", device=os.ttyname(inner), parity="even"),
+            reactor=reactor,
+            wall=lambda: 0.0,
+            deliver=lambda one, *_: heard.called or heard.callback(one.apdu),
+            post=post,
+        )
+        await listener.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(listener.stop()))
+        self.assertEqual(termios.tcgetattr(inner)[4:6], [termios.B2400] * 2)
+        os.close(inner)
+        os.write(outer, vectors.KAIFA_13)
+        self.assertEqual(len(await heard), 108)
+        os.close(outer)
+        self.assertTrue(await gone)
+        self.assertEqual(states[:2], [ListenerState.CONNECTING, ListenerState.CONNECTED])
 
     def listener(self, listen: str) -> Listener:
         from twisted.internet import reactor
