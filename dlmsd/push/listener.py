@@ -257,9 +257,10 @@ class _Dialling(ReconnectingClientFactory):
 
     def _again(self, reason: Failure) -> None:
         if self.continueTrying:
-            self._listener.lost(explain(reason))
             self.delay = min(self.delay * self.factor, self.maxDelay)
             self._callID = self._reactor.callLater(self.delay, self.dial)
+            # Last, for whoever hears of it may stop us.
+            self._listener.lost(explain(reason))
 
     def hang_up(self) -> None:
         """Connect no more; an attempt under way ends."""
