@@ -109,7 +109,7 @@ class Listener:
         if self._open:
             self._empty = Deferred()
             for protocol in tuple(self._open):
-                protocol.transport.abortConnection()
+                protocol.transport.loseConnection()
             await self._empty
 
     def _way(self) -> Way:
@@ -180,7 +180,7 @@ class Listener:
         self._status = evolve(self._status, messages=self._status.messages + 1)
         self._touch()
         if self._dialling is not None:
-            self._dialling.resetDelay()
+            self._dialling.succeeded()
         self._deliver(one, self.options, host)
 
     def _ended(self, protocol: PushProtocol, reason: Failure) -> None:
@@ -261,6 +261,12 @@ class _Dialling(ReconnectingClientFactory):
             self._callID = self._reactor.callLater(self.delay, self.dial)
             # Last, for whoever hears of it may stop us.
             self._listener.lost(explain(reason))
+
+    def succeeded(self) -> None:
+        """Something was heard: the next attempt need not wait long."""
+        # Twisted's resetDelay also takes stopTrying back.
+        if self.continueTrying:
+            self.resetDelay()
 
     def hang_up(self) -> None:
         """Connect no more; an attempt under way ends."""

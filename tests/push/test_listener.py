@@ -164,6 +164,32 @@ class ConnectTests(SynchronousTestCase):
         self.assertEqual(heard.arrived[0][1], "")
         self.assertEqual(heard.status.error, "")
 
+    def test_a_last_push_while_it_stops_wakes_nothing(self) -> None:
+        heard = Heard(OUT)
+        factory, connector = heard.reactor.tcpClients[0][2], heard.reactor.connectors[0]
+        head, _ = heard.answer()
+        stopped = Deferred.fromCoroutine(heard.listener.stop())
+        head.dataReceived(vectors.KAIFA_1)
+        factory.clientConnectionLost(connector, Failure(ConnectionDone()))
+        self.successResultOf(stopped)
+        head._pause.stop()
+        self.assertEqual(heard.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(heard.reactor.tcpClients), 1)
+
+    def test_delays_grow_until_something_is_heard(self) -> None:
+        heard = Heard(OUT)
+        factory, connector = heard.reactor.tcpClients[0][2], heard.reactor.connectors[0]
+        pauses = []
+        for _ in range(3):
+            factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
+            pauses.append(factory.delay)
+            heard.reactor.advance(factory.delay)
+        self.assertEqual(pauses, sorted(pauses))
+        head, _ = heard.answer()
+        head.dataReceived(vectors.KAIFA_1)
+        self.assertLess(factory.delay, pauses[0])
+        self.assertEqual(len(heard.reactor.tcpClients), 4)
+
     def test_stop_while_dialling(self) -> None:
         heard = Heard(OUT)
         self.successResultOf(Deferred.fromCoroutine(heard.listener.stop()))
