@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from dlmsd.cli.meter import FAILED, errand
 from dlmsd.cli.terminal import printable, show_table
+from dlmsd.config import rules
 from dlmsd.fleet.scan import PORTS, Finding, Manners, Scan, ScanError, network
 
 _COLUMNS: Final = (
@@ -144,14 +145,21 @@ def _physical(one: Finding) -> str:
     return str(one.candidate.physical) if one.candidate.framing == "hdlc" else "-"
 
 
+def _name(one: Finding) -> str:
+    """What its meter calls itself, as far as that is a name here; else where it is."""
+    told = _NO_NAME.sub("-", one.name or one.serial).strip(" -")[:50].strip()
+    try:
+        return str(rules.name(told))
+    except rules.Refusal:
+        return f"meter {_NO_NAME.sub('-', told if told in rules.RESERVED else one.host)}"
+
+
 def _entries(found: Iterable[Finding]) -> Iterable[str]:
     """What ``dlmsd check`` takes, each under a name of its own."""
     taken: set[str] = set()
     yield "# What `dlmsd scan` found.\n"
     for one in found:
-        told = _NO_NAME.sub("-", one.name or one.serial).strip(" -")[:50]
-        base = told if any(char.isalnum() for char in told) else f"meter {one.host}"
-        base = _NO_NAME.sub("-", base)
+        base = _name(one)
         name, number = base, 1
         while name in taken:
             number += 1

@@ -117,6 +117,18 @@ class CountedTests(SynchronousTestCase):
             for key in ("000102030405", "D0D1D2D3D4D5"):
                 self.assertNotIn(key.lower(), output.lower())
 
+    def test_trace_opens_what_is_ciphered_and_shows_no_key(self) -> None:
+        ended = errand("trace", "virtual-001", f"-c{self.daemon.config}")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertRegex(
+            ended.stdout,
+            r"(?s)glo-get-response: authenticated and encrypted, suite 0, counter \d+\n"
+            r" +get-response-with-list\n.*long-unsigned 2\d\d\d\n",
+        )
+        self.assertIn("glo-initiate-response", ended.stdout)
+        for key in ("000102030405", "d0d1d2d3d4d5"):
+            self.assertNotIn(key, ended.stdout.lower())
+
     def test_keys_of_a_meter_that_does_not_let_us_in(self) -> None:
         text = self.daemon.config.read_text()
         self.daemon.config.write_text(text.replace("D0D1D2D3", "D0D1D2D4"))
