@@ -98,7 +98,8 @@ class Scale:
             case Tag.OCTET_STRING:
                 return self._text(raw)
             case Tag.VISIBLE_STRING | Tag.UTF8_STRING:
-                return _printable(raw)
+                # Octets where a meter calls UTF-8 what is none.
+                return _printable(raw) if isinstance(raw, str) else _text(raw)
             case Tag.DATE_TIME:
                 return self._moment(raw)
             case _:

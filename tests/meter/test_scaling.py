@@ -111,6 +111,9 @@ class ScaleTests(SynchronousTestCase):
         self.assertEqual(scale().value(Data(Tag.VISIBLE_STRING, "a\nb\x00")), "a\ufffdb\ufffd")
         self.assertLessEqual(len(scale().value(Data(Tag.VISIBLE_STRING, "x" * 9999))), 256)
 
+    def test_text_that_is_no_utf8_is_shown_as_octets(self) -> None:
+        self.assertEqual(scale().value(Data(Tag.UTF8_STRING, b"\xe2\x82")), "e282")
+
     def test_a_clock(self) -> None:
         octets = bytes.fromhex("07EA0B15060A1E00FF012C00")
         self.assertEqual(scale().value(Data(Tag.OCTET_STRING, octets)), "2026-11-21T10:30:00-05:00")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.errors import DecodeError
 
 
 @frozen
@@ -27,13 +28,10 @@ class AttributeDescriptor:
 
     @classmethod
     def decode(cls, buffer: bytes, offset: int = 0) -> tuple[AttributeDescriptor, int]:
-        """Nine bytes from ``offset``; returns the descriptor and the offset behind it.
-
-        Raises IndexError when the buffer is too short.
-        """
+        """Nine bytes from ``offset``, and the offset behind them; DecodeError if they end early."""
         end = offset + 9
         if end > len(buffer):
-            raise IndexError("attribute descriptor cut short")
+            raise DecodeError(f"a descriptor is cut short at byte {len(buffer)}")
         class_id = int.from_bytes(buffer[offset : offset + 2], "big")
         obis = Obis(bytes(buffer[offset + 2 : offset + 8]))
         attribute = int.from_bytes(buffer[end - 1 : end], "big", signed=True)

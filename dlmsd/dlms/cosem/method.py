@@ -23,10 +23,7 @@ class MethodDescriptor:
 
     @classmethod
     def decode(cls, buffer: bytes, offset: int = 0) -> tuple[MethodDescriptor, int]:
-        """Nine bytes from ``offset``; returns the descriptor and the offset behind it.
-
-        Raises IndexError when the buffer is too short.
-        """
+        """Nine bytes from ``offset``, and the offset behind them; DecodeError if they end early."""
         same, end = AttributeDescriptor.decode(buffer, offset)
         return cls(same.class_id, same.obis, same.attribute), end
 

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.errors import DecodeError
 
 # The clock's time, as in the Green Book's example GET: C0010000080000010000FF0200.
 CLOCK = AttributeDescriptor(8, Obis.parse("0-0:1.0.0"), 2)
@@ -21,7 +22,7 @@ class AttributeDescriptorTests(SynchronousTestCase):
 
     def test_cut_short(self) -> None:
         for end in range(9):
-            self.assertRaises(IndexError, AttributeDescriptor.decode, OCTETS[:end])
+            self.assertRaises(DecodeError, AttributeDescriptor.decode, OCTETS[:end])
 
     def test_text(self) -> None:
         self.assertEqual(str(CLOCK), "8/0-0:1.0.0/2")

@@ -1,0 +1,362 @@
+"""Every decoder of dlmsd, one entry each.
+
+A new decoder gets a line here: its name, what runs it, and octets to begin with if its
+tests hold none. ``test_targets.py`` says which decoder none of these reaches.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+from functools import cache
+from pathlib import Path, PosixPath
+from typing import Final
+
+from attrs import evolve
+
+from dlmsd.config.load import load
+from dlmsd.config.values import Measurement
+from dlmsd.dlms.acse import ber
+from dlmsd.dlms.axdr.clock import Date, DateTime, Time
+from dlmsd.dlms.axdr.data import decode, encode
+from dlmsd.dlms.axdr.value import Data, Tag
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.object_list import decode_object_list
+from dlmsd.dlms.cosem.profile import ProfileRows
+from dlmsd.dlms.hdlc.address import ServerAddress, address_end
+from dlmsd.dlms.hdlc.fcs import fcs
+from dlmsd.dlms.hdlc.frame import FLAG, MAX_LENGTH, Frame
+from dlmsd.dlms.hdlc.negotiation import LinkParameters
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.dlms.wrapper import WrapperFrame, WrapperReassembly
+from dlmsd.dlms.xdlms.action import decode_answer, decode_answers
+from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.cursor import Cursor
+from dlmsd.dlms.xdlms.get import decode_results
+from dlmsd.dlms.xdlms.parts import decode_values
+from dlmsd.dlms.xdlms.protected import decode_protected
+from dlmsd.dlms.xdlms.selective import EntryDescriptor, RangeDescriptor
+from dlmsd.dlms.xdlms.short_name import decode_read_results
+from dlmsd.errors import ConfigurationError, DecodeError
+from dlmsd.meter.scaling import Scale, ScalerUnit
+from tests.dlms.axdr.test_limits import DECODED, REFUSED
+from tests.fuzz import machines, secured
+from tests.fuzz.corpus import harvested
+from tests.fuzz.target import Target, pieces
+from tests.vectors import hdlc
+
+_BOMBS: Final = (*DECODED.values(), *(octets for octets, _ in REFUSED.values()))
+
+
+def _behind(head: bytes) -> tuple[bytes, ...]:
+    """Bombs of Data behind the head of an APDU."""
+    return tuple(head + bomb[: (1 << 16) - len(head)] for bomb in _BOMBS)
+
+
+def _family(name: str, *heads: bytes, large: tuple[bytes, ...] = ()) -> Target:
+    """The APDUs that begin with one of these."""
+    return Target(f"apdu.{name}", decode_apdu, _starting(*heads), large, harvest=False)
+
+
+def _starting(*heads: bytes) -> tuple[bytes, ...]:
+    return tuple(octets for octets in harvested() if octets.startswith(heads))
+
+
+# Tests write these two without their tag.
+_SHORT_NAMES: Final = (
+    bytes.fromhex("05 03 02FA00 04FA08 02 1105 05FA10"),
+    bytes.fromhex("0C 04 00 1105 01 03 02 01 0001 02AABB 03 0002"),
+)
+
+
+# HDLC and WRAPPER.
+
+
+def _hdlc_stream(octets: bytes) -> None:
+    stream = FrameReassembly()
+    for piece in pieces(octets):
+        stream.feed(piece)
+    while stream.abandon():
+        pass
+
+
+_SERVERS: Final = (ServerAddress(0, 1), ServerAddress(1, 17), ServerAddress(1, 2836))
+
+
+def _hdlc_frame(octets: bytes) -> None:
+    """A frame with these addresses, control and information, and good check sequences."""
+    source = address_end(octets, 0, len(octets))
+    control = address_end(octets, source, len(octets)) if source > 0 else 0
+    header, information = octets[: control + 1], octets[control + 1 :][: MAX_LENGTH - 20]
+    length = 2 + len(header) + 2 + (len(information) + 2 if information else 0)
+    body = (0xA000 | length).to_bytes(2, "big") + header
+    if information:
+        body += fcs(body) + information
+    for frame in FrameReassembly().feed(FLAG + body + fcs(body) + FLAG):
+        if isinstance(frame, Frame):
+            assert frame.kind, frame.final
+            for server in _SERVERS:
+                server.matches(frame.source)
+            LinkParameters().agreed(LinkParameters.decode(frame.information))
+
+
+def _negotiation(octets: bytes) -> None:
+    theirs = LinkParameters.decode(octets)
+    for ours in (LinkParameters(), LinkParameters(2030, 32, 7, 1)):
+        assert ours.agreed(theirs).legal
+
+
+def _wrapper_stream(octets: bytes) -> None:
+    stream = WrapperReassembly(frozenset(((1, 16), (0, 0))))
+    for piece in pieces(octets):
+        stream.feed(piece)
+    while stream.abandon():
+        pass
+
+
+# Data.
+
+_ZONE: Final = timezone(timedelta(hours=-5))
+
+
+def _compact(octets: bytes) -> None:
+    decode(b"\x13" + octets)
+
+
+def _clock(octets: bytes) -> None:
+    match len(octets):
+        case 5:
+            Date.decode(octets)
+        case 4:
+            Time.decode(octets)
+        case _:
+            moment = DateTime.decode(octets[:12] if octets[12:] else octets)
+            moment.to_datetime(_ZONE)
+            moment.to_datetime(None, True)
+
+
+def _aare(octets: bytes) -> None:
+    str(decode_apdu(octets))
+
+
+def _ber(octets: bytes) -> None:
+    for _, content in ber.decode_elements(Cursor("ber", octets)):
+        ber.decode_integer(content, "an integer")
+
+
+_BLOCK: Final = b"\x04\x00\x00\x00\x10"
+
+
+def _conformance(octets: bytes) -> None:
+    Conformance.decode(Cursor("conformance", octets))
+
+
+def _joined(octets: bytes) -> None:
+    """What blocks carry when they are joined: of each service its own list."""
+    kinds = (decode_results, decode_values, decode_answer, decode_answers, decode_read_results)
+    kinds[octets[0] % len(kinds) if octets else 0](octets[1:])
+
+
+# COSEM objects.
+
+
+def _whole(octets: bytes) -> Data:
+    data, end = decode(octets)
+    if end != len(octets):
+        raise DecodeError("octets behind the data")
+    return data
+
+
+def _objects(octets: bytes) -> None:
+    for each in decode_object_list(octets):
+        assert each.readable(2) or each.writable(2) or each.invocable(1) or each.obis
+
+
+_CAPTURE: Final = bytes.fromhex("0102 0204 120008 09060000010000FF 0F02 120000") + bytes.fromhex(
+    "0204 120003 09060100010800FF 0F02 120000"
+)
+
+
+def _capture(octets: bytes) -> None:
+    for each in decode_capture_objects(_whole(octets)):
+        str(each)
+
+
+_COLUMNS: Final = (
+    CaptureObject(AttributeDescriptor(8, Obis.parse("0-0:1.0.0"), 2)),
+    CaptureObject(AttributeDescriptor(3, Obis.parse("1-0:1.8.0"), 2)),
+)
+
+
+def _profile(octets: bytes) -> None:
+    """Rows of two columns, one of them the time; the first octet says of what meter."""
+    kind = octets[0] if octets else 0
+    rows = ProfileRows(
+        _COLUMNS,
+        900,
+        timezone=_ZONE if kind & 1 else None,
+        negate_deviation=bool(kind & 2),
+        null_repeats=bool(kind & 4),
+        counted=bool(kind & 8),
+    )
+    for piece in pieces(octets[1:]):
+        rows.feed(piece)
+    rows.finish()
+
+
+def _row(moment: bytes, value: bytes) -> bytes:
+    return b"\x02\x02" + moment + value
+
+
+_MOMENT: Final = bytes.fromhex("090C07E10A1405032B1EFF800000")
+_ROWS: Final = (
+    b"\x01\x03" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") + _row(b"\x00", b"\x00") * 2,
+    b"\x01\x02" + _row(b"\x19" + _MOMENT[2:], b"\x12\x00\x01") + _row(b"\x09\x00", b"\x00"),
+    b"\x13\x02\x02\x09\x12\x1e" + (_MOMENT[1:] + b"\x00\x07") * 2,
+)
+_LONG_PROFILE: Final = b"\x0f\x01\x82\x0b\x00" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") * 0xB00
+_OBJECT: Final = bytes.fromhex(
+    "0204 12 0003 11 00 0906 0100010800FF 0202 0101 0203 0F 02 16 01 00 0101 0202 0F 01 16 01"
+)
+
+
+def _selective(octets: bytes) -> None:
+    selector = octets[0] if octets else 0
+    parameters = _whole(octets[1:])
+    (EntryDescriptor if selector & 2 else RangeDescriptor).of((selector, parameters))
+
+
+_SELECTIONS: Final = (
+    b"\x01" + encode(RangeDescriptor(*(Data(Tag.OCTET_STRING, bytes(12)),) * 2).access[1]),
+    b"\x02" + encode(EntryDescriptor(1, 9).access[1]),
+)
+_ENERGY: Final = Measurement("a", AttributeDescriptor(3, Obis.parse("1-0:1.8.0"), 2), "a")
+_SCALES: Final = (
+    Scale(_ENERGY, None),
+    Scale(_ENERGY, ScalerUnit(-128, 30)),
+    Scale(_ENERGY, ScalerUnit(127, 27)),
+)
+
+
+def _scaled(octets: bytes) -> None:
+    data = _whole(octets)
+    for scale in _SCALES:
+        scale.value(data)
+    assert ScalerUnit.of(data).symbol is not None
+
+
+def _descriptors(octets: bytes) -> None:
+    str(AttributeDescriptor.decode(octets)[0])
+    str(MethodDescriptor.decode(octets)[0])
+
+
+# Configuration.
+
+
+class _Text(PosixPath):
+    """A file that is not there."""
+
+    octets: bytes = b""
+
+    def read_bytes(self) -> bytes:
+        return self.octets
+
+
+_FOLDER: Final = Path("/nonexistent")
+_ENVIRON: Final = {"CONFIGURATION_DIRECTORY": str(_FOLDER)}
+
+
+def _configuration(octets: bytes) -> None:
+    path = _Text(_FOLDER / "dlmsd.toml")
+    path.octets = octets
+    load(path, environ=_ENVIRON)
+
+
+# 64 KiB of it take longer than 50 ms; it is no meter's, and read at a start or reload.
+_OPERATOR_WAITS: Final = 2.0
+_EXAMPLE: Final = Path(__file__).parent.parent.parent / "etc" / "dlmsd.toml"
+
+
+_WORDS: Final = (
+    *(b"[", b"]", b"[[meters]]\n", b"[[sinks]]\n", b"[profiles.x]\n", b"=", b'"', b"\n", b"\r"),
+    *(b"{", b"}", b".", b",", b"#", b"'", b"\\", b"name = ", b"profile = ", b"[meters.read]\n"),
+    *(b"nan", b"inf", b"1e999999999", b"0x7f", b"-1", b"true", b"1979-05-27T07:32:00Z", b"\xff"),
+    *(b"[" * 40, b"a." * 40, b"9" * 400, b"\xef\xbb\xbf", b"\xe2\x82\xac", b'"""', b"\x00"),
+)
+_CONFIGURATION: Final = (
+    b'[web]\nlisten = "tcp:8425:interface=127.0.0.1"\ntoken = { file = "web.token" }\n',
+    b"[daemon]\nreport_interval = 60\nconnects_per_second = 20\n[outbox]\nhistory_days = 30\n",
+    b'[[sinks]]\nname = "tb"\nkind = "mqtt"\nurl = "mqtt://localhost"\nprotocol = 5\n',
+    b'[[meters]]\nname = "a"\nhost = "10.0.0.1"\nprofile = "microstar"\nsinks = ["tb"]\n'
+    b'[meters.read]\nx = { obis = "1-1:32.7.0", unit = "V", scale = 0.1, every = 60 }\n',
+    b'[profiles.p]\nframing = "wrapper"\nsecurity = "encrypted"\nencryption_key = "00"\n',
+)
+
+
+@cache
+def targets() -> tuple[Target, ...]:
+    """All of them."""
+    row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in (8, 15) for r in _ROWS))
+    return (
+        Target("hdlc.stream", _hdlc_stream, (*hdlc.FRAMES, b"".join(hdlc.FRAMES))),
+        Target("hdlc.frame", _hdlc_frame, tuple(frame[3:-3] for frame in hdlc.FRAMES)),
+        Target("hdlc.negotiation", _negotiation, (LinkParameters(2030, 32, 7, 1).encode(),)),
+        Target("hdlc.link", machines.link, machines.LINK_SCRIPTS, harvest=False),
+        Target("wrapper.stream", _wrapper_stream, (WrapperFrame(1, 16, b"\xc4" * 9).encode(),)),
+        Target("wrapper.link", machines.wrapped),
+        Target("axdr.data", decode, large=_BOMBS),
+        Target("axdr.compact", _compact, large=tuple(b[1:] for b in _BOMBS if b[0] == 0x13)),
+        Target("axdr.clock", _clock, harvest=True),
+        _family("aarq", b"\x60"),
+        _family("aare", b"\x61"),
+        _family("release", b"\x62", b"\x63"),
+        Target("acse.ber", _ber, (b"\x02\x01\x00\x02\x04\x7f\xff\xff\xff",)),
+        _family("initiate", b"\x01", b"\x08"),
+        Target("conformance", _conformance, (b"\x5f\x1f" + _BLOCK, b"\x5f" + _BLOCK)),
+        Target("apdu.any", decode_apdu, large=_behind(b"\xc4\x01\xc1\x00")),
+        _family("get", b"\xc0", b"\xc4", large=_behind(b"\xc4\x03\xc1\x01\x00")),
+        _family("set", b"\xc1", b"\xc5", large=_behind(b"\xc1\x04\xc1\x00\x01")),
+        _family("action", b"\xc3", b"\xc7", large=_behind(b"\xc7\x01\xc1\x00\x01\x00")),
+        _family("access", b"\xd9", b"\xda", large=_behind(b"\xda\x00\x00\x00\x01\x00\x00\x01")),
+        _family("notification", b"\x0f", b"\xc2", large=_behind(b"\x0f\x00\x00\x00\x01\x00")),
+        Target(
+            "apdu.short-names",
+            decode_apdu,
+            (*_SHORT_NAMES, *_starting(b"\x05", b"\x06", b"\x0c", b"\x0d", b"\x16", b"\x18")),
+            _behind(b"\x0c\x01\x00"),
+            harvest=False,
+        ),
+        _family("errors", b"\x0e", b"\xd8"),
+        _family("block", b"\xe0"),
+        Target("apdu.joined", _joined, (b"\x01\x01\x00",), _behind(b"\x01\x01")),
+        Target("apdu.protected", decode_protected),
+        Target("block.receiver", machines.block_receiver, machines.BLOCK_SCRIPTS, harvest=False),
+        Target("block.sender", machines.block_sender, machines.BLOCK_SCRIPTS, harvest=False),
+        Target("association", machines.association, machines.association_scripts(), harvest=False),
+        secured.protected("security.ciphered", "glo", "ded"),
+        secured.protected("security.general", "general-glo", "general-ded"),
+        secured.protected("security.one-time", "identified", "wrapped"),
+        secured.protected("security.agreed", "ephemeral", "static", number=1),
+        secured.protected("security.signed", "signed", number=1),
+        secured.proofs(),
+        secured.keys(),
+        Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), _behind(b"")),
+        Target("cosem.capture", _capture, (_CAPTURE,), _behind(b"")),
+        evolve(row, large=(*_behind(b"\x08"), _LONG_PROFILE)),
+        Target("cosem.selective", _selective, _SELECTIONS, _behind(b"\x02")),
+        Target("cosem.descriptor", _descriptors),
+        Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), _BOMBS),
+        Target(
+            "configuration",
+            _configuration,
+            _CONFIGURATION,
+            (_EXAMPLE.read_bytes() * 9,),
+            (ConfigurationError,),
+            _WORDS,
+            harvest=False,
+            seconds=_OPERATOR_WAITS,
+        ),
+    )
