@@ -99,7 +99,7 @@ class Scale:
                 return self._text(raw)
             case Tag.VISIBLE_STRING | Tag.UTF8_STRING:
                 # Octets where a meter calls UTF-8 what is none.
-                return _printable(raw) if isinstance(raw, str) else _text(raw)
+                return _printable(raw) if isinstance(raw, str) else self._text(raw)
             case Tag.DATE_TIME:
                 return self._moment(raw)
             case _:

@@ -77,12 +77,18 @@ class Tally:
 
 
 class Campaign:
-    """``at`` is a place of eight octets that always tells the index under way."""
+    """``at`` is a place of eight octets that always tells the index under way.
 
-    def __init__(self, target: Target, seed: int, at: memoryview | None = None) -> None:
+    Unless it is ``measured``, only errors are found, which are the same on every machine.
+    """
+
+    def __init__(
+        self, target: Target, seed: int, at: memoryview | None = None, *, measured: bool = True
+    ) -> None:
         self.tally = Tally()
         self._target = target
         self._seed = seed
+        self._measured = measured
         self._seeds = corpus(target)
         self._at = at or memoryview(bytearray(8)).cast("Q")
         self._long = 0
@@ -107,6 +113,8 @@ class Campaign:
             tally.inputs += 1
             if error is not None:
                 self._found(index, octets, error)
+            elif not self._measured:
+                continue
             elif spent > _QUICK + _NOISE * tally.seconds or len(octets) > _LONG:
                 self._examine(index, octets, spent)
             if len(tally.findings) >= _MOST_FINDINGS:
@@ -158,9 +166,10 @@ class Campaign:
         self.tally.taken += taken
 
     def _found(self, index: int, octets: bytes, error: BaseException) -> None:
-        """Out of memory is only found if it is this input that takes it."""
+        """Out of memory is this input, or else what those before it have kept."""
         if isinstance(error, MemoryError):
-            self._count(index, octets)
+            if self._count(index, octets) <= limits.MAX_OCTETS:
+                self.tally.findings.append(Finding("kept", index, octets, "no memory is left"))
             return
         what = "endless" if isinstance(error, EndlessError) else "uncaught"
         detail = "".join(traceback.format_exception(error))
@@ -179,8 +188,9 @@ class Campaign:
         if costly or not self._long % _COUNTED_EVERY:
             self._count(index, octets)
 
-    def _count(self, index: int, octets: bytes) -> None:
+    def _count(self, index: int, octets: bytes) -> int:
         most = limits.peak(self._target.run, octets)
         self.tally.octets = max(self.tally.octets, most)
         if most > limits.MAX_OCTETS or most < 0:
             self.tally.findings.append(Finding("memory", index, octets, f"{most:,} octets"))
+        return most

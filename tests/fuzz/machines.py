@@ -1,4 +1,4 @@
-"""Machines under test: an input is a script of what the meter does to one of them.
+"""Links and block transfers under test: an input is a script of what the meter does to one of them.
 
 Its first octets choose the state that the machine is brought to; each step after that is
 an octet that says what happens, and what comes with it. So one change of an octet changes
@@ -11,28 +11,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association, HighLevel
-from dlmsd.dlms.association import State as AssociationState
-from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
-from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.hdlc.link import HdlcLink, State
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import LinkEvent, Transmit
-from dlmsd.dlms.outcome import SendApdu
-from dlmsd.dlms.security.mechanism import md5
 from dlmsd.dlms.wrapper import WrapperFrame, WrapperLink
-from dlmsd.dlms.xdlms.action import ActionAnswer, ActionResponseNormal
-from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.block import BlockReceiver, BlockSender, GeneralBlockTransfer
 from dlmsd.errors import LocalError
-from dlmsd.secret import Secret
-from tests.fuzz.corpus import harvested
-from tests.vectors import apdu as vectors
 
 # A script is as long as an exchange may be; the limits of one input are those of its steps.
 _MOST_STEPS: Final = 96
@@ -123,6 +110,9 @@ class _Meter:
                 self.take(link.disconnect() if more else link.connect())
                 if other:
                     link.abort()
+                elif third:
+                    with suppress(LocalError):
+                        self.take(link.expect())
 
 
 def link(octets: bytes) -> None:
@@ -148,10 +138,15 @@ def link(octets: bytes) -> None:
 
 def wrapped(octets: bytes) -> None:
     """A link over WRAPPER; it has nothing that an APDU could upset."""
-    machine = WrapperLink(16, 1)
+    machine = WrapperLink(16, 1, repeats=octets[:1] > b"\x7f")
     for what, rest in steps(octets):
-        if what & 1:
-            machine.connect() if what & 2 else machine.timeout()
+        match what >> 4:
+            case 0:
+                machine.connect()
+            case 1:
+                machine.timeout()
+            case 2 if machine.connected:
+                machine.send(rest)
         frame = WrapperFrame(what & 3, 16, rest)
         machine.recognises(frame)
         machine.receive(frame)
@@ -169,69 +164,6 @@ LINK_SCRIPTS: Final = tuple(
         b"\x04\x00\x02\x02\x10f\x0c\x01g\x14\x00\x0f\x00\x07\x00",
     )
 )
-
-
-# Association.
-
-_CLOCK: Final = AttributeDescriptor(8, Obis.parse("0-0:1.0.0"), 2)
-# Of what an association may be sent: ACSE, xDLMS, plain or ciphered.
-_TAGS: Final = frozenset((*range(0x60, 0x64), *range(0xC0, 0xE1), 0x0E, 0x0F, 0x18))
-_CHALLENGE: Final = b"K56iVagY"
-_PASSWORD: Final = Secret(b"secret")
-
-
-def _associating(high: bool) -> Association:
-    if not high:
-        return Association(Mechanism.NONE)
-    return Association(Mechanism.HIGH_MD5, high=HighLevel(md5(_PASSWORD), _CHALLENGE))
-
-
-_ASSOCIATION_STATES: Final = (*AssociationState, *(AssociationState.ASSOCIATED,) * 3)
-_PROOF: Final = ActionResponseNormal(
-    0xC1, ActionAnswer(ActionResult.SUCCESS, Data(Tag.OCTET_STRING, bytes(16)))
-).encode()
-
-
-def association(octets: bytes) -> None:
-    """An association in each of its states, and the APDUs of a meter."""
-    head = octets[:2].ljust(2, b"\x00")
-    machine = _associating(bool(head[1] & 1))
-    state = _ASSOCIATION_STATES[head[0] & 7]
-    if state is not AssociationState.IDLE:
-        machine.associate()
-        if state is not AssociationState.PENDING:
-            machine.receive(vectors.AARE_HIGH if head[1] & 1 else vectors.AARE_ACCEPTED)
-        if state is AssociationState.RELEASING:
-            machine.release()
-    _ask(machine, head[1])
-    for what, rest in steps(octets):
-        apdu = rest
-        match what & 7:
-            case 1:
-                apdu = b"\xc4\x02%c%c%b" % (0xC1, bool(what & 8), rest)
-            case 2:
-                apdu = b"\xc4%c%c%b" % (3 if what & 8 else 1, 0xC1, rest)
-            case 3:
-                apdu = _PROOF
-        events = machine.receive(apdu)
-        if events and not isinstance(events[-1], SendApdu):
-            _ask(machine, what)
-
-
-def _ask(machine: Association, what: int) -> None:
-    with suppress(LocalError):  # not associated, or a request is under way
-        machine.get([_CLOCK] * (3 if what & 2 else 1))
-
-
-def association_scripts() -> tuple[bytes, ...]:
-    """One APDU of any kind, short enough for a step, in each state; and blocks of a GET."""
-    apdus = [octets for octets in harvested() if octets[0] in _TAGS and len(octets) < 0x80]
-    scripts = [
-        bytes((place & 7, place >> 3 & 3, 0, len(octets))) + octets
-        for place, octets in enumerate(apdus)
-    ]
-    blocks = (b"\x01\x08\x00\x00\x00\x01\x00\x02\x09\x03", b"\x09\x09\x00\x00\x00\x02\x00\x03abc")
-    return (*scripts, b"\x03\x00" + b"".join(blocks), b"\x03\x00\x02\x03\x00\x11\x05")
 
 
 # General block transfer.

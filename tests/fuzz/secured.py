@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dlmsd.dlms.security.challenge import Challenges
-from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.context import Form, SecurityContext
 from dlmsd.dlms.security.counter import (
     CounterBlock,
     CounterName,
@@ -62,7 +62,7 @@ class _Line:
             transmit=TransmitCounter(CounterBlock(1, 1 << 31)),
             received=_Forgetful(),
             random=seeded(3),
-            general=self._form.startswith("general"),
+            form=Form(general=self._form.startswith("general")),
             **options,
         )
 

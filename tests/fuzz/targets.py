@@ -25,6 +25,7 @@ from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import decode_object_list
 from dlmsd.dlms.cosem.profile import ProfileRows
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.hdlc.address import ServerAddress, address_end
 from dlmsd.dlms.hdlc.fcs import fcs
 from dlmsd.dlms.hdlc.frame import FLAG, MAX_LENGTH, Frame
@@ -43,7 +44,7 @@ from dlmsd.dlms.xdlms.short_name import decode_read_results
 from dlmsd.errors import ConfigurationError, DecodeError
 from dlmsd.meter.scaling import Scale, ScalerUnit
 from tests.dlms.axdr.test_limits import DECODED, REFUSED
-from tests.fuzz import machines, secured
+from tests.fuzz import associations, machines, secured
 from tests.fuzz.corpus import harvested
 from tests.fuzz.target import Target, pieces
 from tests.vectors import hdlc
@@ -76,11 +77,12 @@ _SHORT_NAMES: Final = (
 
 
 def _hdlc_stream(octets: bytes) -> None:
-    stream = FrameReassembly()
-    for piece in pieces(octets):
-        stream.feed(piece)
-    while stream.abandon():
-        pass
+    for trusting in (False, True):
+        stream = FrameReassembly(trusting=trusting)
+        for piece in pieces(octets):
+            stream.feed(piece)
+        while stream.abandon():
+            pass
 
 
 _SERVERS: Final = (ServerAddress(0, 1), ServerAddress(1, 17), ServerAddress(1, 2836))
@@ -183,6 +185,15 @@ _CAPTURE: Final = bytes.fromhex("0102 0204 120008 09060000010000FF 0F02 120000")
 def _capture(octets: bytes) -> None:
     for each in decode_capture_objects(_whole(octets)):
         str(each)
+
+
+_SHORT_NAMED: Final = bytes.fromhex("0101 0204 10FA00 120008 1100 0906 0000010000FF")
+
+
+def _short_names(octets: bytes) -> None:
+    names = ShortNames.of(_whole(octets))
+    names.attribute(_COLUMNS[0].attribute)
+    names.method(MethodDescriptor(8, Obis.parse("0-0:1.0.0"), 1))
 
 
 _COLUMNS: Final = (
@@ -335,7 +346,7 @@ def targets() -> tuple[Target, ...]:
         Target("apdu.protected", decode_protected),
         Target("block.receiver", machines.block_receiver, machines.BLOCK_SCRIPTS, harvest=False),
         Target("block.sender", machines.block_sender, machines.BLOCK_SCRIPTS, harvest=False),
-        Target("association", machines.association, machines.association_scripts(), harvest=False),
+        associations.target(),
         secured.protected("security.ciphered", "glo", "ded"),
         secured.protected("security.general", "general-glo", "general-ded"),
         secured.protected("security.one-time", "identified", "wrapped"),
@@ -344,6 +355,7 @@ def targets() -> tuple[Target, ...]:
         secured.proofs(),
         secured.keys(),
         Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), _behind(b"")),
+        Target("cosem.short-names", _short_names, (_SHORT_NAMED,), _behind(b"")),
         Target("cosem.capture", _capture, (_CAPTURE,), _behind(b"")),
         evolve(row, large=(*_behind(b"\x08"), _LONG_PROFILE)),
         Target("cosem.selective", _selective, _SELECTIONS, _behind(b"\x02")),
