@@ -110,7 +110,9 @@ class MBusReassembly:
                 start = end
                 continue
             if size - start >= _AROUND:
-                found.append(BadFrame("wrong checksum or stop", buffer[start:][:_MAX_REPORT]))
+                found.append(
+                    BadFrame("wrong checksum or stop", buffer[start : start + _MAX_REPORT])
+                )
             self.noise += 1
             start += 1
         else:

@@ -32,10 +32,7 @@ def told_ts(push: Push, wall: float, installation: Installation = BARE) -> int |
         told = moment.to_datetime(installation.timezone, installation.negate_deviation)
         if told is None or (moment.status is not None and moment.status & _UNSURE):
             continue
-        try:
-            seconds = (told - _EPOCH).total_seconds()
-        except OverflowError:
-            continue
+        seconds = (told - _EPOCH).total_seconds()
         if wall - _BEHIND_SECONDS <= seconds <= wall + _AHEAD_SECONDS:
             return round(seconds * 1000)
     return None

@@ -1,19 +1,22 @@
 """What a target's inputs are made from: all octets that stand in tests, and what it takes.
 
-Every literal of the tests that can be octets, hexadecimal or bytes, is tried on the
-decoder. Those that it takes are worth changing, and so is the first that it refuses at
+Every vector, and every literal of the tests that can be octets, hexadecimal or bytes, is
+tried on the decoder. Those that it takes are worth changing, and so is the first that it refuses at
 each place. A decoder that has tests so has vectors here, without a list of them.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+import tests.vectors
 from tests.fuzz.target import Target
 
 _TESTS: Final = Path(__file__).parent.parent
@@ -34,10 +37,21 @@ def place(trace: TracebackType | None) -> int:
 def harvested() -> tuple[bytes, ...]:
     """The octets in all tests, the shortest first."""
     found: set[bytes] = set()
+    for vectors in pkgutil.iter_modules(tests.vectors.__path__, "tests.vectors."):
+        for value in vars(importlib.import_module(vectors.name)).values():
+            found.update(_all_bytes(value))
     for path in _TESTS.rglob("*.py"):
         found.update(_octets(ast.parse(path.read_bytes())))
     found.discard(b"")
     return tuple(sorted(found, key=lambda octets: (len(octets), octets)))
+
+
+def _all_bytes(value: object) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _all_bytes(each)
 
 
 def _octets(tree: ast.AST) -> Iterator[bytes]:

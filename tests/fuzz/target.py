@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 from zlib import crc32
 
 from attrs import frozen
 
 from dlmsd.errors import DecodeError
+from tests.dlms.axdr.test_limits import DECODED, REFUSED
 from tests.fuzz import limits
 
 # What 64 KiB may be cut into: enough for every seam, too few for their calls to count.
-_MOST_PIECES = 8
+_MOST_PIECES: Final = 8
 
 
 @frozen
@@ -31,6 +33,15 @@ class Target:
     tokens: tuple[bytes, ...] = ()
     harvest: bool = True
     seconds: float = limits.MAX_SECONDS
+
+
+BOMBS: Final = (*DECODED.values(), *(octets for octets, _ in REFUSED.values()))
+"""Data of 64 KiB that cost as much as any, and some that would cost more."""
+
+
+def behind(head: bytes) -> tuple[bytes, ...]:
+    """Bombs behind the head of an APDU."""
+    return tuple(head + bomb[: (1 << 16) - len(head)] for bomb in BOMBS)
 
 
 def pieces(octets: bytes) -> Iterator[bytes]:

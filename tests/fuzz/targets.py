@@ -6,10 +6,10 @@ tests hold none. ``test_targets.py`` says which decoder none of these reaches.
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
 from functools import cache
 from pathlib import Path, PosixPath
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from attrs import evolve
 
@@ -43,18 +43,10 @@ from dlmsd.dlms.xdlms.selective import EntryDescriptor, RangeDescriptor
 from dlmsd.dlms.xdlms.short_name import decode_read_results
 from dlmsd.errors import ConfigurationError, DecodeError
 from dlmsd.meter.scaling import Scale, ScalerUnit
-from tests.dlms.axdr.test_limits import DECODED, REFUSED
-from tests.fuzz import associations, machines, secured
+from tests.fuzz import associations, machines, pushed, secured
 from tests.fuzz.corpus import harvested
-from tests.fuzz.target import Target, pieces
+from tests.fuzz.target import BOMBS, Target, behind, pieces
 from tests.vectors import hdlc
-
-_BOMBS: Final = (*DECODED.values(), *(octets for octets, _ in REFUSED.values()))
-
-
-def _behind(head: bytes) -> tuple[bytes, ...]:
-    """Bombs of Data behind the head of an APDU."""
-    return tuple(head + bomb[: (1 << 16) - len(head)] for bomb in _BOMBS)
 
 
 def _family(name: str, *heads: bytes, large: tuple[bytes, ...] = ()) -> Target:
@@ -121,7 +113,7 @@ def _wrapper_stream(octets: bytes) -> None:
 
 # Data.
 
-_ZONE: Final = timezone(timedelta(hours=-5))
+_ZONE: Final = ZoneInfo("Europe/Prague")
 
 
 def _compact(octets: bytes) -> None:
@@ -318,8 +310,8 @@ def targets() -> tuple[Target, ...]:
         Target("hdlc.link", machines.link, machines.LINK_SCRIPTS, harvest=False),
         Target("wrapper.stream", _wrapper_stream, (WrapperFrame(1, 16, b"\xc4" * 9).encode(),)),
         Target("wrapper.link", machines.wrapped),
-        Target("axdr.data", decode, large=_BOMBS),
-        Target("axdr.compact", _compact, large=tuple(b[1:] for b in _BOMBS if b[0] == 0x13)),
+        Target("axdr.data", decode, large=BOMBS),
+        Target("axdr.compact", _compact, large=tuple(b[1:] for b in BOMBS if b[0] == 0x13)),
         Target("axdr.clock", _clock, harvest=True),
         _family("aarq", b"\x60"),
         _family("aare", b"\x61"),
@@ -327,22 +319,22 @@ def targets() -> tuple[Target, ...]:
         Target("acse.ber", _ber, (b"\x02\x01\x00\x02\x04\x7f\xff\xff\xff",)),
         _family("initiate", b"\x01", b"\x08"),
         Target("conformance", _conformance, (b"\x5f\x1f" + _BLOCK, b"\x5f" + _BLOCK)),
-        Target("apdu.any", decode_apdu, large=_behind(b"\xc4\x01\xc1\x00")),
-        _family("get", b"\xc0", b"\xc4", large=_behind(b"\xc4\x03\xc1\x01\x00")),
-        _family("set", b"\xc1", b"\xc5", large=_behind(b"\xc1\x04\xc1\x00\x01")),
-        _family("action", b"\xc3", b"\xc7", large=_behind(b"\xc7\x01\xc1\x00\x01\x00")),
-        _family("access", b"\xd9", b"\xda", large=_behind(b"\xda\x00\x00\x00\x01\x00\x00\x01")),
-        _family("notification", b"\x0f", b"\xc2", large=_behind(b"\x0f\x00\x00\x00\x01\x00")),
+        Target("apdu.any", decode_apdu, large=behind(b"\xc4\x01\xc1\x00")),
+        _family("get", b"\xc0", b"\xc4", large=behind(b"\xc4\x03\xc1\x01\x00")),
+        _family("set", b"\xc1", b"\xc5", large=behind(b"\xc1\x04\xc1\x00\x01")),
+        _family("action", b"\xc3", b"\xc7", large=behind(b"\xc7\x01\xc1\x00\x01\x00")),
+        _family("access", b"\xd9", b"\xda", large=behind(b"\xda\x00\x00\x00\x01\x00\x00\x01")),
+        _family("notification", b"\x0f", b"\xc2", large=behind(b"\x0f\x00\x00\x00\x01\x00")),
         Target(
             "apdu.short-names",
             decode_apdu,
             (*_SHORT_NAMES, *_starting(b"\x05", b"\x06", b"\x0c", b"\x0d", b"\x16", b"\x18")),
-            _behind(b"\x0c\x01\x00"),
+            behind(b"\x0c\x01\x00"),
             harvest=False,
         ),
         _family("errors", b"\x0e", b"\xd8"),
         _family("block", b"\xe0"),
-        Target("apdu.joined", _joined, (b"\x01\x01\x00",), _behind(b"\x01\x01")),
+        Target("apdu.joined", _joined, (b"\x01\x01\x00",), behind(b"\x01\x01")),
         Target("apdu.protected", decode_protected),
         Target("block.receiver", machines.block_receiver, machines.BLOCK_SCRIPTS, harvest=False),
         Target("block.sender", machines.block_sender, machines.BLOCK_SCRIPTS, harvest=False),
@@ -354,13 +346,14 @@ def targets() -> tuple[Target, ...]:
         secured.protected("security.signed", "signed", number=1),
         secured.proofs(),
         secured.keys(),
-        Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), _behind(b"")),
-        Target("cosem.short-names", _short_names, (_SHORT_NAMED,), _behind(b"")),
-        Target("cosem.capture", _capture, (_CAPTURE,), _behind(b"")),
-        evolve(row, large=(*_behind(b"\x08"), _LONG_PROFILE)),
-        Target("cosem.selective", _selective, _SELECTIONS, _behind(b"\x02")),
+        Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), behind(b"")),
+        Target("cosem.short-names", _short_names, (_SHORT_NAMED,), behind(b"")),
+        Target("cosem.capture", _capture, (_CAPTURE,), behind(b"")),
+        evolve(row, large=(*behind(b"\x08"), _LONG_PROFILE)),
+        Target("cosem.selective", _selective, _SELECTIONS, behind(b"\x02")),
         Target("cosem.descriptor", _descriptors),
-        Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), _BOMBS),
+        Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), BOMBS),
+        *pushed.targets(),
         Target(
             "configuration",
             _configuration,

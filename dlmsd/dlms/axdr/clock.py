@@ -166,9 +166,10 @@ class DateTime:
         """The instant as an aware datetime, or None where none is meant.
 
         None when year, month, day, hour or minute is not specified, a rule, or impossible,
-        and when neither a deviation nor ``timezone`` tells the distance from UTC. Second
-        and hundredths count as 0 when not specified. ``timezone`` serves meters that send
-        no deviation; the daylight saving bit then decides the hour that occurs twice.
+        when neither a deviation nor ``timezone`` tells the distance from UTC, and when that
+        leads beyond the years 1 to 9999. Second and hundredths count as 0 when not
+        specified. ``timezone`` serves meters that send no deviation; the daylight saving bit
+        then decides the hour that occurs twice.
         ``negate_deviation`` is for meters that send minutes from UTC to local time.
         """
         date, time = self.date, self.time
@@ -193,10 +194,15 @@ class DateTime:
             if self.deviation is not None:
                 east = self.deviation if negate_deviation else -self.deviation
                 zone = datetime.timezone(datetime.timedelta(minutes=east))
-                return local.replace(tzinfo=zone)
-        except ValueError:
+                moment = local.replace(tzinfo=zone)
+            elif timezone is not None:
+                moment = self._placed(local.replace(tzinfo=timezone))
+            else:
+                return None
+            moment.astimezone(datetime.UTC)
+        except (ValueError, OverflowError):
             return None
-        return None if timezone is None else self._placed(local.replace(tzinfo=timezone))
+        return moment
 
     def _placed(self, local: datetime.datetime) -> datetime.datetime:
         """``local``, or its second occurrence where the status denies the first."""

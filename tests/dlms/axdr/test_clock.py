@@ -135,6 +135,15 @@ class ToDatetimeTests(SynchronousTestCase):
         ):
             self.assertIs(wrong.to_datetime(UTC), None)
 
+    def test_no_instant_beyond_all_years(self) -> None:
+        for octets, deviation in (("0001010101000000", 0x0001), ("270F0C1F05173B3B", 0xFFFF)):
+            first = bytes.fromhex(octets) + b"\x00"
+            told = DateTime.decode(first + deviation.to_bytes(2, "big") + b"\x00")
+            self.assertIsNotNone(told.to_datetime())
+            self.assertIsNone(told.to_datetime(negate_deviation=True))
+        told = DateTime.decode(bytes.fromhex("000101010100000000800000"))
+        self.assertIsNone(told.to_datetime(datetime.timezone(datetime.timedelta(hours=1))))
+
     def test_the_hour_that_occurs_twice(self) -> None:
         date, time = Date(2024, 10, 27, 7), Time(2, 30, 0, 0)
         for status, utc_hour in ((0x80, 0), (0x00, 1), (None, 0)):

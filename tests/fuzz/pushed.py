@@ -1,0 +1,122 @@
+"""What arrives unasked, and on lines of its own kind: pushes, M-Bus frames, mode E."""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.mbus import MAX_DATA, MBusFrame, MBusReassembly
+from dlmsd.dlms.mode_e import ModeE, State, even
+from dlmsd.meter.installation import BARE, Installation
+from dlmsd.push.clock import told_ts
+from dlmsd.push.payload import decode_push
+from dlmsd.push.stream import Stream
+from dlmsd.push.values import Picker
+from tests.fuzz.machines import steps
+from tests.fuzz.target import Target, behind, pieces
+from tests.push.pushes import meter
+from tests.vectors import hdlc
+from tests.vectors import push as vectors
+
+_NOW: Final = 1_700_000_000.0
+
+
+def _mbus_stream(octets: bytes) -> None:
+    stream = MBusReassembly()
+    for piece in pieces(octets):
+        stream.feed(piece)
+    while stream.abandon():
+        pass
+
+
+# A sender's octets, framed.
+
+_FRAMINGS: Final = ("auto", "hdlc", "wrapper", "mbus")
+
+
+def _stream(octets: bytes) -> None:
+    """The first octet says of which framing."""
+    stream = Stream(_FRAMINGS[octets[0] & 3 if octets else 0])
+    for second, piece in enumerate(pieces(octets[1:])):
+        stream.feed(piece, second)
+    stream.abandon(60.0)
+
+
+def _frame(what: int, octets: bytes) -> bytes:
+    """Parts with good checks: UI frames of HDLC, segmented or not, or M-Bus frames."""
+    if what & 1:
+        control = 0x10 if what & 8 else 0x13
+        head = b"" if what & 4 else b"\xe6\xe7\x00"
+        return Frame(
+            b"\x21", b"%c" % (what >> 4 | 1), control, head + octets, bool(what & 2)
+        ).encode()
+    return MBusFrame(what >> 7, 1, octets[:MAX_DATA], what >> 2 & 15, bool(what & 2)).encode()
+
+
+def _parts(octets: bytes) -> None:
+    """The first octet says of which framing; a pause lies before each 17th part."""
+    stream = Stream("mbus" if octets[:1] > b"\x7f" else "hdlc")
+    kind = octets[:1] <= b"\x7f"
+    for second, (what, rest) in enumerate(steps(octets)):
+        stream.feed(_frame(what & 0xFE | kind, rest), second + 9.0 * (second // 16))
+    stream.abandon(1000.0)
+
+
+_BLOCK: Final = b"\xe0\x40\x00\x01\x00\x00\x02\x0f\x00", b"\xe0\x80\x00\x02\x00\x00\x01\x00"
+_PARTS: Final = (
+    b"\x00\x00\x02\x04\x0f\x00\x00\x00\x06\x02\x00\x00\x04\x02\x00\x00",
+    b"\x00\x00\x00\x09%b\x00\x08%b" % _BLOCK,
+    b"\x80\x00\x00\x04\x0f\x00\x00\x00\x04\x02\x00\x00\x0a\x02\x00\x00",
+    b"\x80\x00\x02\x09%b\x02\x08%b" % _BLOCK,
+)
+
+# What a push holds.
+
+_LISTS: Final = meter('profile = "kaifa-han"')
+_PICKERS: Final = (_LISTS, meter("push_lists = []"))
+_PRAGUE: Final = Installation(timezone=ZoneInfo("Europe/Prague"))
+
+
+def _payload(octets: bytes) -> None:
+    push = decode_push(octets)
+    assert push.texts >= push.identities
+    for options in _PICKERS:
+        Picker(options).pick(push, 0.0)
+    for installation in (BARE, _PRAGUE):
+        told_ts(push, _NOW, installation)
+
+
+# Mode E.
+
+
+def _mode_e(octets: bytes) -> None:
+    """Octets in pieces, and the wait that is over in between; with parity or without."""
+    machine = ModeE()
+    machine.start()
+    for piece in pieces(even(octets) if octets[:1] > b"\x7f" else octets):
+        machine.receive(piece)
+        if piece[-1] & 1 or machine.state is not State.REQUESTED:
+            machine.elapsed()
+
+
+_OPENINGS: Final = (
+    b"/LGZ4\\2ZMD3104100\r\n\x06252\r\n",
+    b"/ISk5\\2MT382-1000\r\n\x06252\r\n",
+    b"/?!\r\n/LGZ5ZMD120\r\n",
+)
+
+
+def targets() -> tuple[Target, ...]:
+    """All of them."""
+    mbus = (*vectors.NETZ_NOE, *vectors.VORARLBERG, vectors.KMS_WEST, *vectors.SAGEMCOM_MBUS)
+    framed = (*hdlc.PUSH_BLOCKS, hdlc.PUSH, vectors.KAIFA_STREAM, *mbus)
+    streams = tuple(bytes((place & 3,)) + octets for place, octets in enumerate(framed))
+    many = b"\x68\xfe\xfe\x68\x16" * 13_000
+    return (
+        Target("mbus.stream", _mbus_stream, (*mbus, b"".join(mbus[:4])), (many,)),
+        Target("push.stream", _stream, streams, (b"\x03" + many,)),
+        Target("push.parts", _parts, _PARTS, harvest=False),
+        Target("push.payload", _payload, large=behind(b"\x0f\x00\x00\x00\x01\x00")),
+        Target("mode-e", _mode_e, _OPENINGS),
+    )
