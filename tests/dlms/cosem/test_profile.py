@@ -179,12 +179,6 @@ class TimeTests(SynchronousTestCase):
     def test_no_time_without_a_period(self) -> None:
         self.assertEqual(times(time(MIDNIGHT), NULL, NULL, period=0), [MIDNIGHT, None, None])
 
-    def test_no_time_beyond_all_years(self) -> None:
-        last = datetime.datetime(9999, 12, 31, 23, 50, tzinfo=datetime.UTC)
-        self.assertEqual(times(time(last), NULL), [last, None])
-        beyond = Data(Tag.OCTET_STRING, bytes.fromhex("270F0C1F05173B3B00FFFF00"))
-        self.assertEqual(times(beyond, NULL, negate_deviation=True), [None, None])
-
     def test_what_is_no_time(self) -> None:
         for wrong in (Data(Tag.OCTET_STRING, bytes(5)), Data(Tag.UNSIGNED, 1)):
             error = self.assertRaises(DecodeError, times, time(MIDNIGHT), wrong)
