@@ -26,6 +26,7 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import decode_object_list
 from dlmsd.dlms.cosem.profile import ProfileRows
 from dlmsd.dlms.cosem.short_names import ShortNames
+from dlmsd.dlms.describe.octets import describe_frames, describe_octets
 from dlmsd.dlms.hdlc.address import ServerAddress, address_end
 from dlmsd.dlms.hdlc.fcs import fcs
 from dlmsd.dlms.hdlc.frame import FLAG, MAX_LENGTH, Frame
@@ -256,6 +257,16 @@ def _descriptors(octets: bytes) -> None:
     str(MethodDescriptor.decode(octets)[0])
 
 
+# What nobody can say what it is, is decoded as all that it may be; that is for a person.
+_SOMEBODY_READS: Final = 0.2
+
+
+def _described(octets: bytes) -> None:
+    for node in (*describe_octets(octets), *describe_frames(octets)):
+        for _ in node.lines():
+            pass
+
+
 # Configuration.
 
 
@@ -353,6 +364,13 @@ def targets() -> tuple[Target, ...]:
         Target("cosem.selective", _selective, _SELECTIONS, behind(b"\x02")),
         Target("cosem.descriptor", _descriptors),
         Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), BOMBS),
+        Target(
+            "describe",
+            _described,
+            hdlc.FRAMES,
+            behind(b"\xc4\x01\xc1\x00"),
+            seconds=_SOMEBODY_READS,
+        ),
         *pushed.targets(),
         Target(
             "configuration",

@@ -20,7 +20,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.targets import targets
 
 _ROOMS: Final = ("dlmsd.dlms", "dlmsd.push")
-_DECODERS: Final = re.compile(r"decode(_\w+)?|feed|receive|of|open|abandon")
+_DECODERS: Final = re.compile(r"(decode|describe)(_\w+)?|feed|receive|of|open|abandon")
 # What no input of a peer's reaches, and why.
 _EXEMPT: Final[dict[str, str]] = {}
 _INPUTS: Final = 100
