@@ -24,6 +24,7 @@ from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
 from dlmsd.machine import Machine
 from dlmsd.meter.conversation import Trace
+from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import secured
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish.build import build
@@ -72,6 +73,7 @@ class Daemon(Service):
             post=self.board.post,
         )
         debug = configuration.daemon.log_level == "debug"
+        self._reception = Reception(configuration.dial_in, reactor=reactor)
         pushing = [one for one in configuration.meters if one.transport == "push"]
         self._fleet = Fleet(
             [one for one in configuration.meters if one.transport != "push"],
@@ -83,6 +85,7 @@ class Daemon(Service):
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox, machine.draw),
+            reception=self._reception,
         )
         self._push = PushService(
             configuration.push,
@@ -176,6 +179,7 @@ class Daemon(Service):
             last_ts = await self._outbox.last_ts()
             await self._push.start(last_ts)
             self._fleet.start(last_ts)
+            await self._reception.start()
             self._report.start()
             self._ready = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
@@ -196,6 +200,7 @@ class Daemon(Service):
         self._unsubscribe()
         self._report.stop()
         await self._push.stop()
+        await self._reception.stop()
         await self._fleet.stop()
         for name in self._online:
             for sink in self._sinks:

@@ -93,10 +93,17 @@ class Connector:
     def __init__(self, network: Network, port: int, factory: Any, timeout: float) -> None:
         self._network = network
         self._factory = factory
+        self._port = port
+        self._timeout = timeout
         self._pipe: Pipe | None = None
-        factory.doStart()
+        self.connect()
+
+    def connect(self) -> None:
+        network, port = self._network, self._port
+        network.attempts.append(network.seconds())
+        self._factory.doStart()
         if port in network.silent:
-            self._call = network.callLater(timeout, self._fail, error.TimeoutError())
+            self._call = network.callLater(self._timeout, self._fail, error.TimeoutError())
         elif port in network.listening:
             self._call = network.callLater(network.delay, self._connect, port)
         else:
@@ -122,10 +129,15 @@ class Connector:
     def _fail(self, reason: Exception) -> None:
         self._factory.clientConnectionFailed(self, Failure(reason))
 
+    def stopConnecting(self) -> None:
+        if not self._call.active():
+            raise error.NotConnectingError
+        self._call.cancel()
+        self._fail(error.UserError())
+
     def disconnect(self) -> None:
         if self._call.active():
-            self._call.cancel()
-            self._fail(error.UserError())
+            self.stopConnecting()
         elif self._pipe is not None:
             self._pipe.loseConnection()
 
@@ -212,7 +224,6 @@ class Network(HeapClock):
         return self._next_port
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Connector:
-        self.attempts.append(self.seconds())
         return Connector(self, port, factory, timeout)
 
     def carry(self, arrive: Callable[..., None], *what: Any) -> None:

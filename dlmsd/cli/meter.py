@@ -26,6 +26,7 @@ _OPTIONS: Final = (
     click.option("--tls/--no-tls", default=None, help="TLS over TCP."),
     click.option("--server-name", help="To whom the certificate is made out [HOST]."),
     click.option("--ca-file", help="Who may have signed it [the system's list]."),
+    click.option("--announces", help="What a meter says when it calls in at METER, tcp:PORT."),
     click.option("--baudrate", type=int, help="Of a serial port [9600]."),
     click.option("--opening", type=click.Choice(get_args(Opening)), help="Of an optical head."),
     click.option("--profile", help="A meter model, such as microstar."),

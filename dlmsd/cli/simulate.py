@@ -14,6 +14,7 @@ from OpenSSL import crypto
 from twisted.internet import ssl
 from twisted.python.failure import Failure
 
+from dlmsd.config.values import Transport
 from dlmsd.errors import LocalError
 from dlmsd.simulator.configuration import configuration
 from dlmsd.simulator.faults import Fault, FaultKind
@@ -51,6 +52,17 @@ def _listed() -> str:
     return "\n".join(("\b", "Personalities:", *lines)) + "\n\n" + faults
 
 
+def _parse_call(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise click.BadParameter("expected HOST:PORT", context, option)
+    return host, int(port)
+
+
 @click.command(epilog=_listed())
 @click.option("--meters", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
@@ -61,6 +73,12 @@ def _listed() -> str:
 @click.option("--udp", is_flag=True, help="Datagrams instead of TCP; needs WRAPPER.")
 @click.option("--serial", is_flag=True, help="Serial lines (pseudo-terminals) instead of TCP.")
 @click.option("--optical", is_flag=True, help="Optical heads there, opened by IEC 62056-21 mode E.")
+@click.option(
+    "--call",
+    metavar="HOST:PORT",
+    callback=_parse_call,
+    help="Call there instead of listening, and announce oneself by name.",
+)
 @click.option(
     "--tls",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -130,6 +148,7 @@ def simulate(
     udp: bool,
     serial: bool,
     optical: bool,
+    call: tuple[str, int] | None,
     tls: Path | None,
     gateway: bool,
     personality: str,
@@ -167,9 +186,10 @@ def simulate(
             meters=meters,
             personality=kind,
             medium=Medium(
-                "udp" if udp else "serial" if serial or optical else "tcp",
+                _transport(udp=udp, serial=serial or optical, call=call is not None),
                 _certified(tls) if tls is not None else None,
                 optical,
+                call or ("", 0),
             ),
             port=kind.port if port is None else port,
             gateway=gateway,
@@ -223,6 +243,20 @@ def simulate(
     for message in failures:
         click.echo(message, err=True)
     return _FAILED if failures else 0
+
+
+def _transport(*, udp: bool, serial: bool, call: bool) -> Transport:
+    """The one that was chosen; LocalError for more than one."""
+    chosen: list[Transport] = []
+    if udp:
+        chosen.append("udp")
+    if serial:
+        chosen.append("serial")
+    if call:
+        chosen.append("dial-in")
+    if len(chosen) > 1:
+        raise LocalError(f"{chosen[0]} and {chosen[1]} exclude each other")
+    return chosen[0] if chosen else "tcp"
 
 
 def _certified(file: Path) -> Any:

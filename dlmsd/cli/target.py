@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-from attrs import frozen
+from attrs import field, frozen
 
 from dlmsd.cli.configuration import read, read_or_exit
 from dlmsd.cli.meter import PASSWORD
 from dlmsd.cli.state import KeptCounters, NoCounters
 from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
-from dlmsd.config.values import Configuration, MeterOptions
+from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
 from dlmsd.errors import ConfigurationError, ReadOnlyError
+from dlmsd.meter.build import make_way
+from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import CounterStore, MeterSecurity, needs_counters, secured
 from dlmsd.meter.session import Session
 from dlmsd.meter.visit import Visit
+from dlmsd.meter.way import Way
 
 T = TypeVar("T")
 
@@ -32,10 +35,14 @@ NOTHING: Final = {"clock": {"class": 8, "obis": "0-0:1.0.0", "attribute": 2}}
 
 @frozen
 class Target:
-    """A meter, and the configuration that it stands in, None for a host."""
+    """A meter, and the configuration that it stands in, None for a host.
+
+    ``dial_in`` is where it calls, if it does.
+    """
 
     meter: MeterOptions
     configuration: Configuration | None = None
+    dial_in: DialInOptions = field(factory=DialInOptions)
 
     def refuse_unless_writing(self) -> None:
         """ReadOnlyError where the meter's configuration allows no more than reading."""
@@ -56,8 +63,24 @@ class Target:
         """One connection for one errand; ``tracing`` sees what passes."""
         async with self.counters(reactor) as store:
             security = secured(self.meter, store, os.urandom)
-            async with visited(self.meter, reactor, tracing, security) as session:
+            async with (
+                self._way(reactor) as way,
+                visited(self.meter, reactor, tracing, security, way) as session,
+            ):
                 yield session
+
+    @asynccontextmanager
+    async def _way(self, reactor: Any) -> AsyncIterator[Way]:
+        """A meter that calls in is waited for."""
+        if self.meter.transport != "dial-in":
+            yield make_way(self.meter, reactor)
+            return
+        reception = Reception(self.dial_in, reactor=reactor)
+        await reception.start()
+        try:
+            yield reception.way(self.meter)
+        finally:
+            await reception.stop()
 
 
 def visited(
@@ -65,18 +88,19 @@ def visited(
     reactor: Any,
     tracing: Tracing | None,
     security: MeterSecurity | None = None,
+    way: Way | None = None,
 ) -> Visit:
     """A connection to ``meter`` that ``tracing`` looks on at."""
     if tracing is None:
-        return Visit(meter, reactor, None, security)
-    return Visit(meter, reactor, tracing.frame, security, witness=tracing.apdu)
+        return Visit(meter, reactor, None, security, way)
+    return Visit(meter, reactor, tracing.frame, security, way, witness=tracing.apdu)
 
 
 def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:
     """The meter of ``meter_options``, to be asked for ``wanted``, as a table ``read`` says it.
 
-    A name that stands in the configuration is that meter; a path is a serial port, and
-    everything else a host. With
+    A name that stands in the configuration is that meter; a path is a serial port, an
+    endpoint where a meter that calls in does so, and everything else a host. With
     options on how to reach it, it must be a host. Exits 64 if it is neither, and 78 where
     the configuration cannot be read and its names not be known.
     """
@@ -86,7 +110,8 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
     meter = known.get(given["meter"])
     try:
         if configuration is None or meter is None:
-            return Target(_host(given["meter"], way, wanted))
+            meter = _host(given["meter"], way, wanted)
+            return Target(meter, dial_in=DialInOptions(given["meter"]))
         if way:
             option = f"--{min(way).replace('_', '-')}"
             raise click.UsageError(
@@ -95,7 +120,8 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
             )
         if meter.transport == "push":
             raise click.UsageError(f"{meter.name} pushes, and is not asked: name a HOST instead")
-        return Target(load_read(meter, wanted, environ=os.environ, cwd=Path.cwd()), configuration)
+        meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
+        return Target(meter, configuration, configuration.dial_in)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
 
@@ -136,10 +162,16 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
         table["password"] = {"env": PASSWORD}
     elif "profile" not in table and table.get("authentication") != "none":
         table["password"] = click.prompt("Password", hide_input=True, err=True)
-    if host.startswith("/"):
+    dial_in: dict[str, object] = {}
+    if table.get("transport") == "dial-in":
+        dial_in["listen"] = host
+    elif host.startswith("/"):
         table = {"transport": "serial", "device": host, **table}
     else:
         table["host"] = host
     return load_meter(
-        {"name": "meter", **table, "read": wanted}, environ=os.environ, cwd=Path.cwd()
+        {"name": "meter", **table, "read": wanted},
+        environ=os.environ,
+        cwd=Path.cwd(),
+        dial_in=dial_in,
     )

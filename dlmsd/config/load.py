@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from attrs import evolve
 
 from dlmsd.config import later
+from dlmsd.config.callers import check_callers
 from dlmsd.config.checks import check_all
 from dlmsd.config.listen import Listen
 from dlmsd.config.listeners import Listener, check_pushing, take_listener
@@ -25,13 +26,14 @@ from dlmsd.config.tables import ProfileTable
 from dlmsd.config.values import (
     Configuration,
     DaemonOptions,
+    DialInOptions,
     MeterOptions,
     OutboxOptions,
     WebOptions,
 )
 from dlmsd.errors import ConfigurationError, Problem
 
-SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "push", "profiles", "meters")
+SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "push", "dial_in", "profiles", "meters")
 
 T = TypeVar("T")
 
@@ -71,14 +73,18 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Configuration:
 
 
 def load_meter(
-    table: Mapping[str, object], *, environ: Mapping[str, str], cwd: Path
+    table: Mapping[str, object],
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    dial_in: Mapping[str, object] = NOTHING,
 ) -> MeterOptions:
     """One meter that stands in no file, such as one given to a command.
 
-    ``table`` is what ``[[meters]]`` would hold; secrets and ``profiles/`` start at
-    ``cwd``. Raises ConfigurationError with every problem.
+    ``table`` is what ``[[meters]]`` would hold, ``dial_in`` what ``[dial_in]``; secrets and
+    ``profiles/`` start at ``cwd``. Raises ConfigurationError with every problem.
     """
-    main = Source("the meter", "", {"meters": [table]})
+    main = Source("the meter", "", {"meters": [table], "dial_in": dict(dial_in)})
     loading = _Loading(main, cwd / "dlmsd.toml", environ)
     configuration = loading.configuration()
     if loading.problems or configuration is None:
@@ -137,7 +143,8 @@ class _Loading:
         listeners = self._listeners()
         check_all(sinks, meters, self.problems)
         check_pushing(listeners, meters, self.problems)
-        if daemon is None or web is None or outbox is None:
+        dial_in = self._dial_in(meters)
+        if daemon is None or web is None or outbox is None or dial_in is None:
             return None
         return Configuration(
             path=self._path,
@@ -147,6 +154,7 @@ class _Loading:
             sinks=tuple(sink.options for sink in sinks),
             meters=tuple(meter.options for meter in meters),
             push=tuple(listener.options for listener in listeners),
+            dial_in=dial_in,
         )
 
     def _unknown_sections(self) -> None:
@@ -181,6 +189,14 @@ class _Loading:
                 )
             )
         return web
+
+    def _dial_in(self, meters: Sequence[Meter]) -> DialInOptions | None:
+        place = Place(self._main, ("dial_in",))
+        table = self._main.table.get("dial_in", {})
+        taken = self._structure.take(DialInOptions, place, table, self.problems)
+        judged = None if "listen" in taken.bad else taken.value
+        check_callers(judged, meters, self.problems, place)
+        return taken.value
 
     def _sinks(self) -> list[Sink]:
         taken = [

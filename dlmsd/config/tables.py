@@ -15,6 +15,7 @@ from attrs import frozen
 
 from dlmsd.config import rules
 from dlmsd.config.broker import url
+from dlmsd.config.calls import announcement, listen_calls
 from dlmsd.config.listen import listen
 from dlmsd.config.mechanisms import manufacturer
 from dlmsd.config.push import connect, listen_push, push_lists, push_units
@@ -24,6 +25,7 @@ from dlmsd.config.values import (
     Authentication,
     Ciphering,
     DaemonOptions,
+    DialInOptions,
     Opening,
     OutboxOptions,
     Parity,
@@ -90,6 +92,7 @@ class ProfileTable:
     baudrate: int | None = None
     opening: str | None = None
     opening_address: str | None = None
+    announces: bytes | None = None
     client: int | None = None
     logical_device: int | None = None
     physical_device: int | None = None
@@ -171,6 +174,7 @@ def file_rules(
         "baudrate": rules.choice(*_RATES),
         "opening": rules.choice(*get_args(Opening)),
         "opening_address": rules.opening_address,
+        "announces": announcement,
         "client": rules.whole(1, 127),
         "logical_device": rules.whole(0, 65535),
         "physical_device": rules.whole(0, 16383),
@@ -240,6 +244,10 @@ def file_rules(
             "ca_file": existing,
             "cert_file": existing,
             "key_file": existing,
+        },
+        DialInOptions: {
+            "listen": listen_calls,
+            "patience": rules.number(low=1, high=3600),
         },
         PushOptions: {
             "name": rules.name,

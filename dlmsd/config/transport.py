@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from dlmsd.config.misfit import Misfit, misfit
@@ -14,7 +15,7 @@ _OF_LINE: Final = ("baudrate", "opening", "opening_address")
 COMMON: Final = ("framing", "tls", *_OF_TLS, *_OF_LINE)
 """What meters that share a connection have in common."""
 
-TRANSPORT: Final = frozenset(("transport", "host", "port", "device", *COMMON))
+TRANSPORT: Final = frozenset(("transport", "host", "port", "device", "announces", *COMMON))
 """All keys that are judged here."""
 
 
@@ -22,7 +23,7 @@ def misfits(options: MeterOptions) -> Iterator[Misfit]:
     """Everything about one meter."""
     serial = options.transport == "serial"
     wanted, other = ("device", "host") if serial else ("host", "device")
-    if not getattr(options, wanted) and options.transport != "push":
+    if not getattr(options, wanted) and options.transport not in ("push", "dial-in"):
         yield misfit(wanted, "is required", "transport")
     if getattr(options, other):
         yield misfit(other, f'not with transport = "{options.transport}"', "transport")
@@ -33,6 +34,7 @@ def misfits(options: MeterOptions) -> Iterator[Misfit]:
         yield misfit("framing", 'transport "serial" needs framing = "hdlc"', "transport")
     yield from _tls(options)
     yield from _opening(options)
+    yield from _call(options)
 
 
 def _tls(options: MeterOptions) -> Iterator[Misfit]:
@@ -43,6 +45,20 @@ def _tls(options: MeterOptions) -> Iterator[Misfit]:
             yield misfit(key, "only with tls = true", "tls")
     if options.key_file is not None and options.cert_file is None:
         yield misfit("key_file", "needs cert_file, the certificate of this key", "cert_file")
+
+
+def _call(options: MeterOptions) -> Iterator[Misfit]:
+    if options.transport != "dial-in":
+        if options.announces is not None:
+            yield misfit("announces", 'only with transport = "dial-in"', "transport")
+    elif options.host:
+        try:
+            ip_address(options.host)
+        except ValueError:
+            yield misfit("host", "an address is needed to know a caller by", "transport")
+    elif options.announces is None:
+        message = "is required, or host: by what is the meter known when it calls?"
+        yield misfit("announces", message, "transport", "host")
 
 
 def _opening(options: MeterOptions) -> Iterator[Misfit]:

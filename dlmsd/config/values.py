@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
@@ -16,7 +16,7 @@ from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
-Transport: TypeAlias = Literal["tcp", "udp", "serial", "push"]
+Transport: TypeAlias = Literal["tcp", "udp", "serial", "dial-in", "push"]
 Opening: TypeAlias = Literal["none", "mode-e"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
 Referencing: TypeAlias = Literal["ln", "sn"]
@@ -86,6 +86,17 @@ class SinkOptions:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+
+
+@frozen
+class DialInOptions:
+    """``[dial_in]``: ``listen`` is a Twisted endpoint, where meters call in.
+
+    A caller has ``patience`` seconds to say who he is.
+    """
+
+    listen: str | None = None
+    patience: float = 30.0
 
 
 @frozen
@@ -187,6 +198,7 @@ class MeterOptions:
     baudrate: int = 9600
     opening: Opening = "none"
     opening_address: str = ""
+    announces: bytes | None = None
     framing: Framing = "hdlc"
     client: int = 1
     logical_device: int = 0
@@ -236,6 +248,8 @@ class MeterOptions:
         """Equal for meters that share one connection."""
         if self.transport == "serial":
             return self.transport, self.device
+        if self.transport == "dial-in":
+            return self.transport, self.host, self.announces
         return self.transport, self.host.lower(), self.port
 
     @property
@@ -245,6 +259,8 @@ class MeterOptions:
             return f"push {self.push}" if self.push else "push"
         if self.device is not None:
             return self.device
+        if self.transport == "dial-in":
+            return f"calls from {self.host}" if self.host else "calls in"
         kind = "tls" if self.tls else self.transport
         return f"{self.host}:{self.port}" + (f"/{kind}" if kind != "tcp" else "")
 
@@ -260,3 +276,4 @@ class Configuration:
     sinks: tuple[SinkOptions, ...]
     meters: tuple[MeterOptions, ...]
     push: tuple[PushOptions, ...] = ()
+    dial_in: DialInOptions = field(factory=DialInOptions)

@@ -14,6 +14,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.admission import Admission
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
+from dlmsd.meter.dialin import Reception
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
 from dlmsd.meter.security import MeterSecurity
@@ -28,7 +29,7 @@ class Fleet:
     """Starts and stops all pollers; inactive meters only have a status.
 
     ``tracer`` gives the function that a meter's frames are shown to, ``secure`` a meter's
-    security; either may give None.
+    security; either may give None. ``reception`` is where meters call in, if any do.
     """
 
     _log = Logger()
@@ -45,6 +46,7 @@ class Fleet:
         post: Callable[[MeterStatus], None],
         tracer: Callable[[MeterOptions], Trace | None],
         secure: Callable[[MeterOptions], MeterSecurity | None],
+        reception: Reception | None = None,
     ) -> None:
         self._meters = meters
         self._reactor = reactor
@@ -54,6 +56,7 @@ class Fleet:
         self._post = post
         self._tracer = tracer
         self._secure = secure
+        self._reception = reception
         self._admission = Admission(reactor, connects_per_second)
         self._factories: list[MeterFactory] = []
         self._pollers: list[Poller] = []
@@ -97,7 +100,7 @@ class Fleet:
 
     def _line(self, meters: Sequence[MeterOptions], last_ts: Mapping[str, int]) -> None:
         factory = MeterFactory(
-            make_way(meters[0], self._reactor),
+            make_way(meters[0], self._reactor, self._reception),
             lambda: make_reassembly(meters),
             reactor=self._reactor,
             admit=self._admission.enter,

@@ -20,8 +20,10 @@ from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
 from dlmsd.dlms.quirks import WRONG_FCS
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
+from dlmsd.errors import LocalError
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.datagram import UdpWay
+from dlmsd.meter.dialin import Reception
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity, proposed
 from dlmsd.meter.serial import SerialWay
@@ -61,11 +63,15 @@ def make_session(
     )
 
 
-def make_way(meter: MeterOptions, reactor: Any) -> Way:
+def make_way(meter: MeterOptions, reactor: Any, reception: Reception | None = None) -> Way:
     """How to reach ``meter``, and all that share its line.
 
     Raises ConfigurationError for a file of TLS that cannot be used.
     """
+    if meter.transport == "dial-in":
+        if reception is None:
+            raise LocalError("there is no port where meters could call in")
+        return reception.way(meter)
     if meter.transport == "serial":
         opening = None if meter.opening == "none" else meter.opening_address
         return SerialWay(meter.device or "", meter.baudrate, opening, reactor)

@@ -56,6 +56,8 @@ logical_device = {logical}
 physical_device = {physical}
 """
 
+_PROFILES: Final = "[profiles.virtual]"
+
 # Listening everywhere is no place to connect to.
 _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
@@ -98,11 +100,19 @@ def configuration(personality: Personality, endpoints: Sequence[Endpoint]) -> st
         )
         for one in endpoints
     )
-    return head + meters
+    return head.replace(_PROFILES, _reception(endpoints) + _PROFILES, 1) + meters
+
+
+def _reception(endpoints: Sequence[Endpoint]) -> str:
+    """Where they call, if they do."""
+    calls = {one.port for one in endpoints if one.announces}
+    return "".join(f'[dial_in]\nlisten = "tcp:{port}"\n\n' for port in calls)
 
 
 def _place(one: Endpoint) -> str:
     """The lines that say where it is."""
+    if one.announces:
+        return f'announces = "{one.announces}"'
     if one.device:
         return f'device = "{one.device}"'
     return f'host = "{_REACHED.get(one.host, one.host)}"\nport = {one.port}'

@@ -9,6 +9,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from dlmsd.config.values import Transport
 from dlmsd.errors import LocalError
+from dlmsd.simulator.calling import Calling
 from dlmsd.simulator.datagram import Datagrams
 from dlmsd.simulator.personality import Personality
 from dlmsd.simulator.protocol import SimulatorFactory
@@ -19,11 +20,15 @@ _MAX_DATAGRAM: Final = 0xFFFF
 
 @frozen
 class Address:
-    """Where meters can be read: host and port, or a serial device."""
+    """Where meters can be read: host and port, or a serial device.
+
+    For meters that call, whom they call, and what they announce there.
+    """
 
     host: str = ""
     port: int = 0
     device: str = ""
+    announces: str = ""
 
 
 @frozen
@@ -31,12 +36,14 @@ class Medium:
     """TCP, unless ``transport`` says otherwise.
 
     ``tls`` are the contexts of a server that speaks TLS over TCP, as gateways do.
-    ``optical``: the serial line is an optical head, to be opened by mode E.
+    ``optical``: the serial line is an optical head, to be opened by mode E. With transport
+    "dial-in" the meters call ``calls``, host and port, and say their first one's name.
     """
 
     transport: Transport = "tcp"
     tls: Any = None
     optical: bool = False
+    calls: tuple[str, int] = ("", 0)
 
     def check(self, personality: Personality) -> None:
         """LocalError for a framing that does not go over it."""
@@ -57,6 +64,10 @@ class Medium:
         if self.transport == "serial":
             line = (OpticalHead if self.optical else SerialLine)(factory, reactor)
             return line, Address(device=line.path)
+        if self.transport == "dial-in":
+            calling = Calling(factory, f"{factory.name}\r\n".encode(), reactor)
+            calling.call(*self.calls)
+            return calling, Address(*self.calls, announces=factory.name)
         if self.transport == "udp":
             listening = reactor.listenUDP(
                 port, Datagrams(factory), interface=interface, maxPacketSize=_MAX_DATAGRAM

@@ -175,6 +175,11 @@ class SimulatorFactory(Factory):
         self._emptied: list[Deferred[None]] = []
         self._stopping = False
 
+    @property
+    def name(self) -> str:
+        """Of the first of the meters."""
+        return self._meters[0].name
+
     def buildProtocol(self, addr: IAddress | None) -> SimulatorProtocol:
         return SimulatorProtocol(self, self._meters, self._clock)
 

@@ -44,10 +44,13 @@ class Endpoint:
     physical: int
     transport: Transport = "tcp"
     device: str = ""
+    announces: str = ""
 
     @property
     def place(self) -> str:
         """In words."""
+        if self.announces:
+            return f"calls as {self.announces}"
         return self.device or f"{self.host}:{self.port}/{self.transport}"
 
 
@@ -142,6 +145,7 @@ class Simulation:
                         one.address.physical,
                         self._medium.transport,
                         place.device,
+                        place.announces,
                     )
                     for one in group
                 ]

@@ -87,7 +87,8 @@ class ReferenceTests(ConfigurationCase):
         asked = PUSHED.sub("# ", REFERENCE)
         text = EXAMPLE.sub("", DEFAULT.sub("", asked)).replace("mqtt://l", "mqtts://l")
         text = text.replace("\ntls = false", "\ntls = true")
-        text = text.replace('\ndevice = "/dev/ttyUSB0"\n', "\n")
+        for of_another_transport in ('device = "/dev/ttyUSB0"', 'announces = "meter-17"'):
+            text = text.replace(f"\n{of_another_transport}\n", "\n")
         (meter,) = self.load(text, PLANT_A_TOKEN="canary").meters
         self.secure(text)
         self.assertEqual(

@@ -112,3 +112,45 @@ class TransportTests(ConfigurationCase):
         self.assertIn("baudrate: differs from that of meter a", problem)
         (problem,) = self.of(device + other)
         self.assertIn("has this client and address on this connection", problem)
+
+    def test_dial_in(self) -> None:
+        listen, calls = '[dial_in]\nlisten = "tcp:4060"\n', 'transport = "dial-in"\n'
+        for words in ('announces = "m-1"\n', 'announces = "hex:7EA0"\n', 'host = "10.0.0.1"\n'):
+            self.assertEqual(self.of(calls + words + listen), [])
+        meter = "meters[0]."
+        for text, problem in (
+            (calls, f"8: {meter}announces: is required, or host: by what is the meter known when"),
+            (calls + HOST, f"9: {meter}host: an address is needed to know a caller by"),
+            (HOST + 'announces = "x"\n', f'8: {meter}announces: only with transport = "dial-in"'),
+            (calls + 'announces = "hex:7"\n', f"8: {meter}announces: expected pairs of hex digits"),
+            (calls + 'announces = ""\n', f"8: {meter}announces: expected text of at most 128"),
+            (calls + 'host = "10.0.0.1"\ntls = true\n', f'9: {meter}tls: only with transport = "t'),
+        ):
+            found = "\n".join(self.of(text + listen))
+            self.assertIn(problem.partition(": ")[2], found)
+        (problem,) = self.of(calls + 'announces = "m"\n')
+        self.assertIn("dial_in.listen: is required: meter a calls in", problem)
+        (problem,) = self.of(HOST + '[dial_in]\nlisten = "unix:/x"\n')
+        self.assertIn("dial_in.listen: expected an endpoint", problem)
+
+    def test_a_call_is_one_meter_s(self) -> None:
+        listen, calls = '[dial_in]\nlisten = "tcp:4060"\n', 'transport = "dial-in"\n'
+        second = METER.replace('"a"', '"b"') + calls
+
+        def both(one: str, other: str) -> list[str]:
+            return self.of(calls + one + second + other + listen)
+
+        for one, other in (
+            ('announces = "m-1"\n', 'announces = "m-10"\n'),
+            ('host = "10.0.0.1"\n', 'announces = "m"\n'),
+            ('host = "10.0.0.1"\n', 'host = "10.0.0.1"\nannounces = "m"\n'),
+        ):
+            (problem,) = both(one, other)
+            self.assertIn("who calls so is taken for meter a", problem)
+        for one, other in (
+            ('announces = "m-1"\n', 'announces = "m-2"\n'),
+            ('host = "10.0.0.1"\n', 'host = "10.0.0.2"\n'),
+            ('host = "10.0.0.1"\nannounces = "m"\n', 'host = "10.0.0.2"\nannounces = "m"\n'),
+            ('announces = "m"\n', 'announces = "m"\nphysical_device = 2\n'),
+        ):
+            self.assertEqual(both(one, other), [])

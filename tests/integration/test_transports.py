@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -105,3 +106,29 @@ class SerialTests(TransportCase):
         self.assertEqual(ended.returncode, 1, ended)
         self.assertIn("/dev/none: No such file or directory", ended.stderr)
         self.assertIn("check device", ended.stderr)
+
+
+class DialInTests(TransportCase):
+    def test_daemon_and_command(self) -> None:
+        port = free_port()
+        self.simulate(f"--call=127.0.0.1:{port}", "--meters=2")
+        daemon = self.run_daemon(f'[dial_in]\nlisten = "tcp:{port}"\n' + self.text)
+        with socket.create_connection(("127.0.0.1", port)) as stranger:
+            stranger.send(b"GET / HTTP/1.0\r\n")
+            self.assert_read(daemon, 2)
+        ended = errand(
+            *("read", f"tcp:{port}", "--transport=dial-in", "--announces=virtual-002"),
+            *("--profile=microstar", "voltage_l1"),
+        )
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertRegex(ended.stdout, r"^voltage_l1  2\d\d\.\d V$")
+
+    def test_a_port_that_is_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            ended = errand(
+                *("read", f"tcp:{port}:interface=127.0.0.1", "--transport=dial-in"),
+                *("--announces=x", "--profile=microstar", "voltage_l1"),
+            )
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("Address already in use", ended.stderr)

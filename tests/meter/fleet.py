@@ -14,6 +14,7 @@ from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.fleet.service import Fleet
 from dlmsd.meter.conversation import Trace
+from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import secured
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
@@ -67,6 +68,7 @@ class FleetCase(SynchronousTestCase):
         self.counters = MemoryCounters()
         self.draw = Random(7).randbytes
         self.fleet: Fleet | None = None
+        self.reception: Reception | None = None
         self.addCleanup(self.end)
 
     def wall(self) -> float:
@@ -92,10 +94,11 @@ class FleetCase(SynchronousTestCase):
             evolve(
                 MeterOptions(
                     name=endpoint.name,
-                    host=endpoint.host,
+                    host="" if endpoint.announces else endpoint.host,
                     port=endpoint.port,
                     transport=endpoint.transport,
                     device=endpoint.device or None,
+                    announces=endpoint.announces.encode() or None,
                     profile="microstar",
                     device_name=endpoint.name,
                     read=read,
@@ -121,6 +124,7 @@ class FleetCase(SynchronousTestCase):
             post=self.post,
             tracer=lambda meter: self.trace,
             secure=lambda meter: secured(meter, self.counters, self.draw),
+            reception=self.reception,
         )
         self.fleet.start(last_ts or {})
 
