@@ -9,10 +9,12 @@ import msgspec
 
 from dlmsd.cli.meter import MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
+from dlmsd.cli.terminal import argument
 from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.axdr.text import parse, write
 from dlmsd.dlms.cosem.designation import method_words, parse_method
+from dlmsd.dlms.describe.apdu import STARS, is_secret
 from dlmsd.dlms.outcome import GetResult
 
 _NONE = "none"
@@ -32,7 +34,8 @@ def action(
     METER is a name of the configuration, or the HOST of any other meter; its configuration
     or profile must say `writing = true`. Class and method are numbers, or names of the Blue
     Book. PARAMETERS is written like the VALUE of `dlmsd set`; left out it is integer:0, as
-    for most methods, and "none" sends none.
+    for most methods, "none" sends none, and "-" reads it from
+    standard input.
 
     Exit 0 when it was done, 1 when not, 64 without --yes.
 
@@ -40,11 +43,13 @@ def action(
     """
     target = chosen(given)
     asked = named(parse_method, method)
+    parameters = argument(parameters)
     sent = None if parameters == _NONE else named(parse, parameters)
+    shown = STARS if is_secret(asked) else None
     told = {
         "method": str(asked),
         "name": method_words(asked),
-        "parameters": write(sent) if sent is not None else None,
+        "parameters": (shown or write(sent)) if sent is not None else None,
     }
     what = f"{asked} {told['name']}({told['parameters'] or ''})"
 

@@ -9,12 +9,13 @@ import msgspec
 
 from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
-from dlmsd.cli.terminal import show_table
+from dlmsd.cli.terminal import argument, show_table
 from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.axdr.text import parse, write
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.designation import attribute_words, parse_attribute
+from dlmsd.dlms.describe.apdu import STARS, is_secret
 from dlmsd.errors import ServiceError
 from dlmsd.meter.session import Session
 
@@ -41,11 +42,14 @@ def set_(attribute: str, value: str, yes: bool, as_json: bool, trace: bool, **gi
     date-time:2026-11-26T12:00:00-05:00        null            bit-string:0101
     structure{long:1, enum:2}                  array{...}      data:1200FF (any, in hex)
 
+    "-" reads VALUE from standard input, so that nobody sees a secret.
+
     Exit 0 when the meter then holds what was written, 1 when not, 64 without --yes.
 
     Example: dlmsd set plant-a register-activation/0-0:14.0.0/4 octet-string:0001 --yes
     """
     target = chosen(given)
+    value = argument(value)
     asked = named(parse_attribute, attribute)
 
     async def work(reactor: Any) -> int:
@@ -79,8 +83,9 @@ async def _held(session: Session, asked: AttributeDescriptor) -> Data | None:
 def _show(
     asked: AttributeDescriptor, old: Data | None, new: Data, now: Data | None, *, as_json: bool
 ) -> None:
+    hidden = is_secret(asked)
     texts = {
-        name: write(data) if data is not None else None
+        name: (STARS if hidden else write(data)) if data is not None else None
         for name, data in (("old", old), ("new", new), ("now", now))
     }
     if as_json:

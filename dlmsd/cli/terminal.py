@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
@@ -13,6 +14,14 @@ from rich.text import Text
 
 # Nobody wraps what goes into a file or another program.
 _ENDLESS: Final = 10_000
+
+
+def argument(text: str) -> str:
+    """An argument, or what the first line of standard input holds if it is ``-``.
+
+    Others of this machine can read arguments.
+    """
+    return sys.stdin.readline().rstrip("\r\n") if text == "-" else text
 
 
 def printable(text: str) -> str:

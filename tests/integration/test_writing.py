@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from dlmsd.cli.clock import synchronised
+from tests.integration.processes import ENVIRONMENT
 from tests.integration.simulated import SimulatorProcess
 from tests.integration.test_errands import errand
 
@@ -77,6 +79,21 @@ class SetTests(WritingCase):
         ended = self.run_command("set", "writer", "3/1-1:32.7.0/value", "5", "--yes")
         self.assertEqual(ended.returncode, 1)
         self.assertIn("read-write-denied", ended.stderr)
+
+    def test_a_secret_is_read_from_standard_input_and_not_shown(self) -> None:
+        secret = "association-ln/0-0:40.0.0/secret"
+        ended = subprocess.run(
+            [sys.executable, "-m", "dlmsd", "set", "writer", secret, "-", f"-c{self.config}"],
+            env=ENVIRONMENT,
+            input='octet-string:"hush hush"\n',
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        self.assertEqual(ended.returncode, 64, ended)
+        self.assertIn("********", ended.stdout)
+        self.assertNotIn("hush", ended.stdout + ended.stderr)
+        self.assertNotIn(b"hush".hex(), ended.stdout + ended.stderr)
 
     def test_wrong_use(self) -> None:
         for arguments, told in (

@@ -124,12 +124,13 @@ def _hidden(apdu: Any) -> frozenset[str]:
     asked += [*getattr(apdu, "attributes", ()), *getattr(apdu, "methods", ())]
     for item in getattr(apdu, "items", ()):
         asked += [getattr(item, "attribute", None), getattr(item, "method", None)]
-    if any(_secret(one) for one in asked):
+    if any(is_secret(one) for one in asked):
         return frozenset({"value", "values", "parameters", "block"})
     return frozenset()
 
 
-def _secret(asked: object) -> bool:
+def is_secret(asked: object) -> bool:
+    """Whether an attribute holds, or a method takes, what nobody shall read."""
     match asked:
         case AttributeDescriptor(class_id=class_id, attribute=index):
             known = by_id(class_id)
