@@ -62,7 +62,7 @@ class Daemon(Service):
         self._sinks: list[Sink] = []
         self._online: dict[str, bool] = {}
         state_dir = configuration.daemon.state_dir
-        self._lock = Lock(state_dir / "dlmsd.lock")
+        self.lock = Lock(state_dir / "dlmsd.lock")
         self._writer = machine.writer("outbox")
         self._outbox = Outbox(
             state_dir / "outbox.db",
@@ -158,7 +158,7 @@ class Daemon(Service):
     def _take(self, state_dir: Path) -> tuple[str, Any]:
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock.take()
+            self.lock.take()
             identity = instance_id(state_dir, self._machine.host, self._machine.draw)
             token = self._configuration.web.token or web_token(state_dir, self._machine.draw)
         except OSError as error:
@@ -212,7 +212,7 @@ class Daemon(Service):
         await gatherResults(ends, consumeErrors=True)
         await self._outbox.stop()
         await self._writer.stop()
-        self._lock.release()
+        self.lock.release()
 
     def _availability(self, status: Status) -> None:
         """A meter is online while it is read; sinks hear of it when that changes."""

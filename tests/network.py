@@ -141,6 +141,14 @@ class Connector:
         elif self._pipe is not None:
             self._pipe.loseConnection()
 
+    def die(self, heir: Any) -> None:
+        """The process that connected is gone: ``heir`` hears what still arrives."""
+        if self._call.active():
+            self._call.cancel()
+        if self._pipe is not None and self._pipe.open:
+            self._pipe.protocol, self._pipe.lost = heir, lambda reason: None
+            self._pipe.abortConnection()
+
 
 class Datagrams:
     """What ``listenUDP`` gives: a socket, also as its protocol's transport."""

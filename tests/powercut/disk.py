@@ -7,7 +7,7 @@ What a sync has covered stays, for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from attrs import define, field, frozen
@@ -81,6 +81,13 @@ class Disk:
 
     def __init__(self) -> None:
         self._platters: dict[str, Platter] = {}
+
+    @classmethod
+    def holding(cls, files: Mapping[str, bytearray]) -> Disk:
+        """A disk with these files, all of them sure."""
+        disk = cls()
+        disk._platters = {name: Platter(bytearray(one)) for name, one in files.items()}
+        return disk
 
     def take(self, operation: Operation) -> None:
         """One more operation happened."""

@@ -92,7 +92,7 @@ class Life:
 
     def live(self, steps: int) -> None:
         """So many things happen, each of them recorded."""
-        self._vfs.files.clear()
+        self._vfs.begin({})
         self._vfs.watch = self.operations.append
         outbox = self._outbox()
         _now(outbox.start())
@@ -148,9 +148,7 @@ class Life:
 
     def _check(self, place: int, disk: Disk, verdict: Verdict) -> None:
         verdict.cuts += 1
-        files = self._vfs.files
-        files.clear()
-        files.update(disk.after_a_cut(self._random))
+        self._vfs.begin(disk.after_a_cut(self._random))
         outbox = self._outbox()
         try:
             _now(outbox.start())

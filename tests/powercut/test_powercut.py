@@ -55,7 +55,8 @@ class LibraryTests(SynchronousTestCase):
             ((told,),) = connection.execute("SELECT sqlite_source_id()")
             connection.close()
             self.assertEqual(told, vfs.version())
-            self.assertIn("/nowhere/at/all.db", vfs.files)
+            (name,) = vfs.files
+            self.assertTrue(name.startswith("/nowhere/at/all.db"))
         with self.assertRaises(sqlite3.OperationalError):
             sqlite3.connect("/nowhere/at/all.db").execute("CREATE TABLE t (x)")
 

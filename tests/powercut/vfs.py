@@ -1,6 +1,7 @@
 """A virtual file system in memory for SQLite, registered in the library that Python uses.
 
-All that SQLite writes and syncs is told to ``watch``; the files are a dictionary that the
+All that SQLite writes and syncs is told to ``watch``, unless ``refuse`` gives an error code
+for the operation, "write" or "sync"; the files are a dictionary that the
 caller can fill, so that a disk after a power cut can be opened by the program's own code.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ OK, NOT_FOUND, CANT_OPEN, SHORT_READ = 0, 12, 14, 522
 _CREATE = 0x4
 _POWERSAFE_OVERWRITE = 0x1000
 _NAME = b"powercut"
+# SQLite calls into a file system as long as a connection to it is not closed, and those of a
+# process that was killed are closed when Python finds the time.
+_EVER: list[Any] = []
+_LIFE = "@"
 
 
 def library() -> ctypes.CDLL:
@@ -89,28 +94,48 @@ _Vfs._fields_ = [
 ]
 
 
+def _tail(name: str) -> str:
+    """What SQLite appends to the name of a file for those beside it."""
+    return next((end for end in ("-wal", "-journal", "-shm") if name.endswith(end)), "")
+
+
 class MemoryVfs:
     """``with MemoryVfs() as vfs:`` every new connection of this process opens ``vfs.files``."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytearray] = {}
+        self._life = 0
         self.watch: Callable[[Operation], None] = lambda operation: None
+        self.refuse: Callable[[str], int] = lambda operation: 0
         self._library = library()
         self._library.sqlite3_vfs_find.restype = _VFS
-        self._numbers: dict[int, str] = {}
+        self._open_files: dict[int, tuple[dict[str, bytearray], str]] = {}
         self._next = 0
         self._shared: dict[tuple[str, int], Any] = {}
         self._methods = self._make_methods()
         self._before = self._library.sqlite3_vfs_find(None)
         self._vfs = self._make_vfs(self._before.contents)
+        _EVER.append(self)
 
     def __enter__(self) -> MemoryVfs:
         assert self._library.sqlite3_vfs_register(ctypes.byref(self._vfs), 1) == OK
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.files = {}
         self._library.sqlite3_vfs_register(self._before, 1)
         self._library.sqlite3_vfs_unregister(ctypes.byref(self._vfs))
+
+    def begin(self, files: Mapping[str, bytearray]) -> None:
+        """Another life begins with these files.
+
+        Connections of the one before, which its process has taken along, still see theirs:
+        closing them late must not touch what is new.
+        """
+        self._life += 1
+        self.files = {}
+        for name, content in files.items():
+            self.files[f"{name.partition(_LIFE)[0]}{_LIFE}{self._life}{_tail(name)}"] = content
 
     def version(self) -> str:
         """The source id of the library that this is registered in."""
@@ -147,7 +172,7 @@ class MemoryVfs:
                 return CANT_OPEN
             self.files[path] = bytearray()
         self._next += 1
-        self._numbers[self._next] = path
+        self._open_files[self._next] = self.files, path
         file.contents.number = self._next
         file.contents.methods = ctypes.addressof(self._methods)
         if told:
@@ -155,8 +180,8 @@ class MemoryVfs:
         return OK
 
     def _delete(self, vfs: Any, name: bytes, sync: int) -> int:
-        self.files.pop(name.decode(), None)
-        self.watch(Unlink(name.decode()))
+        if self.files.pop(name.decode(), None) is not None:
+            self.watch(Unlink(name.decode()))
         return OK
 
     def _access(self, vfs: Any, name: bytes, flags: int, told: Any) -> int:
@@ -164,44 +189,55 @@ class MemoryVfs:
         return OK
 
     def _full_pathname(self, vfs: Any, name: bytes, size: int, told: Any) -> int:
-        ctypes.memmove(told, name + b"\0", len(name) + 1)
+        full = name if _LIFE.encode() in name else name + f"{_LIFE}{self._life}".encode()
+        ctypes.memmove(told, full + b"\0", len(full) + 1)
         return OK
 
     # One file.
 
     def _name(self, file: Any) -> str:
-        return self._numbers[file.contents.number]
+        return self._open_files[file.contents.number][1]
+
+    def _content(self, file: Any) -> bytearray:
+        files, name = self._open_files[file.contents.number]
+        return files[name]
+
+    def _tell(self, file: Any, operation: Operation) -> None:
+        if self._open_files[file.contents.number][0] is self.files:
+            self.watch(operation)
 
     def _close(self, file: Any) -> int:
-        del self._numbers[file.contents.number]
+        del self._open_files[file.contents.number]
         return OK
 
     def _read(self, file: Any, into: int, size: int, offset: int) -> int:
-        octets = bytes(self.files[self._name(file)][offset : offset + size])
+        octets = bytes(self._content(file)[offset : offset + size])
         ctypes.memmove(into, octets + bytes(size - len(octets)), size)
         return OK if len(octets) == size else SHORT_READ
 
     def _write(self, file: Any, octets: int, size: int, offset: int) -> int:
-        name = self._name(file)
-        content, written = self.files[name], ctypes.string_at(octets, size)
+        if (code := self.refuse("write")) != OK:
+            return code
+        content, written = self._content(file), ctypes.string_at(octets, size)
         if len(content) < offset:
             content.extend(bytes(offset - len(content)))
         content[offset : offset + size] = written
-        self.watch(Write(name, offset, written))
+        self._tell(file, Write(self._name(file), offset, written))
         return OK
 
     def _truncate(self, file: Any, size: int) -> int:
-        name = self._name(file)
-        del self.files[name][size:]
-        self.watch(Write(name, size, None))
+        del self._content(file)[size:]
+        self._tell(file, Write(self._name(file), size, None))
         return OK
 
     def _sync(self, file: Any, flags: int) -> int:
-        self.watch(Sync(self._name(file)))
+        if (code := self.refuse("sync")) != OK:
+            return code
+        self._tell(file, Sync(self._name(file)))
         return OK
 
     def _file_size(self, file: Any, told: Any) -> int:
-        told[0] = len(self.files[self._name(file)])
+        told[0] = len(self._content(file))
         return OK
 
     def _lock(self, file: Any, level: int) -> int:
