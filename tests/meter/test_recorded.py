@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from dlms_cosem.connection import XDlmsApduFactory
 from dlms_cosem.hdlc.address import HdlcAddress
@@ -29,8 +30,10 @@ from tests.network import Pipe
 CLIENT = HdlcAddress(1, None, "client")
 
 
-class RecordedTests(FleetCase):
-    def record_session(self, personality: Personality) -> list[tuple[str, Frame]]:
+class RecordedCase(FleetCase):
+    """Records what goes over the wire, and judges what is plain."""
+
+    def record_session(self, personality: Personality, **changes: Any) -> list[tuple[str, Frame]]:
         """Frames of half a minute of cycles and of the goodbye."""
         frames: list[tuple[str, Frame]] = []
         streams = {"sent": FrameReassembly(), "received": FrameReassembly()}
@@ -45,12 +48,28 @@ class RecordedTests(FleetCase):
 
         self.network.connected = connected
         self.simulate(personality=personality)
-        (options,) = self.options(address_size=personality.address_size)
+        (options,) = self.options(address_size=personality.address_size, **changes)
         self.read([options])
         self.run_for(30)
         self.stop()
         return frames
 
+    def judge_apdu(self, information: bytes) -> str:
+        """LLC off, decoded and encoded again by both."""
+        self.assertIn(information[:3], (LLC_TO_METER, LLC_FROM_METER))
+        apdu = information[3:]
+        ours, theirs = decode_apdu(apdu), XDlmsApduFactory.apdu_from_bytes(apdu)
+        self.assertEqual(ours.encode(), apdu)
+        if isinstance(theirs, GetResponseNormal):
+            # Its encoder of this one always raises; what it decoded is judge enough.
+            self.assertEqual(theirs.data, encode(ours.result))
+            self.assertEqual(theirs.invoke_id_and_priority.invoke_id, ours.invoke & 0x0F)
+        else:
+            self.assertEqual(bytes(theirs.to_bytes()), apdu)
+        return type(ours).__name__
+
+
+class RecordedTests(RecordedCase):
     def judge(self, personality: Personality) -> Counter[str]:
         """How many of each kind of frame and APDU were judged."""
         judged: Counter[str] = Counter()
@@ -70,20 +89,6 @@ class RecordedTests(FleetCase):
                     judged[self.judge_apdu(pending)] += 1
                     pending = b""
         return judged
-
-    def judge_apdu(self, information: bytes) -> str:
-        """LLC off, decoded and encoded again by both."""
-        self.assertIn(information[:3], (LLC_TO_METER, LLC_FROM_METER))
-        apdu = information[3:]
-        ours, theirs = decode_apdu(apdu), XDlmsApduFactory.apdu_from_bytes(apdu)
-        self.assertEqual(ours.encode(), apdu)
-        if isinstance(theirs, GetResponseNormal):
-            # Its encoder of this one always raises; what it decoded is judge enough.
-            self.assertEqual(theirs.data, encode(ours.result))
-            self.assertEqual(theirs.invoke_id_and_priority.invoke_id, ours.invoke & 0x0F)
-        else:
-            self.assertEqual(bytes(theirs.to_bytes()), apdu)
-        return type(ours).__name__
 
     def test_microstar(self) -> None:
         judged = self.judge(MICROSTAR)

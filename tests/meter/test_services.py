@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Data, Tag, decode
@@ -279,3 +280,24 @@ class FormTests(ServiceCase):
                 self.setUp()
                 self.visit(self.all_services, personality, window=window)
                 self.end()
+
+
+class ToldTests(ServiceCase):
+    def test_what_a_meter_says_while_it_is_read(self) -> None:
+        """It costs no answer, and whoever wants hears of it."""
+
+        async def work(session: Session) -> Data:
+            self.simulation.report("virtual-001", [CLOCK])
+            return await session.get(ZONE)
+
+        heard: list[str] = []
+
+        def log(event: dict[str, Any]) -> None:
+            if "told unasked" in (event.get("log_format") or ""):
+                heard.append(event["apdu"])
+
+        globalLogPublisher.addObserver(log)
+        self.addCleanup(globalLogPublisher.removeObserver, log)
+        self.assertEqual(self.visit(work, MODERN).tag, Tag.LONG)
+        self.assertEqual(len(heard), 1)
+        self.assertIn("0-0:1.0.0", heard[0])
