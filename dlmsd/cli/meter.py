@@ -72,12 +72,12 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
     """
     reactor = monotonic_reactor()
     codes: list[int] = []
-    misuse: list[click.ClickException] = []
+    misuse: list[Exception] = []
 
     async def run() -> None:
         try:
             codes.append(await work(reactor))
-        except click.ClickException as error:
+        except (click.ClickException, BrokenPipeError) as error:
             misuse.append(error)
         except DlmsdError as error:
             click.echo(f"{printable(str(error))}\n{error.advice}", err=True)

@@ -191,3 +191,18 @@ class TraceTests(ErrandCase):
         self.assertEqual((ended.returncode, ended.stdout), (0, "HDLC SNRM from 1 to 1, P/F\n"))
         for wrong in (("--decode", "xyz"), (), ("host", "--decode", "7E")):
             self.assertEqual(errand("trace", *wrong).returncode, 64)
+
+
+class PipeTests(ErrandCase):
+    def test_a_reader_that_has_heard_enough(self) -> None:
+        with SimulatorProcess() as simulator:
+            port = simulator.endpoints[0]["port"]
+            command = f"{sys.executable} -m dlmsd browse 127.0.0.1 --port {port} | true"
+            ended = subprocess.run(
+                ["bash", "-c", command],
+                env={**ENVIRONMENT, "DLMSD_PASSWORD": "22222222"},
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+        self.assertEqual((ended.stdout, ended.stderr), ("", ""))
