@@ -70,12 +70,11 @@ _SHORT_NAMES: Final = (
 
 
 def _hdlc_stream(octets: bytes) -> None:
-    for trusting in (False, True):
-        stream = FrameReassembly(trusting=trusting)
-        for piece in pieces(octets):
-            stream.feed(piece)
-        while stream.abandon():
-            pass
+    stream = FrameReassembly(trusting=bool(len(octets) & 1))
+    for piece in pieces(octets):
+        stream.feed(piece)
+    while stream.abandon():
+        pass
 
 
 _SERVERS: Final = (ServerAddress(0, 1), ServerAddress(1, 17), ServerAddress(1, 2836))

@@ -17,6 +17,7 @@ from dlmsd.errors import DecodeError, LocalError
 __all__ = ["BitString", "Budget", "CompactArray", "Data", "Tag", "Value", "decode", "encode"]
 
 _CONTAINERS: Final = {int(tag): tag for tag in (Tag.ARRAY, Tag.STRUCTURE, Tag.COMPACT_ARRAY)}
+_EMPTY: Final = {tag: Data(each.tag, None) for tag, each in PRIMITIVES.items() if not each.least}
 _READERS: Final = {tag: each.read for tag, each in PRIMITIVES.items() if each.least}
 
 
@@ -60,9 +61,12 @@ def _decode_elements(
     budget.take(count, 0, tag, offset)
     elements = []
     for _ in range(count):
-        read = _READERS.get(buffer[end]) if end < len(buffer) else None
-        if read is not None:
+        number = buffer[end] if end < len(buffer) else -1
+        if (read := _READERS.get(number)) is not None:
             element, end = read(buffer, end + 1)
+        elif (empty := _EMPTY.get(number)) is not None:
+            budget.take(0, 1, empty[0], end)
+            element, end = empty, end + 1
         else:
             element, end = _decode(buffer, end, budget, depth + 1)
         elements.append(element)

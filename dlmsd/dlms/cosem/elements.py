@@ -2,8 +2,8 @@
 
 A load profile or an object list may be longer than what may be held at once. So the array
 is never built: octets go in as blocks bring them, and each element comes out when its last
-octet is there. Where an element ends is found by its tags alone, every octet looked at
-once; only then is it decoded (Green Book, ``Data``).
+octet is there. Where one ends that is cut short is found by its tags alone, every octet
+looked at once, and then it is decoded (Green Book, ``Data``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from dlmsd.dlms.axdr.compact import CompactArray
 from dlmsd.dlms.axdr.data import decode
 from dlmsd.dlms.axdr.length import MAX_LENGTH_BYTES
-from dlmsd.dlms.axdr.limits import MAX_DEPTH
+from dlmsd.dlms.axdr.limits import MAX_DEPTH, MAX_ELEMENTS, MAX_EMPTY, Budget
 from dlmsd.dlms.axdr.primitive import PRIMITIVES
 from dlmsd.dlms.axdr.value import Data, Tag
 from dlmsd.errors import DecodeError
@@ -49,6 +49,7 @@ class Elements:
         self._scanned = 0
         self._due: list[list[int]] = []
         self._consumed = 0
+        self._empty = 0
 
     @property
     def buffered(self) -> int:
@@ -61,8 +62,10 @@ class Elements:
         found: list[Data] = []
         if self._left is None and not self._begin():
             return found
+        found += self._at_once()
         while self._scan():
             found += self._take()
+            found += self._at_once()
         if len(self._buffer) > MAX_ELEMENT:
             raise self._error(f"an element has more than {MAX_ELEMENT} octets")
         return found
@@ -99,6 +102,36 @@ class Elements:
         self._consumed += size
         self._scanned = 0
 
+    def _at_once(self) -> list[Data]:
+        """The elements that are there from tag to end: they need no scan.
+
+        Where one does not decode, the scan says whether it is cut short or none.
+        """
+        found: list[Data] = []
+        if self._due or self._compact:
+            return found
+        assert self._left is not None
+        buffer, end, most = bytes(self._buffer), 0, len(self._buffer)
+        if self._counted:
+            most = min(most, self._left)
+        budget = Budget()
+        while len(found) < most and end < len(buffer):
+            budget.elements, budget.empty = MAX_ELEMENTS, MAX_EMPTY
+            start = end
+            try:
+                data, end = decode(buffer, start, budget)
+            except DecodeError:
+                break
+            if end - start > MAX_ELEMENT:
+                end = start
+                break
+            if end - start == 1:
+                self._pay(start)
+            found.append(data)
+        self._left -= len(found)
+        self._drop(end)
+        return found
+
     def _take(self) -> list[Data]:
         """The element that was scanned; of a compact-array, what it holds."""
         octets = bytes(self._buffer[: self._scanned])
@@ -106,12 +139,22 @@ class Elements:
             data, _ = decode(octets)
         except DecodeError as error:
             raise DecodeError(f"the element at byte {self._consumed}: {error}") from None
+        if len(octets) == 1:
+            self._pay(0)
         self._drop(len(octets))
         assert self._left is not None
         self._left -= 1
         if self._compact and isinstance(data.value, CompactArray):
             return list(data.value.elements)
         return [data]
+
+    def _pay(self, offset: int) -> None:
+        """For an element of its tag alone: as many as one APDU may hold, of the whole array."""
+        self._empty += 1
+        if self._empty > MAX_EMPTY:
+            raise DecodeError(
+                f"more than {MAX_EMPTY} elements without contents at byte {self._consumed + offset}"
+            )
 
     def _scan(self) -> bool:
         """Whether a whole element is there, ``_scanned`` octets long."""

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Final
-
-from attrs import frozen
+from typing import Final, NamedTuple
 
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
 from dlmsd.dlms.axdr.value import Data, Tag
@@ -23,10 +21,10 @@ from dlmsd.errors import DecodeError, LocalError
 _CLOCK: Final = 8
 _TIME: Final = 2
 _DATE_TIME_OCTETS: Final = 12
+_NULL: Final = Data(Tag.NULL_DATA, None)
 
 
-@frozen
-class Row:
+class Row(NamedTuple):
     """``values`` has one Data for each capture object.
 
     ``time`` is the instant in UTC, None where neither row nor profile tells one; it is
@@ -91,35 +89,39 @@ class ProfileRows:
         self._elements.finish()
 
     def _row(self, element: Data) -> Row:
-        values = element.value
-        if element.tag is not Tag.STRUCTURE or type(values) is not tuple:
-            raise DecodeError(f"row {self._rows} is {element.tag.title}, not structure")
+        tag, values = element
+        if tag is not Tag.STRUCTURE or type(values) is not tuple:
+            raise DecodeError(f"row {self._rows} is {tag.title}, not structure")
         if len(values) != len(self.columns):
             raise DecodeError(
                 f"row {self._rows} has {len(values)} columns for {len(self.columns)} capture"
                 " objects"
             )
-        if self._null_repeats and self._previous is not None:
-            values = tuple(
-                [
-                    before if value.tag is Tag.NULL_DATA and place != self._clock else value
-                    for place, (value, before) in enumerate(
-                        zip(values, self._previous, strict=True)
-                    )
-                ]
-            )
+        if self._null_repeats and self._previous is not None and _NULL in values:
+            values = self._repeated(values, self._previous)
         self._previous = values
-        moment, status, computed = self._moment(values)
+        if self._clock is None:
+            moment, status, computed = None, None, False
+        else:
+            moment, status, computed = self._moment(values[self._clock])
         self._previous_time = moment
         self._rows += 1
-        return Row(moment, status, computed, values)
+        # As A-XDR makes its values: the constructor takes twice as long.
+        return tuple.__new__(Row, (moment, status, computed, values))
 
-    def _moment(
-        self, values: tuple[Data, ...]
-    ) -> tuple[datetime.datetime | None, ClockStatus | None, bool]:
-        if self._clock is None:
-            return None, None, False
-        sent = _date_time(values[self._clock], self._rows)
+    def _repeated(self, values: tuple[Data, ...], before: tuple[Data, ...]) -> tuple[Data, ...]:
+        """The row with what it does not tell anew; its time is never that of another."""
+        null = Tag.NULL_DATA
+        full = [
+            previous if value[0] is null else value
+            for value, previous in zip(values, before, strict=True)
+        ]
+        if self._clock is not None:
+            full[self._clock] = values[self._clock]
+        return tuple(full)
+
+    def _moment(self, told: Data) -> tuple[datetime.datetime | None, ClockStatus | None, bool]:
+        sent = _date_time(told, self._rows)
         try:
             if sent is not None:
                 return self._instant(sent), sent.status, False
@@ -150,10 +152,10 @@ def _is_time(column: CaptureObject) -> bool:
 
 def _date_time(data: Data, row: int) -> DateTime | None:
     """The time of a row, None for null-data and for an empty octet-string."""
-    if isinstance(data.value, DateTime):
-        return data.value
     if data.tag is Tag.NULL_DATA:
         return None
+    if isinstance(data.value, DateTime):
+        return data.value
     if not isinstance(data.value, bytes) or len(data.value) not in (0, _DATE_TIME_OCTETS):
         raise DecodeError(f"the time of row {row} is {data.tag.title}, not a date-time")
     return DateTime.decode(data.value) if data.value else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Flag
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from dlmsd.dlms.xdlms.cursor import Cursor
 
@@ -41,6 +41,20 @@ class Conformance(Flag):
     SELECTIVE_ACCESS = 1 << 2
     EVENT_NOTIFICATION = 1 << 1
     ACTION = 1 << 0
+
+    # Enum keeps each combination of bits that it meets, and a meter can send 2**24: none is
+    # kept, so equal ones are not the same object.
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        made = super()._missing_(value)
+        cls._value2member_map_.pop(value, None)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Conformance) and self._value_ == other._value_
+
+    def __hash__(self) -> int:
+        return hash(self._value_)
 
     def encode(self) -> bytes:
         """Seven bytes: tag, length, unused bits, block."""

@@ -5,9 +5,7 @@ Calls and bytes are counted, not seconds: they are the same on every machine.
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
-from types import FrameType
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +13,7 @@ from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
 from dlmsd.dlms.axdr.length import encode_length
 from dlmsd.dlms.axdr.limits import MAX_DEPTH, MAX_ELEMENTS, MAX_EMPTY, Budget
 from dlmsd.errors import DecodeError
+from tests.dlms.axdr.calls import counted
 from tests.dlms.axdr.trees import count
 
 _APDU = 1 << 16
@@ -105,23 +104,14 @@ def _bound(octets: bytes, elements: int) -> int:
 
 
 def _calls(octets: bytes) -> tuple[int, Budget, str]:
-    """How many functions are called to decode, Python's and C's; the budget; the error."""
-    calls = 0
-    budget = Budget()
-
-    def counting(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(counting)
-    try:
-        decode(octets, 0, budget)
-    except DecodeError as error:
-        return calls, budget, str(error)
-    finally:
-        sys.setprofile(before)
-    return calls, budget, ""
+    """How many functions are called to decode; the budget; the error."""
+    budget, message = Budget(), ""
+    with counted() as calls:
+        try:
+            decode(octets, 0, budget)
+        except DecodeError as error:
+            message = str(error)
+    return calls.number, budget, message
 
 
 class BombTests(SynchronousTestCase):

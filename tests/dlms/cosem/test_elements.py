@@ -10,10 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.axdr.compact import CompactArray, TypeDescription
 from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
-from dlmsd.dlms.axdr.limits import MAX_DEPTH
+from dlmsd.dlms.axdr.limits import MAX_DEPTH, MAX_EMPTY
 from dlmsd.dlms.cosem.elements import MAX_ELEMENT, Elements
 from dlmsd.errors import DecodeError
+from tests.dlms.axdr.calls import counted
 from tests.dlms.axdr.trees import compact_arrays, trees
+
+# Empty structures take eight for each of their two octets.
+_CALLS_PER_OCTET = 9
 
 ARRAYS = st.lists(trees, max_size=6).map(lambda each: Data(Tag.ARRAY, tuple(each)))
 
@@ -106,6 +110,22 @@ class LimitTests(SynchronousTestCase):
             self.assertEqual(reader.feed(element * (MAX_ELEMENT // len(element) - 10)), [])
             error = self.assertRaises(DecodeError, reader.feed, element * 100)
             self.assertIn("more than 65536 octets", str(error))
+
+    def test_elements_without_contents(self) -> None:
+        for tag in (b"\x00", b"\xff"):
+            for cuts in ([], [9], list(range(5000))):
+                octets = b"\x01\x82\x10\x00" + tag * MAX_EMPTY
+                self.assertEqual(len(fed(octets, cuts)), MAX_EMPTY)
+                octets = b"\x01\x82\x10\x01" + tag * (MAX_EMPTY + 1)
+                error = self.assertRaises(DecodeError, fed, octets, cuts)
+                self.assertIn(f"contents at byte {4 + MAX_EMPTY}", str(error))
+
+    def test_many_small_elements_cost_little(self) -> None:
+        # Calls are counted, and not seconds: they are the same on every machine.
+        octets = b"\x01\x82\x80\x00" + b"\x02\x00" * 0x8000
+        with counted() as calls:
+            self.assertEqual(len(Elements().feed(octets)), 0x8000)
+        self.assertLess(calls.number, _CALLS_PER_OCTET * len(octets))
 
     def test_nesting(self) -> None:
         deep = bytes.fromhex("0101") + bytes.fromhex("0201") * MAX_DEPTH + b"\x00"

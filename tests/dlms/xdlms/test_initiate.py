@@ -74,6 +74,16 @@ class InitiateTests(ApduTestCase):
         octets = vectors.INITIATE_RESPONSE.replace(b"\x5f\x1f", b"\x5f")
         self.assert_three_ways(octets, InitiateResponse(GRANTED, 0x01F4), encodes=False)
 
+    def test_no_block_is_kept(self) -> None:
+        kept = len(Conformance.__members__)
+        for block in (Conformance(0x1C0320), Conformance(0x1C0321)):
+            octets = InitiateResponse(block, 0).encode()
+            self.assertEqual(InitiateResponse.decode(octets).conformance, block)
+            self.assertEqual(
+                len({block, block | Conformance.GET, Conformance(int(block.value))}), 2
+            )
+        self.assertEqual(len(Conformance._value2member_map_), kept)
+
     def test_the_dedicated_key_is_not_shown(self) -> None:
         self.assertNotIn("KEY", repr(InitiateRequest(Conformance.GET, 0, b"KEYKEYKEY")))
 
