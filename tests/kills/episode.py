@@ -1,0 +1,198 @@
+"""One state folder, its meters and its broker, and one kill after the other."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from urllib.request import urlopen
+
+from attrs import frozen
+
+from tests.integration.mosquitto import Mosquitto
+from tests.integration.processes import wait_until
+from tests.integration.subscriber import Subscriber
+from tests.kills.judge import Figures, Judge
+from tests.kills.meters import COUNTERS, PROFILES, READY, RECORD
+from tests.kills.nursery import Child, Nursery, program
+
+WINDOW = 20
+OBIS = {
+    "1-1:32.7.0": "voltage_l1",
+    "1-1:52.7.0": "voltage_l2",
+    "1-1:72.7.0": "voltage_l3",
+    "1-1:31.7.0": "current_l1",
+    "1-1:51.7.0": "current_l2",
+    "1-1:71.7.0": "current_l3",
+    "1-1:14.7.0": "frequency",
+    "1-1:1.7.0": "active_power",
+    "1-1:1.8.0": "active_energy",
+    "1-1:2.8.0": "active_energy_export",
+}
+KILO = frozenset({"active_energy", "active_energy_export"})
+# Every so many starts one is the program itself, which shares nothing.
+PROGRAM = 20
+# The kernel gives ports from 32768 on to whoever connects; these it leaves alone.
+_PORTS = range(20000, 32000)
+_CONFIGURATION = """
+[daemon]
+state_dir = "{folder}/state"
+connects_per_second = 200
+[web]
+listen = "tcp:{page}:interface=127.0.0.1"
+[[sinks]]
+name = "local"
+kind = "mqtt"
+url = "mqtt://127.0.0.1:{broker}"
+topic = "{topic}/{{meter}}"
+inflight = {window}
+"""
+
+
+@frozen
+class Lot:
+    """How one life ends: SIGKILL after ``seconds``, or SIGTERM then and SIGKILL ``later``."""
+
+    kind: str
+    seconds: float
+    later: float = 0.0
+
+    @classmethod
+    def draw(cls, random: Random) -> Lot:
+        kind = random.choices(("start", "reading", "shutdown"), (2, 6, 2))[0]
+        match kind:
+            case "start":
+                return cls(kind, random.uniform(0.0, 0.5))
+            case "reading":
+                return cls(kind, random.uniform(0.4, 1.6))
+        return cls(kind, random.uniform(0.5, 1.5), random.choice((0.01, 0.1)) * random.random())
+
+
+class Episode:
+    """``run`` it once. What it found is in ``figures``."""
+
+    def __init__(self, seed: int, kills: int, nursery: Nursery, broker: Mosquitto) -> None:
+        self.figures = Figures()
+        self._seed = seed
+        self._kills = kills
+        self._random = Random(seed)
+        self._nursery = nursery
+        self._broker = broker
+        self._judge = Judge(self.figures, WINDOW, OBIS, KILO)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"kills-{seed}-"))
+        self._log = self._folder / "daemon.log"
+        self._outbox = self._folder / "state/outbox.db"
+        self._page = _free_page()
+
+    def run(self) -> Figures:
+        """All kills, and a good end; the folder stays if a promise was broken."""
+        meters = self._nursery.meters(self._folder, self._folder / "meters.log")
+        topic = f"kills{self._seed}"
+        subscriber = Subscriber(self._broker.port, f"{topic}/#")
+        try:
+            wait_until((self._folder / READY).exists, "virtual meters")
+            self._configure(topic)
+            # Of the lives that are killed as they stop, some have stopped before.
+            while self.figures.killed < self._kills:
+                self._life(subscriber)
+            self._last_life(subscriber)
+        except AssertionError as error:
+            self._judge.violation(str(error))
+        finally:
+            subscriber.close()
+            meters.close()
+        self.figures.violations = [
+            f"episode {self._seed} ({self._folder}): {each}" for each in self.figures.violations
+        ]
+        if not self.figures.violations:
+            shutil.rmtree(self._folder)
+        return self.figures
+
+    def _configure(self, topic: str) -> None:
+        head = _CONFIGURATION.format(
+            folder=self._folder,
+            page=self._page,
+            broker=self._broker.port,
+            topic=topic,
+            window=WINDOW,
+        )
+        (self._folder / "dlmsd.toml").write_text(head + (self._folder / PROFILES).read_text())
+
+    def _start(self) -> Child:
+        configuration = self._folder / "dlmsd.toml"
+        if self.figures.starts.total() % PROGRAM == PROGRAM // 2:
+            self.figures.starts["program"] += 1
+            return program(configuration, self._log)
+        self.figures.starts["forked"] += 1
+        return self._nursery.daemon(configuration, self._log)
+
+    def _life(self, subscriber: Subscriber) -> None:
+        """From a start to its kill, and what is left then."""
+        lot = Lot.draw(self._random)
+        whole = self.figures.starts["program"]
+        daemon = self._start()
+        told = b""
+        try:
+            # The program itself takes so much longer until it reads.
+            extra = 1.0 if self.figures.starts["program"] > whole else 0.0
+            if daemon.ended(lot.seconds + extra):
+                raise AssertionError(f"the daemon ended by itself: {self._log.read_text()[-2000:]}")
+            if lot.kind == "shutdown":
+                daemon.signal(signal.SIGTERM)
+                if daemon.ended(lot.later):
+                    return
+            elif self._random.random() < 0.5:
+                told = self._status()
+        finally:
+            daemon.close()
+        self.figures.kills[lot.kind] += 1
+        if self._outbox.exists():
+            self._judge.examine(self._outbox)
+            if told:
+                self._judge.told(json.loads(told))
+        self._judge.arrived(subscriber.messages)
+
+    def _last_life(self, subscriber: Subscriber) -> None:
+        """Nobody disturbs it: all that waits must arrive."""
+        daemon = self._start()
+        try:
+            wait_until(lambda: self._arrived(subscriber), "all that was committed arrives")
+            daemon.signal(signal.SIGTERM)
+            assert daemon.ended(10), "it does not stop"
+        finally:
+            daemon.close()
+        self._judge.examine(self._outbox)
+        time.sleep(0.2)  # what was acknowledged may still be on its way from the broker
+        self._judge.arrived(subscriber.messages)
+        answers = (json.loads(line) for line in (self._folder / RECORD).read_text().splitlines())
+        self._judge.finish(self._outbox, answers, self._folder / COUNTERS)
+        if "Traceback" in (log := self._log.read_text()):
+            self._judge.violation(f"in the log: {log[log.index('Traceback') :][:2000]}")
+
+    def _arrived(self, subscriber: Subscriber) -> bool:
+        self._judge.arrived(subscriber.messages)
+        return not self._judge.missing()
+
+    def _status(self) -> bytes:
+        """/api/status, empty where nobody answers yet."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self._page}/api/status", timeout=1) as answer:
+                body: bytes = answer.read()
+                return body
+        except OSError:
+            return b""
+
+
+def _free_page() -> int:
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -1,0 +1,139 @@
+"""Fifty kills lose nothing, and each thing that the judge looks at is seen when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.model import Reading
+from dlmsd.store.ledger import Entry, Ledger
+from dlmsd.store.values import encode_values
+from tests.kills.judge import Figures, Judge
+from tests.kills.run import run
+
+
+class KillTests(SynchronousTestCase):
+    def test_fifty_kills_lose_nothing(self) -> None:
+        figures = run(52, jobs=4, each=13)
+        print(figures, end=" ")
+        self.assertEqual(figures.violations, [])
+        self.assertEqual(figures.killed, 52)
+        # Nothing is shown by kills that met nobody.
+        self.assertEqual(set(figures.kills), {"start", "reading", "shutdown"})
+        self.assertGreater(figures.starts["program"], 0)
+        self.assertGreater(figures.readings, 50)
+        self.assertGreater(figures.duplicates, 0)
+        self.assertGreater(figures.counters, 50)
+        self.assertGreater(figures.told, 0)
+
+
+class JudgeTests(SynchronousTestCase):
+    """Two readings of one meter, both of which have arrived; and one thing wrong."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.counters = Path(self.mktemp())
+        self.answers = [
+            {"meter": "m", "results": [["1-1:32.7.0", 3, "[-1, 35]"]]},
+            *({"meter": "m", "results": [["1-1:32.7.0", 2, raw]]} for raw in ("2301", "2302")),
+        ]
+        readings = [
+            Reading("m", ts, {"u": Decimal(raw)}) for ts, raw in ((1, "230.1"), (2, "230.2"))
+        ]
+        ledger = Ledger(self.path, threading.Event())
+        entries = [Entry(each, ("local",), encode_values(each.values)) for each in readings]
+        self.ids = [each.id for each in ledger.commit(entries, [], {}, 0).deliveries]
+        ledger.commit([], self.ids, {}, 1)
+        ledger.close()
+        self.messages = [self.message(1, "230.1"), self.message(2, "230.2")]
+        self.numbers = [0, 1, 2]
+        self.judge = Judge(Figures(), 20, {"1-1:32.7.0": "u"}, frozenset())
+
+    def message(self, ts: int, value: str) -> tuple[str, bytes, bool]:
+        return "t/m", b'{"ts":%d,"values":{"u":%s}}' % (ts, value.encode()), False
+
+    def sql(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute(statement)
+
+    def verdict(self, **status: Any) -> str:
+        lines = (json.dumps(["apdu", "title/key", number]) for number in self.numbers)
+        self.counters.write_text("\n".join(lines))
+        self.judge.examine(self.path)
+        if status:
+            self.judge.told(status)
+        self.judge.arrived(self.messages)
+        self.judge.finish(self.path, self.answers, self.counters)
+        return "; ".join(self.judge.figures.violations)
+
+    def test_all_is_well(self) -> None:
+        told = {"meters": [{"name": "m", "ts": 2}], "outbox": {"committed": 2}}
+        self.assertEqual(self.verdict(**told), "")
+
+    def test_lost(self) -> None:
+        del self.messages[1]
+        self.assertEqual(self.verdict(), "m: 2 was committed and never arrived")
+        self.assertEqual(self.judge.figures.lost, 1)
+
+    def test_what_waits_in_the_file_is_not_lost(self) -> None:
+        del self.messages[1]
+        self.sql("UPDATE deliveries SET delivered_at = NULL WHERE reading = 2")
+        self.sql("UPDATE counters SET delivered = 1")
+        self.assertEqual(self.verdict(), "")
+
+    def test_altered(self) -> None:
+        self.messages[1] = self.message(2, "230.20000000000001")
+        self.assertEqual(self.verdict(), "m: 2 arrived with other values")
+
+    def test_another_order(self) -> None:
+        self.messages.reverse()
+        self.assertEqual(self.verdict(), "m: 1 came for the first time behind a later one")
+
+    def test_a_duplicate_that_is_none(self) -> None:
+        self.messages.append(self.message(2, "230.3"))
+        self.assertEqual(self.verdict(), "m: 2 came again and is not the same")
+
+    def test_too_many_duplicates(self) -> None:
+        self.messages += [self.message(2, "230.2")] * 21
+        self.assertEqual(self.verdict(), "21 duplicates after one kill")
+
+    def test_published_and_not_committed(self) -> None:
+        self.messages.append(self.message(3, "230.3"))
+        self.assertEqual(self.verdict(), "m: 3 arrived and was never committed")
+
+    def test_told_and_not_committed(self) -> None:
+        told = {"meters": [{"name": "m", "ts": 3}], "outbox": {"committed": 3}}
+        self.assertEqual(
+            self.verdict(**told),
+            "m: the page told 3, and it is not in the file; the page told 3 committed readings",
+        )
+
+    def test_never_answered(self) -> None:
+        self.answers[1:] = self.answers[:0:-1]
+        self.assertEqual(self.verdict(), "m: 2 is not what the meter answered")
+
+    def test_counted_wrongly(self) -> None:
+        self.sql("UPDATE counters SET delivered = 1")
+        self.assertEqual(
+            self.verdict(), "m: 2 committed, 1 delivered, 0 dropped; 2 owed, 2 of them done"
+        )
+
+    def test_gone_from_the_file(self) -> None:
+        self.judge.examine(self.path)
+        self.sql("DELETE FROM readings WHERE ts = 1")
+        self.assertIn("2 readings were committed, 1 are there", self.verdict())
+
+    def test_a_counter_twice(self) -> None:
+        self.numbers.append(1)
+        self.assertEqual(self.verdict(), "title/key: counter 1 served 2 times")
+
+    def test_too_many_counters_burnt(self) -> None:
+        self.numbers.append(3000)
+        self.assertEqual(self.verdict(), "title/key: 2997 counters burnt in 1 kills")
