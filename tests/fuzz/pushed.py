@@ -15,7 +15,7 @@ from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picker
 from tests.fuzz.machines import steps
 from tests.fuzz.target import Target, behind, pieces
-from tests.push.pushes import meter
+from tests.push.pushes import apdus, meter
 from tests.vectors import hdlc
 from tests.vectors import push as vectors
 
@@ -111,12 +111,20 @@ def targets() -> tuple[Target, ...]:
     """All of them."""
     mbus = (*vectors.NETZ_NOE, *vectors.VORARLBERG, vectors.KMS_WEST, *vectors.SAGEMCOM_MBUS)
     framed = (*hdlc.PUSH_BLOCKS, hdlc.PUSH, vectors.KAIFA_STREAM, *mbus)
+    payloads = [
+        apdu
+        for octets in vars(vectors).values()
+        if isinstance(octets, bytes | tuple)
+        for apdu in apdus(*(octets if isinstance(octets, tuple) else (octets,)))
+    ]
     streams = tuple(bytes((place & 3,)) + octets for place, octets in enumerate(framed))
     many = b"\x68\xfe\xfe\x68\x16" * 13_000
     return (
         Target("mbus.stream", _mbus_stream, (*mbus, b"".join(mbus[:4])), (many,)),
         Target("push.stream", _stream, streams, (b"\x03" + many,)),
         Target("push.parts", _parts, _PARTS, harvest=False),
-        Target("push.payload", _payload, large=behind(b"\x0f\x00\x00\x00\x01\x00")),
+        Target(
+            "push.payload", _payload, tuple(payloads), large=behind(b"\x0f\x00\x00\x00\x01\x00")
+        ),
         Target("mode-e", _mode_e, _OPENINGS),
     )

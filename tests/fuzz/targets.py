@@ -44,7 +44,7 @@ from dlmsd.dlms.xdlms.selective import EntryDescriptor, RangeDescriptor
 from dlmsd.dlms.xdlms.short_name import decode_read_results
 from dlmsd.errors import ConfigurationError, DecodeError
 from dlmsd.meter.scaling import Scale, ScalerUnit
-from tests.fuzz import associations, machines, pushed, secured
+from tests.fuzz import associations, calls, machines, pushed, secured
 from tests.fuzz.corpus import harvested
 from tests.fuzz.target import BOMBS, Target, behind, pieces
 from tests.vectors import hdlc
@@ -371,6 +371,7 @@ def targets() -> tuple[Target, ...]:
             seconds=_SOMEBODY_READS,
         ),
         *pushed.targets(),
+        calls.target(),
         Target(
             "configuration",
             _configuration,
