@@ -30,9 +30,14 @@ def meter(name: str, **options: Any) -> MeterOptions:
 
 
 class Bench:
-    """Everything a sink needs; the outbox refuses a delivery the broker does not have."""
+    """Everything a sink needs; the outbox refuses a delivery the broker does not have.
 
-    def __init__(self, *meters: MeterOptions, latency: float = 0.0, **options: Any) -> None:
+    ``connect`` reaches another server than the model broker.
+    """
+
+    def __init__(
+        self, *meters: MeterOptions, latency: float = 0.0, connect: Any = None, **options: Any
+    ) -> None:
         self.clock = Clock()
         self.broker = ModelBroker(self.clock)
         self.outbox = MemoryOutbox(self.clock, latency)
@@ -46,7 +51,7 @@ class Bench:
             meters,
             outbox=self.outbox,
             clock=self.clock,
-            connect=self.broker.connect,
+            connect=connect or self.broker.connect,
             wall=lambda: 1_700_000_000.0 + self.clock.seconds(),
             random=Random(1),
             post=self.statuses.append,

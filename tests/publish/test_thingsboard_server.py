@@ -1,0 +1,146 @@
+"""The sinks against ThingsBoard as its servers behave: tests/thingsboard/sheet.md."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.secret import Secret
+from tests.publish.bench import Bench, meter
+from tests.publish.outbox import MemoryDelivery, reading
+from tests.thingsboard.case import RELEASES, add, server
+from tests.thingsboard.limits import Rates
+from tests.thingsboard.visitor import Visitor
+
+EXACT = {"energy": "12345678.9", "counter": "9007199254740993", "power": "136.5", "cold": "-0.04"}
+
+
+class ServedBench(Bench):
+    """A sink before the stand-in; the outbox refuses a delivery that is not kept there."""
+
+    def __init__(
+        self, kind: str, *names: str, release: str = "4.3", limits: Any = None, **options: Any
+    ) -> None:
+        token = Secret("gw") if kind == "thingsboard-gateway" else None
+        super().__init__(
+            *(meter(name) for name in names),
+            connect=lambda factory: self.server.connect(factory),
+            kind=kind,
+            token=token,
+            **options,
+        )
+        self.server = server(self.clock, release, **(limits or {}))
+        self.lost: list[MemoryDelivery] = []
+        if kind == "thingsboard":
+            for name in names:
+                device = add(self.server, f"token-of-{name}")
+                device.name = f"Device {name}"
+
+    def kept(self, delivery: MemoryDelivery) -> bool:
+        device = self.server.named(f"Device {delivery.reading.meter}")
+        return device is not None and all(
+            delivery.reading.ts in device.telemetry.get(key, {}) for key in delivery.reading.values
+        )
+
+    def witness(self, delivery: MemoryDelivery) -> None:
+        if not self.kept(delivery):
+            self.lost.append(delivery)
+
+
+class ThingsBoardServerTests(SynchronousTestCase):
+    def test_exact_values_on_every_release_and_version(self) -> None:
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            for release in RELEASES:
+                for protocol in (5, 311, "auto"):
+                    bench = ServedBench(kind, "a", "b", release=release, protocol=protocol)
+                    bench.start()
+                    bench.outbox.commit([reading("a", 1, **EXACT), reading("b", 2, p="4.20")])
+                    bench.run(1)
+                    self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+                    kept = bench.server["Device a"]
+                    self.assertEqual(
+                        {key: Decimal(str(kept.series(key)[0][1])) for key in EXACT},
+                        {key: Decimal(text) for key, text in EXACT.items()},
+                    )
+                    self.assertEqual(bench.server["Device b"].series("p"), [(2, 4.2)])
+                    if kind == "thingsboard-gateway":
+                        self.assertEqual(kept.type, "microstar")
+
+    def test_another_client_with_the_same_token(self) -> None:
+        for kind, token in (("thingsboard", "token-of-a"), ("thingsboard-gateway", "gw")):
+            for release, protocol, why in (
+                ("4.3", 5, "session taken over"),
+                ("4.3", 311, "without a reason"),
+                ("3.6", 5, "without a reason"),
+            ):
+                bench = ServedBench(kind, "a", release=release, protocol=protocol)
+                bench.start()
+                bench.outbox.commit([reading("a", 1)])
+                bench.run(1)
+                Visitor(bench.server, username=token, client_id="another")
+                bench.run(0.5)
+                self.assertIn(why, bench.status.error)
+                bench.outbox.commit([reading("a", 2)])
+                bench.run(90)
+                self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+
+    def test_a_rate_limit(self) -> None:
+        rates = Rates(telemetry_messages="3:60")
+        for kind, release, why in (
+            ("thingsboard", "4.3", "DISCONNECT 0x83"),
+            ("thingsboard-gateway", "4.3", "PUBACK 0x97"),
+            ("thingsboard-gateway", "3.8", "without a reason"),
+        ):
+            limits = {"device": rates, "gateway_devices": rates}
+            bench = ServedBench(kind, "a", release=release, limits=limits, protocol=5)
+            bench.start()
+            for ts in range(5):
+                bench.outbox.commit([reading("a", ts)])
+                bench.run(1)
+            self.assertIn(why, bench.status.error)
+            self.assertEqual(len(bench.outbox.waiting), 2)
+            bench.run(300)
+            self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+
+    def test_a_rate_limit_that_3_1_1_cannot_see(self) -> None:
+        """L8: the server says it to version 5 alone."""
+        limits = {"gateway_devices": Rates(telemetry_messages="3:60")}
+        bench = ServedBench("thingsboard-gateway", "a", limits=limits, protocol=311)
+        bench.start()
+        for ts in range(5):
+            bench.outbox.commit([reading("a", ts)])
+            bench.run(1)
+        self.assertTrue(bench.lost)
+
+    def test_a_device_that_is_no_gateway(self) -> None:
+        bench = ServedBench("thingsboard-gateway", "a")
+        bench.server["gw"].info["gateway"] = False
+        bench.start()
+        bench.outbox.commit([reading("a", 1)])
+        bench.run(70)
+        self.assertIn("no PUBACK", bench.status.error)
+        self.assertIn("'Is gateway'", bench.status.advice)
+        bench.server["gw"].info["gateway"] = True
+        bench.run(80)
+        self.assertEqual((bench.outbox.waiting, bench.lost, bench.status.error), ([], [], ""))
+
+    def test_a_wrong_token(self) -> None:
+        for protocol in (5, 311):
+            bench = ServedBench("thingsboard", "a", protocol=protocol)
+            bench.server["Device a"].credentials = bench.server["gw"].credentials
+            bench.start()
+            bench.run(1)
+            self.assertIn(Secret("token-of-a").fingerprint(), bench.status.error)
+
+    def test_a_restart_and_changed_credentials(self) -> None:
+        bench = ServedBench("thingsboard-gateway", "a")
+        bench.start()
+        bench.server.restart()
+        bench.outbox.commit([reading("a", 1)])
+        bench.run(5)
+        self.assertEqual(bench.outbox.waiting, [])
+        bench.server.set_credentials(bench.server["gw"], bench.server["meter"].credentials)
+        bench.run(0.5)
+        self.assertIn("DISCONNECT 0x98", bench.status.error)
