@@ -39,16 +39,18 @@ class ThingsBoardCase(SynchronousTestCase):
 
 def server(clock: Any, release: str = "4.3", **limits: Any) -> ThingsBoard:
     """A stand-in with a device ``meter`` and a gateway ``gw``."""
-    made = ThingsBoard(
-        clock,
-        lambda: START + clock.seconds(),
-        Random(1),
-        Release.parse(release),
-        Limits(**limits),
-    )
-    for name, info in (("meter", {}), ("gw", {"gateway": True})):
-        add(made, name, **info)
-    return made
+
+    def wall() -> float:
+        return START + float(clock.seconds())
+
+    return populated(ThingsBoard(clock, wall, Random(1), Release.parse(release), Limits(**limits)))
+
+
+def populated(server: ThingsBoard) -> ThingsBoard:
+    """The same server, with a device ``meter`` and a gateway ``gw``."""
+    add(server, "meter")
+    add(server, "gw", gateway=True)
+    return server
 
 
 def add(server: ThingsBoard, name: str, **info: Any) -> Device:
