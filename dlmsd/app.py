@@ -216,7 +216,11 @@ class Daemon(Service):
 
     def _availability(self, status: Status) -> None:
         """A meter is online while it is read; sinks hear of it when that changes."""
-        if not isinstance(status, MeterStatus) or status.state is MeterState.ASSOCIATING:
+        if not isinstance(status, MeterStatus):
+            return
+        for sink in self._sinks:
+            sink.meter_status(status)
+        if status.state is MeterState.ASSOCIATING:
             return
         if status.state is MeterState.CONNECTING and not status.error:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, SinkOptions, WebOptions
+from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, WebOptions
 
 MESSAGE: Final = "not available in this version"
 
@@ -20,7 +20,6 @@ PLANNED: Final[Mapping[type, Planned]] = {
     DaemonOptions: {"watch_config": (False,)},
     WebOptions: {"legacy_open": (False,)},
     OutboxOptions: {"when_full": ("drop_oldest",)},
-    SinkOptions: {"home_assistant": (False,)},
 }
 """By table and key: the values that equal the present behaviour."""
 

@@ -14,6 +14,7 @@ from dlmsd.config.values import SinkOptions
 from dlmsd.errors import Problem
 
 _TLS_FILES: Final = ("ca_file", "cert_file", "key_file")
+_PLAIN: Final = ("topic", "home_assistant")
 _STAND_IN: Final = {"name": "unknown", "kind": "mqtt", "url": "mqtt://unknown"}
 
 
@@ -49,8 +50,9 @@ def take_sink(
 def _misfits(sink: Sink, table: Mapping[str, object]) -> list[tuple[str, str]]:
     """Keys that do not go together, with what to do about it."""
     found = [] if "kind" in sink.bad else _credentials(sink.options, table)
-    if sink.options.kind != "mqtt" and "topic" in table:
-        found.append(("topic", 'only for kind = "mqtt"; ThingsBoard has topics of its own'))
+    if sink.options.kind != "mqtt":
+        message = 'only for kind = "mqtt"; ThingsBoard has topics of its own'
+        found += [(key, message) for key in _PLAIN if key in table]
     if sink.broker is not None and not sink.broker.tls:
         found += [(key, "only with an mqtts:// url") for key in _TLS_FILES if key in table]
     if "key_file" in table and "cert_file" not in table:

@@ -241,6 +241,7 @@ def file_rules(
             "keepalive": rules.whole(5, 1200),
             "inflight": rules.whole(1, 100),
             "topic": rules.topic,
+            "home_assistant": rules.flag,
             "ca_file": existing,
             "cert_file": existing,
             "key_file": existing,

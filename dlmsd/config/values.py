@@ -83,6 +83,7 @@ class SinkOptions:
     keepalive: int = 30
     inflight: int = 20
     topic: str = "dlmsd/{meter}"
+    home_assistant: bool = False
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None

@@ -12,6 +12,7 @@ from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import SinkStatus
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
+from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Login
 from dlmsd.publish.plain import PlainDialect
@@ -19,6 +20,7 @@ from dlmsd.publish.sink import Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
+from dlmsd.publish.topics import Topics
 from dlmsd.publish.version import VersionChoice
 from dlmsd.secret import Secret
 
@@ -73,7 +75,9 @@ def build(
         login = _login(options, instance_id, options.token)
         routes = {"": route(GatewayDialect(devices), login)}
     else:
-        plain = PlainDialect(options.topic)
+        topics = Topics(options.topic)
+        discovery = Discovery(topics, ours) if options.home_assistant else None
+        plain = PlainDialect(topics, discovery)
         login = _login(options, instance_id, None, will=plain.will)
         routes = {"": route(plain, login)}
     return Sink(options.name, routes, online, outbox, tally, clock)

@@ -30,6 +30,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 
 from dlmsd.publish import troubles
+from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, Login, MqttProtocol
 from dlmsd.publish.version import VersionChoice
 
@@ -48,6 +49,9 @@ class Carrier(Protocol):
 
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> bool:
         """PUBACKs came; the result tells whether a delivery arrived by them."""
+
+    def told(self, message: Message) -> bool:
+        """The broker sent a message; the result tells whether it meant anything."""
 
     def down(self, error: troubles.Trouble) -> None:
         """No broker at present; told after every attempt that failed, too."""
@@ -216,6 +220,9 @@ class Connection:
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         if self._carrier.acknowledged(acknowledgements):
             self._core.delay = FIRST_DELAY
+
+    def told(self, message: Message) -> bool:
+        return self._carrier.told(message)
 
     def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
         if not session.answered:

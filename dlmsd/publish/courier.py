@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from dlmsd.model import MeterStatus
 from dlmsd.publish import troubles
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
@@ -27,8 +28,24 @@ PAGE: Final = 500
 QUEUE: Final = 1000
 
 
+Say: TypeAlias = Callable[[str, Message], None]
+"""Publishes a message about a subject, soon; of a subject only the newest waits."""
+
+
 class Dialect(Protocol):
     """How one kind of broker wants things said, over one connection."""
+
+    def subscriptions(self) -> Sequence[str]:
+        """The topic filters of every new connection."""
+
+    def told(self, message: Message, say: Say) -> bool:
+        """The broker sent ``message``; answers go to ``say``, now or later.
+
+        The result tells whether it meant anything.
+        """
+
+    def learn(self, status: MeterStatus, say: Say) -> None:
+        """A meter's newest status, whether there is a connection or not."""
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         """What every new connection begins with; forgets all that was said before."""
@@ -102,6 +119,7 @@ class Courier:
         self._queue.clear()
         self._flying.clear()
         self._behind, self._paging, self._last = True, False, 0
+        session.subscribe(self._dialect.subscriptions())
         self._notices = dict(self._dialect.greeting())
         for meter, online in self._states():
             self._notice(meter, self._dialect.state(meter, online))
@@ -151,6 +169,14 @@ class Courier:
             self._notice(meter, self._dialect.state(meter, online))
             self._fill()
 
+    def told(self, message: Message) -> bool:
+        """The broker sent a message."""
+        return self._dialect.told(message, self._say)
+
+    def learn(self, status: MeterStatus) -> None:
+        """A meter has a new status."""
+        self._dialect.learn(status, self._say)
+
     def finish(self) -> Deferred[None]:
         """Send no more deliveries, say farewell; fires when all is acknowledged, or down."""
         ended = self._ended = Deferred()
@@ -161,6 +187,11 @@ class Courier:
             self._notices.update(self._dialect.farewell())
             self._fill()
         return ended
+
+    def _say(self, subject: str, message: Message) -> None:
+        if self._session is not None and self._ended is None:
+            self._notice(subject, message)
+            self._fill()
 
     def _notice(self, subject: str, message: Message | None) -> None:
         self._notices.pop(subject, None)

@@ -20,6 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
@@ -71,6 +72,9 @@ class Owner(Protocol):
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         """PUBACKs, in the order of their arrival."""
 
+    def told(self, message: Message) -> bool:
+        """The broker sent a message; the result tells whether anybody knows what to do."""
+
     def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
         """The transport is closed; nothing follows."""
 
@@ -97,9 +101,12 @@ class MqttProtocol(TwistedProtocol):
         self._paho = _Codec(self._wire, login, version)
         self._paho.on_connect = self._connected
         self._paho.on_publish = self._published
-        self._paho.on_message = self._told
+        self._paho.on_subscribe = self._subscribed
+        self._paho.on_message = self._heard
         self._sent: dict[int, float] = {}  # packet identifier to the time of sending
         self._acknowledgements: list[Acknowledgement] = []
+        self._asked: dict[int, Sequence[str]] = {}  # packet identifier to topic filters
+        self._messages: list[Message] = []
         self._pinged: float | None = None
         self._written = 0.0
         self._patience: IDelayedCall | None = None
@@ -128,6 +135,19 @@ class MqttProtocol(TwistedProtocol):
                 break
         self._sent[info.mid] = self._clock.seconds()
         return info.mid
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Hear what is published to these topics, at QoS 1.
+
+        A broker that refuses one is named in the log, and the connection goes on.
+        """
+        if not filters:
+            return
+        five = self.version == 5
+        wanted = [(one, SubscribeOptions(qos=1) if five else 1) for one in filters]
+        _, mid = self._paho.subscribe(cast(Any, wanted))
+        assert mid is not None
+        self._asked[mid] = filters
 
     def disconnect(self, error: troubles.Trouble | None = None) -> None:
         """Leave in order: the broker does not publish the will."""
@@ -163,6 +183,10 @@ class MqttProtocol(TwistedProtocol):
         if self._acknowledgements:
             acknowledgements, self._acknowledgements = self._acknowledgements, []
             self._owner.acknowledged(acknowledgements)
+        messages, self._messages = self._messages, []
+        for message in messages:
+            if not self._owner.told(message):
+                self._told(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         for call in (self._patience, self._closing):
@@ -229,7 +253,25 @@ class MqttProtocol(TwistedProtocol):
         del self._sent[mid]
         self._acknowledgements.append((mid, reason.value))
 
-    def _told(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+    def _subscribed(
+        self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any
+    ) -> None:
+        for one, reason in zip(self._asked.pop(mid, ()), reasons, strict=False):
+            if reason.value >= 0x80:
+                self.log.warn(
+                    "{sink}: {client} may not subscribe to {topic}: {reason}; allow it at the "
+                    "broker, or nothing is heard there",
+                    sink=self._login.sink,
+                    client=self._login.client_id,
+                    topic=one,
+                    reason=str(reason),
+                )
+
+    def _heard(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        # Handed on when paho is done with it: an answer may want to be published at once.
+        self._messages.append(Message(message.topic, bytes(message.payload), message.retain))
+
+    def _told(self, message: Message) -> None:
         # ThingsBoard tells a gateway of trouble with one device by an unasked message. One
         # line for each connection: a broker must not be able to fill the disk.
         self.told += 1

@@ -11,8 +11,8 @@ from typing import Final
 
 from dlmsd.publish.troubles import ProtocolTrouble
 
-# dlmsd subscribes to nothing: acknowledgements have a few bytes, a CONNACK or DISCONNECT
-# with all its properties some hundred, and ThingsBoard's unasked notices no more.
+# Acknowledgements have a few bytes, a CONNACK or DISCONNECT with all its properties some
+# hundred, and what others say to dlmsd no more.
 MAX_PACKET: Final = 65536
 
 

@@ -17,9 +17,14 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def values(reading: Reading) -> Mapping[str, Value]:
-    """The reading's values that JSON can say: there is no number for a NaN or an infinity."""
+    """What is published of a reading."""
+    return sayable(reading.values)
+
+
+def sayable(found: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Those that JSON can say: there is no number for a NaN or an infinity."""
     return {
         name: value
-        for name, value in reading.values.items()
+        for name, value in found.items()
         if not isinstance(value, Decimal) or value.is_finite()
     }

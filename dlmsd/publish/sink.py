@@ -9,6 +9,7 @@ from attrs import frozen
 from twisted.internet.defer import DeferredList
 from twisted.internet.interfaces import IReactorTime
 
+from dlmsd.model import MeterStatus
 from dlmsd.publish.connection import Connection
 from dlmsd.publish.courier import Courier
 from dlmsd.publish.source import Delivery, Outbox
@@ -78,6 +79,12 @@ class Sink:
         courier = self._courier(name)
         if courier is not None:
             courier.state(name, online)
+
+    def meter_status(self, status: MeterStatus) -> None:
+        """A meter's newest status, which some brokers are told more of than its state."""
+        courier = self._courier(status.name)
+        if courier is not None:
+            courier.learn(status)
 
     def _committed(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

@@ -6,12 +6,14 @@ Neither has a will: ThingsBoard ignores it, and takes the session for availabili
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
+from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
+from dlmsd.publish.courier import Say
 from dlmsd.publish.message import Message
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
@@ -42,6 +44,15 @@ class GatewayDialect:
     def __init__(self, devices: Mapping[str, Device]) -> None:
         self._devices = devices
         self._connected: set[str] = set()
+
+    def subscriptions(self) -> Sequence[str]:
+        return ()
+
+    def told(self, message: Message, say: Say) -> bool:
+        return False
+
+    def learn(self, status: MeterStatus, say: Say) -> None:
+        """ThingsBoard has it from telemetry."""
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         self._connected.clear()
@@ -89,6 +100,15 @@ class GatewayDialect:
 
 class DeviceDialect:
     """One meter, whose connection is its availability."""
+
+    def subscriptions(self) -> Sequence[str]:
+        return ()
+
+    def told(self, message: Message, say: Say) -> bool:
+        return False
+
+    def learn(self, status: MeterStatus, say: Say) -> None:
+        """ThingsBoard has it from telemetry."""
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         return []

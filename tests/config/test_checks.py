@@ -32,7 +32,7 @@ class SinkTests(ConfigurationCase):
             'topic = "dlmsd/+/{meter}"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/#"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/{name}"': f"{line}topic: {topic}",
-            "home_assistant = true": f"{line}home_assistant: not available in this version",
+            "home_assistant = 1": f"{line}home_assistant: expected true or false",
             'password = "x"': f"{line}password: needs username",
             'token = "x"': f'{line}token: only for kind = "thingsboard-gateway"; give it in '
             "username",

@@ -86,7 +86,6 @@ class DefaultTests(ConfigurationCase):
         text = (
             "[daemon]\nwatch_config = false\n[web]\nlegacy_open = false\n"
             '[outbox]\nwhen_full = "drop_oldest"\n'
-            '[[sinks]]\nname = "x"\nkind = "mqtt"\nurl = "mqtt://h"\nhome_assistant = false\n'
         )
         self.assertEqual(self.problems(text + METER), [])
 

@@ -1,6 +1,7 @@
 """A small model broker for tests: real MQTT bytes, scripted faults, no network needed.
 
-MQTT 3.1.1 and 5: CONNECT, CONNACK, PUBLISH at QoS 1, PUBACK, PINGREQ, DISCONNECT. It is a
+MQTT 3.1.1 and 5: CONNECT, CONNACK, PUBLISH at QoS 1, PUBACK, SUBSCRIBE, SUBACK, PINGREQ,
+DISCONNECT. It is a
 Twisted server factory, so it also listens on a port; ``connect`` reaches it in memory, over
 transports that live on a Clock.
 """
@@ -87,6 +88,9 @@ class ModelBroker(Factory):
     disconnects: int = 0
     wills: list[tuple[str, bytes, bool]] = Fresh(list)
     retained: dict[str, bytes] = Fresh(dict)
+    unheard: bool = False
+    """Refuses every subscription."""
+    subscribed: list[str] = Fresh(list)
     open: list[BrokerConnection] = Fresh(list)
     attempts: int = 0
 
@@ -111,6 +115,14 @@ class ModelBroker(Factory):
         self.published.append(published)
         if published.retain:
             self.retained[published.topic] = published.payload
+            if not published.payload:
+                del self.retained[published.topic]
+
+    def tell(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        """Publish to all who have subscribed."""
+        for connection in tuple(self.open):
+            if any(matches(one, topic) for one in connection.filters):
+                connection.tell(topic, payload, retain)
 
 
 class BrokerConnection(Protocol):
@@ -124,6 +136,8 @@ class BrokerConnection(Protocol):
         self.buffer = b""
         self.left = False
         self.number = -1
+        self.filters: list[str] = []
+        self.told: set[int] = set()
 
     def connectionMade(self) -> None:
         self.broker.open.append(self)
@@ -143,9 +157,21 @@ class BrokerConnection(Protocol):
                 self._handle(*packet)
 
     def send(self, kind: int, body: bytes) -> None:
-        """One packet; for bodies below 128 bytes."""
-        assert len(body) < 128
-        self.transport.write(bytes([kind, len(body)]) + body)
+        """One packet; for bodies below 16 KiB."""
+        assert len(body) < 1 << 14
+        low, high = len(body) & 0x7F, len(body) >> 7
+        length = bytes([low | 0x80, high]) if high else bytes([low])
+        self.transport.write(bytes([kind]) + length + body)
+
+    def tell(self, topic: str, payload: bytes, retain: bool) -> None:
+        """PUBLISH at QoS 1."""
+        assert self.connect is not None
+        packet_id = len(self.told) + 1
+        self.told.add(packet_id)
+        name = topic.encode()
+        head = len(name).to_bytes(2, "big") + name + packet_id.to_bytes(2, "big")
+        properties = b"\x00" if self.connect.version == 5 else b""
+        self.send(0x32 | retain, head + properties + payload)
 
     def disconnect(self, reason: int) -> None:
         """DISCONNECT without properties, as paho issue 860 has it; then close."""
@@ -171,6 +197,10 @@ class BrokerConnection(Protocol):
             self._connect(Fields(body))
         elif kind >> 4 == 3:
             self._publish(kind, Fields(body))
+        elif kind == 0x82:
+            self._subscribe(Fields(body))
+        elif kind == 0x40:
+            assert Fields(body).word() in self.told, "PUBACK of what was never sent"
         elif kind == 0xC0:
             self.broker.pinged += 1
             if self.broker.pings:
@@ -241,6 +271,27 @@ class BrokerConnection(Protocol):
             else:
                 self._puback(ack, published)
 
+    def _subscribe(self, fields: Fields) -> None:
+        assert self.connect is not None, "SUBSCRIBE before CONNECT"
+        packet_id = fields.word()
+        properties = b""
+        if self.connect.version == 5:
+            fields.properties()
+            properties = b"\x00"
+        wanted = []
+        while fields.rest:
+            wanted.append(fields.text())
+            assert fields.byte() & 3 == 1, "QoS 1 always"
+        refusal = 0x87 if self.connect.version == 5 else 0x80
+        granted = bytes([refusal if self.broker.unheard else 1]) * len(wanted)
+        self.send(0x90, packet_id.to_bytes(2, "big") + properties + granted)
+        if not self.broker.unheard:
+            self.filters += wanted
+            self.broker.subscribed += wanted
+            for topic, payload in self.broker.retained.items():
+                if any(matches(one, topic) for one in wanted):
+                    self.tell(topic, payload, retain=True)
+
     def _puback(self, ack: Ack, published: Published) -> None:
         if self not in self.broker.open:
             return
@@ -248,6 +299,12 @@ class BrokerConnection(Protocol):
             self.broker.accepted.append(published)
         reason = bytes([ack.reason]) if ack.reason and self.connect.version == 5 else b""
         self.send(0x40, ack.packet_id.to_bytes(2, "big") + reason)
+
+
+def matches(wanted: str, topic: str) -> bool:
+    """Whether a topic filter with ``+``, but no ``#``, takes this topic (MQTT 5, 4.7.1)."""
+    levels = list(zip(wanted.split("/"), topic.split("/"), strict=False))
+    return wanted.count("/") == topic.count("/") and all(w in ("+", t) for w, t in levels)
 
 
 @define

@@ -9,13 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Reading
 from dlmsd.publish.plain import READINGS, PlainDialect
+from dlmsd.publish.topics import Topics
 from tests.publish.bench import Bench, meter
 from tests.publish.outbox import MemoryDelivery, reading
 
 
 class PlainDialectTests(SynchronousTestCase):
     def pack(self, one: Reading, template: str = "dlmsd/{meter}") -> tuple[str, bytes]:
-        message, ids = PlainDialect(template).pack(deque([MemoryDelivery(7, "s", one)]))
+        message, ids = PlainDialect(Topics(template)).pack(deque([MemoryDelivery(7, "s", one)]))
         self.assertEqual((ids, message.retain), ((7,), False))
         return message.topic, message.payload
 
@@ -53,7 +54,7 @@ class PlainDialectTests(SynchronousTestCase):
             ("site/m-{meter}", "site"),
             ("{meter}", "dlmsd"),
         ):
-            dialect = PlainDialect(template)
+            dialect = PlainDialect(Topics(template))
             self.assertEqual(dialect.will.topic, f"{prefix}/status")
             self.assertEqual(dialect.state("a", True).topic, f"{prefix}/a/availability")
             self.assertEqual(

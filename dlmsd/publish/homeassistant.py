@@ -1,0 +1,155 @@
+"""Home Assistant's MQTT discovery, in the form for devices: a retained document a meter.
+
+Announced is what a meter has given, never what it might give. Keys are the abbreviated
+ones of Home Assistant's documentation ("MQTT discovery"), which knows no ``~`` in this form.
+
+A meter that is gone is found by its retained availability, which an earlier run left: its
+document is removed, and that too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import define, field
+
+from dlmsd import __version__
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.cosem.catalogue import lookup
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.model import NOTHING_READ, MeterStatus
+from dlmsd.publish import payload
+from dlmsd.publish.entity import entity
+from dlmsd.publish.message import Message
+from dlmsd.publish.topics import Topics
+
+ROOT: Final = "homeassistant"
+BIRTH: Final = f"{ROOT}/status"
+# Entities of one meter: more than anybody looks at, in a document below the 64 KiB that some
+# brokers take at most.
+MOST: Final = 100
+# A value is doubted when its measurement has missed three turns, and not before a broken
+# connection had time to come back.
+_TURNS: Final = 3
+_LEAST_SECONDS: Final = 30
+
+
+@define(eq=False)
+class _Device:
+    """One meter, and the parts of its document by key."""
+
+    options: MeterOptions
+    wanted: Mapping[str, tuple[Obis, float]]
+    parts: dict[str, Mapping[str, Any]] = field(factory=dict)
+    keys: frozenset[str] = frozenset()
+    units: Mapping[str, str] = field(factory=dict)
+
+
+class Discovery:
+    """The documents of the meters of one sink."""
+
+    def __init__(self, topics: Topics, meters: Sequence[MeterOptions]) -> None:
+        self._topics = topics
+        self._devices = {one.name: _device(one) for one in meters}
+
+    @property
+    def subscriptions(self) -> Sequence[str]:
+        """Home Assistant's birth, and every meter that ever was."""
+        return BIRTH, self._topics.availability("+")
+
+    def messages(self) -> Iterator[tuple[str, Message]]:
+        """Every document, by subject."""
+        for device in self._devices.values():
+            if device.parts:
+                yield self._message(device)
+
+    def learn(self, status: MeterStatus) -> Iterator[tuple[str, Message]]:
+        """The meter's document, if by this status there is another one."""
+        device = self._devices.get(status.name)
+        if device is None or status.values is NOTHING_READ:
+            return
+        if device.keys == status.values.keys() and device.units == status.units:
+            return
+        device.keys, device.units = frozenset(status.values), dict(status.units)
+        before = dict(device.parts)
+        for key, value in payload.sayable(status.values).items():
+            if key in device.parts or len(device.parts) < MOST:
+                obis, seconds = device.wanted.get(key) or (_code(key), 0.0)
+                patience = _patience(device.options, seconds)
+                unit = status.units.get(key, "")
+                identity = f"{self._identity(status.name)}_{key}"
+                device.parts[key] = entity(identity, key, value, unit, obis, patience)
+        if device.parts != before:
+            yield self._message(device)
+
+    def told(self, message: Message) -> Iterable[tuple[str, Message]] | None:
+        """What to say to Home Assistant's birth, or to a meter that was; None to all else."""
+        if message.topic == BIRTH:
+            # What is retained was before our greeting.
+            born = message.payload == b"online" and not message.retain
+            return self.messages() if born else ()
+        meter = self._topics.meter_of_availability(message.topic)
+        if meter is None:
+            return None
+        # What is not retained is our own, coming back.
+        if meter in self._devices or not message.retain:
+            return ()
+        gone = self._topic(meter), message.topic
+        return [(topic, Message(topic, b"", retain=True)) for topic in gone]
+
+    def _topic(self, meter: str) -> str:
+        return f"{ROOT}/device/{self._identity(meter)}/config"
+
+    def _identity(self, meter: str) -> str:
+        """Equal at every start, and no other meter's at this broker.
+
+        Of letters, digits, ``_`` and ``-``, as Home Assistant wants it.
+        """
+        short = hashlib.sha256(self._topics.reading(meter).encode()).hexdigest()[:8]
+        return f"dlmsd_{re.sub(r'[^A-Za-z0-9_-]+', '-', meter)}_{short}"
+
+    def _message(self, device: _Device) -> tuple[str, Message]:
+        topic = self._topic(device.options.name)
+        return topic, Message(topic, payload.encode(self._document(device)), retain=True)
+
+    def _document(self, device: _Device) -> dict[str, Any]:
+        meter, topics = device.options, self._topics
+        about: dict[str, Any] = {"ids": [self._identity(meter.name)], "name": meter.device_name}
+        if meter.profile:
+            about["mdl"] = meter.profile
+        if meter.serial_number:
+            about["sn"] = meter.serial_number
+        return {
+            "dev": about,
+            "o": {"name": "dlmsd", "sw": __version__},
+            "avty": [{"t": topics.status}, {"t": topics.availability(meter.name)}],
+            "avty_mode": "all",
+            "stat_t": topics.reading(meter.name),
+            "qos": 1,
+            "cmps": device.parts,
+        }
+
+
+def _device(meter: MeterOptions) -> _Device:
+    return _Device(meter, {one.key: (one.attribute.obis, one.every) for one in meter.read})
+
+
+def _patience(meter: MeterOptions, every: float) -> int:
+    """Seconds after which a value counts as unknown."""
+    if meter.transport == "push":
+        return max(_LEAST_SECONDS, round(meter.expect_every))
+    return max(_LEAST_SECONDS, round(_TURNS * max(meter.interval, every)))
+
+
+def _code(key: str) -> Obis | None:
+    """What a meter pushes is called by its usual name, or by its OBIS code."""
+    known = lookup(key)
+    if known is not None:
+        return known.attribute.obis
+    try:
+        return Obis.parse(key)
+    except ValueError:
+        return None

@@ -1,0 +1,39 @@
+"""The topics of a sink of kind ``mqtt``: those of its meters, and those of dlmsd itself."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+
+@frozen
+class Topics:
+    """``template`` has ``{meter}``; the levels before it hold everything else.
+
+    They are what tells two dlmsd at one broker apart.
+    """
+
+    template: str
+    prefix: str = field(init=False)
+
+    @prefix.default
+    def _before_the_meter(self) -> str:
+        return self.template.partition("{meter}")[0].rpartition("/")[0] or "dlmsd"
+
+    @property
+    def status(self) -> str:
+        """Whether dlmsd is there."""
+        return f"{self.prefix}/status"
+
+    def reading(self, meter: str) -> str:
+        """Where a meter's readings go."""
+        return self.template.replace("{meter}", meter)
+
+    def availability(self, meter: str) -> str:
+        """Whether a meter can be read."""
+        return f"{self.prefix}/{meter}/availability"
+
+    def meter_of_availability(self, topic: str) -> str | None:
+        """Whose availability this is; None if it is none."""
+        start, end = self.availability("\n").split("\n")
+        meter = topic.removeprefix(start).removesuffix(end)
+        return meter if topic == self.availability(meter) and "/" not in meter else None

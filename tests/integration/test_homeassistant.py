@@ -1,0 +1,77 @@
+"""Home Assistant's discovery at a real broker, from real meters."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from paho.mqtt.publish import single
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.mosquitto import Mosquitto, free_port
+from tests.integration.processes import DaemonProcess, Meters, wait_until
+from tests.integration.subscriber import Subscriber
+from tests.publish.discovery_schema import check
+
+
+class HomeAssistantTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.broker = Mosquitto(self.folder / "broker")
+        self.broker.start()
+        self.addCleanup(self.broker.stop)
+        self.meters = Meters(self.folder, 2)
+        self.addCleanup(self.meters.stop)
+        self.port = free_port()
+
+    def daemon(self, endpoints: int) -> DaemonProcess:
+        sink = (
+            '[[sinks]]\nname = "s"\nkind = "mqtt"\nhome_assistant = true\n'
+            f'url = "mqtt://127.0.0.1:{self.broker.port}"\n'
+        )
+        self.meters.endpoints = self.meters.endpoints[:endpoints]
+        text = sink + self.meters.configuration(0.2)
+        daemon = DaemonProcess(self.folder / "daemon", text, port=self.port)
+        daemon.start()
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def subscriber(self, topic: str) -> Subscriber:
+        subscriber = Subscriber(self.broker.port, topic)
+        self.addCleanup(subscriber.close)
+        return subscriber
+
+    def test_announced_updated_born_again_and_removed(self) -> None:
+        seen, given = self.subscriber("homeassistant/#"), self.subscriber("dlmsd/+")
+        daemon = self.daemon(2)
+        wait_until(lambda: len(seen.messages) >= 2, "a document for each meter")
+        wait_until(lambda: len(self.retained("homeassistant/#")) == 2, "both retained")
+        for topic, payload, _ in seen.messages:
+            document = check(topic, payload)
+            self.assertEqual(len(document["cmps"]), 10)
+            state = document["stat_t"]
+            wait_until(lambda each=state: len(given.payloads(each)) >= 3, "the values are updated")
+            values = [json.loads(one)["values"] for one in given.payloads(state)]
+            self.assertEqual({key for one in values for key in one}, set(document["cmps"]))
+            for one in document["avty"]:
+                online = {one["t"]: b"online"}
+                wait_until(lambda each=online: self.retained(*each) == each, "it is there")
+
+        count = len(seen.messages)
+        single("homeassistant/status", b"online", 1, hostname="127.0.0.1", port=self.broker.port)
+        wait_until(lambda: len(seen.messages) == count + 3, "told again at the birth")
+
+        daemon.stop()
+        self.daemon(1)
+        wait_until(lambda: len(self.retained("homeassistant/#")) == 1, "one is removed")
+        (topic,) = self.retained("homeassistant/#")
+        self.assertIn(self.meters.endpoints[0]["name"], topic)
+
+    def retained(self, topic: str) -> dict[str, bytes]:
+        """What is retained now, by topic."""
+        subscriber = Subscriber(self.broker.port, topic)
+        time.sleep(0.1)
+        subscriber.close()
+        return {topic: payload for topic, payload, retain in subscriber.messages if retain}
