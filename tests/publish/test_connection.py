@@ -32,6 +32,9 @@ class Carrier:
         self.session = session
         self.ups += 1
 
+    def told(self, message: Message) -> bool:
+        raise AssertionError("nothing was subscribed")
+
     def acknowledged(self, acknowledgements: Any) -> bool:
         return self.arrives
 

@@ -23,6 +23,8 @@ class Witness:
     def __init__(self) -> None:
         self.sessions: list[MqttProtocol] = []
         self.acknowledgements: list[tuple[int, int]] = []
+        self.messages: list[Message] = []
+        self.knows = False
         self.error: troubles.Trouble | None = None
 
     def accepted(self, session: MqttProtocol) -> None:
@@ -30,6 +32,12 @@ class Witness:
 
     def acknowledged(self, acknowledgements: Any) -> None:
         self.acknowledgements += acknowledgements
+
+    def told(self, message: Message) -> bool:
+        self.messages.append(message)
+        if self.knows:
+            self.sessions[0].publish(Message("answer", message.payload))
+        return self.knows
 
     def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
         assert self.error is None, "lost twice"
@@ -200,6 +208,39 @@ class ProtocolCase(SynchronousTestCase):
         tail = b"\x00" if self.version == 5 else b""
         self.broker.open[0].send(0x30, b"\x00\x01a" + tail + b"hello")
         self.turn()
+        self.assertEqual((self.witness.error, session.room), (None, 20))
+
+    def test_what_is_subscribed_is_heard_and_may_be_answered_at_once(self) -> None:
+        self.witness.knows = True
+        self.broker.retained["wanted/b"] = b"kept"
+        session = self.dial()
+        session.subscribe(())
+        session.subscribe(("wanted/+", "x"))
+        self.turn()
+        for number in range(30):
+            self.broker.tell("wanted/a", b"%d" % number)
+            self.broker.tell("unwanted", b"")
+            self.turn()
+        self.assertEqual(self.broker.subscribed, ["wanted/+", "x"])
+        self.assertEqual(self.witness.messages[0], Message("wanted/b", b"kept", retain=True))
+        expected = [Message("wanted/a", b"%d" % number) for number in range(30)]
+        self.assertEqual(self.witness.messages[1:], expected)
+        answers = [published.payload for published in self.broker.published]
+        self.assertEqual(answers, [message.payload for message in self.witness.messages])
+        self.assertEqual((session.told, session.room), (0, 20))
+
+    def test_a_refused_subscription_is_named(self) -> None:
+        lines: list[str] = []
+        observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.broker.unheard = True
+        session = self.dial()
+        session.subscribe(("wanted/+",))
+        self.turn()
+        self.assertEqual(
+            len([line for line in lines if "may not subscribe to wanted/+" in line]), 1
+        )
         self.assertEqual((self.witness.error, session.room), (None, 20))
 
     def test_a_broker_that_talks_cannot_fill_the_log(self) -> None:
