@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from dlmsd import __version__
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.filewatch import FileWatch
+from dlmsd.fleet.reload import Reload
 from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
 from dlmsd.identity import instance_id, web_token
@@ -26,12 +28,14 @@ from dlmsd.machine import Machine
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import secured
-from dlmsd.model import MeterState, MeterStatus
+from dlmsd.model import Gone, MeterState, MeterStatus
 from dlmsd.publish.build import build
 from dlmsd.publish.sink import Sink
+from dlmsd.publish.sinks import Sinks
 from dlmsd.push.service import PushService
 from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
+from dlmsd.store.registry import Registry
 from dlmsd.web.site import WebService
 
 
@@ -59,8 +63,6 @@ class Daemon(Service):
         wall = machine.wall
         self._ready = False
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._sinks: list[Sink] = []
-        self._online: dict[str, bool] = {}
         state_dir = configuration.daemon.state_dir
         self.lock = Lock(state_dir / "dlmsd.lock")
         self._writer = machine.writer("outbox")
@@ -72,11 +74,17 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
+        self._clerk = machine.writer("registry")
+        self.registry = Registry(
+            state_dir / "registry.db",
+            writer=self._clerk,
+            wall=wall,
+            draw=machine.draw,
+            key=configuration.daemon.registry_key,
+        )
         debug = configuration.daemon.log_level == "debug"
         self._reception = Reception(configuration.dial_in, reactor=reactor)
-        pushing = [one for one in configuration.meters if one.transport == "push"]
         self._fleet = Fleet(
-            [one for one in configuration.meters if one.transport != "push"],
             reactor=reactor,
             wall=wall,
             random=machine.random.random,
@@ -88,8 +96,6 @@ class Daemon(Service):
             reception=self._reception,
         )
         self._push = PushService(
-            configuration.push,
-            pushing,
             reactor=reactor,
             wall=wall,
             random=machine.draw,
@@ -98,6 +104,19 @@ class Daemon(Service):
             post=self.board.post,
             trace=debug,
         )
+        self._sinks = Sinks(self._sink)
+        origin = machine.origin(configuration.path.absolute())
+        self.reload = Reload(
+            configuration,
+            origin,
+            self.registry,
+            (self._read, self._hear, self._sinks.change, self._watch),
+            writer=self._clerk,
+            clock=reactor,
+            wall=wall,
+            post=self.board.post,
+        )
+        self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
@@ -115,8 +134,7 @@ class Daemon(Service):
         super().startService()
         state_dir = self._configuration.daemon.state_dir
         try:
-            identity, token = self._take(state_dir)
-            self._sinks = [self._sink(options, identity) for options in self._configuration.sinks]
+            self._identity, token = self._take(state_dir)
         except DlmsdError as error:
             self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
             if self._twistd.get("nodaemon"):
@@ -137,17 +155,17 @@ class Daemon(Service):
         )
         return Deferred.fromCoroutine(self._start())
 
-    def _sink(self, options: SinkOptions, identity: str) -> Sink:
+    def _sink(self, options: SinkOptions, meters: Sequence[MeterOptions]) -> Sink:
         return build(
             options,
-            self._configuration.meters,
+            meters,
             outbox=self._outbox,
             clock=self._reactor,
             connect=self._machine.reach(options),
             wall=self._machine.wall,
             random=self._machine.random,
             post=self.board.post,
-            instance_id=identity,
+            instance_id=self._identity,
         )
 
     def stopService(self) -> Deferred[None]:
@@ -168,18 +186,18 @@ class Daemon(Service):
     async def _start(self) -> None:
         try:
             self._writer.start()
+            self._clerk.start()
             await self._outbox.start()
             assert self.web is not None
             await self.web.startService()
             if not self.running:
                 return
-            for sink in self._sinks:
-                await sink.start()
+            configuration = await self.reload.start()
             self._unsubscribe = self.board.subscribe(self._availability)
-            last_ts = await self._outbox.last_ts()
-            await self._push.start(last_ts)
-            self._fleet.start(last_ts)
+            for part in (self._sinks.change, self._hear, self._read, self._watch):
+                await part(configuration)
             await self._reception.start()
+            self._machine.hangup(lambda: self.reload.soon("SIGHUP"))
             self._report.start()
             self._ready = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
@@ -198,37 +216,58 @@ class Daemon(Service):
         self._ready = False
         # A commit that ends after its meter was left must not call that meter online again.
         self._unsubscribe()
+        self._files.watch(False)
         self._report.stop()
+        await self.reload.stop()
         await self._push.stop()
         await self._reception.stop()
         await self._fleet.stop()
-        for name in self._online:
-            for sink in self._sinks:
-                sink.meter_state(name, False)
-        ends = [Deferred.fromCoroutine(sink.stop()) for sink in self._sinks]
+        ends = [Deferred.fromCoroutine(self._sinks.stop())]
         if self.web is not None:
             ends.append(self.web.stopService())
         ends.append(Deferred.fromCoroutine(self._outbox.flush()))
         await gatherResults(ends, consumeErrors=True)
+        await self.registry.stop()
         await self._outbox.stop()
+        await self._clerk.stop()
         await self._writer.stop()
         self.lock.release()
 
     def _availability(self, status: Status) -> None:
         """A meter is online while it is read; sinks hear of it when that changes."""
+        if isinstance(status, Gone) and status.kind == "meter":
+            self._sinks.meter_state(status.name, False)
         if not isinstance(status, MeterStatus):
             return
-        for sink in self._sinks:
-            sink.meter_status(status)
+        self._sinks.meter_status(status)
         if status.state is MeterState.ASSOCIATING:
             return
         if status.state is MeterState.CONNECTING and not status.error:
             return
-        online = status.state is MeterState.READING
-        if self._online.get(status.name) != online:
-            self._online[status.name] = online
-            for sink in self._sinks:
-                sink.meter_state(status.name, online)
+        self._sinks.meter_state(status.name, status.state is MeterState.READING)
+
+    # The parts that take a changed configuration.
+
+    async def _read(self, configuration: Configuration) -> None:
+        self._fleet.admission.pace(configuration.daemon.connects_per_second)
+        asked = [one for one in configuration.meters if one.transport != "push"]
+        await self._fleet.change(asked, self._last_ts)
+
+    async def _hear(self, configuration: Configuration) -> None:
+        pushing = [one for one in configuration.meters if one.transport == "push"]
+        await self._push.change(configuration.push, pushing, self._last_ts)
+
+    async def _watch(self, configuration: Configuration) -> None:
+        self._files.watch(configuration.daemon.watch_config)
+
+    async def _last_ts(self) -> dict[str, int]:
+        """Also of what was just read and is still on its way into the file."""
+        try:
+            await self._outbox.flush()
+            return await self._outbox.last_ts()
+        except StoreError as error:  # meters that were stopped must be read again all the same
+            self._log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
+            return {}
 
     def _tracer(self, meter: MeterOptions) -> Trace | None:
         """At log level debug: each frame."""

@@ -100,7 +100,7 @@ class BrokerError(DlmsdError):
 
 
 class StoreError(DlmsdError):
-    """The outbox file cannot be used; check disk space and the owner of state_dir."""
+    """A file of the state folder cannot be used; check disk space and the owner of state_dir."""
 
     culprit = "operator"
 

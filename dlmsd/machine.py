@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from attrs import frozen
 
+from dlmsd.config.origin import Origin
 from dlmsd.config.values import SinkOptions
 from dlmsd.publish.connection import Connect
 from dlmsd.publish.endpoint import endpoint
@@ -24,7 +27,9 @@ class Machine:
 
     ``random`` spreads what must not happen together, ``draw`` gives so many unpredictable
     bytes for keys and challenges. ``writer`` makes the thread that a file of this name is
-    written in, ``reach`` the way to a broker. ``host`` is this machine's name.
+    written in, ``reach`` the way to a broker. ``host`` is this machine's name. ``origin`` is
+    where a configuration is read from again; what ``hangup`` is given is called when somebody
+    asks for that by SIGHUP.
     """
 
     reactor: Any
@@ -34,6 +39,8 @@ class Machine:
     writer: Callable[[str], Writer]
     reach: Callable[[SinkOptions], Connect]
     host: str
+    origin: Callable[[Path], Origin] = lambda path: Origin(path, os.environ)
+    hangup: Callable[[Callable[[], None]], None] = lambda asked: None
 
     @classmethod
     def real(cls, reactor: Any) -> Machine:
@@ -46,4 +53,9 @@ class Machine:
             lambda name: WriterThread(reactor, name),
             lambda sink: endpoint(reactor, sink),
             socket.gethostname(),
+            hangup=lambda asked: _on_sighup(reactor, asked),
         )
+
+
+def _on_sighup(reactor: Any, asked: Callable[[], None]) -> None:
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(asked))

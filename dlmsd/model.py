@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -155,3 +155,33 @@ class OutboxStatus:
     oldest_queued_ts: int | None = None
     bytes: int = 0
     error: str = ""
+
+
+@frozen
+class ReloadStatus:
+    """The last reading of the configuration, and what it changed.
+
+    ``trigger`` says who asked. ``added``, ``removed`` and ``changed`` are meters, ``sinks``
+    and ``listeners`` those that differ; ``restart`` are keys that only a restart brings into
+    force. ``refused`` says why meters of the registry are not read, ``problems`` what kept
+    the configuration, or a part of it, from taking effect.
+    """
+
+    ts: int
+    trigger: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    sinks: tuple[str, ...] = ()
+    listeners: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+@frozen
+class Gone:
+    """What is no longer configured; its status is none any more."""
+
+    kind: Literal["meter", "sink", "listener"]
+    name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from dlmsd.config.values import Configuration, DaemonOptions, OutboxOptions, WebOptions
+from dlmsd.config.values import Configuration, OutboxOptions, WebOptions
 
 MESSAGE: Final = "not available in this version"
 
@@ -17,7 +17,6 @@ Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
 PLANNED: Final[Mapping[type, Planned]] = {
     Configuration: {"fleet": (), "watch": ()},
-    DaemonOptions: {"watch_config": (False,)},
     WebOptions: {"legacy_open": (False,)},
     OutboxOptions: {"when_full": ("drop_oldest",)},
 }

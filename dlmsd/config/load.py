@@ -29,6 +29,7 @@ from dlmsd.config.values import (
     DialInOptions,
     MeterOptions,
     OutboxOptions,
+    ProfileOptions,
     WebOptions,
 )
 from dlmsd.errors import ConfigurationError, Problem
@@ -155,6 +156,10 @@ class _Loading:
             meters=tuple(meter.options for meter in meters),
             push=tuple(listener.options for listener in listeners),
             dial_in=dial_in,
+            profiles={
+                name: ProfileOptions(profile.said, profile.read)
+                for name, profile in profiles.items()
+            },
         )
 
     def _unknown_sections(self) -> None:

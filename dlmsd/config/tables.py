@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from dlmsd.config import rules
 from dlmsd.config.broker import url
@@ -152,6 +152,12 @@ class MeterTable(ProfileTable):
 KEY_SIZES: Final = tuple(sorted({suite.key_size for suite in SUITES}))
 FIELD_SIZES: Final = tuple(suite.field_size for suite in SUITES if suite.curve is not None)
 
+# AES-256.
+_REGISTRY_KEY: Final = 32
+
+SECRETS: Final = frozenset(one.name for one in fields(MeterTable) if "Secret" in str(one.type))
+"""The keys of a meter that are secrets."""
+
 RENAMED: Final = {"class_id": "class"}
 """Fields whose key in TOML is no name in Python."""
 
@@ -222,6 +228,8 @@ def file_rules(
             "report_interval": rules.number(low=1, high=YEAR),
             "language": rules.choice("en", "es"),
             "connects_per_second": rules.number(low=_SLOWEST, high=10_000),
+            "watch_config": rules.flag,
+            "registry_key": secrets.octets(_REGISTRY_KEY),
         },
         WebOptions: {"listen": listen, "token": secrets.read, "trust_proxy": rules.flag},
         OutboxOptions: {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -40,7 +40,7 @@ SinkKind: TypeAlias = Literal["thingsboard", "thingsboard-gateway", "mqtt"]
 
 @frozen
 class DaemonOptions:
-    """``[daemon]``: times in seconds."""
+    """``[daemon]``: times in seconds. ``registry_key`` has 32 bytes."""
 
     state_dir: Path
     log_format: Literal["text", "json"] = "text"
@@ -48,6 +48,8 @@ class DaemonOptions:
     report_interval: float = 60.0
     language: Literal["en", "es"] = "en"
     connects_per_second: float = 20.0
+    watch_config: bool = False
+    registry_key: Secret | None = None
 
 
 @frozen
@@ -267,6 +269,14 @@ class MeterOptions:
 
 
 @frozen
+class ProfileOptions:
+    """A profile by itself, for meters that the file does not name: the keys that it says."""
+
+    said: Mapping[str, Any]
+    read: Mapping[str, Measurement]
+
+
+@frozen
 class Configuration:
     """All of it. ``meters[i].sinks`` names only sinks that exist."""
 
@@ -278,3 +288,4 @@ class Configuration:
     meters: tuple[MeterOptions, ...]
     push: tuple[PushOptions, ...] = ()
     dial_in: DialInOptions = field(factory=DialInOptions)
+    profiles: Mapping[str, ProfileOptions] = field(factory=dict, repr=False)

@@ -19,6 +19,10 @@ class Admission:
         self._stopped = False
         self._call: IDelayedCall | None = None
 
+    def pace(self, rate: float) -> None:
+        """Another rate from now on."""
+        self._pause = 1.0 / rate
+
     def enter(self) -> Deferred[None]:
         """Fires when one attempt may begin; cancel it to leave the queue."""
         place = Deferred[None](self._leave)

@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dlmsd.model import ListenerStatus, MeterStatus, OutboxStatus, SinkStatus
+from dlmsd.model import (
+    Gone,
+    ListenerStatus,
+    MeterStatus,
+    OutboxStatus,
+    ReloadStatus,
+    SinkStatus,
+)
 
-Status = MeterStatus | SinkStatus | ListenerStatus | OutboxStatus
+Status = MeterStatus | SinkStatus | ListenerStatus | OutboxStatus | ReloadStatus | Gone
 
 
 class Board:
@@ -20,6 +27,7 @@ class Board:
         self.sinks: dict[str, SinkStatus] = {}
         self.listeners: dict[str, ListenerStatus] = {}
         self.outbox = OutboxStatus()
+        self.reload: ReloadStatus | None = None
         self._readers: list[Callable[[Status], None]] = []
 
     def post(self, status: Status) -> None:
@@ -30,10 +38,22 @@ class Board:
             self.sinks[status.name] = status
         elif isinstance(status, ListenerStatus):
             self.listeners[status.name] = status
+        elif isinstance(status, ReloadStatus):
+            self.reload = status
+        elif isinstance(status, Gone):
+            self._forget(status)
         else:
             self.outbox = status
         for reader in tuple(self._readers):
             reader(status)
+
+    def _forget(self, gone: Gone) -> None:
+        if gone.kind == "meter":
+            self.meters.pop(gone.name, None)
+        elif gone.kind == "sink":
+            self.sinks.pop(gone.name, None)
+        else:
+            self.listeners.pop(gone.name, None)
 
     def subscribe(self, reader: Callable[[Status], None]) -> Callable[[], None]:
         """Call ``reader`` with each new status; the result ends the subscription."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -12,21 +12,16 @@ from twisted.logger import Logger
 from dlmsd.config.quirks import weakening
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.admission import Admission
-from dlmsd.meter.build import make_reassembly, make_session, make_way
+from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
-from dlmsd.meter.factory import MeterFactory
-from dlmsd.meter.poller import Commit, Poller
+from dlmsd.meter.poller import Commit
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.model import MeterState, MeterStatus
 
-# Many silent meters behind one gateway could each take a second to say goodbye to; the
-# daemon has five for everything.
-_POLITE_SECONDS: Final = 1.5
-
 
 class Fleet:
-    """Starts and stops all pollers; inactive meters only have a status.
+    """Starts and stops all lines; inactive meters only have a status.
 
     ``tracer`` gives the function that a meter's frames are shown to, ``secure`` a meter's
     security; either may give None. ``reception`` is where meters call in, if any do.
@@ -36,7 +31,6 @@ class Fleet:
 
     def __init__(
         self,
-        meters: Sequence[MeterOptions],
         *,
         reactor: Any,
         wall: Callable[[], float],
@@ -48,23 +42,63 @@ class Fleet:
         secure: Callable[[MeterOptions], MeterSecurity | None],
         reception: Reception | None = None,
     ) -> None:
-        self._meters = meters
-        self._reactor = reactor
-        self._wall = wall
-        self._random = random
-        self._commit = commit
+        self.admission = Admission(reactor, connects_per_second)
         self._post = post
-        self._tracer = tracer
-        self._secure = secure
-        self._reception = reception
-        self._admission = Admission(reactor, connects_per_second)
-        self._factories: list[MeterFactory] = []
-        self._pollers: list[Poller] = []
+        self._around = Surroundings(
+            reactor, wall, random, self.admission.enter, commit, post, tracer, secure, reception
+        )
+        self._known: dict[str, MeterOptions] = {}
+        self._lines: dict[Hashable, Line] = {}
 
-    def start(self, last_ts: Mapping[str, int]) -> None:
-        """Begin to read; ``last_ts`` is the newest stored timestamp of each meter, in ms."""
-        lines: dict[Hashable, list[MeterOptions]] = defaultdict(list)
-        for meter in self._meters:
+    async def change(
+        self,
+        meters: Sequence[MeterOptions],
+        last_ts: Callable[[], Awaitable[Mapping[str, int]]],
+    ) -> None:
+        """Read these from now on; a line of which nothing changed is not touched.
+
+        ``last_ts``, the newest stored timestamp of each meter in ms, is asked when those that
+        end have ended. ConfigurationError, and nothing is changed, for a file of TLS that
+        cannot be used.
+        """
+        new = self._new(meters)
+        wanted = _lines(meters)
+        gone = {
+            key: line
+            for key, line in self._lines.items()
+            if key not in wanted or not line.reads(wanted[key])
+        }
+        for key in gone:
+            del self._lines[key]
+        for key, line in self._lines.items():
+            line.route(wanted[key])
+        stops = [Deferred.fromCoroutine(line.stop()) for line in gone.values()]
+        await gatherResults(stops, consumeErrors=True)
+        known = await last_ts()
+        self._tell(meters)
+        self._lines.update(new)
+        for key, line in new.items():
+            line.start(known, again=key in gone)
+
+    async def stop(self) -> None:
+        """DISC to every meter that still listens, then FIN to every connection."""
+        self.admission.stop()
+        stops = [Deferred.fromCoroutine(line.stop()) for line in self._lines.values()]
+        await gatherResults(stops, consumeErrors=True)
+
+    def _new(self, meters: Sequence[MeterOptions]) -> dict[Hashable, Line]:
+        """Lines that are not there, or not as they should be."""
+        return {
+            key: Line(of_line, self._around)
+            for key, of_line in _lines(meters).items()
+            if key not in self._lines or not self._lines[key].reads(of_line)
+        }
+
+    def _tell(self, meters: Sequence[MeterOptions]) -> None:
+        """Of what is new among them: who is not read, and whose quirks weaken security."""
+        for meter in meters:
+            if self._known.get(meter.name) == meter:
+                continue
             for quirk in weakening(meter):
                 self._log.warn(
                     "{meter}: quirk {quirk}: {weakens}",
@@ -72,56 +106,18 @@ class Fleet:
                     quirk=quirk.name,
                     weakens=quirk.weakens,
                 )
-            if meter.status == "active":
-                lines[meter.line].append(meter)
-            else:
+            if meter.status != "active":
                 self._post(_inactive(meter))
-        for meters in lines.values():
-            self._line(meters, last_ts)
-        for poller in self._pollers:
-            poller.start()
-        for factory in self._factories:
-            factory.start()
+        self._known = {meter.name: meter for meter in meters}
 
-    async def stop(self) -> None:
-        """DISC to every meter that still listens, then FIN to every connection."""
-        self._admission.stop()
-        late = self._reactor.callLater(_POLITE_SECONDS, self._hang_up)
-        stops = [Deferred.fromCoroutine(poller.stop()) for poller in self._pollers]
-        await gatherResults(stops, consumeErrors=True)
-        if late.active():
-            late.cancel()
-        ends = [Deferred.fromCoroutine(factory.stop()) for factory in self._factories]
-        await gatherResults(ends, consumeErrors=True)
 
-    def _hang_up(self) -> None:
-        for factory in self._factories:
-            factory.hang_up()
-
-    def _line(self, meters: Sequence[MeterOptions], last_ts: Mapping[str, int]) -> None:
-        factory = MeterFactory(
-            make_way(meters[0], self._reactor, self._reception),
-            lambda: make_reassembly(meters),
-            reactor=self._reactor,
-            admit=self._admission.enter,
-            random=self._random,
-            least_pause=max(meter.reconnect_delay for meter in meters),
-        )
-        self._factories.append(factory)
-        for meter in meters:
-            trace, security = self._tracer(meter), self._secure(meter)
-            session = make_session(meter, factory.turn, self._reactor, trace, security)
-            poller = Poller(
-                meter,
-                session,
-                factory,
-                commit=self._commit,
-                post=self._post,
-                clock=self._reactor,
-                wall=self._wall,
-                last_ts=last_ts.get(meter.name, 0),
-            )
-            self._pollers.append(poller)
+def _lines(meters: Sequence[MeterOptions]) -> dict[Hashable, list[MeterOptions]]:
+    """The active ones of each line, in an order that does not depend on the file's."""
+    lines: dict[Hashable, list[MeterOptions]] = defaultdict(list)
+    for meter in sorted(meters, key=lambda meter: meter.name):
+        if meter.status == "active":
+            lines[meter.line].append(meter)
+    return dict(lines)
 
 
 def _inactive(meter: MeterOptions) -> MeterStatus:

@@ -117,9 +117,12 @@ class MeterFactory(ReconnectingClientFactory):
         """Add a meter; before :meth:`start`."""
         self._members.append(member)
 
-    def start(self) -> None:
-        """Make the first attempt as soon as it is admitted."""
-        self._when_admitted()
+    def start(self, pause: float = 0.0) -> None:
+        """Make the first attempt, ``pause`` seconds from now, as soon as it is admitted."""
+        if pause:
+            self._callID = self._reactor.callLater(pause, self._again)
+        else:
+            self._when_admitted()
 
     def hang_up(self) -> None:
         """Connect no more, and close what is open with a FIN."""

@@ -16,7 +16,7 @@ from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Login
 from dlmsd.publish.plain import PlainDialect
-from dlmsd.publish.sink import Route, Sink
+from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
@@ -45,7 +45,6 @@ def build(
     ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``instance_id`` is
     ``<host>-<short id>`` and makes client ids unique.
     """
-    ours = [meter for meter in meters if options.name in meter.sinks]
     tally = Tally(options, post, clock, wall)
     online: dict[str, bool] = {}
     versions = VersionChoice(options.protocol)
@@ -61,26 +60,37 @@ def build(
             Connection(gently, login, versions, options.inflight, courier, clock, random),
         )
 
-    if options.kind == "thingsboard":
-        routes = {
-            meter.name: route(
-                DeviceDialect(),
-                _login(options, instance_id, meter.token, meter=meter.name),
-                meter.name,
-            )
-            for meter in ours
-        }
-    elif options.kind == "thingsboard-gateway":
-        devices = {meter.name: Device(meter.device_name, meter.profile) for meter in ours}
-        login = _login(options, instance_id, options.token)
-        routes = {"": route(GatewayDialect(devices), login)}
-    else:
+    def device(meter: MeterOptions) -> Plan:
+        login = _login(options, instance_id, meter.token, meter=meter.name)
+        return Plan(meter.token, lambda: route(DeviceDialect(), login, meter.name))
+
+    devices: dict[str, Device] = {}
+
+    def gateway(ours: Sequence[MeterOptions]) -> Plan:
+        # A meter that is gone stays known, for what still waits; one that has another name now
+        # is told of by a new connection.
+        nonlocal devices
+        found = {one.name: Device(one.device_name, one.profile) for one in ours}
+        if any(devices.get(name, one) != one for name, one in found.items()):
+            devices = dict(devices)
+        devices.update(found)
+        known, login = devices, _login(options, instance_id, options.token)
+        return Plan(id(known), lambda: route(GatewayDialect(known), login))
+
+    def plan(meters: Sequence[MeterOptions]) -> dict[str, Plan]:
+        ours = [meter for meter in meters if options.name in meter.sinks]
+        if options.kind == "thingsboard":
+            return {meter.name: device(meter) for meter in ours if meter.token is not None}
+        if options.kind == "thingsboard-gateway":
+            return {"": gateway(ours)}
         topics = Topics(options.topic)
         discovery = Discovery(topics, ours) if options.home_assistant else None
         plain = PlainDialect(topics, discovery)
         login = _login(options, instance_id, None, will=plain.will)
-        routes = {"": route(plain, login)}
-    return Sink(options.name, routes, online, outbox, tally, clock)
+        # Home Assistant hears of other meters by a new connection.
+        return {"": Plan(ours if discovery else (), lambda: route(plain, login))}
+
+    return Sink(options.name, plan, meters, online, outbox, tally, clock)
 
 
 def _login(

@@ -50,6 +50,18 @@ class Tally:
         self._connections = connections
         self._now()
 
+    def expect(self, connections: int) -> None:
+        """So many there are from now on."""
+        if self._connections != connections:
+            self._connections = connections
+            if self._open:
+                self._now()
+
+    def forget(self, courier: str) -> None:
+        """This one has ended on purpose."""
+        self._up.discard(courier)
+        self._troubles.pop(courier, None)
+
     def close(self) -> None:
         """Nothing of what follows is news."""
         self._open = False

@@ -28,17 +28,15 @@ class Desk:
 
     _log = Logger()
 
-    def __init__(
-        self,
-        meters: Sequence[PushedMeter],
-        unknown: Callable[[str, str], None],
-        *,
-        trace: bool = False,
-    ) -> None:
-        self._directory = Directory(meters)
+    def __init__(self, unknown: Callable[[str, str], None], *, trace: bool = False) -> None:
+        self._directory = Directory(())
         self._unknown = unknown
         self._trace = trace
         self._told: set[tuple[str, str]] = set()
+
+    def know(self, meters: Sequence[PushedMeter]) -> None:
+        """Pushes are of these from now on, or of strangers."""
+        self._directory = Directory(meters)
 
     def arrived(self, one: Arrived, listener: PushOptions, host: str) -> None:
         """An APDU came; no error leaves here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -12,13 +12,14 @@ from dlmsd.meter.poller import Commit
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import ListenerStatus, MeterStatus
 from dlmsd.push.desk import Desk
+from dlmsd.push.errors import ListenError
 from dlmsd.push.listener import Listener
 from dlmsd.push.meter import PushedMeter, waiting
 from dlmsd.push.security import context, received
 
 
 class PushService:
-    """``meters`` are those with transport ``push``; inactive ones only have a status.
+    """Meters with transport ``push``; inactive ones only have a status.
 
     ``random`` gives so many unpredictable octets; ``commit`` is the outbox's. With
     ``trace`` each APDU is logged, at debug.
@@ -26,8 +27,6 @@ class PushService:
 
     def __init__(
         self,
-        listeners: Sequence[PushOptions],
-        meters: Sequence[MeterOptions],
         *,
         reactor: Any,
         wall: Callable[[], float],
@@ -37,61 +36,88 @@ class PushService:
         post: Callable[[MeterStatus | ListenerStatus], None],
         trace: bool = False,
     ) -> None:
-        self._options = listeners
-        self._meter_options = meters
         self._reactor = reactor
         self._wall = wall
         self._random = random
         self._store = store
         self._commit = commit
         self._post = post
-        self._trace = trace
         self.listeners: list[Listener] = []
         self._meters: list[PushedMeter] = []
+        self._desk = Desk(self._unknown, trace=trace)
 
-    async def start(self, last_ts: Mapping[str, int]) -> None:
-        """Hear from now on; ListenError if a port cannot be had, and then nothing is heard.
+    async def change(
+        self,
+        listeners: Sequence[PushOptions],
+        meters: Sequence[MeterOptions],
+        last_ts: Callable[[], Awaitable[Mapping[str, int]]],
+    ) -> None:
+        """Hear these from now on; of what did not change nothing is touched.
 
-        ``last_ts`` is the newest stored timestamp of each meter, in ms.
+        ``last_ts``, the newest stored timestamp of each meter in ms, is asked when those that
+        end have ended. ListenError for a port that cannot be had; all else is as wanted then.
         """
+        gone = [one for one in self.listeners if one.options not in listeners]
+        await _stop(gone)
+        self.listeners = [one for one in self.listeners if one not in gone]
+        for meter in self._meters:
+            if meter.options not in meters:
+                meter.stop()
+        await self._know(meters, await last_ts())
+        heard = [one.options for one in self.listeners]
+        failed: ListenError | None = None
+        for options in listeners:
+            if options not in heard:
+                try:
+                    await self._listen(options)
+                except ListenError as error:
+                    failed = error
+        if failed is not None:
+            raise failed
+
+    async def _know(self, meters: Sequence[MeterOptions], last_ts: Mapping[str, int]) -> None:
+        known = {meter.options.name: meter for meter in self._meters if meter.options in meters}
         counters = await received(self._store)
-        for options in self._meter_options:
+        for options in meters:
             if options.status != "active":
                 self._post(waiting(options))
-                continue
-            meter = PushedMeter(
-                options,
-                context(options, counters, self._random),
-                commit=self._commit,
-                post=self._post,
-                clock=self._reactor,
-                wall=self._wall,
-                last_ts=last_ts.get(options.name, 0),
-            )
-            self._meters.append(meter)
-            meter.start()
-        desk = Desk(self._meters, self._unknown, trace=self._trace)
-        self.listeners = [self._listener(options, desk) for options in self._options]
-        for listener in self.listeners:
-            await listener.start()
+            elif options.name not in known:
+                known[options.name] = PushedMeter(
+                    options,
+                    context(options, counters, self._random),
+                    commit=self._commit,
+                    post=self._post,
+                    clock=self._reactor,
+                    wall=self._wall,
+                    last_ts=last_ts.get(options.name, 0),
+                )
+                known[options.name].start()
+        self._meters = list(known.values())
+        self._desk.know(self._meters)
 
     async def stop(self) -> None:
         """Hear no more, and leave nothing open."""
         for meter in self._meters:
             meter.stop()
-        stops = [Deferred.fromCoroutine(one.stop()) for one in self.listeners]
-        await gatherResults(stops, consumeErrors=True)
+        await _stop(self.listeners)
 
-    def _listener(self, options: PushOptions, desk: Desk) -> Listener:
-        return Listener(
+    async def _listen(self, options: PushOptions) -> None:
+        listener = Listener(
             options,
             reactor=self._reactor,
             wall=self._wall,
-            deliver=desk.arrived,
+            deliver=self._desk.arrived,
             post=self._post,
         )
+        await listener.start()
+        self.listeners.append(listener)
 
     def _unknown(self, listener: str, sender: str) -> None:
         for one in self.listeners:
             if one.options.name == listener:
                 one.unknown(sender)
+
+
+async def _stop(listeners: Sequence[Listener]) -> None:
+    stops = [Deferred.fromCoroutine(one.stop()) for one in listeners]
+    await gatherResults(stops, consumeErrors=True)

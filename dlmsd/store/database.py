@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -69,12 +69,16 @@ class Database(sqlite3.Connection):
 
 
 def open_database(
-    path: Path, steps: Sequence[str], hurry: threading.Event | None = None
+    path: Path,
+    steps: Sequence[str],
+    hurry: threading.Event | None = None,
+    before_step: Callable[[Database, int], None] | None = None,
 ) -> Database:
     """Open or create ``path``, private to its owner, checked and with all steps applied.
 
-    The file's user_version counts the steps that it has seen. Raises StoreError. The
-    connection belongs to the calling thread.
+    The file's user_version counts the steps that it has seen; ``before_step`` is called with
+    it before each one, but for the first. Raises StoreError. The connection belongs to the
+    calling thread.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -89,8 +93,8 @@ def open_database(
     try:
         _set_pragmas(path, database)
         _check(path, database)
-        _upgrade(path, database, steps)
-    except sqlite3.Error as error:
+        _upgrade(path, database, steps, before_step)
+    except (sqlite3.Error, OSError) as error:
         database.close()
         raise explain(path, error) from error
     except StoreError:
@@ -145,7 +149,12 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
         raise StoreError(f"{path}: {_DAMAGED} ({result})")
 
 
-def _upgrade(path: Path, database: sqlite3.Connection, steps: Sequence[str]) -> None:
+def _upgrade(
+    path: Path,
+    database: Database,
+    steps: Sequence[str],
+    before_step: Callable[[Database, int], None] | None,
+) -> None:
     with closing(database.execute("PRAGMA user_version")) as cursor:
         (version,) = cursor.fetchone()
     if version > len(steps):
@@ -154,6 +163,8 @@ def _upgrade(path: Path, database: sqlite3.Connection, steps: Sequence[str]) -> 
             f"{len(steps)}); install that dlmsd again, or move the file away"
         )
     for number, step in enumerate(steps[version:], version + 1):
+        if before_step is not None and version > 0:
+            before_step(database, number - 1)
         try:
             database.executescript(
                 f"BEGIN IMMEDIATE;\n{step}\nPRAGMA user_version = {number};\nCOMMIT;"

@@ -17,7 +17,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import ListenerStatus, MeterStatus, SinkStatus
+from dlmsd.model import Gone, ListenerStatus, MeterStatus, ReloadStatus, SinkStatus
 from dlmsd.web.status import StatusDocument
 
 BATCH_SECONDS: Final = 1.0
@@ -110,6 +110,7 @@ class Live:
         self._sinks: dict[str, None] = {}
         self._listeners: dict[str, None] = {}
         self._outbox = False
+        self._gone_since = False
         self._number = 0
         self._sent_at = float("-inf")
         self._flush_call: IDelayedCall | None = None
@@ -145,9 +146,11 @@ class Live:
         return NOT_DONE_YET
 
     def _noticed(self, status: Status) -> None:
-        if not self._streams:
+        if not self._streams or isinstance(status, ReloadStatus):
             return
-        if isinstance(status, MeterStatus):
+        if isinstance(status, Gone):
+            self._gone_since = True
+        elif isinstance(status, MeterStatus):
             self._meters[status.name] = None
         elif isinstance(status, SinkStatus):
             self._sinks[status.name] = None
@@ -167,6 +170,11 @@ class Live:
         listeners, self._listeners = self._listeners, {}
         outbox, self._outbox = self._outbox, False
         self._number += 1
+        if self._gone_since:
+            # Changes only add; what is gone is missing in a new whole.
+            self._gone_since = False
+            self._tell(self._event(b"snapshot", self._document.whole()))
+            return
         batch = self._document.batch(meters, sinks, listeners, outbox=outbox)
         self._tell(self._event(b"change", batch))
 
@@ -193,4 +201,4 @@ class Live:
         self._meters.clear()
         self._sinks.clear()
         self._listeners.clear()
-        self._outbox = False
+        self._outbox = self._gone_since = False

@@ -76,6 +76,7 @@ class ReferenceTests(ConfigurationCase):
         )
 
     def test_the_examples_are_legal(self) -> None:
+        self.write("registry.key", "5A" * 32)
         for name in ("web.token", "broker.password", "plant-a.password"):
             self.write(name, "canary")
         for name in ("encryption", "authentication", "master"):

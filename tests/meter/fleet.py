@@ -115,7 +115,6 @@ class FleetCase(SynchronousTestCase):
     def read(self, meters: Sequence[MeterOptions], last_ts: dict[str, int] | None = None) -> None:
         """Start a fleet for them."""
         self.fleet = Fleet(
-            meters,
             reactor=self.network,
             wall=self.wall,
             random=lambda: 0.5,
@@ -126,7 +125,17 @@ class FleetCase(SynchronousTestCase):
             secure=lambda meter: secured(meter, self.counters, self.draw),
             reception=self.reception,
         )
-        self.fleet.start(last_ts or {})
+        self.change(meters, last_ts)
+
+    def change(self, meters: Sequence[MeterOptions], last_ts: dict[str, int] | None = None) -> None:
+        """Read these from now on."""
+
+        async def stored() -> dict[str, int]:
+            return last_ts or {}
+
+        assert self.fleet is not None
+        changed = Deferred.fromCoroutine(self.fleet.change(meters, stored))
+        changed.addErrback(lambda failure: self.fail(failure))
 
     def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
         self.readings.append(reading)

@@ -71,7 +71,8 @@ class Room:
             )
             for options in meters
         ]
-        self.desk = Desk(self.meters, lambda *stranger: self.strangers.append(stranger))
+        self.desk = Desk(lambda *stranger: self.strangers.append(stranger))
+        self.desk.know(self.meters)
         for one in self.meters:
             one.start()
 

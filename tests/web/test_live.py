@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.model import SinkState
+from dlmsd.model import Gone, ReloadStatus, SinkState
 from dlmsd.web.live import BACKLOG, HEARTBEAT_SECONDS, STREAMS
 from tests.web.visitor import METER, OUTBOX, SINK, Answer, Transport, Visitor, lose
 
@@ -47,6 +47,23 @@ class LiveTests(SynchronousTestCase):
         self.assertEqual(goods, [200, 208, 216, 224])
         self.reactor.advance(1)
         self.assertEqual(read(transport).events[-1][2]["meters"][0]["good"], 229)
+
+    def test_what_is_gone_is_missing_in_a_new_snapshot(self) -> None:
+        self.visitor.board.post(evolve(METER, name="planta-b"))
+        _, transport = self.visitor.open("/api/live")
+        self.visitor.board.post(ReloadStatus(1, "SIGHUP", removed=("planta-b",)))
+        self.visitor.board.post(Gone("meter", "planta-b"))
+        self.reactor.advance(1)
+        (_, (kind, _, data)) = read(transport).events
+        self.assertEqual(
+            (kind, [one["name"] for one in data["meters"]]), ("snapshot", ["planta-a"])
+        )
+        self.visitor.board.post(Gone("sink", SINK.name))
+        self.reactor.advance(1)
+        self.assertEqual(read(transport).events[-1][2]["sinks"], [])
+        self.visitor.change(good=300)
+        self.reactor.advance(1)
+        self.assertEqual(read(transport).events[-1][0], "change")
 
     def test_ids_grow_and_a_reader_that_returns_gets_a_snapshot(self) -> None:
         protocol, transport = self.visitor.open("/api/live")

@@ -1,0 +1,62 @@
+"""All sinks together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.model import MeterStatus
+from dlmsd.publish.sink import Sink
+
+
+class Sinks:
+    """``make`` gives the sink of its options, for meters; it connects to nothing yet."""
+
+    def __init__(self, make: Callable[[SinkOptions, Sequence[MeterOptions]], Sink]) -> None:
+        self._make = make
+        self._options: dict[str, SinkOptions] = {}
+        self._sinks: dict[str, Sink] = {}
+        self._online: dict[str, bool] = {}
+
+    async def change(self, configuration: Configuration) -> None:
+        """These sinks for these meters from now on; what need not change goes on."""
+        wanted = {options.name: options for options in configuration.sinks}
+        gone = [name for name, options in self._options.items() if wanted.get(name) != options]
+        await self._stop(gone)
+        names = {meter.name for meter in configuration.meters}
+        self._online = {name: state for name, state in self._online.items() if name in names}
+        for name, options in wanted.items():
+            if name in self._sinks:
+                await self._sinks[name].change(configuration.meters)
+                continue
+            sink = self._sinks[name] = self._make(options, configuration.meters)
+            self._options[name] = options
+            for meter, online in self._online.items():
+                sink.meter_state(meter, online)
+            await sink.start()
+
+    def meter_state(self, name: str, online: bool) -> None:
+        """A meter can be read, or no longer; may be told at any time, repeatedly."""
+        if self._online.get(name) is not online:
+            self._online[name] = online
+            for sink in self._sinks.values():
+                sink.meter_state(name, online)
+
+    def meter_status(self, status: MeterStatus) -> None:
+        """A meter's newest status."""
+        for sink in self._sinks.values():
+            sink.meter_status(status)
+
+    async def stop(self) -> None:
+        """Every meter is offline; say so, and close everything within 2 s."""
+        for name in list(self._online):
+            self.meter_state(name, False)
+        await self._stop(list(self._sinks))
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        for name in names:
+            del self._options[name]
+        stops = [Deferred.fromCoroutine(self._sinks.pop(name).stop()) for name in names]
+        await gatherResults(stops, consumeErrors=True)

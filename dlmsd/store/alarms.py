@@ -1,0 +1,168 @@
+"""Alarms: raised once, cleared, acknowledged, and kept as history."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.store.audit import note
+from dlmsd.store.diagnostics import Severity
+from dlmsd.store.file import StoreFile
+from dlmsd.store.retention import DAY, Limit, sweep
+
+# Of those that are cleared; of those that stand there are as many as rules and subjects.
+LIMIT: Final = Limit("alarms", "cleared_at", 90 * DAY, 10_000)
+
+# What a page shows on one line, and the evidence below it; meters have a say in both.
+_MESSAGE: Final = 1024
+_DETAILS: Final = 16_384
+
+_COLUMNS: Final = (
+    "id, rule, subject, meter, severity, category, message, details, raised_at, updated_at, "
+    "cleared_at, acknowledged_at, acknowledged_by"
+)
+_STANDING: Final = "SELECT id FROM alarms WHERE rule = ? AND subject = ? AND cleared_at IS NULL"
+_RAISE: Final = """
+    INSERT INTO alarms
+    (rule, subject, meter, severity, category, message, details, raised_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+"""
+_UPDATE: Final = """
+    UPDATE alarms SET severity = ?, category = ?, message = ?, details = ?, updated_at = ?
+    WHERE id = ?
+"""
+_LIST: Final = f"""
+    SELECT {_COLUMNS} FROM alarms
+    WHERE (?1 IS NULL OR (cleared_at IS NULL) = ?1)
+    AND (?2 IS NULL OR (acknowledged_at IS NOT NULL) = ?2)
+    AND (?3 IS NULL OR severity = ?3) AND (?4 IS NULL OR meter = ?4)
+    AND (?5 IS NULL OR category = ?5) AND (?6 IS NULL OR id < ?6)
+    ORDER BY id DESC LIMIT ?7
+"""  # noqa: S608
+
+
+@frozen
+class Alarm:
+    """``rule`` and ``subject`` are its condition and of what; ``meter`` is an id or None.
+
+    Times are Unix ms, None for what has not happened; ``details`` is JSON or empty.
+    """
+
+    id: int
+    rule: str
+    subject: str
+    meter: int | None
+    severity: Severity
+    category: str
+    message: str
+    details: str
+    raised_at: int
+    updated_at: int
+    cleared_at: int | None
+    acknowledged_at: int | None
+    acknowledged_by: str | None
+
+
+class Alarms:
+    """All that stand, and 90 days of those that were cleared, no more than 10,000."""
+
+    def __init__(self, file: StoreFile, now: Callable[[], int]) -> None:
+        self._file = file
+        self._now = now
+
+    async def raise_(
+        self,
+        rule: str,
+        subject: str,
+        severity: Severity,
+        message: str,
+        *,
+        category: str = "other",
+        meter: int | None = None,
+        details: str = "",
+    ) -> tuple[int, bool]:
+        """The alarm's id, and whether it is a new one; one that stands only changes its words."""
+        now = self._now()
+        message, details = message[:_MESSAGE], details[:_DETAILS]
+
+        def raise_(database: sqlite3.Connection) -> tuple[int, bool]:
+            standing = database.execute(_STANDING, (rule, subject)).fetchone()
+            if standing is not None:
+                values = (severity, category, message, details, now, *standing)
+                database.execute(_UPDATE, values)
+                return standing[0], False
+            new = (rule, subject, meter, severity, category, message, details, now)
+            number = database.execute(_RAISE, new).lastrowid
+            assert number is not None
+            return number, True
+
+        return await self._file.change(raise_)
+
+    async def clear(self, rule: str, subject: str) -> int | None:
+        """The condition is over: the id of the alarm that stood, None for none."""
+        now = self._now()
+
+        def clear(database: sqlite3.Connection) -> int | None:
+            standing = database.execute(_STANDING, (rule, subject)).fetchone()
+            if standing is None:
+                return None
+            database.execute(
+                "UPDATE alarms SET cleared_at = ?1, updated_at = ?1 WHERE id = ?2",
+                (now, *standing),
+            )
+            sweep(database, LIMIT, now)
+            return int(standing[0])
+
+        return await self._file.change(clear)
+
+    async def acknowledge(self, number: int, who: str) -> bool:
+        """Somebody has seen it; False if there is none. The first one to see it stays."""
+        now = self._now()
+
+        def acknowledge(database: sqlite3.Connection) -> bool:
+            changed = database.execute(
+                "UPDATE alarms SET acknowledged_at = coalesce(acknowledged_at, ?), "
+                "acknowledged_by = coalesce(acknowledged_by, ?) WHERE id = ?",
+                (now, who, number),
+            ).rowcount
+            if changed:
+                note(database, now, who, "alarm acknowledged", str(number))
+            return changed > 0
+
+        return await self._file.change(acknowledge)
+
+    async def delete(self, number: int, who: str) -> bool:
+        """Forget one, history or not; False if there is none."""
+        now = self._now()
+
+        def delete(database: sqlite3.Connection) -> bool:
+            gone = database.execute("DELETE FROM alarms WHERE id = ?", (number,)).rowcount > 0
+            if gone:
+                note(database, now, who, "alarm deleted", str(number))
+            return gone
+
+        return await self._file.change(delete)
+
+    async def list(
+        self,
+        *,
+        standing: bool | None = None,
+        acknowledged: bool | None = None,
+        severity: Severity | None = None,
+        meter: int | None = None,
+        category: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[Alarm, ...]:
+        """The newest first, of those that fit; ``before`` is an id, to go on."""
+        values = (standing, acknowledged, severity, meter, category, before, limit)
+        rows = await self._file.read(lambda database: database.execute(_LIST, values).fetchall())
+        return tuple(Alarm(*row) for row in rows)
+
+    async def sweep(self) -> None:
+        """Remove history that is too old."""
+        now = self._now()
+        await self._file.change(lambda database: sweep(database, LIMIT, now))

@@ -1,0 +1,311 @@
+"""The registry: ids of meters, meters added by API, and what an operator wants otherwise.
+
+Every change is on disk, with its row of the audit trail, when its Deferred fires.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from attrs import field, frozen
+from twisted.logger import Logger
+
+from dlmsd.errors import DlmsdError, StoreError
+from dlmsd.secret import Secret
+from dlmsd.store.alarms import Alarms
+from dlmsd.store.audit import Audit, note
+from dlmsd.store.diagnostics import Diagnostics
+from dlmsd.store.file import StoreFile
+from dlmsd.store.health import HealthChecks
+from dlmsd.store.metrics import Metrics
+from dlmsd.store.retention import DAY, Limit, sweep
+from dlmsd.store.sealing import Seal, SealError
+from dlmsd.store.writer import Writer
+
+Status = Literal["active", "inactive"]
+
+# A meter that is no longer configured keeps its id, and with it its history, for as long as
+# the daily metrics are kept; and no more of them than a script can leave behind by mistake.
+_IDS: Final = Limit("meters", "seen_at", 1827 * DAY, 20_000)
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+_OWN: Final = """
+    SELECT m.id, m.name, o.options, o.secrets, o.created_at, o.updated_at
+    FROM own_meters o JOIN meters m ON m.id = o.meter ORDER BY m.id
+"""
+_PUT: Final = """
+    INSERT INTO own_meters (meter, options, secrets, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (meter) DO UPDATE
+    SET options = excluded.options, secrets = excluded.secrets, updated_at = excluded.updated_at
+"""
+# Not an upsert: one that updates would still use up an id.
+_NEW: Final = """
+    INSERT INTO meters (name, created_at, seen_at) SELECT ?1, ?2, ?2
+    WHERE NOT EXISTS (SELECT * FROM meters WHERE name = ?1)
+"""
+_SEEN: Final = "UPDATE meters SET seen_at = max(seen_at, ?2) WHERE name = ?1"
+_OVERRIDE: Final = """
+    INSERT INTO overrides (meter, status, interval, updated_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (meter) DO UPDATE SET status = excluded.status, interval = excluded.interval,
+    updated_at = excluded.updated_at
+"""
+
+
+class NoSuchMeterError(DlmsdError):
+    """No meter of this name was added by API; one of the file is changed in the file."""
+
+    culprit = "operator"
+
+
+class NameTakenError(DlmsdError):
+    """A meter of this name was added already; change that one, or choose another name."""
+
+    culprit = "operator"
+
+
+@frozen
+class OwnMeasurement:
+    """What is read of a meter that was added by API: adds to its options, or takes away.
+
+    ``sampling_interval`` is in seconds, None for every cycle; ``tb_key`` is the name that is
+    published. An ``obis_code`` may be left out where the name is well known.
+    """
+
+    measurement_name: str
+    obis_code: str | None = None
+    enabled: bool = True
+    sampling_interval: float | None = None
+    tb_key: str | None = None
+
+
+@frozen
+class OwnMeter:
+    """A meter that was added by API.
+
+    ``options`` is what ``[[meters]]`` would say of it, without its name and its ``secrets``;
+    numbers with a point are Decimal, as in the file. ``id``, times (ms) and ``locked``, which
+    says why the secrets cannot be had, come from the registry.
+    """
+
+    name: str
+    options: Mapping[str, object]
+    secrets: Mapping[str, Secret] = field(factory=dict)
+    measurements: tuple[OwnMeasurement, ...] = ()
+    id: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    locked: str = ""
+
+
+@frozen
+class Override:
+    """What an operator wants of a meter, None for as its configuration says (seconds)."""
+
+    status: Status | None = None
+    interval: float | None = None
+
+
+class Registry:
+    """Use it in the reactor's thread. ``wall`` gives Unix seconds; ``key`` seals secrets.
+
+    ``metrics``, ``alarms``, ``diagnostics``, ``health`` and ``audit`` are in the same file.
+    All methods raise StoreError when it cannot be used.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        writer: Writer,
+        wall: Callable[[], float],
+        draw: Callable[[int], bytes],
+        key: Secret | None = None,
+    ) -> None:
+        self._file = file = StoreFile(path, "registry", writer)
+        self._seal = Seal(key, draw)
+        self._now = now = lambda: int(wall() * 1000)
+        self.ids: Mapping[str, int] = {}
+        self.metrics = Metrics(file)
+        self.alarms = Alarms(file, now)
+        self.diagnostics = Diagnostics(file, now)
+        self.health = HealthChecks(file, now)
+        self.audit = Audit(file, now)
+
+    async def start(self) -> None:
+        """Open or create the file; secrets that lay open are sealed, if there is a key now."""
+        await self._file.start()
+        try:
+            await self._seal_all()
+        except StoreError as error:
+            self.log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
+
+    async def _seal_all(self) -> None:
+        kept = await self._file.read(lambda database: database.execute(_OWN).fetchall())
+        anew = [
+            (self._seal.close(name, self._seal.open(name, secrets)), meter)
+            for meter, name, _, secrets, *_ in kept
+            if self._seal.wanted(secrets)
+        ]
+        if anew:
+            update = "UPDATE own_meters SET secrets = ? WHERE meter = ?"
+            await self._file.change(lambda database: database.executemany(update, anew))
+
+    async def stop(self) -> None:
+        """Write what was asked, and close; idempotent."""
+        await self._file.stop()
+
+    async def configured(self, names: Iterable[str]) -> Mapping[str, int]:
+        """The ids of all meters that are configured now; those of new ones are made."""
+        rows = [(name, self._now()) for name in names]
+
+        def identify(database: sqlite3.Connection) -> dict[str, int]:
+            database.executemany(_SEEN, rows)
+            database.executemany(_NEW, rows)
+            known = dict(database.execute("SELECT name, id FROM meters").fetchall())
+            return {name: known[name] for name, _ in rows}
+
+        self.ids = await self._file.change(identify)
+        return self.ids
+
+    async def sweep(self) -> None:
+        """Remove what is older than it is kept, or more; once an hour is enough."""
+        configured = list(self.ids)
+        if configured:
+            await self.configured(configured)
+        now = self._now()
+
+        def forget(database: sqlite3.Connection) -> None:
+            sweep(database, _IDS, now, _UNUSED)
+            database.execute("DELETE FROM overrides WHERE meter NOT IN (SELECT id FROM meters)")
+
+        await self._file.change(forget)
+        for part in (self.alarms, self.diagnostics, self.health, self.audit):
+            await part.sweep()
+
+    # Meters added by API.
+
+    async def meters(self) -> tuple[OwnMeter, ...]:
+        """All of them, by id."""
+
+        def find(database: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
+            listed = "SELECT * FROM measurements ORDER BY meter, measurement_name"
+            return database.execute(_OWN).fetchall(), database.execute(listed).fetchall()
+
+        rows, listed = await self._file.read(find)
+        read: dict[int, list[OwnMeasurement]] = {}
+        for meter, name, obis, enabled, every, key in listed:
+            read.setdefault(meter, []).append(OwnMeasurement(name, obis, bool(enabled), every, key))
+        return tuple(self._kept(*row, measurements=tuple(read.get(row[0], ()))) for row in rows)
+
+    def _kept(
+        self,
+        meter: int,
+        name: str,
+        options: str,
+        closed: bytes,
+        created_at: int,
+        updated_at: int,
+        *,
+        measurements: tuple[OwnMeasurement, ...],
+    ) -> OwnMeter:
+        secrets: dict[str, Secret] = {}
+        locked = ""
+        try:
+            secrets = self._seal.open(name, closed)
+        except SealError as error:
+            locked = f"{error}. {error.advice}"
+        said = json.loads(options, parse_float=Decimal)
+        return OwnMeter(name, said, secrets, measurements, meter, created_at, updated_at, locked)
+
+    async def add(self, meter: OwnMeter, who: str) -> int:
+        """A new one; its id. NameTakenError where one of this name was added before."""
+        return await self._put(meter, who, "meter added", new=True)
+
+    async def replace(self, meter: OwnMeter, who: str) -> int:
+        """All of one that was added; its id. NoSuchMeterError."""
+        return await self._put(meter, who, "meter changed", new=False)
+
+    async def remove(self, name: str, who: str) -> None:
+        """No longer a meter; its history stays. NoSuchMeterError."""
+
+        def remove(database: sqlite3.Connection) -> None:
+            meter = _own(database, name)
+            for table in ("own_meters", "measurements", "overrides"):
+                database.execute(f"DELETE FROM {table} WHERE meter = ?", (meter,))  # noqa: S608
+            note(database, self._now(), who, "meter removed", name)
+
+        await self._file.change(remove)
+
+    async def _put(self, meter: OwnMeter, who: str, action: str, *, new: bool) -> int:
+        options = _encode(dict(meter.options)).decode()
+        secrets = self._seal.close(meter.name, meter.secrets)
+        rows = [
+            (one.measurement_name, one.obis_code, one.enabled, one.sampling_interval, one.tb_key)
+            for one in meter.measurements
+        ]
+
+        def put(database: sqlite3.Connection) -> int:
+            now = self._now()
+            number = _identify(database, meter.name, now) if new else _own(database, meter.name)
+            if new and database.execute(_IS_OWN, (meter.name,)).fetchone():
+                raise NameTakenError(f"there is a meter {meter.name}")
+            database.execute(_PUT, (number, options, secrets, now))
+            database.execute("DELETE FROM measurements WHERE meter = ?", (number,))
+            database.executemany(
+                f"INSERT INTO measurements VALUES ({number}, ?, ?, ?, ?, ?)",  # noqa: S608
+                rows,
+            )
+            keys = sorted({*meter.options, *meter.secrets})
+            note(database, now, who, action, meter.name, ", ".join(keys))
+            return number
+
+        return await self._file.change(put)
+
+    # Overrides.
+
+    async def overrides(self) -> dict[str, Override]:
+        """By meter, of the file or not."""
+        wanted = "SELECT m.name, status, interval FROM overrides JOIN meters m ON m.id = meter"
+        rows = await self._file.read(lambda database: database.execute(wanted).fetchall())
+        return {name: Override(status, interval) for name, status, interval in rows}
+
+    async def override(self, name: str, wanted: Override, who: str) -> None:
+        """From now on this; an empty one is as the configuration says."""
+
+        def change(database: sqlite3.Connection) -> None:
+            now = self._now()
+            meter = _identify(database, name, now)
+            if wanted == Override():
+                database.execute("DELETE FROM overrides WHERE meter = ?", (meter,))
+            else:
+                database.execute(_OVERRIDE, (meter, wanted.status, wanted.interval, now))
+            detail = f"status {wanted.status or '-'}, interval {wanted.interval or '-'}"
+            note(database, now, who, "override", name, detail)
+
+        await self._file.change(change)
+
+
+_IS_OWN: Final = "SELECT m.id FROM own_meters JOIN meters m ON m.id = meter WHERE m.name = ?"
+_UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
+
+
+def _identify(database: sqlite3.Connection, name: str, now: int) -> int:
+    database.execute(_NEW, (name, now))
+    ((number,),) = database.execute("SELECT id FROM meters WHERE name = ?", (name,))
+    return int(number)
+
+
+def _own(database: sqlite3.Connection, name: str) -> int:
+    found: Sequence[int] | None = database.execute(_IS_OWN, (name,)).fetchone()
+    if found is None:
+        raise NoSuchMeterError(f"there is no meter {name} that was added by API")
+    return found[0]
