@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -29,6 +31,21 @@ physical_device = {physical}
 profile = "microstar"
 interval = {interval}
 """
+
+KEYS = {
+    "1-1:32.7.0": "voltage_l1",
+    "1-1:52.7.0": "voltage_l2",
+    "1-1:72.7.0": "voltage_l3",
+    "1-1:31.7.0": "current_l1",
+    "1-1:51.7.0": "current_l2",
+    "1-1:71.7.0": "current_l3",
+    "1-1:14.7.0": "frequency",
+    "1-1:1.7.0": "active_power",
+    "1-1:1.8.0": "active_energy",
+    "1-1:2.8.0": "active_energy_export",
+}
+# What the microstar profile publishes in kWh while the meters count Wh.
+KILO = {"active_energy", "active_energy_export"}
 
 
 def wait_until(true: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
@@ -56,6 +73,23 @@ class Meters:
     def answers(self) -> list[dict[str, Any]]:
         """Everything answered so far, in order."""
         return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+    def cycles(self, until: float) -> dict[str, list[tuple[float, dict[str, Decimal]]]]:
+        """Of each meter, in order: when it answered a cycle, and the values in it."""
+        scalers: dict[tuple[str, str], int] = {}
+        cycles: dict[str, list[tuple[float, dict[str, Decimal]]]] = defaultdict(list)
+        for answer in self.answers():
+            meter, values = answer["meter"], {}
+            for obis, attribute, raw in answer["results"]:
+                if attribute == 3:
+                    scalers[meter, obis] = json.loads(raw)[0]
+                    continue
+                key = KEYS[obis]
+                value = Decimal(raw).scaleb(scalers[meter, obis])
+                values[key] = value / 1000 if key in KILO else value
+            if values and answer["t"] <= until:
+                cycles[meter].append((answer["t"], values))
+        return cycles
 
     def stop(self) -> None:
         self._process.__exit__(None, None, None)

@@ -21,20 +21,6 @@ name = "local"
 kind = "mqtt"
 url = "mqtt://127.0.0.1:{port}"
 """
-KEYS = {
-    "1-1:32.7.0": "voltage_l1",
-    "1-1:52.7.0": "voltage_l2",
-    "1-1:72.7.0": "voltage_l3",
-    "1-1:31.7.0": "current_l1",
-    "1-1:51.7.0": "current_l2",
-    "1-1:71.7.0": "current_l3",
-    "1-1:14.7.0": "frequency",
-    "1-1:1.7.0": "active_power",
-    "1-1:1.8.0": "active_energy",
-    "1-1:2.8.0": "active_energy_export",
-}
-# What the microstar profile publishes in kWh while the meters count Wh.
-KILO = {"active_energy", "active_energy_export"}
 
 
 class WholeWay(SynchronousTestCase):
@@ -57,23 +43,6 @@ class WholeWay(SynchronousTestCase):
         self.addCleanup(self.daemon.kill)
         self.daemon.start()
 
-    def expected(self, until: float) -> dict[str, list[tuple[float, dict[str, Decimal]]]]:
-        """Of each meter, in order: when it answered a cycle, and the values in it."""
-        scalers: dict[tuple[str, str], int] = {}
-        cycles: dict[str, list[tuple[float, dict[str, Decimal]]]] = defaultdict(list)
-        for answer in self.meters.answers():
-            meter, values = answer["meter"], {}
-            for obis, attribute, raw in answer["results"]:
-                if attribute == 3:
-                    scalers[meter, obis] = json.loads(raw)[0]
-                    continue
-                key = KEYS[obis]
-                value = Decimal(raw).scaleb(scalers[meter, obis])
-                values[key] = value / 1000 if key in KILO else value
-            if values and answer["t"] <= until:
-                cycles[meter].append((answer["t"], values))
-        return cycles
-
     def arrived(self) -> dict[str, list[tuple[float, dict[str, Any]]]]:
         """Of each meter, in order and each message id once: arrival, and values."""
         seen: set[str] = set()
@@ -90,7 +59,7 @@ class WholeWay(SynchronousTestCase):
 
     def compare(self, until: float) -> list[float]:
         """Every cycle answered before ``until`` has arrived exactly; seconds of each way."""
-        expected = self.expected(until)
+        expected = self.meters.cycles(until)
         self.assertEqual(len(expected), len(self.meters.endpoints))
         arrived = self.arrived()
         ways = []
@@ -104,7 +73,7 @@ class WholeWay(SynchronousTestCase):
         return self.subscriber.payloads(topic)[-1]
 
     def caught_up(self, until: float) -> bool:
-        expected, arrived = self.expected(until), self.arrived()
+        expected, arrived = self.meters.cycles(until), self.arrived()
         return all(len(arrived[meter]) >= len(cycles) for meter, cycles in expected.items())
 
     def test_a_hundred_meters_a_second_each_through_a_broker_restart(self) -> None:
@@ -160,7 +129,7 @@ class WholeWay(SynchronousTestCase):
             return sum(len(cycles) for cycles in self.arrived().values()) >= committed
 
         wait_until(all_there, f"{committed} committed readings")
-        answered = _distinct(self.expected(time.time()))
+        answered = _distinct(self.meters.cycles(time.time()))
         self.assertEqual(_distinct(self.arrived()) - answered, set())
 
 

@@ -40,5 +40,10 @@ class Release:
         """N3, N4"""
         return self.numbers >= (4, 2, 1)
 
+    @property
+    def api_keys(self) -> bool:
+        """N5"""
+        return self.numbers >= (4, 3)
+
 
 LATEST = Release((4, 3))

@@ -45,6 +45,13 @@ class LimitTests(ThingsBoardCase):
                 else:
                     self.assertEqual((codes, visitor.closed), ([0, 0, 0], False))
 
+    def test_so_it_does_with_the_backend_down(self) -> None:
+        """L7"""
+        visitor = self.visit()
+        self.server.backend_down = True
+        self.assertEqual(visitor.acked(TELEMETRY, {"a": 1}), None)
+        self.assertEqual((visitor.reason, self.meter.telemetry), (0x83, {}))
+
     def test_the_gateway_api_answers_then_closes(self) -> None:
         """L6, L8, N3, G16"""
         for release, version, ack, told, reason in (

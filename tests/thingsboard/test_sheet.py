@@ -17,7 +17,7 @@ class SheetTests(SynchronousTestCase):
         self.assertEqual(len(sheet), len(set(sheet)))
         code: set[str] = set()
         tests: set[str] = set()
-        for path in HERE.glob("*.py"):
+        for path in HERE.rglob("*.py"):
             named = LINE.findall(path.read_text())
             (tests if path.name.startswith("test_") else code).update(named)
         # What the server does not do at all is nowhere in the code.

@@ -1,0 +1,1 @@
+"""ThingsBoard's REST interface over twisted.web."""
