@@ -99,7 +99,7 @@ async def room(path: Path, writer: WriterThread) -> None:
     size = path.stat().st_size
     outbox = await opened(path, writer, OutboxOptions(max_bytes=size // 2))
     longest, start = 0.0, time.perf_counter()
-    while outbox._sweeping:
+    while outbox._file._sweeper.sweeping:
         asked = time.perf_counter()
         await outbox.pending("tb", 0, 1)
         longest = max(longest, time.perf_counter() - asked)

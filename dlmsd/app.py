@@ -73,6 +73,8 @@ class Daemon(Service):
             clock=reactor,
             wall=wall,
             post=self.board.post,
+            ballast=machine.ballast,
+            fatal=self._give_up,
         )
         self._clerk = machine.writer("registry")
         self.registry = Registry(
@@ -90,6 +92,7 @@ class Daemon(Service):
             random=machine.random.random,
             connects_per_second=configuration.daemon.connects_per_second,
             commit=self._outbox.commit,
+            obstacle=self._outbox.obstacle,
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox, machine.draw),

@@ -18,6 +18,7 @@ from dlmsd.config.origin import Origin
 from dlmsd.config.values import SinkOptions
 from dlmsd.publish.connection import Connect
 from dlmsd.publish.endpoint import endpoint
+from dlmsd.store.disk import BALLAST
 from dlmsd.store.writer import Writer, WriterThread
 
 
@@ -29,7 +30,8 @@ class Machine:
     bytes for keys and challenges. ``writer`` makes the thread that a file of this name is
     written in, ``reach`` the way to a broker. ``host`` is this machine's name. ``origin`` is
     where a configuration is read from again; what ``hangup`` is given is called when somebody
-    asks for that by SIGHUP.
+    asks for that by SIGHUP. ``ballast`` bytes of its disk are kept free for the day on which
+    it is full.
     """
 
     reactor: Any
@@ -41,6 +43,7 @@ class Machine:
     host: str
     origin: Callable[[Path], Origin] = lambda path: Origin(path, os.environ)
     hangup: Callable[[Callable[[], None]], None] = lambda asked: None
+    ballast: int = BALLAST
 
     @classmethod
     def real(cls, reactor: Any) -> Machine:

@@ -33,6 +33,13 @@ class Reading:
     values: Mapping[str, Value]
 
 
+class Lane(enum.IntEnum):
+    """In which of a sink's two queues a delivery waits: old readings must not delay new ones."""
+
+    LIVE = 0
+    BACKFILL = 1
+
+
 class MeterState(enum.Enum):
     """Where a meter's conversation stands; the value is what page and API show."""
 
@@ -144,17 +151,65 @@ class SinkStatus:
 class OutboxStatus:
     """What the outbox holds: deliveries by fate, over the life of the file.
 
-    ``queued`` maps each sink to the number of its deliveries that wait.
+    ``queued`` maps each sink to the number of its deliveries that wait, of which
+    ``oldest_queued_ts`` is the first in the live lane. ``error`` tells why nothing can be
+    stored now, ``alarm`` what happened to the file that an operator must look at. With
+    ``pressure`` there is little room left: what a meter's load profile holds should wait
+    there.
     """
 
     readings: int = 0
     committed: int = 0
     delivered: int = 0
+    quarantined: int = 0
     dropped: int = 0
     queued: Mapping[str, int] = field(factory=dict)
     oldest_queued_ts: int | None = None
     bytes: int = 0
+    pressure: bool = False
     error: str = ""
+    alarm: str = ""
+
+
+class GapCause(enum.Enum):
+    """Why readings are missing; the value is what file, page and API show."""
+
+    METER_LINK = "meter_link"
+    HOST_DOWN = "host_down"
+    METER_OFF = "meter_off"
+    NEVER_CAPTURED = "never_captured"
+    LOST_IN_METER = "lost_in_meter"
+    REFUSED = "refused"
+    OUTBOX_FULL = "outbox_full"
+    DISK_FULL = "disk_full"
+    OUTBOX_DAMAGED = "outbox_damaged"
+
+
+@frozen
+class Gap:
+    """An interval without readings; ``to_ts`` is None while it lasts.
+
+    Without ``sink`` the meter gave none, and ``filled_at`` tells when its load profile had
+    been read for the interval. With ``sink`` that one will never get ``count`` readings.
+    """
+
+    id: int
+    meter: str
+    sink: str
+    cause: GapCause
+    from_ts: int
+    to_ts: int | None
+    count: int = 0
+    filled_at: int | None = None
+
+
+@frozen
+class Watermark:
+    """The load profile ``profile`` (an OBIS code) of ``meter`` has been read up to ``ts``."""
+
+    meter: str
+    profile: str
+    ts: int
 
 
 @frozen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from dlmsd.config.values import Configuration, OutboxOptions, WebOptions
+from dlmsd.config.values import Configuration, WebOptions
 
 MESSAGE: Final = "not available in this version"
 
@@ -18,7 +18,6 @@ Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 PLANNED: Final[Mapping[type, Planned]] = {
     Configuration: {"fleet": (), "watch": ()},
     WebOptions: {"legacy_open": (False,)},
-    OutboxOptions: {"when_full": ("drop_oldest",)},
 }
 """By table and key: the values that equal the present behaviour."""
 

@@ -236,6 +236,7 @@ def file_rules(
             "max_bytes": rules.whole(1 << 20, 1 << 50),
             "keep_delivered_hours": rules.number(high=24 * 36_600),
             "history_days": rules.number(high=36_600),
+            "when_full": rules.choice("drop_oldest", "pause"),
         },
         SinkOptions: {
             "name": rules.name,

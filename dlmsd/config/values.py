@@ -63,11 +63,12 @@ class WebOptions:
 
 @frozen
 class OutboxOptions:
-    """``[outbox]``: how much of what was read is kept, and for how long."""
+    """``[outbox]``: how much of what was read is kept, for how long, and what goes first."""
 
     max_bytes: int = 1 << 30
     keep_delivered_hours: float = 24.0
     history_days: float = 30.0
+    when_full: Literal["drop_oldest", "pause"] = "drop_oldest"
 
 
 @frozen

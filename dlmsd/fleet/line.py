@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
@@ -31,6 +32,7 @@ class Surroundings:
     random: Callable[[], float]
     admit: Callable[[], Deferred[None]]
     commit: Commit
+    obstacle: Callable[[], DlmsdError | None]
     post: Callable[[MeterStatus], None]
     tracer: Callable[[MeterOptions], Trace | None]
     secure: Callable[[MeterOptions], MeterSecurity | None]
@@ -78,6 +80,7 @@ class Line:
                 session,
                 self._factory,
                 commit=self._commit,
+                obstacle=around.obstacle,
                 post=around.post,
                 clock=around.reactor,
                 wall=around.wall,

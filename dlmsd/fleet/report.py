@@ -71,12 +71,13 @@ class Report:
         self._before = totals
         self._log.info(
             "meters: {meters}; cycles: {cycles}, {good} good, {delivered} delivered, "
-            "{queued} queued; {troubles}",
+            "{queued} queued, {quarantined} in quarantine; {troubles}",
             meters=len(board.meters),
             cycles=new["good"] + new["failed"],
             good=new["good"],
             delivered=new["delivered"],
             queued=sum(board.outbox.queued.values()),
+            quarantined=board.outbox.quarantined,
             troubles=_troubles(board),
         )
 
@@ -85,7 +86,7 @@ def _troubles(board: Board) -> str:
     down = [name for name, meter in board.meters.items() if meter.error]
     down += [name for name, sink in board.sinks.items() if sink.state is not SinkState.CONNECTED]
     down += [name for name, listener in board.listeners.items() if listener.error]
-    if board.outbox.error:
+    if board.outbox.error or board.outbox.alarm:
         down.append("outbox")
     if not down:
         return "no trouble"

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.quirks import weakening
 from dlmsd.config.values import MeterOptions
+from dlmsd.errors import DlmsdError
 from dlmsd.fleet.admission import Admission
 from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
@@ -25,6 +26,7 @@ class Fleet:
 
     ``tracer`` gives the function that a meter's frames are shown to, ``secure`` a meter's
     security; either may give None. ``reception`` is where meters call in, if any do.
+    ``obstacle`` tells why no reading can be kept now.
     """
 
     _log = Logger()
@@ -37,6 +39,7 @@ class Fleet:
         random: Callable[[], float],
         connects_per_second: float,
         commit: Commit,
+        obstacle: Callable[[], DlmsdError | None] = lambda: None,
         post: Callable[[MeterStatus], None],
         tracer: Callable[[MeterOptions], Trace | None],
         secure: Callable[[MeterOptions], MeterSecurity | None],
@@ -45,7 +48,16 @@ class Fleet:
         self.admission = Admission(reactor, connects_per_second)
         self._post = post
         self._around = Surroundings(
-            reactor, wall, random, self.admission.enter, commit, post, tracer, secure, reception
+            reactor,
+            wall,
+            random,
+            self.admission.enter,
+            commit,
+            obstacle,
+            post,
+            tracer,
+            secure,
+            reception,
         )
         self._known: dict[str, MeterOptions] = {}
         self._lines: dict[Hashable, Line] = {}

@@ -37,7 +37,8 @@ Commit = Callable[[Reading, Sequence[str]], Deferred[None]]
 class Poller:
     """Owns a meter's session: opens it, runs the cycles, commits readings, tells status.
 
-    ``commit`` is the outbox's; a reading counts as good when its Deferred fires. ``wall``
+    ``commit`` is the outbox's; a reading counts as good when its Deferred fires. While
+    ``obstacle`` gives a reason why none could be kept, none is read. ``wall``
     gives Unix seconds, ``last_ts`` the newest timestamp that the store has (ms, 0 for
     none), so that a clock set back never reuses one.
     """
@@ -51,6 +52,7 @@ class Poller:
         factory: MeterFactory,
         *,
         commit: Commit,
+        obstacle: Callable[[], DlmsdError | None] = lambda: None,
         post: Callable[[MeterStatus], None],
         clock: IReactorTime,
         wall: Callable[[], float],
@@ -60,6 +62,7 @@ class Poller:
         self._session = session
         self._factory = factory
         self._commit = commit
+        self._obstacle = obstacle
         self._post = post
         self._clock = clock
         self._wall = wall
@@ -129,6 +132,9 @@ class Poller:
         try:
             if self._postponed is not None and self._clock.seconds() < self._not_before:
                 raise self._postponed
+            if (obstacle := self._obstacle()) is not None:
+                self._tell(obstacle, MeterState.WAITING)
+                return
             if self._factory.renew():
                 return
             if not self._session.attached:

@@ -1,9 +1,9 @@
 """Carries deliveries from the outbox over one connection, in order and acknowledged.
 
-Caught up, a courier takes each commit from the outbox's listener. Behind (after every
-connect, or when its queue is full) it reads pages, oldest first, until a short one: by
-the outbox's promise the listener continues exactly there. What was not acknowledged
-when a connection ends is still pending, so the next connection begins with it.
+There are two lanes, each in order: live deliveries go first, and while some wait at most
+one in five is of the backfill. What was not acknowledged when a connection ends is still
+pending, so the next connection begins with it; what its broker refuses for good is put in
+quarantine, so that the rest goes on.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from dlmsd.model import MeterStatus
+from dlmsd.model import Lane, MeterStatus
 from dlmsd.publish import troubles
+from dlmsd.publish.lane import PAGE, LaneQueue
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.source import Delivery, Outbox
+from dlmsd.publish.suspicion import Suspicion
 
-PAGE: Final = 500
-# A minute of 1,000 meters: enough for a broker's hiccup, some megabytes at most. Beyond
-# it the outbox, which is on disk anyway, is the queue.
-QUEUE: Final = 1000
+# Live deliveries between two of the backfill.
+LIVE_FIRST: Final = 4
+
+# A broker that closes because of a message does so when it has read it, not later.
+PROMPT: Final = 5.0
+
+# So many refused for good, and none taken in between: then it is not the messages.
+MOST_REFUSED: Final = 8
 
 
 Say: TypeAlias = Callable[[str, Message], None]
@@ -101,11 +107,11 @@ class Courier:
         self._states = states
         self._session: MqttProtocol | None = None
         self._notices: dict[str, Message] = {}  # by subject, so that only the newest waits
-        self._queue: deque[Delivery] = deque()
-        self._behind = True
-        self._paging = False
-        self._last = 0
+        self._lanes = {lane: LaneQueue(lane) for lane in Lane}
+        self._live_in_a_row = 0
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
+        self._suspicion = Suspicion()
+        self._refused_in_a_row = 0
         self._ended: Deferred[None] | None = None
 
     def start(self) -> None:
@@ -116,9 +122,9 @@ class Courier:
         if self._ended is not None:
             return
         self._session = session
-        self._queue.clear()
+        for lane in self._lanes.values():
+            lane.restart()
         self._flying.clear()
-        self._behind, self._paging, self._last = True, False, 0
         session.subscribe(self._dialect.subscriptions())
         self._notices = dict(self._dialect.greeting())
         for meter, online in self._states():
@@ -127,7 +133,9 @@ class Courier:
         self._fill()
 
     def down(self, error: troubles.Trouble) -> None:
-        self._session = None
+        session, self._session = self._session, None
+        if session is not None and error.suspicious and session.waited <= PROMPT:
+            self._suspicion.closed(self._flying_ids())
         self._desk.down(self.name, self._dialect.explain(error))
         self._end()
 
@@ -141,26 +149,19 @@ class Courier:
             else:
                 refusals.append((troubles.unpublished(reason, message.topic), ids))
         if arrived:
-            self._outbox.delivered(arrived)
+            self._arrived(arrived)
         if len(refusals) < len(acknowledgements):
             self._desk.acknowledged(self.name, len(arrived))
         for error, ids in refusals:
-            self._desk.refused(self.name, self._dialect.explain(error))
-            if ids and self._session is not None:
-                # What came before it is safe; it and all after it are sent again, in order.
-                self._session.fail(error)
+            self._refused(error, ids)
         self._fill()
         return bool(arrived)
 
     def offer(self, delivery: Delivery) -> None:
         """A delivery has just been committed."""
-        if self._session is None or self._behind or self._ended is not None:
+        if self._session is None or self._ended is not None:
             return
-        if len(self._queue) >= QUEUE:
-            self._behind = True
-            return
-        self._queue.append(delivery)
-        self._last = delivery.id
+        self._lanes[delivery.lane].offer(delivery)
         self._fill()
 
     def state(self, meter: str, online: bool) -> None:
@@ -183,7 +184,8 @@ class Courier:
         if self._session is None:
             self._end()
         else:
-            self._queue.clear()
+            for lane in self._lanes.values():
+                lane.restart()
             self._notices.update(self._dialect.farewell())
             self._fill()
         return ended
@@ -198,6 +200,35 @@ class Courier:
         if message is not None:
             self._notices[subject] = message
 
+    def _arrived(self, ids: Sequence[int]) -> None:
+        self._outbox.delivered(ids)
+        self._refused_in_a_row = 0
+        guilty = self._suspicion.arrived(ids)
+        if guilty:
+            error = troubles.closing(len(guilty))
+            self._outbox.quarantine(guilty, str(error))
+            self._desk.refused(self.name, error)
+            for lane in self._lanes.values():
+                lane.aside.clear()
+
+    def _refused(self, error: troubles.Trouble, ids: tuple[int, ...]) -> None:
+        """A notice, or deliveries that the broker does not want, now or ever."""
+        self._desk.refused(self.name, self._dialect.explain(error))
+        if not ids or self._session is None:
+            return
+        poison = isinstance(error, troubles.PoisonTrouble)
+        if poison and len(ids) == 1 and self._refused_in_a_row < MOST_REFUSED:
+            self._refused_in_a_row += 1
+            self._outbox.quarantine(ids, str(error))
+            return
+        if poison:
+            self._suspicion.closed(ids)
+        # What came before it is safe; it and all after it are sent again, in order.
+        self._session.fail(error)
+
+    def _flying_ids(self) -> list[int]:
+        return [number for _, ids in self._flying.values() for number in ids]
+
     def _fill(self) -> None:
         """Use the window: notices first, then what must go before a delivery, then it."""
         session = self._session
@@ -206,31 +237,59 @@ class Courier:
         while session.room > 0:
             if self._notices:
                 self._send(session, self._notices.pop(next(iter(self._notices))), ())
-            elif not self._queue:
+            elif (lane := self._next()) is None:
                 break
-            elif (message := self._dialect.introduction(self._queue[0].reading.meter)) is not None:
+            elif (message := self._dialect.introduction(lane.queue[0].reading.meter)) is not None:
                 self._send(session, message, ())
             else:
-                self._send(session, *self._dialect.pack(self._queue))
+                self._send_from(session, lane)
         if self._ended is not None:
             if not self._flying and not self._notices:
                 self._end()
-        elif self._behind and not self._paging and len(self._queue) < PAGE // 2:
-            self._paging = True
-            Deferred.fromCoroutine(self._page(session)).addErrback(self._unreadable, session)
+            return
+        for lane in self._lanes.values():
+            if lane.hungry:
+                lane.paging = True
+                paged = Deferred.fromCoroutine(self._page(session, lane))
+                paged.addErrback(self._unreadable, session)
+
+    def _next(self) -> LaneQueue | None:
+        """The lane whose turn it is, if it may send."""
+        limit = self._suspicion.limit
+        if limit is not None and len(self._flying_ids()) >= limit:
+            return None
+        live, backfill = self._lanes[Lane.LIVE], self._lanes[Lane.BACKFILL]
+        if backfill.queue and (not live.queue or self._live_in_a_row >= LIVE_FIRST):
+            return backfill
+        if live.queue:
+            return live
+        # Nothing but what closed the connection before: it gets its chance, alone.
+        for lane in (live, backfill):
+            if lane.aside and not (live.behind or backfill.behind or self._flying_ids()):
+                lane.queue.append(lane.aside.popleft())
+                return lane
+        return None
+
+    def _send_from(self, session: MqttProtocol, lane: LaneQueue) -> None:
+        self._live_in_a_row = self._live_in_a_row + 1 if lane.lane is Lane.LIVE else 0
+        if self._suspicion.limit is None:
+            message, ids = self._dialect.pack(lane.queue)
+        else:
+            message, ids = self._dialect.pack(deque([lane.queue.popleft()]))
+        size = session.size(message)
+        if size > session.largest:
+            self._refused(troubles.oversized(size, session.largest, message.topic), ids)
+        else:
+            self._send(session, message, ids)
 
     def _send(self, session: MqttProtocol, message: Message, ids: tuple[int, ...]) -> None:
         self._flying[session.publish(message)] = (message, ids)
 
-    async def _page(self, session: MqttProtocol) -> None:
-        page = await self._outbox.pending(self._sink, self._last, PAGE, self._meter)
+    async def _page(self, session: MqttProtocol, lane: LaneQueue) -> None:
+        page = await self._outbox.pending(self._sink, lane.last, PAGE, self._meter, lane.lane)
         if session is not self._session or self._ended is not None:
             return
-        self._paging = False
-        self._behind = len(page) == PAGE
-        self._queue.extend(page)
-        if page:
-            self._last = page[-1].id
+        lane.feed(page, self._suspicion.tried)
         self._fill()
 
     def _unreadable(self, failure: Failure, session: MqttProtocol) -> None:

@@ -38,6 +38,8 @@ CONNACK_TIMEOUT: Final = 15.0
 PUBACK_TIMEOUT: Final = 60.0
 CLOSE_TIMEOUT: Final = 1.0
 BEAT: Final = 5.0
+# What the length field of a packet can say (MQTT 5, 1.5.5), and its header.
+LARGEST: Final = 268_435_455 + 5
 PINGREQ: Final = b"\xc0\x00"
 
 _MALFORMED: Final = (struct.error, LookupError, ValueError, MQTTException)
@@ -107,13 +109,26 @@ class MqttProtocol(TwistedProtocol):
         self._acknowledgements: list[Acknowledgement] = []
         self._asked: dict[int, Sequence[str]] = {}  # packet identifier to topic filters
         self._messages: list[Message] = []
+        self._reason = 0  # of the PUBACK that paho decodes
         self._pinged: float | None = None
         self._written = 0.0
         self._patience: IDelayedCall | None = None
         self._beat = LoopingCall(self._check)
         self._beat.clock = clock
+        self.largest = LARGEST
         self.unknown_acknowledgements = 0
         self.told = 0
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the oldest message without PUBACK was sent; 0 without one."""
+        now = self._clock.seconds()
+        return now - next(iter(self._sent.values()), now)
+
+    def size(self, message: Message) -> int:
+        """Bytes of its PUBLISH packet (MQTT 5, 3.3)."""
+        body = 2 + len(message.topic.encode()) + 2 + (self.version == 5) + len(message.payload)
+        return 1 + max(1, -(-body.bit_length() // 7)) + body
 
     @property
     def room(self) -> int:
@@ -207,7 +222,9 @@ class MqttProtocol(TwistedProtocol):
         kind = packet[0] & 0xF0
         if kind == _PUBACK:
             if int.from_bytes(packet[offset : offset + 2], "big") in self._sent:
-                self._decode(packet)
+                # paho takes for malformed what a PUBACK should not say, such as 0x95.
+                self._reason = packet[offset + 2] if len(packet) > offset + 2 else 0
+                self._decode(bytes((_PUBACK, 2)) + packet[offset : offset + 2])
             else:
                 self.unknown_acknowledgements += 1
         elif kind == _PINGRESP:
@@ -248,10 +265,11 @@ class MqttProtocol(TwistedProtocol):
     def _connected(self, _c: Any, _u: Any, _f: Any, _r: ReasonCode, properties: Any) -> None:
         self._keepalive = float(getattr(properties, "ServerKeepAlive", self._keepalive))
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
+        self.largest = getattr(properties, "MaximumPacketSize", self.largest)
 
-    def _published(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+    def _published(self, _c: Any, _u: Any, mid: int, _r: ReasonCode, _p: Any) -> None:
         del self._sent[mid]
-        self._acknowledgements.append((mid, reason.value))
+        self._acknowledgements.append((mid, self._reason))
 
     def _subscribed(
         self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-from dlmsd.model import Reading
+from dlmsd.model import Lane, Reading
 
 
 class Delivery(Protocol):
-    """A committed reading that one sink still owes its broker; ids ascend in commit order."""
+    """A committed reading that one sink still owes its broker.
+
+    Ids ascend in commit order; of the two lanes the live one goes first.
+    """
 
     @property
     def id(self) -> int: ...
@@ -17,6 +20,8 @@ class Delivery(Protocol):
     def sink(self) -> str: ...
     @property
     def reading(self) -> Reading: ...
+    @property
+    def lane(self) -> Lane: ...
 
 
 Listener: TypeAlias = Callable[[Sequence[Delivery]], None]
@@ -26,9 +31,14 @@ class Outbox(Protocol):
     """Where deliveries come from, and who is told that they arrived."""
 
     async def pending(
-        self, sink: str, after: int, limit: int, meter: str | None = None
+        self,
+        sink: str,
+        after: int,
+        limit: int,
+        meter: str | None = None,
+        lane: Lane = Lane.LIVE,
     ) -> Sequence[Delivery]:
-        """At most ``limit`` undelivered ones with an id above ``after``, ascending.
+        """At most ``limit`` undelivered ones of a lane with an id above ``after``, ascending.
 
         A commit that ``subscribe`` tells after this result is not in it; one told before is.
         """
@@ -38,3 +48,6 @@ class Outbox(Protocol):
 
     def delivered(self, ids: Sequence[int]) -> object:
         """The broker has acknowledged these; no later ``pending`` gives them."""
+
+    def quarantine(self, ids: Sequence[int], reason: str) -> object:
+        """The broker refuses these for good; no later ``pending`` gives them."""

@@ -20,6 +20,8 @@ class Trouble(BrokerError):
 
     patient: ClassVar[bool] = False
     """Whether trying again soon can only do harm, such as a lock-out."""
+    suspicious: ClassVar[bool] = False
+    """Whether one of the messages in flight may be the cause."""
 
 
 class UnresolvedTrouble(Trouble):
@@ -41,6 +43,8 @@ class SilentTrouble(Trouble):
 class ClosedTrouble(Trouble):
     """The broker closed without a reason; its log tells, and another client with the same
     client id or token has this effect."""
+
+    suspicious = True
 
 
 class VersionTrouble(Trouble):
@@ -85,8 +89,17 @@ class PublishTrouble(Trouble):
     and rate limits."""
 
 
+class PoisonTrouble(Trouble):
+    """The broker refuses this message for good; it is put aside (see `dlmsd outbox status`), and
+    the rest goes on."""
+
+    suspicious = True
+
+
 class ProtocolTrouble(Trouble):
     """What answered is no correct MQTT; check that url names an MQTT broker's port."""
+
+    suspicious = True
 
 
 REASONS: Final[Mapping[int, str]] = {
@@ -139,11 +152,16 @@ _CLASSES: Final[Mapping[int, type[Trouble]]] = {
     0x8B: UnavailableTrouble,
     0x8C: CredentialsTrouble,
     0x8E: TakenOverTrouble,
+    0x95: PoisonTrouble,
     0x96: PublishTrouble,
     0x97: PublishTrouble,
-    0x99: PublishTrouble,
+    0x99: PoisonTrouble,
     0x9F: UnavailableTrouble,
 }
+
+
+# A PUBACK with one of these depends on nothing but the message.
+_FOR_GOOD: Final = (0x95, 0x99)
 
 
 def refused(code: int, who: str) -> Trouble:
@@ -163,9 +181,21 @@ def disconnected(code: int) -> Trouble:
 
 def unpublished(code: int, topic: str) -> Trouble:
     """A PUBACK with ``code`` of 0x80 or above for a message to ``topic``."""
-    return PublishTrouble(
-        f"the broker refused a message to {topic}: {_named(code)} (PUBACK 0x{code:02X})"
+    trouble = PoisonTrouble if code in _FOR_GOOD else PublishTrouble
+    return trouble(f"the broker refused a message to {topic}: {_named(code)} (PUBACK 0x{code:02X})")
+
+
+def oversized(size: int, largest: int, topic: str) -> Trouble:
+    """A message of ``size`` bytes that a broker which takes ``largest`` must not be sent."""
+    return PoisonTrouble(
+        f"a message to {topic} has {size} bytes, and the broker takes at most {largest}"
     )
+
+
+def closing(ids: int) -> Trouble:
+    """What closed the connection is found: so many messages."""
+    what = "a message" if ids == 1 else f"each of {ids} messages"
+    return PoisonTrouble(f"the broker closes the connection on {what}, and on no other")
 
 
 def broken(failure: Failure) -> Trouble:

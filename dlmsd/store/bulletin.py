@@ -15,33 +15,41 @@ POST_SECONDS: Final = 1.0
 
 
 class Bulletin:
-    """The newest status, with the error that stands; logs when that begins and ends."""
+    """The newest status, with the error that stands; logs when that begins and ends.
+
+    ``obstacle`` tells why nothing can be stored now, although the last write was good.
+    """
 
     log = Logger()
 
     def __init__(
-        self, file: str, clock: IReactorTime, post: Callable[[OutboxStatus], None]
+        self,
+        file: str,
+        clock: IReactorTime,
+        post: Callable[[OutboxStatus], None],
+        obstacle: Callable[[], str] = lambda: "",
     ) -> None:
         self.status = OutboxStatus()
         self._file = file
         self._clock = clock
         self._post = post
+        self._obstacle = obstacle
+        self._alarms: list[str] = []
         self._last = clock.seconds() - POST_SECONDS
         self._timer: IDelayedCall | None = None
 
     def good(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""
-        if self.status.error:
-            self.log.info("{file} can be written again", file=self._file)
-        self.status = status
-        self._soon()
+        self._tell(status, self._obstacle())
 
     def bad(self, error: str) -> None:
         """Something could not be written."""
-        if not self.status.error:
-            self.log.error("The outbox cannot be used: {error}", error=error, file=self._file)
-        self.status = evolve(self.status, error=error)
-        self._soon()
+        self._tell(self.status, error)
+
+    def alarm(self, text: str) -> None:
+        """An operator must look at this; it stands from now on."""
+        self.log.critical("{alarm}", alarm=text, file=self._file)
+        self._alarms.append(text)
 
     def close(self) -> None:
         """Post what was not posted yet; nothing is delayed any more."""
@@ -49,7 +57,12 @@ class Bulletin:
             self._timer.cancel()
             self._now()
 
-    def _soon(self) -> None:
+    def _tell(self, status: OutboxStatus, error: str) -> None:
+        if error and not self.status.error:
+            self.log.error("The outbox cannot be used: {error}", error=error, file=self._file)
+        elif self.status.error and not error:
+            self.log.info("{file} can be written again", file=self._file)
+        self.status = evolve(status, error=error, alarm="; ".join(self._alarms))
         if self._timer is None:
             wait = self._last + POST_SECONDS - self._clock.seconds()
             if wait <= 0:

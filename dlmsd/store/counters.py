@@ -1,38 +1,60 @@
-"""The conservation counters: committed = delivered + queued + dropped, always.
+"""The conservation counters: committed = delivered + queued + quarantined + dropped, always.
 
 A transaction gathers its :class:`Change` and writes it as its last act, so that file and
-counters never differ. After the COMMIT the same change goes to the :class:`Totals` in
-memory: nobody has to count a million rows.
+counters never differ. Each counter is told of its own rows and written by a statement of
+its own: five accounts that can disagree, which ``audit`` notices. After the COMMIT the same
+change goes to the :class:`Totals` in memory: nobody has to count a million rows.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from attrs import define, field
+from attrs import asdict, define, field, frozen
 
 from dlmsd.model import OutboxStatus
 
 Stream: TypeAlias = tuple[str, str]
 """A meter and a sink."""
 
+FATES: Final = ("committed", "delivered", "queued", "quarantined", "dropped")
+
 _ADD_METER: Final = """
     INSERT INTO meters (meter, readings, last_ts) VALUES (?, ?, ?)
     ON CONFLICT (meter) DO UPDATE
     SET readings = readings + excluded.readings, last_ts = max(last_ts, excluded.last_ts)
 """
-_ADD_STREAM: Final = """
-    INSERT INTO counters (meter, sink, committed, delivered, dropped) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (meter, sink) DO UPDATE
-    SET committed = committed + excluded.committed,
-        delivered = delivered + excluded.delivered,
-        dropped = dropped + excluded.dropped
+_ADD: Final = {
+    fate: f"INSERT INTO counters (meter, sink, {fate}) VALUES (?, ?, ?) "  # noqa: S608
+    f"ON CONFLICT (meter, sink) DO UPDATE SET {fate} = {fate} + excluded.{fate}"
+    for fate in FATES
+}
+_READ: Final = f"SELECT meter, sink, {', '.join(FATES)} FROM counters"  # noqa: S608
+_COUNT: Final = """
+    SELECT meter, sink, sum(waits), sum(held) FROM (
+        SELECT meter, sink, 1 AS waits, 0 AS held FROM deliveries WHERE delivered_at IS NULL
+        UNION ALL SELECT meter, sink, 0, 1 FROM quarantine)
+    GROUP BY meter, sink
 """
-_READ_STREAMS: Final = """
-    SELECT sink, sum(committed), sum(delivered), sum(dropped) FROM counters GROUP BY sink
-"""
+
+
+@frozen
+class Account:
+    """Deliveries of one meter to one sink, by fate, over the life of the file."""
+
+    committed: int = 0
+    delivered: int = 0
+    queued: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every committed delivery has exactly one fate."""
+        return self.committed == self.delivered + self.queued + self.quarantined + self.dropped
 
 
 @define
@@ -43,6 +65,8 @@ class Change:
     last_ts: dict[str, int] = field(factory=dict)
     committed: Counter[Stream] = field(factory=Counter)
     delivered: Counter[Stream] = field(factory=Counter)
+    queued: Counter[Stream] = field(factory=Counter)
+    quarantined: Counter[Stream] = field(factory=Counter)
     dropped: Counter[Stream] = field(factory=Counter)
 
     def add_reading(self, meter: str, ts: int) -> None:
@@ -55,49 +79,97 @@ class Change:
             _ADD_METER,
             [(meter, count, self.last_ts[meter]) for meter, count in self.readings.items()],
         )
-        streams = self.committed.keys() | self.delivered.keys() | self.dropped.keys()
-        database.executemany(
-            _ADD_STREAM,
-            [
-                (*stream, self.committed[stream], self.delivered[stream], self.dropped[stream])
-                for stream in streams
-            ],
-        )
+        for fate in FATES:
+            counted: Counter[Stream] = getattr(self, fate)
+            database.executemany(
+                _ADD[fate], [(*stream, count) for stream, count in counted.items()]
+            )
 
 
 class Totals:
-    """The sums over all meters, as of the last COMMIT."""
+    """Every account, and the sums over all, as of the last COMMIT."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        ((self.readings,),) = database.execute("SELECT coalesce(sum(readings), 0) FROM meters")
-        self.committed = self.delivered = self.dropped = 0
-        self.queued: Counter[str] = Counter()
-        for sink, committed, delivered, dropped in database.execute(_READ_STREAMS):
-            self.committed += committed
-            self.delivered += delivered
-            self.dropped += dropped
-            self.queued[sink] = committed - delivered - dropped
+        ((self._readings,),) = database.execute("SELECT coalesce(sum(readings), 0) FROM meters")
+        self._counts = {fate: Counter[Stream]() for fate in FATES}
+        for meter, sink, *counts in database.execute(_READ):
+            for fate, count in zip(FATES, counts, strict=True):
+                self._counts[fate][meter, sink] = count
+        self._sums = {fate: counts.total() for fate, counts in self._counts.items()}
+        self._queued = Counter[str]()
+        for (_, sink), count in self._counts["queued"].items():
+            self._queued[sink] += count
+
+    @property
+    def sinks(self) -> Iterable[str]:
+        """All that ever were owed something."""
+        return self._queued.keys()
 
     def add(self, change: Change) -> None:
         """Count what has just been committed."""
-        self.readings += change.readings.total()
-        self.committed += change.committed.total()
-        self.delivered += change.delivered.total()
-        self.dropped += change.dropped.total()
-        for (_, sink), count in change.committed.items():
-            self.queued[sink] += count
-        for gone in (change.delivered, change.dropped):
-            for (_, sink), count in gone.items():
-                self.queued[sink] -= count
+        self._readings += change.readings.total()
+        for fate in FATES:
+            counted: Counter[Stream] = getattr(change, fate)
+            self._counts[fate].update(counted)
+            self._sums[fate] += counted.total()
+        for (_, sink), count in change.queued.items():
+            self._queued[sink] += count
 
-    def status(self, oldest_queued_ts: int | None, used: int) -> OutboxStatus:
+    def accounts(self) -> dict[Stream, Account]:
+        """By meter and sink."""
+        return {
+            stream: Account(**{fate: self._counts[fate][stream] for fate in FATES})
+            for stream in self._counts["committed"]
+        }
+
+    def status(self, oldest_queued_ts: int | None, used: int, pressure: bool) -> OutboxStatus:
         """Frozen; ``used`` is the file's size in bytes without its free pages."""
         return OutboxStatus(
-            readings=self.readings,
-            committed=self.committed,
-            delivered=self.delivered,
-            dropped=self.dropped,
-            queued=dict(self.queued),
+            readings=self._readings,
+            committed=self._sums["committed"],
+            delivered=self._sums["delivered"],
+            quarantined=self._sums["quarantined"],
+            dropped=self._sums["dropped"],
+            queued=dict(self._queued),
             oldest_queued_ts=oldest_queued_ts,
             bytes=used,
+            pressure=pressure,
         )
+
+
+def accounts(database: sqlite3.Connection) -> dict[Stream, Account]:
+    """All of the file's, by meter and sink."""
+    return {(meter, sink): Account(*counts) for meter, sink, *counts in database.execute(_READ)}
+
+
+def audit(database: sqlite3.Connection, *, rows: bool) -> list[str]:
+    """What does not agree, a sentence each: the counters, and with ``rows`` the rows too.
+
+    Rows take time in proportion to what waits.
+    """
+    found = accounts(database)
+    wrong = [
+        f"{meter} to {sink}: {_told(account)}"
+        for (meter, sink), account in found.items()
+        if not account.balanced
+    ]
+    return wrong + (_miscounted(database, found) if rows else [])
+
+
+def _miscounted(database: sqlite3.Connection, found: dict[Stream, Account]) -> list[str]:
+    counted = {(meter, sink): counts for meter, sink, *counts in database.execute(_COUNT)}
+    wrong = []
+    for stream in found.keys() | counted.keys():
+        account = found.get(stream, Account())
+        queued, quarantined = counted.get(stream, (0, 0))
+        if (account.queued, account.quarantined) != (queued, quarantined):
+            meter, sink = stream
+            wrong.append(
+                f"{meter} to {sink}: {queued} rows wait and {quarantined} are in quarantine, "
+                f"but {_told(account)}"
+            )
+    return wrong
+
+
+def _told(account: Account) -> str:
+    return ", ".join(f"{fate} {count}" for fate, count in asdict(account).items())

@@ -29,14 +29,10 @@ PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
     ("journal_size_limit", "16777216", 16777216),
 )
 
-# The invocation counters are in it too, and must never start over under the same key.
-_DAMAGED: Final = (
-    "the file is damaged; move it away and start again, with new keys for ciphered meters"
-)
 _ADVICE: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full; nothing can be stored until there is space",
+    sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; move it away",
     sqlite3.SQLITE_NOTADB: "this is no SQLite file, or a damaged one; move it away",
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check its folder and its owner",
@@ -44,13 +40,51 @@ _ADVICE: Final = {
     sqlite3.SQLITE_READONLY: "the file may not be written; check its owner",
 }
 
+# A disk with less than this is full, whatever error SQLite makes of it: for its shared
+# memory, for one, it reports an I/O error.
+_FULL_BYTES: Final = 65_536
+
+
+class DiskFullError(StoreError):
+    """The disk is full, so no meter is read; free some space, and reading goes on by itself."""
+
+
+class DiskError(StoreError):
+    """The disk failed, so dlmsd stops, and its service starts it again; look at the kernel's
+    log, and replace the disk if it says so."""
+
+    # What was written before a failed sync may be gone, although a later sync succeeds.
+
+
+class DamagedError(StoreError):
+    """The outbox file is damaged; move it away and start again, with new keys for ciphered
+    meters."""
+
 
 def explain(path: Path, error: Exception) -> StoreError:
     """What SQLite (or anything below a job) raised, as a sentence for the operator."""
     code = getattr(error, "sqlite_errorcode", None)
-    advice = None if code is None else _ADVICE.get(code & 0xFF)
+    kind = None if code is None else code & 0xFF
+    if kind == sqlite3.SQLITE_IOERR and _no_space(path):
+        kind = sqlite3.SQLITE_FULL
+    advice = None if kind is None else _ADVICE.get(kind)
     detail = str(error) or type(error).__name__
-    return StoreError(f"{path}: {advice} ({detail})" if advice else f"{path}: {detail}")
+    text = f"{path}: {advice} ({detail})" if advice else f"{path}: {detail}"
+    if kind == sqlite3.SQLITE_FULL:
+        return DiskFullError(text)
+    if kind == sqlite3.SQLITE_IOERR:
+        return DiskError(text)
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return DamagedError(text)
+    return StoreError(text)
+
+
+def _no_space(path: Path) -> bool:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _FULL_BYTES
 
 
 def schema_steps(name: str) -> tuple[str, ...]:
@@ -81,7 +115,10 @@ def open_database(
     calling thread.
     """
     try:
+        new = not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if new:
+            sync_folder(path.parent)
         database = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, factory=Database
         )
@@ -101,6 +138,15 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def sync_folder(folder: Path) -> None:
+    """Names that were made in it, or changed, outlive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -146,7 +192,7 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
     with closing(database.execute("PRAGMA quick_check(1)")) as cursor:
         (result,) = cursor.fetchone()
     if result != "ok":
-        raise StoreError(f"{path}: {_DAMAGED} ({result})")
+        raise DamagedError(f"{path}: the file is damaged; move it away ({result})")
 
 
 def _upgrade(

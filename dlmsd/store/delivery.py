@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from dlmsd.model import Reading
+from dlmsd.model import Lane, Reading
 
 
 @frozen
@@ -14,3 +14,4 @@ class Delivery:
     id: int
     sink: str
     reading: Reading
+    lane: Lane = Lane.LIVE

@@ -1,7 +1,10 @@
 """Makes room in the outbox's file: by age, and when it is over its limit.
 
-Over the limit goes, in this order: delivered history, oldest first; then the oldest
-readings that still wait, each with its place in a gap row and in the dropped counter.
+A ladder, each step when the one before was not enough: delivered history goes, oldest
+first, from PRESSURE of the limit on; there is ``pressure``, so that what a load profile holds may
+stay in its meter; at the limit, with "drop_oldest", what is in quarantine and then the
+oldest readings that still wait are dropped, each with its place in a gap row and in the
+dropped counter; with "pause" nothing is, and no reading is taken until there is room.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from typing import Final
 from attrs import frozen
 
 from dlmsd.config.values import OutboxOptions
-from dlmsd.model import OutboxStatus
+from dlmsd.model import GapCause, OutboxStatus
 from dlmsd.store.counters import Change, Stream
+from dlmsd.store.disk import Disk
+from dlmsd.store.gaps import record_loss
 from dlmsd.store.ledger import Ledger
 
 # Rows of one transaction. Commits wait while it runs, which with this many rows is less
@@ -27,7 +32,10 @@ DROP_ROWS: Final = 200
 # of a full file would have to make its own.
 MARGIN: Final = 100
 
-OUTBOX_FULL: Final = "outbox full"
+# Parts of the limit: pressure begins above the one, when history is gone, and ends below
+# the other.
+PRESSURE: Final = 0.9
+RELIEF: Final = 0.8
 
 _EVER: Final = 2**63 - 1
 _HOUR_MS: Final = 3_600_000
@@ -50,20 +58,17 @@ _OLDEST_WAITING: Final = """
     FROM deliveries d NOT INDEXED CROSS JOIN readings r ON r.id = d.reading
     WHERE d.delivered_at IS NULL ORDER BY d.id LIMIT ?
 """
-_NEWEST_GAP: Final = """
-    SELECT g.id, c.delivered, g.delivered = c.delivered
-    FROM counters c LEFT JOIN gaps g ON g.id = (
-        SELECT max(id) FROM gaps WHERE meter = c.meter AND sink = c.sink AND cause = ?)
-    WHERE c.meter = ? AND c.sink = ?
+_OLDEST_ISOLATED: Final = """
+    SELECT q.id, q.reading, q.meter, q.sink, r.ts
+    FROM quarantine q NOT INDEXED CROSS JOIN readings r ON r.id = q.reading
+    ORDER BY q.id LIMIT ?
 """
-_GROW_GAP: Final = """
-    UPDATE gaps SET from_ts = min(from_ts, ?), to_ts = max(to_ts, ?), count = count + ?
-    WHERE id = ?
-"""
-_ADD_GAP: Final = """
-    INSERT INTO gaps (meter, sink, from_ts, to_ts, count, cause, delivered)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
+_REMOVE: Final = {
+    table: f"DELETE FROM {table} WHERE id = ?"  # noqa: S608
+    for table in ("deliveries", "quarantine")
+}
+
+_Row = tuple[int, int, str, str, int]
 
 
 @frozen
@@ -82,18 +87,29 @@ class Swept:
 
 
 class Housekeeping:
-    """Sweeps a ledger slice by slice, in its writer thread."""
+    """Sweeps a ledger slice by slice, in its writer thread; ``full`` may be read elsewhere.
 
-    def __init__(self, ledger: Ledger, options: OutboxOptions) -> None:
+    ``full`` says that there is no room for a reading, and that none will be made.
+    """
+
+    def __init__(self, ledger: Ledger, options: OutboxOptions, disk: Disk) -> None:
         self._ledger = ledger
         self._database = ledger.database
+        self._disk = disk
         self._max_bytes = options.max_bytes
+        self._pauses = options.when_full == "pause"
         self._keep_delivered = int(options.keep_delivered_hours * _HOUR_MS)
         self._history = int(options.history_days * 24 * _HOUR_MS)
         self._shrinking = False
+        self.full = False
+
+    def due(self, status: OutboxStatus) -> bool:
+        """Whether a sweep could make room."""
+        return status.bytes > self._max_bytes * PRESSURE or self.full or status.pressure
 
     def sweep(self, now: int) -> Swept:
         """One transaction; ``now`` is the wall time in ms. Call again while ``more``."""
+        self._disk.keep_ballast()
         early = 0
         with self._ledger.change() as change:
             aged = (
@@ -101,56 +117,76 @@ class Housekeeping:
                 or self._forget(_OLD_READINGS, now - self._history)
                 or self._forget(_OLD_GAPS, now - self._history)
             )
-            if not aged and self._over():
-                early = self._forget_delivered(_EVER) or self._forget(_OLD_READINGS, _EVER)
-                if not early:
-                    self._drop(change)
+            if not aged:
+                early = self._make_room(change)
         dropped: Counter[str] = Counter()
         for (_, sink), count in change.dropped.items():
             dropped[sink] += count
         return Swept(aged, early, dropped, self._ledger.status())
 
-    def _over(self) -> bool:
+    def make_way(self) -> None:
+        """The disk is full: a slice of what was delivered goes, and the WAL begins anew, so
+        that what follows finds room within the file."""
+        with self._ledger.change():
+            self._forget_delivered(_EVER)
+        self._database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _make_room(self, change: Change) -> int:
+        """History rows removed early, if any; drops only when there are none."""
+        used = self._ledger.used()
+        pressed = used > self._max_bytes * (RELIEF if self._ledger.pressure else PRESSURE)
+        early = 0
+        if self._disk.full or pressed:
+            early = self._forget_delivered(_EVER)
+        if not early and pressed:
+            early = self._forget(_OLD_READINGS, _EVER)
+        if early:
+            return early
+        self._ledger.pressure = pressed
+        over = self._over(used)
+        self.full = over and self._pauses
+        if over and not self._pauses:
+            self._drop(change)
+        return 0
+
+    def _over(self, used: int) -> bool:
         limit = self._max_bytes
         if self._shrinking:
             limit -= self._max_bytes // MARGIN
-        self._shrinking = self._ledger.used() > limit
+        self._shrinking = used > limit
         return self._shrinking
 
     def _forget_delivered(self, before: int) -> int:
         rows = self._database.execute(_OLD_DELIVERED, (before, FORGET_ROWS)).fetchall()
-        self._remove_deliveries(rows)
+        self._remove("deliveries", rows)
         return len(rows)
 
     def _forget(self, statement: str, before: int) -> int:
         return self._database.execute(statement, (before, FORGET_ROWS)).rowcount
 
-    def _remove_deliveries(self, rows: list[tuple[int, int]]) -> None:
-        """Remove (delivery, reading) pairs and let go of the readings."""
-        self._database.executemany("DELETE FROM deliveries WHERE id = ?", [row[:1] for row in rows])
+    def _remove(self, table: str, rows: list[tuple[int, int]]) -> int:
+        """Remove (delivery, reading) pairs and let go of the readings; how many there were."""
+        removed = self._database.executemany(_REMOVE[table], [row[:1] for row in rows]).rowcount
         self._database.executemany(
             "UPDATE readings SET held = held - 1 WHERE id = ?", [row[1:] for row in rows]
         )
+        return removed
 
     def _drop(self, change: Change) -> None:
-        rows = self._database.execute(_OLDEST_WAITING, (DROP_ROWS,)).fetchall()
-        self._remove_deliveries([(number, reading) for number, reading, *_ in rows])
+        rows: list[_Row] = self._database.execute(_OLDEST_ISOLATED, (DROP_ROWS,)).fetchall()
+        table, left = ("quarantine", change.quarantined) if rows else ("deliveries", change.queued)
+        rows = rows or self._database.execute(_OLDEST_WAITING, (DROP_ROWS,)).fetchall()
+        lost: dict[Stream, list[_Row]] = {}
+        for row in rows:
+            lost.setdefault((row[2], row[3]), []).append(row)
+        for stream, theirs in lost.items():
+            left[stream] -= self._remove(table, [row[:2] for row in theirs])
+            change.dropped[stream] += len(theirs)
+            times = [ts for *_, ts in theirs]
+            record_loss(
+                self._database, stream, GapCause.OUTBOX_FULL, min(times), max(times), len(times)
+            )
         self._database.executemany(
             "DELETE FROM readings WHERE id = ? AND held = 0",
             [(reading,) for _, reading, *_ in rows],
         )
-        lost: dict[Stream, list[int]] = {}
-        for _, _, meter, sink, ts in rows:
-            lost.setdefault((meter, sink), []).append(ts)
-        for stream, times in lost.items():
-            change.dropped[stream] += len(times)
-            self._record_gap(stream, min(times), max(times), len(times))
-
-    def _record_gap(self, stream: Stream, from_ts: int, to_ts: int, count: int) -> None:
-        ((gap, delivered, adjacent),) = self._database.execute(_NEWEST_GAP, (OUTBOX_FULL, *stream))
-        if adjacent:
-            self._database.execute(_GROW_GAP, (from_ts, to_ts, count, gap))
-        else:
-            self._database.execute(
-                _ADD_GAP, (*stream, from_ts, to_ts, count, OUTBOX_FULL, delivered)
-            )

@@ -7,16 +7,17 @@ room is ``housekeeping.py``.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
-from dlmsd.model import OutboxStatus, Reading
-from dlmsd.store import invocation
-from dlmsd.store.counters import Change, Totals
+from dlmsd.model import Lane, OutboxStatus, Reading, Watermark
+from dlmsd.store import gaps, invocation, quarantine
+from dlmsd.store.batch import Batch, Entry
+from dlmsd.store.counters import Account, Change, Stream, Totals, audit
 from dlmsd.store.database import open_database, schema_steps, transaction
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.values import decode_values
@@ -25,16 +26,18 @@ _ADD_READING: Final = """
     INSERT INTO readings (meter, ts, values_json, held) VALUES (?, ?, ?, ?)
     ON CONFLICT (meter, ts) DO NOTHING
 """
-_ADD_DELIVERY: Final = "INSERT INTO deliveries (reading, meter, sink) VALUES (?, ?, ?)"
-_WAITING: Final = "SELECT meter, sink FROM deliveries WHERE id = ? AND delivered_at IS NULL"
-_MARK: Final = "UPDATE deliveries SET delivered_at = ? WHERE id = ?"
+_ADD_DELIVERY: Final = "INSERT INTO deliveries (reading, meter, sink, lane) VALUES (?, ?, ?, ?)"
+_MARK: Final = """
+    UPDATE deliveries SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL
+    RETURNING meter, sink
+"""
 
 # INDEXED BY makes SQLite refuse, instead of scanning a million rows, should the index no
 # longer fit the question; CROSS JOIN keeps the order of the two tables.
 _PENDING: Final = """
     SELECT d.id, d.sink, r.meter, r.ts, r.values_json
     FROM deliveries d INDEXED BY {index} CROSS JOIN readings r ON r.id = d.reading
-    WHERE {chosen} AND d.delivered_at IS NULL AND d.id > ?
+    WHERE {chosen} AND d.lane = ? AND d.delivered_at IS NULL AND d.id > ?
     ORDER BY d.id LIMIT ?
 """
 _PENDING_SINK: Final = _PENDING.format(index="deliveries_waiting", chosen="d.sink = ?")
@@ -44,21 +47,16 @@ _PENDING_METER: Final = _PENDING.format(
 _OLDEST: Final = """
     SELECT r.ts FROM deliveries d INDEXED BY deliveries_waiting
     CROSS JOIN readings r ON r.id = d.reading
-    WHERE d.sink = ? AND d.delivered_at IS NULL ORDER BY d.id LIMIT 1
+    WHERE d.sink = ? AND d.lane = 0 AND d.delivered_at IS NULL ORDER BY d.id LIMIT 1
 """
 _HISTORY: Final = """
     SELECT ts, values_json FROM readings
     WHERE meter = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?
 """
-
-
-@frozen
-class Entry:
-    """A reading on its way into the file; ``values`` is its JSON text."""
-
-    reading: Reading
-    sinks: tuple[str, ...]
-    values: str
+_RAISE_WATERMARK: Final = """
+    INSERT INTO watermarks (meter, profile, ts) VALUES (?, ?, ?)
+    ON CONFLICT (meter, profile) DO UPDATE SET ts = max(ts, excluded.ts)
+"""
 
 
 @frozen
@@ -71,15 +69,19 @@ class Committed:
 
 
 class Ledger:
-    """One open file; ``database`` is for what makes room in it. Raises StoreError."""
+    """One open file; ``database`` is for what makes room in it. Raises StoreError.
+
+    ``pressure`` is what housekeeping says of the room that is left.
+    """
 
     def __init__(self, path: Path, hurry: threading.Event) -> None:
         self.database = open_database(path, schema_steps("outbox"), hurry)
         try:
             self._totals = Totals(self.database)
             ((self._page_size,),) = self.database.execute("PRAGMA page_size")
-            self._oldest = self._oldest_queued(self._totals.queued)
+            self._oldest = self._oldest_queued(self._totals.sinks)
             self._used = self.used()
+            self.pressure = False
         except BaseException:
             self.database.close()
             raise
@@ -90,42 +92,75 @@ class Ledger:
 
     def status(self) -> OutboxStatus:
         """As of the last COMMIT, from memory."""
-        return self._totals.status(self._oldest, self._used)
+        return self._totals.status(self._oldest, self._used, self.pressure)
 
-    def commit(
-        self,
-        entries: Sequence[Entry],
-        delivered: Sequence[int],
-        received: Mapping[str, int],
-        now: int,
-    ) -> Committed:
-        """Store the entries and mark the delivered ids (at ``now``, ms) in one transaction.
+    def commit(self, batch: Batch, now: int) -> Committed:
+        """Store the batch in one transaction; ``now`` (ms) is when it was acknowledged.
 
-        ``received`` are invocation counters by name, which it takes along. An entry whose
-        meter already has a reading of that ts is refused. Ids that no longer wait are left
-        alone: they were dropped, or acknowledged twice.
+        An entry whose meter already has a reading of that ts is refused. Ids that no longer
+        wait are left alone: they were dropped, or acknowledged twice.
         """
         deliveries: list[Delivery] = []
         refused: set[int] = set()
         with self.change() as change:
-            for position, entry in enumerate(entries):
-                stored = self._store(entry, change)
+            for position, entry in enumerate(batch.entries):
+                stored = self._store(entry, Lane.LIVE, change)
                 if stored is None:
                     refused.add(position)
                 else:
                     deliveries += stored
-            self._mark(delivered, now, change)
-            invocation.keep(self.database, received)
+            self._mark(batch.marks, now, change)
+            quarantine.isolate(self.database, batch.verdicts, now, change)
+            invocation.keep(self.database, batch.received)
+            for one in batch.refusals:
+                gaps.record_refusal(
+                    self.database, one.meter, one.cause, one.from_ts, one.to_ts, one.count
+                )
         return Committed(deliveries, frozenset(refused), self.status())
 
-    def pending(self, sink: str, after: int, limit: int, meter: str | None) -> list[Delivery]:
+    def backfill(self, entries: Sequence[Entry], watermark: Watermark | None) -> Committed:
+        """Store what a load profile gave, in the backfill lane, and how far it was read.
+
+        One transaction; ``refused`` are those that the meter's readings already have.
+        """
+        deliveries: list[Delivery] = []
+        known: set[int] = set()
+        with self.change() as change:
+            for position, entry in enumerate(entries):
+                stored = self._store(entry, Lane.BACKFILL, change)
+                if stored is None:
+                    known.add(position)
+                else:
+                    deliveries += stored
+            if watermark is not None:
+                self.database.execute(
+                    _RAISE_WATERMARK, (watermark.meter, watermark.profile, watermark.ts)
+                )
+        return Committed(deliveries, frozenset(known), self.status())
+
+    def watermarks(self) -> list[Watermark]:
+        """How far each load profile has been read."""
+        rows = self.database.execute("SELECT meter, profile, ts FROM watermarks")
+        return [Watermark(*row) for row in rows]
+
+    def accounts(self) -> dict[Stream, Account]:
+        """Of every meter and sink, as of the last COMMIT, from memory."""
+        return self._totals.accounts()
+
+    def audit(self, *, rows: bool = False) -> list[str]:
+        """What in the file does not agree: its counters, and with ``rows`` those and the rows."""
+        return audit(self.database, rows=rows)
+
+    def pending(
+        self, sink: str, after: int, limit: int, meter: str | None, lane: Lane
+    ) -> list[Delivery]:
         """At most ``limit`` deliveries that wait, with an id above ``after``, ascending."""
         if meter is None:
-            rows = self.database.execute(_PENDING_SINK, (sink, after, limit))
+            rows = self.database.execute(_PENDING_SINK, (sink, lane, after, limit))
         else:
-            rows = self.database.execute(_PENDING_METER, (sink, meter, after, limit))
+            rows = self.database.execute(_PENDING_METER, (sink, meter, lane, after, limit))
         return [
-            Delivery(number, sink, Reading(meter, ts, decode_values(values)))
+            Delivery(number, sink, Reading(meter, ts, decode_values(values)), lane)
             for number, sink, meter, ts, values in rows
         ]
 
@@ -152,12 +187,12 @@ class Ledger:
         with transaction(self.database):
             yield change
             change.write(self.database)
-            sinks = self._totals.queued.keys() | {sink for _, sink in change.committed}
+            sinks = {*self._totals.sinks, *(sink for _, sink in change.committed)}
             oldest, used = self._oldest_queued(sinks), self.used()
         self._totals.add(change)
         self._oldest, self._used = oldest, used
 
-    def _store(self, entry: Entry, change: Change) -> list[Delivery] | None:
+    def _store(self, entry: Entry, lane: Lane, change: Change) -> list[Delivery] | None:
         reading = entry.reading
         cursor = self.database.execute(
             _ADD_READING, (reading.meter, reading.ts, entry.values, len(entry.sinks))
@@ -168,18 +203,19 @@ class Ledger:
         change.add_reading(reading.meter, reading.ts)
         deliveries = []
         for sink in entry.sinks:
-            cursor.execute(_ADD_DELIVERY, (row, reading.meter, sink))
-            assert cursor.lastrowid is not None
-            deliveries.append(Delivery(cursor.lastrowid, sink, reading))
             change.committed[reading.meter, sink] += 1
+            cursor.execute(_ADD_DELIVERY, (row, reading.meter, sink, lane))
+            assert cursor.lastrowid is not None
+            change.queued[reading.meter, sink] += cursor.rowcount
+            deliveries.append(Delivery(cursor.lastrowid, sink, reading, lane))
         return deliveries
 
     def _mark(self, delivered: Sequence[int], now: int, change: Change) -> None:
         for number in delivered:
-            stream = self.database.execute(_WAITING, (number,)).fetchone()
+            stream = self.database.execute(_MARK, (now, number)).fetchone()
             if stream is not None:
-                self.database.execute(_MARK, (now, number))
                 change.delivered[stream] += 1
+                change.queued[stream] -= 1
 
     def _oldest_queued(self, sinks: Iterable[str]) -> int | None:
         oldest: list[int] = []

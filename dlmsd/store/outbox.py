@@ -1,6 +1,6 @@
 """The outbox: a reading counts as read once it is committed here.
 
-    commit -> a group gathers -> one COMMIT -> listeners and Deferreds -> delivered -> marked
+    commit -> a batch gathers -> one COMMIT -> listeners and Deferreds -> delivered -> marked
 
 All of SQLite happens in the writer's thread, one job at a time. Its results arrive in the
 order of the jobs; that is what makes ``pending`` and ``subscribe`` fit together without a
@@ -9,34 +9,30 @@ reading twice or none.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import LocalError, StoreError
-from dlmsd.model import OutboxStatus, Reading
+from dlmsd.model import GapCause, Lane, OutboxStatus, Reading, Watermark
 from dlmsd.store import invocation
-from dlmsd.store.bulletin import Bulletin
-from dlmsd.store.database import explain
+from dlmsd.store.batch import Batch, Entry, Gathering, Waiting
+from dlmsd.store.counters import Account, Stream
+from dlmsd.store.database import DiskFullError
 from dlmsd.store.delivery import Delivery
-from dlmsd.store.housekeeping import Housekeeping
-from dlmsd.store.ledger import Entry, Ledger
+from dlmsd.store.gaps import Gaps
+from dlmsd.store.ledger import Committed
+from dlmsd.store.outbox_file import OutboxFile, OutboxFullError
 from dlmsd.store.values import encode_values
 from dlmsd.store.writer import Writer
 
 __all__ = ["Delivery", "Listener", "Outbox"]
 
-T = TypeVar("T")
 Listener = Callable[[Sequence[Delivery]], None]
 
 # A sync takes 0.2 ms on a good disk and 50 ms on an SD card: readings share it. A power cut
@@ -52,32 +48,26 @@ MARKS: Final = 2000
 # Time between two tries to write marks on a disk that refuses.
 RETRY_SECONDS: Final = 5.0
 
-# Marks kept while the disk refuses, since every try writes all of them: 50 ms. Beyond it the
-# oldest become duplicates.
-MOST_MARKS: Final = 10_000
-
 # Readings in memory while the disk is slow or locked: about 20 MiB, and 50 s of 1,000 meters
 # read every 5 s.
 MOST_UNWRITTEN: Final = 10_000
 
-SWEEP_SECONDS: Final = 60.0
 # A stop may take five seconds in all; a lock of another program gets two of them.
 PATIENCE: Final = 2.0
 
 
-@frozen
-class _Waiting:
-    """A reading of the group that gathers, and who waits for it."""
-
-    entry: Entry
-    done: Deferred[None]
+def _unheard(error: StoreError) -> None:
+    """Of a failed disk every caller hears anyway."""
 
 
 class Outbox:
     """Readings and deliveries on disk; use it in the reactor's thread only.
 
     ``writer`` runs from before ``start`` until after ``stop``. ``wall`` gives Unix seconds.
-    ``post`` takes the status, at most once a second.
+    ``post`` takes the status, at most once a second. ``ballast`` is how many bytes are
+    held free for the day on which the disk is full. ``fatal`` hears when the disk failed or
+    the file turned out damaged: nothing is acknowledged any more, and the process should
+    end, so that a new one sees what is left.
     """
 
     log = Logger()
@@ -91,88 +81,95 @@ class Outbox:
         clock: IReactorTime,
         wall: Callable[[], float],
         post: Callable[[OutboxStatus], None],
+        ballast: int = 0,
+        fatal: Callable[[StoreError], None] = _unheard,
     ) -> None:
-        self._path = path
-        self._options = options
-        self._writer = writer
         self._clock = clock
         self._wall = wall
-        self._bulletin = Bulletin(str(path), clock, post)
-        self._ledger: Ledger | None = None
-        self._housekeeping: Housekeeping | None = None
-        self._opening = self._open = self._sweeping = False
+        self._file = OutboxFile(
+            path,
+            options,
+            writer=writer,
+            clock=clock,
+            post=post,
+            now=self._now,
+            write=self._write,
+            ballast=ballast,
+            fatal=fatal,
+        )
         self._listeners: list[Listener] = []
-        self._group: list[_Waiting] = []
-        self._marks: list[int] = []
-        self._received = invocation.Unkept()
-        self._hurry = threading.Event()
+        self._gathering = Gathering()
         self._unwritten = 0
         self._write_timer: IDelayedCall | None = None
-        self._sweep_timer: IDelayedCall | None = None
+        self.gaps = Gaps(self._file.change, self._file.read, self._now)
 
     async def start(self) -> None:
         """Open or create the file, check it; StoreError says what is wrong with it."""
-        self._opening = True
-        self._hurry.clear()
-        try:
-            ledger, status = await self._do(self._open_file)
-        finally:
-            self._opening = False
-        self._ledger = ledger
-        self._housekeeping = Housekeeping(ledger, self._options)
-        self._open = True
-        self._bulletin.good(status)
-        self._sweep_timer = self._clock.callLater(SWEEP_SECONDS, self._sweep_again)
-        self._sweep_if_over(status)
+        await self._file.open()
 
     async def stop(self) -> None:
         """Commit what waits and close the file; idempotent. Waits for no lock."""
-        self._hurry.set()
-        if self._opening:
-            await self._writer.run(_nothing)  # so that there is something to close
-        if not self._open or self._ledger is None:
-            return
-        self._open = False
-        self._write()
-        try:
-            await self._do(self._ledger.close)
-        except StoreError as error:
-            self._bulletin.bad(str(error))
-        for timer in (self._write_timer, self._sweep_timer):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._bulletin.close()
+        await self._file.close(self._write)
+        if self._write_timer is not None and self._write_timer.active():
+            self._write_timer.cancel()
 
     async def flush(self) -> None:
         """Commit what waits now; returns when that, and all before it, is done.
 
         A file that another program has locked is waited for no longer than ``PATIENCE``.
         """
-        if self._open:
+        if self._file.is_open:
             self._write()
-            late = self._clock.callLater(PATIENCE, self._hurry.set)
-            await self._writer.run(_nothing)
+            late = self._clock.callLater(PATIENCE, self._file.hurry)
+            await self._file.settled()
             if late.active():
                 late.cancel()
+
+    def obstacle(self) -> StoreError | None:
+        """Why there is no room for a reading, so that none need be read; None when there is."""
+        return self._file.obstacle()
 
     def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
         """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it.
 
-        Fails with StoreError when the disk refuses, when the meter has a reading of this
-        ts already, or when too many readings wait for the disk: it is then not stored.
+        Fails with StoreError when the disk refuses, when there is no room, when the meter
+        has a reading of this ts already, or when too many readings wait for the disk: it is
+        then not stored.
         """
         try:
             entry = self._admit(reading, sinks)
         except StoreError as error:
             return fail(error)
         done: Deferred[None] = Deferred()
-        self._group.append(_Waiting(entry, done))
+        self._gathering.readings.append(Waiting(entry, done))
         self._unwritten += 1
-        if len(self._group) >= GROUP_READINGS:
+        if len(self._gathering.readings) >= GROUP_READINGS:
             self._write()
         else:
             self._write_within(GROUP_SECONDS)
         return done
+
+    async def commit_backfill(
+        self, readings: Sequence[Reading], sinks: Sequence[str], watermark: Watermark | None = None
+    ) -> int:
+        """Store what a meter's load profile gave, in the backfill lane; how many were new.
+
+        ``watermark``, up to which the profile has now been read, is in the same COMMIT, and
+        never lowered. A reading whose meter has one of that ts is skipped, so that a chunk
+        may come twice. Raises StoreError, and then nothing of it is stored.
+        """
+        ledger = self._file.ledger
+        obstacle = self.obstacle()
+        if obstacle is not None:
+            raise obstacle
+        entries = [Entry(one, tuple(sinks), encode_values(one.values)) for one in readings]
+        stored = await self._file.run(lambda: ledger.backfill(entries, watermark))
+        self._stored(stored)
+        return len(entries) - len(stored.refused)
+
+    async def watermarks(self) -> list[Watermark]:
+        """How far each load profile has been read."""
+        return await self._file.run(self._file.ledger.watermarks)
 
     def delivered(self, ids: Sequence[int]) -> None:
         """The broker acknowledged these deliveries; to be marked in the file soon.
@@ -180,29 +177,35 @@ class Outbox:
         No later ``pending`` gives them, unless the disk refuses the mark or the process is
         killed before: then they are delivered twice.
         """
-        self._marks.extend(ids)
-        if not self._open:
-            self._marks.clear()
-        elif self._bulletin.status.error:
-            del self._marks[:-MOST_MARKS]
-            self._write_within(RETRY_SECONDS)
-        elif len(self._marks) >= MARKS:
-            self._write()
-        else:
-            self._write_within(MARK_SECONDS)
+        if self._file.is_open:
+            self._gathering.mark(ids)
+            self._write_soon(len(self._gathering.marks) >= MARKS)
+
+    def quarantine(self, ids: Sequence[int], reason: str) -> None:
+        """The broker refuses these deliveries for good; to be put aside in the file soon.
+
+        No later ``pending`` gives them, with the exceptions of ``delivered``.
+        """
+        if self._file.is_open:
+            self._gathering.isolate([(number, reason) for number in ids])
+            self._write_soon(False)
 
     async def pending(
-        self, sink: str, after: int, limit: int, meter: str | None = None
+        self,
+        sink: str,
+        after: int,
+        limit: int,
+        meter: str | None = None,
+        lane: Lane = Lane.LIVE,
     ) -> list[Delivery]:
-        """At most ``limit`` undelivered ones with an id above ``after``, in id order.
+        """At most ``limit`` undelivered ones of a lane with an id above ``after``, ascending.
 
         A commit that a listener hears of after this result is not in it; one that it
         heard of before is. Raises StoreError.
         """
-        ledger = self._running()
-        if self._marks:
-            self._write()
-        return await self._do(lambda: ledger.pending(sink, after, limit, meter))
+        ledger = self._file.ledger
+        self._settle()
+        return await self._file.run(lambda: ledger.pending(sink, after, limit, meter, lane))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` each commit's deliveries, in order; the result ends it."""
@@ -211,12 +214,21 @@ class Outbox:
 
     async def readings(self, meter: str, since: int, until: int, limit: int) -> list[Reading]:
         """History: the newest ``limit`` with since <= ts < until (ms), oldest first."""
-        ledger = self._running()
-        return await self._do(lambda: ledger.readings(meter, since, until, limit))
+        ledger = self._file.ledger
+        return await self._file.run(lambda: ledger.readings(meter, since, until, limit))
 
     async def last_ts(self) -> dict[str, int]:
         """The newest ts of each meter, ms, also when that reading is no longer kept."""
-        return await self._do(self._running().last_ts)
+        return await self._file.run(self._file.ledger.last_ts)
+
+    async def accounts(self) -> Mapping[Stream, Account]:
+        """The conservation counters of every meter and sink."""
+        return await self._file.run(self._file.ledger.accounts)
+
+    async def audit(self) -> list[str]:
+        """What does not agree among all counters and rows, a sentence each."""
+        ledger = self._file.ledger
+        return await self._file.run(lambda: ledger.audit(rows=True))
 
     def reserve_counters(self, name: str, above: int, count: int) -> Deferred[tuple[int, int]]:
         """``first`` and ``end`` of ``count`` invocation counters that are now the caller's.
@@ -229,55 +241,53 @@ class Outbox:
 
     def keep_received(self, name: str, counter: int) -> None:
         """The highest invocation counter believed under this name; in the file soon."""
-        self._received.add(name, counter)
-        if self._open:
-            failing = self._bulletin.status.error
-            self._write_within(RETRY_SECONDS if failing else MARK_SECONDS)
+        self._gathering.received.add(name, counter)
+        if self._file.is_open:
+            self._write_soon(False)
 
     async def received_counters(self, prefix: str = "") -> dict[str, int]:
         """The highest that were kept, by name, of names that begin so. Raises StoreError."""
-        database = self._running().database
-        kept = await self._do(lambda: invocation.received(database, prefix))
-        return self._received.over(kept, prefix)
+        kept = await self._file.read(lambda database: invocation.received(database, prefix))
+        return self._gathering.received.over(kept, prefix)
 
     async def _reserve(self, name: str, above: int, count: int) -> tuple[int, int]:
-        database = self._running().database
+        database = self._file.ledger.database
         if above < 0 or count < 1:
             raise LocalError(f"{count} invocation counters from {above} on")
-        return await self._do(lambda: invocation.reserve(database, name, above, count))
-
-    def _running(self) -> Ledger:
-        if not self._open or self._ledger is None:
-            raise StoreError(f"{self._path}: the outbox is not open")
-        return self._ledger
+        return await self._file.run(lambda: invocation.reserve(database, name, above, count))
 
     def _admit(self, reading: Reading, sinks: Sequence[str]) -> Entry:
-        self._running()
+        _ = self._file.ledger
+        obstacle = self.obstacle()
+        if obstacle is not None:
+            self._refuse(reading, obstacle)
+            raise obstacle
         if self._unwritten >= MOST_UNWRITTEN:
             raise StoreError(
-                f"{self._path}: {MOST_UNWRITTEN} readings already wait for the disk, which is "
+                f"{self._file.path}: {MOST_UNWRITTEN} readings already wait for the disk, which is "
                 "too slow or locked by another program"
             )
         return Entry(reading, tuple(sinks), encode_values(reading.values))
 
-    def _open_file(self) -> tuple[Ledger, OutboxStatus]:
-        ledger = Ledger(self._path, self._hurry)
-        return ledger, ledger.status()
-
-    async def _do(self, job: Callable[[], T]) -> T:
-        """Run ``job`` in the writer; whatever it raises becomes a StoreError."""
-        try:
-            return await self._writer.run(job)
-        except StoreError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            raise explain(self._path, error) from error
-        except Exception as error:
-            self.log.failure("A job of the outbox failed")
-            raise explain(self._path, error) from error
+    def _refuse(self, reading: Reading, error: StoreError) -> None:
+        """No room for a reading: a gap row will tell of it."""
+        if isinstance(error, DiskFullError):
+            self._gathering.refuse(reading, GapCause.DISK_FULL)
+        elif isinstance(error, OutboxFullError):
+            self._gathering.refuse(reading, GapCause.OUTBOX_FULL)
 
     def _now(self) -> int:
         return int(self._wall() * 1000)
+
+    # What is written, and when.
+
+    def _write_soon(self, at_once: bool) -> None:
+        if self._file.bulletin.status.error:
+            self._write_within(RETRY_SECONDS)
+        elif at_once:
+            self._write()
+        else:
+            self._write_within(MARK_SECONDS)
 
     def _write_within(self, seconds: float) -> None:
         timer = self._write_timer
@@ -286,46 +296,47 @@ class Outbox:
         elif timer.getTime() > self._clock.seconds() + seconds:
             timer.reset(seconds)
 
+    def _settle(self) -> None:
+        """Write what ``pending`` must no longer give."""
+        if self._gathering.settled:
+            self._write()
+
     def _write(self) -> None:
-        """Give the group, the marks and the counters to the writer, as one transaction."""
+        """Give the batch to the writer, as one transaction."""
         if self._write_timer is not None and self._write_timer.active():
             self._write_timer.cancel()
-        if self._group or self._marks or self._received:
-            group, self._group = self._group, []
-            marks, self._marks = self._marks, []
-            # All errors end in the group's Deferreds; anything else is a bug, to be seen.
-            written = Deferred.fromCoroutine(self._commit(group, marks, self._received.take()))
+        batch = self._gathering.take(refusals=self.obstacle() is None)
+        if batch:
+            # All errors end in the batch's Deferreds; anything else is a bug, to be seen.
+            written = Deferred.fromCoroutine(self._commit(batch))
             written.addErrback(lambda failure: self.log.failure("The outbox failed", failure))
 
-    async def _commit(
-        self, group: list[_Waiting], marks: list[int], received: dict[str, int]
-    ) -> None:
-        assert self._ledger is not None
-        entries = [waiting.entry for waiting in group]
+    async def _commit(self, batch: Batch) -> None:
         try:
-            committed = await self._do(
-                partial(self._ledger.commit, entries, marks, received, self._now())
-            )
+            committed = await self._file.commit(batch)
         except StoreError as error:
-            self._unwritten -= len(group)
-            self._bulletin.bad(str(error))
-            if marks:
-                self.delivered(marks)
-            for name, counter in received.items():
-                self.keep_received(name, counter)
-            for waiting in group:
+            self._unwritten -= len(batch.waiting)
+            self._file.failed(error)
+            if self._file.is_open:
+                self._gathering.give_back(batch)
+                if batch.marks or batch.verdicts or batch.received:
+                    self._write_within(RETRY_SECONDS)
+            for waiting in batch.waiting:
+                self._refuse(waiting.entry.reading, error)
                 waiting.done.errback(error)
             return
-        self._unwritten -= len(group)
-        self._bulletin.good(committed.status)
-        if committed.deliveries:
-            self._tell(committed.deliveries)
-        for position, waiting in enumerate(group):
+        self._unwritten -= len(batch.waiting)
+        self._stored(committed)
+        for position, waiting in enumerate(batch.waiting):
             if position in committed.refused:
                 waiting.done.errback(_duplicate(waiting.entry.reading))
             else:
                 waiting.done.callback(None)
-        self._sweep_if_over(committed.status)
+
+    def _stored(self, committed: Committed) -> None:
+        self._file.wrote(committed.status)
+        if committed.deliveries:
+            self._tell(committed.deliveries)
 
     def _tell(self, deliveries: list[Delivery]) -> None:
         for listener in tuple(self._listeners):
@@ -334,58 +345,6 @@ class Outbox:
             except Exception:  # noqa: BLE001 - one listener's bug must not cost the others
                 self.log.failure("A listener of the outbox failed")
 
-    def _sweep_again(self) -> None:
-        self._sweep_timer = self._clock.callLater(SWEEP_SECONDS, self._sweep_again)
-        self._sweep()
-
-    def _sweep_if_over(self, status: OutboxStatus) -> None:
-        if status.bytes > self._options.max_bytes:
-            self._sweep()
-
-    def _sweep(self) -> None:
-        if self._open and not self._sweeping:
-            self._sweeping = True
-            swept = Deferred.fromCoroutine(self._sweep_all())
-            swept.addErrback(lambda failure: self.log.failure("Housekeeping failed", failure))
-
-    async def _sweep_all(self) -> None:
-        """Slice by slice, so that commits get in between; then say what was lost."""
-        assert self._housekeeping is not None
-        early = 0
-        dropped: Counter[str] = Counter()
-        try:
-            more = True
-            while more and self._open:
-                if self._marks:
-                    self._write()  # what was acknowledged must not be dropped
-                swept = await self._do(partial(self._housekeeping.sweep, self._now()))
-                early += swept.early
-                dropped.update(swept.dropped)
-                more = swept.more
-                if more:
-                    self._bulletin.good(swept.status)
-        except StoreError as error:
-            self._bulletin.bad(str(error))
-        finally:
-            self._sweeping = False
-        if early:
-            self.log.info(
-                "{file} is full: {count} rows of delivered history went before their time",
-                file=str(self._path),
-                count=early,
-            )
-        for sink, count in dropped.items():
-            self.log.warn(
-                "{file} is full: the oldest {count} readings for {sink} were dropped undelivered",
-                file=str(self._path),
-                count=count,
-                sink=sink,
-            )
-
 
 def _duplicate(reading: Reading) -> StoreError:
     return StoreError(f"{reading.meter} already has a reading of ts {reading.ts}; refused")
-
-
-def _nothing() -> None:
-    """A job that only holds a place in the queue."""

@@ -22,8 +22,9 @@ down), ``connections``, ``messages`` since the start, of which ``unknown`` were 
 configured meter, with the last ``sender`` of those; ``bad`` frames, ``noise_bytes``,
 ``refused`` connections, ``error``, ``advice``, ``error_ts``.
 
-OUTBOX: ``readings``, ``committed``, ``delivered``, ``dropped``, ``queued`` by sink,
-``oldest_queued_ts``, ``bytes``, ``error``.
+OUTBOX: ``readings``; ``committed``, which is the sum of ``delivered``, ``queued`` (by sink),
+``quarantined`` and ``dropped``; ``oldest_queued_ts``, ``bytes``; ``pressure`` when room is
+short; ``error`` while nothing can be stored, ``alarm`` after damage.
 
 Times are Unix milliseconds. What is not known yet is null. Decimals are JSON numbers with
 every digit of the reading; a number that JSON has no form for (NaN) is text.
@@ -199,7 +200,8 @@ def _listener(listener: ListenerStatus) -> dict[str, Any]:
 
 def _outbox(outbox: OutboxStatus) -> dict[str, Any]:
     told = attrs.asdict(outbox, recurse=False)
-    return told | {"queued": dict(outbox.queued), "error": _text(outbox.error)}
+    texts = {"error": _text(outbox.error), "alarm": _text(outbox.alarm)}
+    return told | {"queued": dict(outbox.queued)} | texts
 
 
 def _percent(share: float) -> float:

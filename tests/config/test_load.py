@@ -83,7 +83,7 @@ class DefaultTests(ConfigurationCase):
         self.assertEqual(configuration.sinks[0].ca_file, self.folder / "ca.pem")
 
     def test_planned_options_may_say_what_is_so_anyway(self) -> None:
-        text = '[web]\nlegacy_open = false\n[outbox]\nwhen_full = "drop_oldest"\n'
+        text = "[web]\nlegacy_open = false\n"
         self.assertEqual(self.problems(text + METER), [])
 
 
@@ -159,7 +159,8 @@ class SectionTests(ConfigurationCase):
                 ),
                 "keep_delivered_hours = 0": (),
                 "history_days = 40000": (f"{line}history_days: expected a number from 0 to 36600",),
-                'when_full = "pause"': (f"{line}when_full: {LATER}",),
+                'when_full = "pause"': (),
+                'when_full = "stop"': (f'{line}when_full: expected "drop_oldest" or "pause"',),
             },
             before="[outbox]\n",
         )

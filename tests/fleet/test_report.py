@@ -44,9 +44,10 @@ class ReportTests(SynchronousTestCase):
     def test_counts_what_is_new(self) -> None:
         self.board.post(meter("a", good=10, failed=2))
         self.board.post(SinkStatus("s", "mqtt", "u", SinkState.CONNECTED, delivered=9))
-        self.board.post(OutboxStatus(queued={"s": 1}))
+        self.board.post(OutboxStatus(queued={"s": 1}, quarantined=4))
         self.assertEqual(
-            self.line(), "meters: 1; cycles: 12, 10 good, 9 delivered, 1 queued; no trouble"
+            self.line(),
+            "meters: 1; cycles: 12, 10 good, 9 delivered, 1 queued, 4 in quarantine; no trouble",
         )
         self.board.post(meter("a", good=11, failed=2))
         self.assertIn("cycles: 1, 1 good, 0 delivered", self.line())

@@ -236,6 +236,29 @@ class RefusalTests(MosquittoCase):
         self.assertEqual(self.outbox.waiting, [2])
 
 
+class PoisonTests(MosquittoCase):
+    """mosquitto's max_packet_size: told in MQTT 5, and only to be felt in 3.1.1."""
+
+    @asynchronous
+    async def test_what_is_too_large_is_put_aside_and_the_rest_flows(self) -> None:
+        for protocol, told in ((5, "takes at most 2000"), (311, "closes the connection")):
+            broker = self.broker("max_packet_size 2000")
+            subscriber = self.subscriber(broker, "dlmsd/#")
+            await self.sink(broker, protocol=protocol)
+            large = {f"m{number}": "1" * 25 for number in range(100)}
+            for ts in range(1, 41):
+                self.outbox.commit([reading("ab"[ts % 2], ts, **(large if ts == 7 else {}))])
+            await self.until(lambda: not self.outbox.waiting, 60)
+            self.assertEqual(list(self.outbox.isolated), [7])
+            self.assertIn(told, self.outbox.isolated[7])
+            payloads = [*subscriber.payloads("dlmsd/a"), *subscriber.payloads("dlmsd/b")]
+            got = [json.loads(payload)["ts"] for payload in payloads]
+            self.assertEqual(set(got), set(range(1, 41)) - {7})
+            print(f"MQTT {protocol}: {len(got) - 39} duplicates")
+
+    test_what_is_too_large_is_put_aside_and_the_rest_flows.timeout = 150
+
+
 class TLSTests(MosquittoCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()

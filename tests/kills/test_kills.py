@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Reading
-from dlmsd.store.ledger import Entry, Ledger
+from dlmsd.store.batch import Batch, Entry, Waiting
+from dlmsd.store.ledger import Ledger
 from dlmsd.store.values import encode_values
 from tests.kills.judge import Figures, Judge
 from tests.kills.run import run
@@ -49,8 +51,9 @@ class JudgeTests(SynchronousTestCase):
         ]
         ledger = Ledger(self.path, threading.Event())
         entries = [Entry(each, ("local",), encode_values(each.values)) for each in readings]
-        self.ids = [each.id for each in ledger.commit(entries, [], {}, 0).deliveries]
-        ledger.commit([], self.ids, {}, 1)
+        waiting = [Waiting(each, Deferred()) for each in entries]
+        self.ids = [each.id for each in ledger.commit(Batch(waiting), 0).deliveries]
+        ledger.commit(Batch(marks=self.ids), 1)
         ledger.close()
         self.messages = [self.message(1, "230.1"), self.message(2, "230.2")]
         self.numbers = [0, 1, 2]

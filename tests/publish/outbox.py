@@ -9,7 +9,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from dlmsd.model import Reading
+from dlmsd.model import Lane, Reading
 from dlmsd.publish.source import Listener
 
 
@@ -18,6 +18,7 @@ class MemoryDelivery:
     id: int
     sink: str
     reading: Reading
+    lane: Lane = Lane.LIVE
 
 
 def reading(meter: str, ts: int, **values: str) -> Reading:
@@ -34,21 +35,32 @@ class MemoryOutbox:
         self.failing = False
         self.deliveries: list[MemoryDelivery] = []
         self.done: set[int] = set()
+        self.isolated: dict[int, str] = {}
         self.pages = 0
         self.listeners: list[Listener] = []
         self.witness: Callable[[MemoryDelivery], None] = lambda delivery: None
 
-    def commit(self, readings: Iterable[Reading], sinks: Sequence[str] = ("s",)) -> None:
+    def commit(
+        self,
+        readings: Iterable[Reading],
+        sinks: Sequence[str] = ("s",),
+        lane: Lane = Lane.LIVE,
+    ) -> None:
         """Readings become deliveries to each of ``sinks``; the listeners hear of them."""
         first = len(self.deliveries)
         for one in readings:
             for sink in sinks:
-                self.deliveries.append(MemoryDelivery(len(self.deliveries) + 1, sink, one))
+                self.deliveries.append(MemoryDelivery(len(self.deliveries) + 1, sink, one, lane))
         for listener in tuple(self.listeners):
             listener(self.deliveries[first:])
 
     async def pending(
-        self, sink: str, after: int, limit: int, meter: str | None = None
+        self,
+        sink: str,
+        after: int,
+        limit: int,
+        meter: str | None = None,
+        lane: Lane = Lane.LIVE,
     ) -> list[MemoryDelivery]:
         assert 0 <= after <= len(self.deliveries), "an id that was never given"
         assert 0 < limit <= 1000
@@ -63,7 +75,9 @@ class MemoryOutbox:
             delivery
             for delivery in self.deliveries[after:]
             if delivery.sink == sink
+            and delivery.lane is lane
             and delivery.id not in self.done
+            and delivery.id not in self.isolated
             and meter in (None, delivery.reading.meter)
         )
         return [delivery for delivery, _ in zip(waiting, range(limit), strict=False)]
@@ -76,10 +90,19 @@ class MemoryOutbox:
         for number in ids:
             assert 0 < number <= len(self.deliveries), "an id that was never given"
             assert number not in self.done, "delivered twice"
+            assert number not in self.isolated, "delivered from quarantine"
             self.witness(self.deliveries[number - 1])
             self.done.add(number)
 
+    def quarantine(self, ids: Sequence[int], reason: str) -> None:
+        for number in ids:
+            assert 0 < number <= len(self.deliveries), "an id that was never given"
+            assert number not in self.done, "quarantined after its delivery"
+            assert number not in self.isolated, "quarantined twice"
+            self.isolated[number] = reason
+
     @property
     def waiting(self) -> list[int]:
-        """Ids of what is not delivered."""
-        return [one.id for one in self.deliveries if one.id not in self.done]
+        """Ids of what is neither delivered nor in quarantine."""
+        settled = self.done | self.isolated.keys()
+        return [one.id for one in self.deliveries if one.id not in settled]

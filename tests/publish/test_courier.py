@@ -4,7 +4,7 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.publish import courier
+from dlmsd.publish import lane
 from tests.publish.bench import Bench, meter
 from tests.publish.broker import Ack, Published, acknowledge
 from tests.publish.outbox import reading
@@ -22,7 +22,7 @@ class CourierTests(SynchronousTestCase):
         bench.run(2)
         self.assertEqual(bench.stamps(), list(range(1, 1201)))
         self.assertEqual(bench.outbox.waiting, [])
-        self.assertEqual(bench.outbox.pages, 3)
+        self.assertEqual(bench.outbox.pages, 3 + 1)  # the other lane has none
 
     def test_caught_up_it_takes_commits_without_asking(self) -> None:
         bench = Bench(meter("a"))
@@ -50,10 +50,10 @@ class CourierTests(SynchronousTestCase):
         bench = Bench(meter("a"))
         bench.broker.puback = lambda published: [Ack(published.packet_id, delay=0.05)]
         bench.start()
-        total = courier.QUEUE * 3
+        total = lane.QUEUE * 3
         bench.outbox.commit(readings(total))
         route = bench.sink._routes[""].courier
-        self.assertLessEqual(len(route._queue), courier.QUEUE)
+        self.assertLessEqual(len(route._lanes[0].queue), lane.QUEUE)
         bench.run(total / 20 * 0.06 * 2, step=0.05)
         self.assertEqual(bench.stamps(), list(range(1, total + 1)))
         self.assertEqual(bench.outbox.waiting, [])
@@ -145,7 +145,7 @@ class CourierTests(SynchronousTestCase):
         bench.outbox.commit(readings(3))
         bench.outbox.failing = True
         bench.start()
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)  # one a lane
         self.assertIn("outbox cannot be read", bench.status.error)
         bench.outbox.failing = False
         bench.run(5)

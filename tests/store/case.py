@@ -53,7 +53,13 @@ class OutboxCase(SynchronousTestCase):
     def open(self) -> None:
         self.writer = ImmediateWriter()
         self.writer.start()
-        self.outbox = Outbox(
+        self.outbox = self.make()
+        self.outbox.subscribe(self.heard.append)
+        self.done(self.outbox.start())
+        self.addCleanup(self.close)
+
+    def make(self) -> Outbox:
+        return Outbox(
             self.path,
             self.options,
             writer=self.writer,
@@ -61,9 +67,6 @@ class OutboxCase(SynchronousTestCase):
             wall=lambda: NOW + self.clock.seconds(),
             post=self.posted.append,
         )
-        self.outbox.subscribe(self.heard.append)
-        self.done(self.outbox.start())
-        self.addCleanup(self.close)
 
     def close(self) -> None:
         self.done(self.outbox.stop())

@@ -1,4 +1,4 @@
-"""committed = delivered + queued + dropped, whatever happens, against a model in memory."""
+"""committed = delivered + queued + quarantined + dropped, against a model in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
-from dlmsd.model import OutboxStatus
+from dlmsd.model import Lane, OutboxStatus, Watermark
 from dlmsd.store import housekeeping
 from dlmsd.store.outbox import Delivery, Outbox
 from tests.store.case import NOW, NOW_MS, look, reading
@@ -52,6 +52,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.stored = 0
         self.known: dict[int, Delivery] = {}  # by id, of all commits
         self.acknowledged: set[int] = set()
+        self.isolated: set[int] = set()
+        self.watermark = 0
         self.told = 0
         self.open()
 
@@ -128,19 +130,49 @@ class OutboxMachine(RuleBasedStateMachine):
         else:
             self.page("tb", 100)
 
-    @rule(sink=st.sampled_from(SINKS), skip=st.integers(0, 3), count=st.integers(1, 40))
-    def deliver(self, sink: str, skip: int, count: int) -> None:
-        page = self.page(sink, count)
-        ids = [delivery.id for delivery in page[skip:]]
+    @rule(meter=st.sampled_from(METERS), count=st.integers(1, 12), again=st.booleans())
+    @precondition(lambda self: not self.broken)
+    def backfill(self, meter: str, count: int, again: bool) -> None:
+        """A chunk of a load profile, and the same chunk once more."""
+        times = [self.ts + 1000 * (number + 1) for number in range(count)]
+        self.ts = times[-1]
+        chunk = [reading(meter, ts, text="z" * 3000) for ts in times]
+        mark = Watermark(meter, "1.0.99.1.0.255", times[-1])
+        for expected in (count, 0)[: 1 + again]:
+            stored: list[int] = []
+            Deferred.fromCoroutine(self.outbox.commit_backfill(chunk, SINKS, mark)).addCallback(
+                stored.append
+            )
+            # What was over the limit in between is new when it comes again.
+            assert stored == [expected] or (again and self.posted[-1].dropped)
+            self.stored += stored[0]
+        marks: list[list[Watermark]] = []
+        Deferred.fromCoroutine(self.outbox.watermarks()).addCallback(marks.append)
+        assert mark in marks[0]
+
+    @rule(
+        sink=st.sampled_from(SINKS),
+        lane=st.sampled_from(Lane),
+        skip=st.integers(0, 3),
+        count=st.integers(1, 40),
+        poison=st.booleans(),
+    )
+    def deliver(self, sink: str, lane: Lane, skip: int, count: int, poison: bool) -> None:
+        ids = [delivery.id for delivery in self.page(sink, count, lane)[skip:]]
+        if poison:
+            self.isolated.update(ids[:2])
+            self.outbox.quarantine(ids[:2], "payload format invalid")
+            ids = ids[2:]
         self.acknowledged.update(ids)
         self.outbox.delivered(ids)
 
-    def page(self, sink: str, limit: int) -> list[Delivery]:
+    def page(self, sink: str, limit: int, lane: Lane = Lane.LIVE) -> list[Delivery]:
         pages: list[list[Delivery]] = []
-        Deferred.fromCoroutine(self.outbox.pending(sink, 0, limit)).addCallback(pages.append)
+        asked = Deferred.fromCoroutine(self.outbox.pending(sink, 0, limit, None, lane))
+        asked.addCallback(pages.append)
         for delivery in pages[0]:
             assert delivery == self.known[delivery.id], "what comes back is what went in"
-            assert delivery.id not in self.acknowledged
+            assert delivery.id not in self.acknowledged | self.isolated
         return pages[0]
 
     @rule(seconds=st.sampled_from([0.1, 0.3, 5, 61, 400, 1000]))
@@ -165,37 +197,39 @@ class OutboxMachine(RuleBasedStateMachine):
         counters = {
             (meter, sink): fates
             for meter, sink, *fates in self.rows(
-                "SELECT meter, sink, committed, delivered, dropped FROM counters"
+                "SELECT meter, sink, committed, delivered, queued, quarantined, dropped "
+                "FROM counters"
             )
         }
         streams = Counter(stream(delivery) for delivery in self.known.values())
         done = Counter(stream(self.known[number]) for number in self.acknowledged)
-        waiting = {
-            (meter, sink): count
-            for meter, sink, count in self.rows(
-                "SELECT meter, sink, count(*) FROM deliveries "
-                "WHERE delivered_at IS NULL GROUP BY meter, sink"
-            )
-        }
-        gaps = {
-            (meter, sink): count
-            for meter, sink, count in self.rows(
-                "SELECT meter, sink, sum(count) FROM gaps GROUP BY 1, 2"
-            )
-        }
+        put_aside = Counter(stream(self.known[number]) for number in self.isolated)
+        waiting = self.by_stream("count(*)", "deliveries WHERE delivered_at IS NULL")
+        isolated = self.by_stream("count(*)", "quarantine")
+        gaps = self.by_stream("sum(count)", "gaps WHERE sink <> ''")
         assert counters.keys() == streams.keys()
-        for key, (committed, delivered, dropped) in counters.items():
+        for key, (committed, delivered, queued, quarantined, dropped) in counters.items():
             assert committed == streams[key]
             assert delivered == done[key]
-            assert committed == delivered + waiting.get(key, 0) + dropped
+            assert queued == waiting.get(key, 0)
+            assert quarantined == isolated.get(key, 0) <= put_aside[key]
+            assert committed == delivered + queued + quarantined + dropped
             assert gaps.get(key, 0) <= dropped  # the oldest gaps go by age
+        audited: list[list[str]] = []
+        Deferred.fromCoroutine(self.outbox.audit()).addCallback(audited.append)
+        assert audited == [[]]
         self.rows_hang_together()
+
+    def by_stream(self, counted: str, table: str) -> dict[Stream, int]:
+        rows = self.rows(f"SELECT meter, sink, {counted} FROM {table} GROUP BY meter, sink")
+        return {(meter, sink): count for meter, sink, count in rows}
 
     def rows_hang_together(self) -> None:
         assert self.rows("SELECT sum(readings) FROM meters") == [(self.stored or None,)]
         wrong = """
-            SELECT r.id FROM readings r LEFT JOIN deliveries d ON d.reading = r.id
-            GROUP BY r.id HAVING count(d.id) <> r.held
+            SELECT r.id FROM readings r LEFT JOIN (
+                SELECT reading FROM deliveries UNION ALL SELECT reading FROM quarantine
+            ) d ON d.reading = r.id GROUP BY r.id HAVING count(d.reading) <> r.held
         """
         assert self.rows(wrong) == []
         orphans = "SELECT id FROM deliveries WHERE reading NOT IN (SELECT id FROM readings)"
@@ -207,13 +241,15 @@ class OutboxMachine(RuleBasedStateMachine):
         self.settle()
         self.clock.advance(1)
         status = self.posted[-1]
-        ((committed, delivered, dropped),) = self.rows(
-            "SELECT sum(committed), sum(delivered), sum(dropped) FROM counters"
+        ((committed, delivered, quarantined, dropped),) = self.rows(
+            "SELECT sum(committed), sum(delivered), sum(quarantined), sum(dropped) FROM counters"
         )
-        assert (status.committed, status.delivered, status.dropped) == (
-            committed or 0, delivered or 0, dropped or 0,
+        assert (status.committed, status.delivered, status.quarantined, status.dropped) == (
+            committed or 0, delivered or 0, quarantined or 0, dropped or 0,
         )  # fmt: skip
-        assert status.committed == status.delivered + sum(status.queued.values()) + status.dropped
+        assert status.committed == (
+            status.delivered + sum(status.queued.values()) + status.quarantined + status.dropped
+        )
         assert status.readings == self.stored
         assert status.bytes <= LIMIT or self.broken
 

@@ -70,7 +70,7 @@ class DatabaseTests(SynchronousTestCase):
 
     def test_no_database(self) -> None:
         self.path.write_bytes(b"these are the voyages " * 500)
-        self.assertIn("move it away", self.refused(*STEPS))
+        self.assertIn("no SQLite file", self.refused(*STEPS))
 
     def test_damaged_page(self) -> None:
         database = self.open(*STEPS)

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from dlmsd.config.values import OutboxOptions
+from dlmsd.errors import StoreError
 from dlmsd.store import housekeeping
 from tests.store.case import NOW_MS, OutboxCase, reading
 
@@ -66,9 +67,9 @@ class AgeTests(OutboxCase):
     def test_in_slices(self) -> None:
         self.patch(housekeeping, "FORGET_ROWS", 7)
         most: list[int] = []
-        sweep = self.outbox._housekeeping.sweep
+        sweep = self.outbox._file._housekeeping.sweep
         self.patch(
-            self.outbox._housekeeping.__class__,
+            self.outbox._file._housekeeping.__class__,
             "sweep",
             lambda this, now: most.append((swept := sweep(now)).aged) or swept,
         )
@@ -89,9 +90,7 @@ class AgeTests(OutboxCase):
         self.assertEqual(self.status.error, "")
 
 
-class SizeTests(OutboxCase):
-    options = OutboxOptions(max_bytes=400_000)
-
+class FullCase(OutboxCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(housekeeping, "FORGET_ROWS", 10)
@@ -105,6 +104,10 @@ class SizeTests(OutboxCase):
         for _ in range(count):
             self.ts += 1000
             self.store(reading(meter, self.ts, text=BODY), sinks=sinks)
+
+
+class SizeTests(FullCase):
+    options = OutboxOptions(max_bytes=400_000)
 
     def test_delivered_history_first(self) -> None:
         """Even young history goes, its oldest first, before anything that waits."""
@@ -131,7 +134,7 @@ class SizeTests(OutboxCase):
         self.assertEqual(self.look("SELECT count(*) FROM readings"), [(len(waiting),)])
         self.assertEqual(
             self.look(GAPS),
-            [("planta-a", "tb", NOW_MS + 1000, first - 1000, status.dropped, "outbox full")],
+            [("planta-a", "tb", NOW_MS + 1000, first - 1000, status.dropped, "outbox_full")],
         )
         # Not much more than needed: the file stays nearly full.
         self.assertLess(status.bytes, self.options.max_bytes)
@@ -217,6 +220,78 @@ class SizeTests(OutboxCase):
         self.fill(3)
         self.assertEqual((self.status.committed, self.status.dropped), (3, 3))
 
+    def test_quarantine_goes_before_what_can_be_delivered(self) -> None:
+        self.fill(100)
+        isolated = [one.id for one in self.pending()][50:]
+        self.outbox.quarantine(isolated, "too large")
+        self.fill(100)
+        status = self.status
+        self.assertLess(status.quarantined, 50)
+        self.assertEqual((status.queued["tb"], status.dropped), (150, 50 - status.quarantined))
+        self.fill(100)
+        self.assertEqual(self.status.quarantined, 0)
+        self.assertEqual(self.done(self.outbox.audit()), [])
+
+    def test_pressure_comes_before_loss_and_goes_late(self) -> None:
+        while not self.status.pressure:
+            self.fill(1)
+        self.assertEqual(self.status.dropped, 0)
+        self.assertGreater(self.status.bytes, 0.9 * self.options.max_bytes)
+        first = [one.id for one in self.pending()]
+        self.outbox.delivered(first[:15])
+        self.fill(1)
+        self.assertLess(self.status.bytes, 0.9 * self.options.max_bytes)
+        self.assertTrue(self.status.pressure)
+        self.outbox.delivered(first[15:60])
+        self.fill(1)
+        self.clock.advance(1)
+        self.assertFalse(self.status.pressure)
+
+
+class PauseTests(FullCase):
+    """when_full = "pause": nothing that was committed is ever dropped."""
+
+    options = OutboxOptions(max_bytes=400_000, when_full="pause")
+
+    def full(self) -> int:
+        """Fill it; how many readings that took."""
+        for count in range(1000):
+            self.ts += 1000
+            committed = self.outbox.commit(reading("a", self.ts, text=BODY), ["tb"])
+            self.done(self.outbox.flush())
+            if self.outbox.obstacle() is not None:
+                self.successResultOf(committed)
+                return count + 1
+        raise AssertionError("never full")
+
+    def test_refused_in_words_until_there_is_room(self) -> None:
+        count = self.full()
+        self.assertIn("no meter is read until some", str(self.outbox.obstacle()))
+        for _ in range(3):
+            self.ts += 1000
+            refused = self.outbox.commit(reading("a", self.ts), ["tb"])
+            error = self.failureResultOf(refused, StoreError).value
+            self.assertIn('when_full is "pause"', error.advice)
+        chunk = Deferred.fromCoroutine(self.outbox.commit_backfill([reading("a", 7)], ["tb"]))
+        self.failureResultOf(chunk, StoreError)
+        status = self.status
+        self.assertEqual((status.committed, status.dropped), (count, 0))
+        self.assertIn("taken by readings that wait", status.error)
+        self.assertTrue(status.pressure)
+        self.outbox.delivered([one.id for one in self.pending()][:30])
+        self.clock.pump([5, 1])
+        self.assertIsNone(self.outbox.obstacle())
+        self.assertEqual(self.status.error, "")
+        self.store(reading("a", self.ts + 1000))
+        self.assertEqual(self.look(GAPS), [("a", "", self.ts - 2000, self.ts, 3, "outbox_full")])
+        self.assertEqual((self.status.dropped, self.done(self.outbox.audit())), (0, []))
+
+    def test_still_full_after_a_restart(self) -> None:
+        self.full()
+        self.close()
+        self.open()
+        self.assertIsNotNone(self.outbox.obstacle())
+
 
 class PlanTests(OutboxCase):
     options = OutboxOptions(max_bytes=1)
@@ -224,7 +299,7 @@ class PlanTests(OutboxCase):
     def test_no_question_scans_or_sorts(self) -> None:
         """Each statement finds its rows through an index, in their order."""
         asked: list[str] = []
-        database = self.outbox._ledger.database
+        database = self.outbox._file.ledger.database
         database.set_trace_callback(asked.append)
         self.writer.hold()
         self.outbox.commit(reading(), ["tb", "mq"])

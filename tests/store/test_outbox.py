@@ -13,8 +13,10 @@ from twisted.trial.unittest import TestCase
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
+from dlmsd.store import batch
 from dlmsd.store import outbox as module
 from dlmsd.store.outbox import Delivery, Outbox
+from dlmsd.store.outbox_file import LOOK_SECONDS
 from dlmsd.store.writer import WriterThread
 from tests.store.case import NOW, NOW_MS, OutboxCase, reading
 
@@ -57,7 +59,7 @@ class CommitTests(OutboxCase):
         self.assertEqual(len(self.heard), 1)
 
     def test_durable(self) -> None:
-        database = self.outbox._ledger.database
+        database = self.outbox._file.ledger.database
         self.assertEqual(database.execute("PRAGMA synchronous").fetchone(), (2,))
         self.assertEqual(database.execute("PRAGMA journal_mode").fetchone(), ("wal",))
 
@@ -106,7 +108,7 @@ class CommitTests(OutboxCase):
         self.assertEqual((self.status.error, self.status.readings), ("", 1))
 
     def test_full_disk(self) -> None:
-        database = self.outbox._ledger.database
+        database = self.outbox._file.ledger.database
         ((pages,),) = database.execute("PRAGMA page_count")
         database.execute(f"PRAGMA max_page_count = {pages}")
         committed = self.outbox.commit(reading(ts=1, text="x" * 100_000), ["tb"])
@@ -114,6 +116,7 @@ class CommitTests(OutboxCase):
         error = self.failureResultOf(committed, StoreError).value
         self.assertIn("the disk is full", str(error))
         database.execute("PRAGMA max_page_count = 1000000")
+        self.clock.advance(LOOK_SECONDS)
         self.store(reading(ts=1, text="x" * 100_000))
 
     def test_memory_is_limited(self) -> None:
@@ -216,7 +219,7 @@ class PendingTests(OutboxCase):
         self.assertEqual((self.status.delivered, self.status.error), (2, ""))
 
     def test_marks_are_limited_while_the_disk_refuses(self) -> None:
-        self.patch(module, "MOST_MARKS", 2)
+        self.patch(batch, "MOST_MARKS", 2)
         ids = self.store(*(reading(ts=ts) for ts in range(4)))
         self.look(REFUSE)
         committed = self.outbox.commit(reading("bad"), ["tb"])
@@ -387,7 +390,7 @@ class StartTests(TestCase):
     async def test_damaged(self) -> None:
         path = self.folder() / "outbox.db"
         path.write_bytes(b"SQLite format 3\0" + b"\xff" * 9000)
-        self.assertIn("move it away", await self.refused(path))
+        self.assertIn("no SQLite file", await self.refused(path))
 
     async def test_newer(self) -> None:
         path = self.folder() / "outbox.db"

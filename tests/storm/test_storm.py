@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.publish.courier import Courier
@@ -86,8 +87,9 @@ class OracleTests(SynchronousTestCase):
     def test_told_as_read_before_the_commit(self) -> None:
         commit = Ledger.commit
 
-        def late(self: Any, entries: Any, *rest: Any) -> Any:
-            return commit(self, entries[:-1] if len(entries) > 3 else entries, *rest)
+        def late(self: Any, batch: Any, *rest: Any) -> Any:
+            most = batch.waiting[:-1] if len(batch.waiting) > 3 else batch.waiting
+            return commit(self, evolve(batch, waiting=most), *rest)
 
         self.patch(Ledger, "commit", late)
         self.assertIn("never arrived", self.broken())

@@ -77,18 +77,21 @@ class ListenerCard extends Card {
 
 class OutboxCard extends Card {
   constructor() {
-    super(t("outbox"), ["waiting", "oldest", "delivered", "dropped"]);
+    super(t("outbox"), ["waiting", "oldest", "delivered", "quarantined", "dropped"]);
   }
 
   update(outbox, sinkless) {
     this.outbox = outbox;
-    this.state(outbox.error ? "down" : "healthy", t(outbox.error ? "failing" : "ok"));
+    const health = outbox.error ? "down" : outbox.alarm ? "degraded" : "healthy";
+    this.state(health, t(outbox.error ? "failing" : outbox.alarm ? "damaged" : "ok"));
     this.set("waiting", count(waiting(outbox)));
     this.set("delivered", count(outbox.delivered));
+    this.set("quarantined", count(outbox.quarantined));
     this.set("dropped", count(outbox.dropped));
     setText(this.where, tn("kept", outbox.readings, { size: bytes(Number(outbox.bytes)) }));
     this.node.classList.toggle("dropping", outbox.dropped > 0);
-    if (outbox.error || !sinkless) this.tell(outbox.error, "", false);
+    const trouble = [outbox.error, outbox.alarm].filter(Boolean).join("; ");
+    if (trouble || !sinkless) this.tell(trouble, "", false);
     else this.tell(t("no_sinks"), "", true);
     this.tick();
   }

@@ -1,0 +1,123 @@
+"""What the next COMMIT will hold: gathered in the reactor's thread, written in the writer's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve, field, frozen
+from twisted.internet.defer import Deferred
+
+from dlmsd.model import GapCause, Reading
+from dlmsd.store.invocation import Unkept
+from dlmsd.store.quarantine import Verdict
+
+# Marks kept while the disk refuses, since every try writes all of them: 50 ms. Beyond it the
+# oldest become duplicates.
+MOST_MARKS: Final = 10_000
+
+
+@frozen
+class Entry:
+    """A reading on its way into the file; ``values`` is its JSON text."""
+
+    reading: Reading
+    sinks: tuple[str, ...]
+    values: str
+
+
+@frozen
+class Refusal:
+    """Readings of one meter that there was no room for."""
+
+    meter: str
+    cause: GapCause
+    from_ts: int
+    to_ts: int
+    count: int = 1
+
+
+@frozen
+class Waiting:
+    """An entry, and who waits for it."""
+
+    entry: Entry
+    done: Deferred[None]
+
+
+@frozen
+class Batch:
+    """One transaction: new readings, ids of what was delivered, what brokers refuse for good,
+    invocation counters that came meanwhile, by name, and readings that found no room."""
+
+    waiting: Sequence[Waiting] = ()
+    marks: Sequence[int] = ()
+    verdicts: Sequence[Verdict] = ()
+    received: dict[str, int] = field(factory=dict)
+    refusals: Sequence[Refusal] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.waiting, self.marks, self.verdicts, self.received, self.refusals))
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [one.entry for one in self.waiting]
+
+
+class Gathering:
+    """The batch that gathers."""
+
+    def __init__(self) -> None:
+        self.readings: list[Waiting] = []
+        self.marks: list[int] = []
+        self.received = Unkept()
+        self._verdicts: list[Verdict] = []
+        self._refusals: dict[tuple[str, GapCause], Refusal] = {}  # no more than meters
+
+    @property
+    def settled(self) -> bool:
+        """Whether something gathers that ``pending`` must no longer give."""
+        return bool(self.marks or self._verdicts)
+
+    def mark(self, ids: Sequence[int]) -> None:
+        """These were delivered."""
+        self.marks.extend(ids)
+        del self.marks[: max(0, len(self.marks) - MOST_MARKS)]
+
+    def isolate(self, verdicts: Sequence[Verdict]) -> None:
+        """These are refused for good; they are few, since each costs its broker a round trip."""
+        self._verdicts.extend(verdicts)
+        del self._verdicts[: max(0, len(self._verdicts) - MOST_MARKS)]
+
+    def refuse(self, reading: Reading, cause: GapCause) -> None:
+        """There was no room for this one; one row tells of all until there is."""
+        key, ts = (reading.meter, cause), reading.ts
+        known = self._refusals.get(key)
+        self._refusals[key] = (
+            evolve(known, to_ts=max(ts, known.to_ts), count=known.count + 1)
+            if known
+            else Refusal(reading.meter, cause, ts, ts)
+        )
+
+    def take(self, *, refusals: bool) -> Batch:
+        """All of it, to be written; the next one gathers."""
+        refused: Sequence[Refusal] = ()
+        if refusals and self._refusals:
+            refused = tuple(self._refusals.values())
+            self._refusals.clear()
+        batch = Batch(self.readings, self.marks, self._verdicts, self.received.take(), refused)
+        self.readings, self.marks, self._verdicts = [], [], []
+        return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """Nothing of it could be written; its readings are lost."""
+        self.marks[:0] = batch.marks
+        self._verdicts[:0] = batch.verdicts
+        self.mark(())
+        self.isolate(())
+        for name, counter in batch.received.items():
+            self.received.add(name, counter)
+        for one in batch.refusals:
+            later = self._refusals.get((one.meter, one.cause), one)
+            count = one.count + (later.count if later is not one else 0)
+            self._refusals[one.meter, one.cause] = evolve(one, to_ts=later.to_ts, count=count)

@@ -1,0 +1,79 @@
+"""Runs the outbox's jobs in its writer, and turns whatever they raise into a StoreError."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.logger import Logger
+
+from dlmsd.errors import StoreError
+from dlmsd.store.database import DamagedError, DiskError, DiskFullError, explain
+from dlmsd.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Jobs:
+    """``relieve`` makes room on a full disk, in the writer's thread, and tells whether it
+    could; a job must bear to be run again after it failed.
+
+    ``fatal`` hears of errors after which nothing that the disk says may be believed.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer,
+        relieve: Callable[[], bool],
+        fatal: Callable[[StoreError], None],
+    ) -> None:
+        self._path = path
+        self._writer = writer
+        self._relieve = relieve
+        self._fatal = fatal
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """What ``job`` returns; raises StoreError."""
+        try:
+            return await self._writer.run(partial(self._attempt, job))
+        except (DiskError, DamagedError) as error:
+            self._fatal(error)
+            raise
+        except StoreError:
+            raise
+        except Exception as error:
+            self.log.failure("A job of the outbox failed")
+            raise explain(self._path, error) from error
+
+    async def settle(self) -> None:
+        """All that was asked before is done."""
+        await self._writer.run(_nothing)
+
+    def _attempt(self, job: Callable[[], T]) -> T:
+        """A job that finds the disk full is tried once more, when there is some room."""
+        try:
+            return self._explained(job)
+        except DiskFullError as error:
+            try:
+                relieved = self._explained(self._relieve)
+            except StoreError:
+                raise error from None
+            if not relieved:
+                raise
+        return self._explained(job)
+
+    def _explained(self, job: Callable[[], T]) -> T:
+        try:
+            return job()
+        except (sqlite3.Error, OSError) as error:
+            raise explain(self._path, error) from error
+
+
+def _nothing() -> None:
+    """A job that only holds a place in the queue."""

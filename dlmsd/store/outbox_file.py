@@ -1,0 +1,222 @@
+"""The outbox's file while it is open: its jobs, its housekeeping, and the disk below it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from dlmsd.config.values import OutboxOptions
+from dlmsd.errors import StoreError
+from dlmsd.model import OutboxStatus
+from dlmsd.store.batch import Batch
+from dlmsd.store.bulletin import Bulletin
+from dlmsd.store.database import DiskFullError, transaction
+from dlmsd.store.disk import Disk
+from dlmsd.store.housekeeping import Housekeeping
+from dlmsd.store.jobs import Jobs
+from dlmsd.store.ledger import Committed, Ledger
+from dlmsd.store.sweeper import Sweeper
+from dlmsd.store.writer import Writer
+
+T = TypeVar("T")
+
+# Time between two looks whether a full disk has space again: ten seconds are promised.
+LOOK_SECONDS: Final = 2.0
+
+
+class OutboxFullError(StoreError):
+    """The outbox is full and when_full is "pause", so no meter is read; bring the sinks back,
+    or raise max_bytes."""
+
+
+class OutboxFile:
+    """One file from ``open`` to ``close``; use it in the reactor's thread.
+
+    ``now`` is the wall time in ms; ``write`` writes what waits for a transaction. ``fatal``
+    hears of an error after which nothing is acknowledged any more.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        options: OutboxOptions,
+        *,
+        writer: Writer,
+        clock: IReactorTime,
+        post: Callable[[OutboxStatus], None],
+        now: Callable[[], int],
+        write: Callable[[], None],
+        ballast: int,
+        fatal: Callable[[StoreError], None],
+    ) -> None:
+        self.path = path
+        self.bulletin = Bulletin(str(path), clock, post, lambda: str(self.obstacle() or ""))
+        self.is_open = False
+        self._options = options
+        self._clock = clock
+        self._now = now
+        self._write = write
+        self._tell_fatal = fatal
+        self._disk = Disk(path.with_suffix(".ballast"), ballast)
+        self._jobs = Jobs(path, writer, self._relieve, self._fatal)
+        self._ledger: Ledger | None = None
+        self._housekeeping: Housekeeping | None = None
+        self._sweeper: Sweeper | None = None
+        self._hurry = threading.Event()
+        self._opening = False
+        self._look_timer: IDelayedCall | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """StoreError while it is not open."""
+        if not self.is_open or self._ledger is None:
+            raise StoreError(f"{self.path}: the outbox is not open")
+        return self._ledger
+
+    async def open(self) -> None:
+        """Open or create it, and begin to keep house; StoreError says what is wrong."""
+        self._opening = True
+        self._hurry.clear()
+        try:
+            ledger, alarms = await self._jobs.run(self._open)
+        finally:
+            self._opening = False
+        self._ledger = ledger
+        self._housekeeping = Housekeeping(ledger, self._options, self._disk)
+        self._sweeper = Sweeper(
+            str(self.path),
+            self._jobs,
+            self._housekeeping,
+            self.bulletin,
+            self._clock,
+            self._now,
+            self._write,
+        )
+        self.is_open = True
+        for alarm in alarms:
+            self.bulletin.alarm(alarm)
+        self._sweeper.start()
+        self.wrote(ledger.status())
+
+    async def close(self, last: Callable[[], None]) -> None:
+        """Close it when ``last`` has asked for what is still to be written; idempotent.
+
+        Waits for no lock.
+        """
+        self._hurry.set()
+        if self._opening:
+            await self.settled()  # so that there is something to close
+        if not self.is_open or self._ledger is None:
+            return
+        self.is_open = False
+        last()
+        try:
+            await self._jobs.run(self._ledger.close)
+        except StoreError as error:
+            self.bulletin.bad(str(error))
+        if self._sweeper is not None:
+            self._sweeper.stop()
+        if self._look_timer is not None and self._look_timer.active():
+            self._look_timer.cancel()
+        self.bulletin.close()
+
+    async def settled(self) -> None:
+        """All jobs that were asked for before are done."""
+        await self._jobs.settle()
+
+    def hurry(self) -> None:
+        """Wait for another program's lock no longer."""
+        self._hurry.set()
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Also what was under way when the file began to close; raises StoreError."""
+        assert self._ledger is not None
+        return await self._jobs.run(partial(self._ledger.commit, batch, self._now()))
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """A job of the ledger's; raises StoreError."""
+        return await self._jobs.run(job)
+
+    async def change(self, job: Callable[[sqlite3.Connection], T], /) -> T:
+        """``job`` in a transaction of its own; raises StoreError."""
+        database = self.ledger.database
+
+        def change() -> T:
+            with transaction(database):
+                return job(database)
+
+        return await self._jobs.run(change)
+
+    async def read(self, job: Callable[[sqlite3.Connection], T], /) -> T:
+        """``job``, which changes nothing; raises StoreError."""
+        return await self._jobs.run(partial(job, self.ledger.database))
+
+    def wrote(self, status: OutboxStatus) -> None:
+        """Something was written; ``status`` is what the file holds now."""
+        self.bulletin.good(status)
+        self._look()
+        if self._sweeper is not None:
+            self._sweeper.sweep_if_due(status)
+
+    def failed(self, error: StoreError) -> None:
+        """Something could not be written."""
+        self.bulletin.bad(str(error))
+        self._look()
+
+    def obstacle(self) -> StoreError | None:
+        """Why there is no room for a reading; None when there is."""
+        if self._disk.full:
+            return DiskFullError(
+                f"{self.path}: the disk is full; no meter is read until there is space"
+            )
+        if self._housekeeping is not None and self._housekeeping.full:
+            return OutboxFullError(
+                f"{self.path}: all {self._options.max_bytes} bytes are taken by readings that "
+                "wait; no meter is read until some are delivered"
+            )
+        return None
+
+    def _open(self) -> tuple[Ledger, list[str]]:
+        ledger = Ledger(self.path, self._hurry)
+        return ledger, [f"{self.path}: the counters do not agree: {one}" for one in ledger.audit()]
+
+    def _relieve(self) -> bool:
+        """In the writer's thread: give the ballast back, and make room within the file."""
+        relieved = self._disk.drop_ballast()
+        if relieved and self._housekeeping is not None:
+            self._housekeeping.make_way()
+        return relieved
+
+    def _look(self) -> None:
+        """While the disk is full: soon see whether it still is."""
+        timer = self._look_timer
+        if self.is_open and self._disk.full and (timer is None or not timer.active()):
+            self._look_timer = self._clock.callLater(LOOK_SECONDS, self._look_now)
+
+    def _look_now(self) -> None:
+        looked = Deferred.fromCoroutine(self._recover())
+        looked.addErrback(lambda failure: self.log.failure("The outbox failed", failure))
+
+    async def _recover(self) -> None:
+        try:
+            if await self._jobs.run(self._disk.recovered):
+                self.wrote(await self._jobs.run(self.ledger.status))
+                self._write()
+                return
+        except StoreError as error:
+            self.bulletin.bad(str(error))
+        self._look()
+
+    def _fatal(self, error: StoreError) -> None:
+        if self.is_open:
+            self._tell_fatal(error)

@@ -1,0 +1,54 @@
+"""``python -m tests.full_disk``: a small disk filled and freed a thousand times."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.python.failure import Failure
+
+from tests.full_disk.cycles import Seen, fill_and_free
+from tests.full_disk.tmpfs import SIZE, Tmpfs
+
+
+def main() -> int:
+    """Print what was seen; 1 if anything was lost. Mounts a tmpfs, so it needs root."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.full_disk",
+        description=main.__doc__,
+        epilog="Example: python -m tests.full_disk --cycles 1000",
+    )
+    parser.add_argument("--cycles", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    reactor.seconds = time.monotonic
+    found: list[Seen | Failure] = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Tmpfs(Path(folder) / "disk") as disk:
+        done = fill_and_free(reactor, disk, given.cycles, given.seed)
+        done.addBoth(found.append)
+        done.addBoth(lambda _: reactor.callWhenRunning(reactor.stop))
+        reactor.run()
+    (seen,) = found
+    if isinstance(seen, Failure):
+        seen.printTraceback()
+        return 1
+    print(
+        f"{seen.cycles} times full and free, {SIZE >> 20} MiB, "
+        f"in {time.monotonic() - began:.0f} s: "
+        f"{seen.acknowledged} readings acknowledged, {seen.refused} refused in words, "
+        f"ballast there {seen.ballasts} times; "
+        f"longest from space to the next reading {seen.longest:.1f} s; "
+        f"{len(seen.wrong)} violations"
+    )
+    for one in seen.wrong[:10]:
+        print(one)
+    return int(bool(seen.wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
