@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 from random import SystemRandom
 
 from twisted.internet import reactor
@@ -21,6 +22,7 @@ from tests.thingsboard.limits import Limits, Rates
 from tests.thingsboard.release import Release
 from tests.thingsboard.rest.build import rest
 from tests.thingsboard.server import ProvisioningProfile, ThingsBoard
+from tests.thingsboard.tls import context
 
 
 def main(arguments: list[str]) -> None:
@@ -32,12 +34,18 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--telemetry-rate", default="", metavar="N:SECONDS", help="of every device and gateway"
     )
+    parser.add_argument("--certificate", type=Path, help="PEM; MQTT is over TLS then")
+    parser.add_argument("--key", type=Path, help="of the certificate, PEM")
     options = parser.parse_args(arguments)
     rates = Rates(telemetry_messages=options.telemetry_rate)
     limits = Limits(rates, rates, rates)
     server = ThingsBoard(reactor, time.time, SystemRandom(), options.release, limits)
     populated(server).profiles["key"] = ProvisioningProfile("secret")
-    mqtt = reactor.listenTCP(options.mqtt_port, server, interface=options.host)
+    if options.certificate:
+        tls = context(options.certificate, options.key)
+        mqtt = reactor.listenSSL(options.mqtt_port, server, tls, interface=options.host)
+    else:
+        mqtt = reactor.listenTCP(options.mqtt_port, server, interface=options.host)
     site = Site(rest(server))
     http = reactor.listenTCP(options.http_port, site, interface=options.host)
     ports = {"mqtt": mqtt.getHost().port, "http": http.getHost().port}

@@ -241,6 +241,8 @@ class GatewayApi:
             keys = [body["key"]]
         if not isinstance(client, bool) or not isinstance(keys, list) or "id" not in body:
             raise Refused("no client, keys or id")
+        if not all(isinstance(key, str) for key in keys):
+            raise Refused("keys that are no text")
         device = self._allowed(_name(body), 0, _Pack(self, packet.packet_id, 1))
         if device is None:
             return

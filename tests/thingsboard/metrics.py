@@ -26,13 +26,16 @@ class Metrics:
     def saw(self, records: Sequence[values.Record]) -> None:
         for record in records:
             metadata = values.plain(record.metadata)
-            if isinstance(metadata, dict) and metadata.keys() >= _KEYS:
-                published = metadata["publishedTs"]
-                latency = (
-                    published - metadata["receivedTs"],
-                    self._session.server.now - published,
-                )
-                self._latencies.setdefault(metadata["connector"], []).append(latency)
+            if not isinstance(metadata, dict):
+                continue
+            connector, received, published = (metadata.get(key) for key in _KEYS)
+            if (
+                isinstance(connector, str)
+                and isinstance(received, int)
+                and isinstance(published, int)
+            ):
+                latency = published - received, self._session.server.now - published
+                self._latencies.setdefault(connector, []).append(latency)
                 if not self._running:
                     self._running = True
                     self._session.later(PERIOD, self._report)
@@ -54,4 +57,4 @@ class Metrics:
         self._device.keep([values.Record(self._session.server.now, {"gatewayMetrics": told})])
 
 
-_KEYS = {"connector", "receivedTs", "publishedTs"}
+_KEYS = ("connector", "receivedTs", "publishedTs")

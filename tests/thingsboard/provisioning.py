@@ -36,10 +36,11 @@ class Provisioning:
             self._session.invalid(packet.packet_id)
             return
         self._session.acknowledge(packet.packet_id)
-        self._session.send("/provision/response", self._answer(body))
+        texts = {key: one for key, one in body.items() if isinstance(one, str) and one}
+        self._session.send("/provision/response", self._answer(texts, body.get("gateway") is True))
         self._session.later(CLOSED_AFTER, self._session.close)
 
-    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, body: dict[str, str], gateway: bool) -> dict[str, Any]:
         """P2, P3"""
         profile = self._server.profiles.get(body.get("provisionDeviceKey", ""))
         if profile is None or profile.secret != body.get("provisionDeviceSecret"):
@@ -53,19 +54,19 @@ class Provisioning:
             return FAILURE
         else:
             device = self._server.create(name, profile.type, self._credentials(body))
-            if body.get("gateway") is True:  # P5
+            if gateway:  # P5
                 device.info["gateway"] = True
         device.provisioned = True
         return _told(device)
 
-    def _credentials(self, body: dict[str, Any]) -> Credentials:
+    def _credentials(self, body: dict[str, str]) -> Credentials:
         """P4"""
-        kind = body.get("credentialsType", "ACCESS_TOKEN")
-        if kind == "X509_CERTIFICATE":
+        kind = body.get("credentialsType")
+        if kind == "X509_CERTIFICATE" and "hash" in body:
             return Credentials(kind, body["hash"])
         if kind == "MQTT_BASIC":
             names = {"clientId": "clientId", "username": "userName", "password": "password"}
-            basic = {ours: body[theirs] for theirs, ours in names.items() if body.get(theirs)}
+            basic = {ours: body[theirs] for theirs, ours in names.items() if theirs in body}
             return Credentials(kind, basic=basic)
         return Credentials(id=body.get("token") or self._server.token())
 

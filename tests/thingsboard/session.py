@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -153,11 +155,11 @@ class Session(Protocol):
             self._validate(packet)
 
     def _validate(self, packet: packets.Connect) -> None:
-        certificate = self._certificate()
+        certificate, valid = self._certificate()
         if self.server.backend_down:  # C5
             self._refuse(3, 0x88)
             return
-        device = self._authenticate(packet, certificate)
+        device = self._authenticate(packet, certificate) if valid else None
         if device is None:
             self.server.bad_credentials(self.host)
             if certificate is not None:  # C3
@@ -213,16 +215,18 @@ class Session(Protocol):
                 return device
         return None
 
-    def _certificate(self) -> bytes | None:
+    def _certificate(self) -> tuple[bytes | None, bool]:
+        """The client's, in DER, and whether it is valid now (C3)."""
         peer = getattr(self.transport, "getPeerCertificate", lambda: None)()
         if peer is None:
-            return self.server.certificate(self)
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        der: bytes = peer.to_cryptography().public_bytes(Encoding.DER)
-        return der
+            return self.server.certificate(self), True
+        certificate = peer.to_cryptography()
+        now = datetime.fromtimestamp(self.server.wall(), UTC)
+        valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+        return certificate.public_bytes(Encoding.DER), valid
 
     def _refuse(self, code: int, reason: int) -> None:
+        """C10: version 5 is told twice."""
         self.transport.write(self.writer.connack(reason if self.five else code))
         self.close(reason)
 

@@ -46,6 +46,8 @@ class ConnectTests(ThingsBoardCase):
         for version, wrong, unknown in ((5, 0x86, 0x85), (4, 0x87, 0x85)):
             refused = self.visit("wrong", version=version)
             self.assertEqual((refused.connack, refused.closed), (wrong, True))
+            # C10
+            self.assertEqual(b"\xe0\x02\x86\x00" in refused.heard, version == 5)
             self.assertEqual(self.visit("u", version, password="p").connack, wrong)
             self.assertEqual(self.visit(None, version).connack, unknown)
         self.server.backend_down = True

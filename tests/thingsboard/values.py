@@ -78,7 +78,10 @@ def value(given: Any) -> Value:
 def plain(given: Any) -> Any:
     """JSON inside JSON: numbers stay as they are."""
     if isinstance(given, Number):
-        return float(given) if set(given) & set(".eE") else int(given)
+        if set(given) & set(".eE"):
+            return float(given)
+        # Python reads no integer of more than 4,300 digits.
+        return int(given) if len(given) < 4300 else str(given)
     if isinstance(given, dict):
         return {key: plain(one) for key, one in given.items()}
     if isinstance(given, list):
@@ -88,6 +91,8 @@ def plain(given: Any) -> Any:
 
 def _number(text: str) -> Value:
     number = Decimal(text)
+    if number.adjusted() > 400:
+        raise NotConvertible("a number that nobody can write out")
     whole = not number or _scale(number.normalize()) <= 0
     if whole and ("." not in text or set(text) & set("eE")):
         if -(2**63) <= number < 2**63:  # V6
@@ -109,7 +114,13 @@ def _object(body: Any) -> dict[str, Any]:
 
 
 def _milliseconds(given: Any) -> int:
+    if not isinstance(given, str) or not isinstance(number := _numeric(given), int):
+        raise NotConvertible("ts is no number")
+    return number
+
+
+def _numeric(text: str) -> Value:
     try:
-        return int(Decimal(given))
-    except (ArithmeticError, TypeError, ValueError) as error:
-        raise NotConvertible("ts is no number") from error
+        return _number(text)
+    except ArithmeticError as error:
+        raise NotConvertible("no number") from error

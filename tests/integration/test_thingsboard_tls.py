@@ -1,0 +1,107 @@
+"""The gateway sink against the stand-in over TLS: its token, or its certificate."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from dlmsd.config.values import SinkOptions
+from dlmsd.model import SinkStatus
+from dlmsd.publish.build import build
+from dlmsd.publish.endpoint import endpoint
+from dlmsd.secret import Secret
+from tests.certificates import Authority
+from tests.publish.bench import meter
+from tests.publish.outbox import MemoryOutbox, reading
+from tests.thingsboard.case import populated
+from tests.thingsboard.device import Credentials
+from tests.thingsboard.server import ThingsBoard
+from tests.thingsboard.tls import context
+
+
+class TlsTests(TestCase):
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        authority = Authority(self.folder)
+        authority.issue("localhost")
+        authority.issue("dlmsd", "client")
+        self.offset = 0.0
+        wall = self.wall
+        self.server = populated(ThingsBoard(reactor, wall, Random(1)))
+        tls = context(self.folder / "server.pem", self.folder / "server.key")
+        self.port = reactor.listenSSL(0, self.server, tls, interface="127.0.0.1")
+        self.addCleanup(self.port.stopListening)
+
+    def wall(self) -> float:
+        return time.time() + self.offset
+
+    async def publish(self, until: Any, **options: Any) -> None:
+        """A sink with one reading, until ``until`` is true of its status."""
+        outbox, statuses = MemoryOutbox(reactor), list[SinkStatus]()
+        sink_options = SinkOptions(
+            name="s",
+            kind="thingsboard-gateway",
+            url=f"mqtts://localhost:{self.port.getHost().port}",
+            ca_file=self.folder / "ca.pem",
+            **options,
+        )
+        sink = build(
+            sink_options,
+            [meter("a")],
+            outbox=outbox,
+            clock=reactor,
+            connect=endpoint(reactor, sink_options),
+            wall=time.time,
+            random=Random(1),
+            post=statuses.append,
+            instance_id="host-1a2b",
+        )
+        await sink.start()
+        outbox.commit([reading("a", 1, p="136.5")])
+        end = time.monotonic() + 15
+        while not (statuses and until(statuses[-1])):
+            assert time.monotonic() < end, statuses[-1]
+            await deferLater(reactor, 0.02, lambda: None)
+        await sink.stop()
+
+    def test_a_token(self) -> Deferred[None]:
+        """A1"""
+
+        async def test() -> None:
+            await self.publish(lambda status: status.delivered == 1, token=Secret("gw"))
+            self.assertEqual(self.server["Device a"].series("p"), [(1, 136.5)])
+
+        return Deferred.fromCoroutine(test())
+
+    def test_a_certificate(self) -> Deferred[None]:
+        """A3, C3"""
+        pem = (self.folder / "client.pem").read_bytes()
+        der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        digest = hashlib.sha3_256(base64.b64encode(der)).hexdigest()
+        files = {"cert_file": self.folder / "client.pem", "key_file": self.folder / "client.key"}
+
+        async def test() -> None:
+            refused = "not authorised (CONNACK 0x87)"
+            await self.publish(lambda status: refused in status.error, **files)
+            credentials = Credentials("X509_CERTIFICATE", digest)
+            self.server.create("x", credentials=credentials, gateway=True)
+            await self.publish(lambda status: status.delivered == 1, **files)
+            self.assertEqual(self.server["Device a"].gateway, self.server["x"])
+            self.offset = 2 * 86400.0  # the certificates are of one day
+            await self.publish(lambda status: refused in status.error, **files)
+
+        return Deferred.fromCoroutine(test())
