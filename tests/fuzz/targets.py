@@ -195,10 +195,12 @@ _COLUMNS: Final = (
 
 
 def _profile(octets: bytes) -> None:
-    """Rows of two columns, one of them the time; the first octet says of what meter."""
+    """Rows of two columns, one of them the time, or of one; the first octet says which, and
+    of what meter.
+    """
     kind = octets[0] if octets else 0
     rows = ProfileRows(
-        _COLUMNS,
+        (_COLUMNS, _COLUMNS, _COLUMNS[:1], _COLUMNS[1:])[kind >> 4 & 3],
         900,
         timezone=_ZONE if kind & 1 else None,
         negate_deviation=bool(kind & 2),
@@ -218,7 +220,12 @@ _MOMENT: Final = bytes.fromhex("090C07E10A1405032B1EFF800000")
 _ROWS: Final = (
     b"\x01\x03" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") + _row(b"\x00", b"\x00") * 2,
     b"\x01\x02" + _row(b"\x19" + _MOMENT[2:], b"\x12\x00\x01") + _row(b"\x09\x00", b"\x00"),
+    b"\x01\x02\x02\x01\x12\x00\x07\x02\x01\x00",
+    b"\x01\x02\x02\x01%b\x02\x01\x00" % _MOMENT,
     b"\x13\x02\x02\x09\x12\x1e" + (_MOMENT[1:] + b"\x00\x07") * 2,
+)
+_SILENT: Final = tuple(
+    b"%c\x01\x82\x55\x50" % kind + b"\x02\x01\x00" * 0x5550 for kind in (0x2C, 0x3C)
 )
 _LONG_PROFILE: Final = b"\x0f\x01\x82\x0b\x00" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") * 0xB00
 _OBJECT: Final = bytes.fromhex(
@@ -312,7 +319,8 @@ _CONFIGURATION: Final = (
 @cache
 def targets() -> tuple[Target, ...]:
     """All of them."""
-    row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in (8, 15) for r in _ROWS))
+    kinds = (0x08, 0x0F, 0x28, 0x2D, 0x38, 0x3C)
+    row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in kinds for r in _ROWS))
     return (
         Target("hdlc.stream", _hdlc_stream, (*hdlc.FRAMES, b"".join(hdlc.FRAMES))),
         Target("hdlc.frame", _hdlc_frame, tuple(frame[3:-3] for frame in hdlc.FRAMES)),
@@ -359,7 +367,7 @@ def targets() -> tuple[Target, ...]:
         Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), behind(b"")),
         Target("cosem.short-names", _short_names, (_SHORT_NAMED,), behind(b"")),
         Target("cosem.capture", _capture, (_CAPTURE,), behind(b"")),
-        evolve(row, large=(*behind(b"\x08"), _LONG_PROFILE)),
+        evolve(row, large=(*behind(b"\x08"), *_SILENT, _LONG_PROFILE)),
         Target("cosem.selective", _selective, _SELECTIONS, behind(b"\x02")),
         Target("cosem.descriptor", _descriptors),
         Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), BOMBS),

@@ -65,7 +65,9 @@ def _decode_elements(
         if (read := _READERS.get(number)) is not None:
             element, end = read(buffer, end + 1)
         elif (empty := _EMPTY.get(number)) is not None:
-            budget.take(0, 1, empty[0], end)
+            budget.empty -= 1
+            if budget.empty < 0:
+                budget.take(0, 0, empty[0], end)
             element, end = empty, end + 1
         else:
             element, end = _decode(buffer, end, budget, depth + 1)

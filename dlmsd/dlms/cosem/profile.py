@@ -111,6 +111,9 @@ class ProfileRows:
 
     def _repeated(self, values: tuple[Data, ...], before: tuple[Data, ...]) -> tuple[Data, ...]:
         """The row with what it does not tell anew; its time is never that of another."""
+        silent = values.count(_NULL) == len(values)
+        if silent and (self._clock is None or before[self._clock] == _NULL):
+            return before
         null = Tag.NULL_DATA
         full = [
             previous if value[0] is null else value
@@ -121,7 +124,7 @@ class ProfileRows:
         return tuple(full)
 
     def _moment(self, told: Data) -> tuple[datetime.datetime | None, ClockStatus | None, bool]:
-        sent = _date_time(told, self._rows)
+        sent = None if told[0] is Tag.NULL_DATA else _date_time(told, self._rows)
         try:
             if sent is not None:
                 return self._instant(sent), sent.status, False
@@ -151,9 +154,7 @@ def _is_time(column: CaptureObject) -> bool:
 
 
 def _date_time(data: Data, row: int) -> DateTime | None:
-    """The time of a row, None for null-data and for an empty octet-string."""
-    if data.tag is Tag.NULL_DATA:
-        return None
+    """The time of a row, None for an empty octet-string."""
     if isinstance(data.value, DateTime):
         return data.value
     if not isinstance(data.value, bytes) or len(data.value) not in (0, _DATE_TIME_OCTETS):

@@ -155,6 +155,15 @@ class RowTests(SynchronousTestCase):
         (found,) = rows.feed(buffer(row(energy(5))))
         self.assertEqual(found, Row(None, None, False, (energy(5),)))
 
+    def test_rows_that_tell_nothing(self) -> None:
+        for told, clock in ((energy(5), ENERGY), (time(MIDNIGHT), CLOCK)):
+            rows = ProfileRows((clock,), QUARTER)
+            found = rows.feed(buffer(row(told), row(NULL), row(NULL)))
+            repeated = told if clock is ENERGY else NULL
+            self.assertEqual([each.values for each in found], [(told,), (repeated,), (repeated,)])
+        self.assertEqual(found[2].time, MIDNIGHT + 30 * MINUTE)
+        self.assertTrue(found[2].computed)
+
     def test_a_clock_in_another_column(self) -> None:
         rows = ProfileRows((ENERGY, CLOCK), QUARTER)
         found = rows.feed(buffer(row(energy(5), time(MIDNIGHT)), row(NULL, NULL)))
