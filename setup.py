@@ -46,6 +46,7 @@ setup(
         "paho-mqtt>=2.1,<3",
         "pyserial>=3.5",
         "rich>=13",
+        "treq>=24.9",
         "twisted[tls]>=24.10",
         "tzdata>=2024.1",  # where the system has no time zones, such as a slim container
     ],

@@ -17,6 +17,7 @@ from dlmsd.cli.firmware import firmware
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.profile import profile
+from dlmsd.cli.provision import provision
 from dlmsd.cli.read import read
 from dlmsd.cli.run import run
 from dlmsd.cli.scan import scan
@@ -41,6 +42,7 @@ for part in (
     firmware,
     keys,
     profile,
+    provision,
     read,
     run,
     scan,

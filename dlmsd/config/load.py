@@ -65,7 +65,11 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Configuration:
     Raises ConfigurationError with every problem of the file and of its profiles, in the
     order of their lines.
     """
-    main = Source.read(path)
+    return load_source(Source.read(path), path, environ=environ)
+
+
+def load_source(main: Source, path: Path, *, environ: Mapping[str, str]) -> Configuration:
+    """The same of a file that is read already."""
     loading = _Loading(main, path, environ)
     configuration = loading.configuration()
     if loading.problems or configuration is None:

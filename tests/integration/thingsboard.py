@@ -21,7 +21,7 @@ class ThingsBoardProcess:
         )
         assert self._process.stdout is not None
         ports = json.loads(self._process.stdout.readline())
-        self.port, self._http = ports["mqtt"], ports["http"]
+        self.port, self.http = ports["mqtt"], ports["http"]
         self._token = ""
         login = {"username": "tenant@thingsboard.org", "password": "tenant"}
         self._token = self.call("/api/auth/login", login)["token"]
@@ -30,7 +30,7 @@ class ThingsBoardProcess:
         """GET, or POST where there is a body; what REST answers."""
         headers = {"X-Authorization": f"Bearer {self._token}"} if self._token else {}
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"http://127.0.0.1:{self._http}{path}", data, headers)
+        request = Request(f"http://127.0.0.1:{self.http}{path}", data, headers)
         with urlopen(request, timeout=10) as answer:
             text = answer.read()
         return json.loads(text) if text else None

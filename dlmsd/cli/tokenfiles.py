@@ -1,0 +1,116 @@
+"""Tokens on disk: a file for each beside the configuration, and the line that names it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from dlmsd.config.source import Source
+from dlmsd.config.tokens import Owner
+from dlmsd.errors import DlmsdError
+from dlmsd.secret import Secret
+
+FOLDER: Final = "tokens"
+_SUFFIX: Final = {"meters": "token", "sinks": "gateway-token"}
+
+
+class TokenFileError(DlmsdError):
+    """Have a user write it who may, such as the owner of the configuration; what ThingsBoard has
+    is found again."""
+
+    culprit = "operator"
+
+
+def file_name(owner: Owner) -> str:
+    """Where an owner's token goes unless the configuration says it; from its folder."""
+    key, name = owner
+    return f"{FOLDER}/{name}.{_SUFFIX[key]}"
+
+
+def write(path: Path, token: Secret, configuration: Path) -> None:
+    """Whole or not at all, readable by its owner and by the group that may read the
+    configuration; raises TokenFileError.
+    """
+    try:
+        like = configuration.stat()
+        group = like.st_mode & stat.S_IRGRP
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700)
+            path.parent.chmod(0o700 | (group and 0o050))
+            _give(path.parent, like)
+        _replace(path, token.reveal() + b"\n", 0o600 | group, like)
+    except OSError as error:
+        raise TokenFileError(f"{path}: {error.strerror}") from error
+
+
+def line(file: str) -> str:
+    """What names such a file, as a line of TOML; no name of ours needs an escape."""
+    return f'token = {{ file = "{file}" }}'
+
+
+def insert(path: Path, files: Mapping[Owner, str]) -> Path | None:
+    """Name each file below its owner's name; the copy of what the configuration was before.
+
+    None if the form of this file does not allow it, and nothing is changed. Raises
+    TokenFileError.
+    """
+    path = path.resolve()
+    source = Source.read(path)
+    text = source.text.splitlines(keepends=True)
+    expected: dict[str, Any] = tomllib.loads(source.text)
+    found: list[tuple[int, str]] = []
+    for (key, name), file in files.items():
+        for index, table in enumerate(expected[key]):
+            if table.get("name") == name:
+                table["token"] = {"file": file}
+                found.append((source.lines.of((key, index, "name")), file))
+    for number, file in sorted(found, reverse=True):
+        before = text[number - 1]
+        indent = before[: len(before) - len(before.lstrip())]
+        ending = "\r\n" if before.endswith("\r\n") else "\n"
+        text[number - 1] = before.rstrip("\r\n") + ending
+        text.insert(number, f"{indent}{line(file)}{ending}")
+    after = "".join(text)
+    try:
+        good = tomllib.loads(after) == expected
+    except tomllib.TOMLDecodeError:
+        good = False
+    return _save(path, after) if good else None
+
+
+def _save(path: Path, text: str) -> Path:
+    copy = path.with_name(f"{path.name}.bak")
+    try:
+        like = path.stat()
+        shutil.copy2(path, copy)
+        _give(copy, like)
+        _replace(path, text.encode(), stat.S_IMODE(like.st_mode), like)
+    except OSError as error:
+        raise TokenFileError(f"{path}: {error.strerror}") from error
+    return copy
+
+
+def _replace(path: Path, content: bytes, mode: int, like: os.stat_result) -> None:
+    draft = path.with_name(f".{path.name}.new")
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    _give(draft, like)
+    draft.chmod(mode)
+    draft.replace(path)
+
+
+def _give(path: Path, like: os.stat_result) -> None:
+    """To the owner and group of the configuration, who read all of it; only root can."""
+    with suppress(PermissionError):
+        os.chown(path, like.st_uid, like.st_gid)
