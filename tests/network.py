@@ -28,6 +28,7 @@ class Pipe:
         self._network = network
         self.peer: Pipe
         self.protocol: Any = None
+        self.port = 0
         self.lost: Callable[[Failure], None] = lambda reason: None
         self.open = True
         self.disconnecting = False
@@ -118,6 +119,7 @@ class Connector:
         ours, theirs = Pipe(self._network), Pipe(self._network)
         ours.peer, theirs.peer = theirs, ours
         self._pipe = ours
+        ours.port = theirs.port = port
         ours.protocol = self._factory.buildProtocol(None)
         theirs.protocol = server.buildProtocol(None)
         ours.lost = lambda reason: self._factory.clientConnectionLost(self, reason)

@@ -191,6 +191,8 @@ class Conversation:
                     self._association.abort()
                     self._settle(self._explained(error))
                 case data_link.MeterBusy():
+                    # What said so is no answer that trickles in.
+                    self._heard = self._wire.octets_in if self._wire else 0
                     self._deadline.set(_BUSY_SECONDS)
                 case data_link.Ignored():
                     pass

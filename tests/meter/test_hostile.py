@@ -1,8 +1,15 @@
 """Whatever octets come, nothing hangs, breaks or grows, and good reads return afterwards."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
+from attrs import evolve
+
+from dlmsd.dlms.hdlc import control
+from dlmsd.dlms.hdlc.control import Kind
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.meter.protocol import MAX_BABBLE
 from dlmsd.model import MeterState
 from tests.meter.fleet import FleetCase
@@ -84,6 +91,32 @@ class HostileTests(FleetCase):
                 self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
                 self.assert_genuine()
                 self.end()
+
+    def test_a_meter_that_is_never_ready_is_given_up_in_seconds(self) -> None:
+        """Half a second passes between two polls, however much was heard meanwhile."""
+        self.simulate()
+        self.read(self.options())
+        self.run_for(12)
+        (pipe,) = self.network.connections
+        genuine = pipe.arrive
+        busy: list[float] = []
+
+        def arrive(octets: bytes) -> None:
+            (frame,) = FrameReassembly().feed(octets)
+            assert isinstance(frame, Frame)
+            if frame.kind is Kind.I or busy:
+                busy.append(self.network.seconds())
+                # Nothing more is acknowledged than the request.
+                receive = control.receive_number(frame.control)
+                frame = evolve(frame, control=control.receive_not_ready(receive), information=b"")
+            genuine(frame.encode())
+
+        pipe.arrive = arrive  # type: ignore[method-assign]
+        self.run_for(3.5)
+        pauses = [later - sooner for sooner, later in pairwise(busy)]
+        self.assertTrue(all(0.4 < pause < 0.6 for pause in pauses), pauses)
+        self.run_for(5)
+        self.assertIn("stayed busy", self.statuses["virtual-001"].error)
 
     def assert_genuine(self) -> None:
         answered = {raw for entry in self.record for _, attribute, raw in entry.results}
