@@ -16,6 +16,7 @@ from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
+from dlmsd.cli.outbox import outbox
 from dlmsd.cli.profile import profile
 from dlmsd.cli.provision import provision
 from dlmsd.cli.read import read
@@ -41,6 +42,7 @@ for part in (
     demo,
     firmware,
     keys,
+    outbox,
     profile,
     provision,
     read,

@@ -9,7 +9,6 @@ from typing import Any
 
 from dlmsd.config.values import Configuration
 from dlmsd.errors import DlmsdError, StoreError
-from dlmsd.meter.security import CounterStore
 from dlmsd.model import OutboxStatus
 from dlmsd.store.lock import InUseError, Lock
 from dlmsd.store.outbox import Outbox
@@ -65,7 +64,7 @@ class KeptCounters:
             post=self._post,
         )
 
-    async def __aenter__(self) -> CounterStore:
+    async def __aenter__(self) -> Outbox:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             owner = self._folder.stat().st_uid

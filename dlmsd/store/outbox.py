@@ -28,6 +28,7 @@ from dlmsd.store.delivery import Delivery
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.ledger import Committed
 from dlmsd.store.outbox_file import OutboxFile, OutboxFullError
+from dlmsd.store.replay import Replay
 from dlmsd.store.values import encode_values
 from dlmsd.store.writer import Writer
 
@@ -94,6 +95,7 @@ class Outbox:
             post=post,
             now=self._now,
             write=self._write,
+            tell=self._tell,
             ballast=ballast,
             fatal=fatal,
         )
@@ -230,6 +232,12 @@ class Outbox:
         ledger = self._file.ledger
         return await self._file.run(lambda: ledger.audit(rows=True))
 
+    async def replay(self, replay: Replay) -> int:
+        """Queue again what was delivered or is in quarantine, in the backfill lane, under new
+        ids; how many deliveries that were. Raises StoreError."""
+        self._settle()
+        return await self._file.replay(replay)
+
     def reserve_counters(self, name: str, above: int, count: int) -> Deferred[tuple[int, int]]:
         """``first`` and ``end`` of ``count`` invocation counters that are now the caller's.
 
@@ -338,7 +346,7 @@ class Outbox:
         if committed.deliveries:
             self._tell(committed.deliveries)
 
-    def _tell(self, deliveries: list[Delivery]) -> None:
+    def _tell(self, deliveries: Sequence[Delivery]) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener(deliveries)

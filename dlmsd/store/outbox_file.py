@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,10 +19,13 @@ from dlmsd.model import OutboxStatus
 from dlmsd.store.batch import Batch
 from dlmsd.store.bulletin import Bulletin
 from dlmsd.store.database import DiskFullError, transaction
+from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
 from dlmsd.store.jobs import Jobs
 from dlmsd.store.ledger import Committed, Ledger
+from dlmsd.store.replay import Replay, Replays, ask, outcome
+from dlmsd.store.replayer import Replayer
 from dlmsd.store.sweeper import Sweeper
 from dlmsd.store.writer import Writer
 
@@ -40,8 +43,9 @@ class OutboxFullError(StoreError):
 class OutboxFile:
     """One file from ``open`` to ``close``; use it in the reactor's thread.
 
-    ``now`` is the wall time in ms; ``write`` writes what waits for a transaction. ``fatal``
-    hears of an error after which nothing is acknowledged any more.
+    ``now`` is the wall time in ms; ``write`` writes what waits for a transaction, ``tell``
+    hears what waits again. ``fatal`` hears of an error after which nothing is acknowledged
+    any more.
     """
 
     log = Logger()
@@ -56,6 +60,7 @@ class OutboxFile:
         post: Callable[[OutboxStatus], None],
         now: Callable[[], int],
         write: Callable[[], None],
+        tell: Callable[[Sequence[Delivery]], None],
         ballast: int,
         fatal: Callable[[StoreError], None],
     ) -> None:
@@ -66,12 +71,14 @@ class OutboxFile:
         self._clock = clock
         self._now = now
         self._write = write
+        self._tell = tell
         self._tell_fatal = fatal
         self._disk = Disk(path.with_suffix(".ballast"), ballast)
         self._jobs = Jobs(path, writer, self._relieve, self._fatal)
         self._ledger: Ledger | None = None
         self._housekeeping: Housekeeping | None = None
         self._sweeper: Sweeper | None = None
+        self._replayer: Replayer | None = None
         self._hurry = threading.Event()
         self._opening = False
         self._look_timer: IDelayedCall | None = None
@@ -102,10 +109,14 @@ class OutboxFile:
             self._now,
             self._write,
         )
+        self._replayer = Replayer(
+            self._jobs, Replays(ledger), self._clock, self._now, self._replayed
+        )
         self.is_open = True
         for alarm in alarms:
             self.bulletin.alarm(alarm)
         self._sweeper.start()
+        self._replayer.start()
         self.wrote(ledger.status())
 
     async def close(self, last: Callable[[], None]) -> None:
@@ -124,8 +135,9 @@ class OutboxFile:
             await self._jobs.run(self._ledger.close)
         except StoreError as error:
             self.bulletin.bad(str(error))
-        if self._sweeper is not None:
-            self._sweeper.stop()
+        for one in (self._sweeper, self._replayer):
+            if one is not None:
+                one.stop()
         if self._look_timer is not None and self._look_timer.active():
             self._look_timer.cancel()
         self.bulletin.close()
@@ -161,6 +173,13 @@ class OutboxFile:
         """``job``, which changes nothing; raises StoreError."""
         return await self._jobs.run(partial(job, self.ledger.database))
 
+    async def replay(self, replay: Replay) -> int:
+        """Queue again what is asked for; how many deliveries that were. Raises StoreError."""
+        assert self._replayer is not None
+        request = await self.change(lambda database: ask(database, replay))
+        await self._replayer.run()
+        return await self.read(lambda database: outcome(database, request)) or 0
+
     def wrote(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""
         self.bulletin.good(status)
@@ -189,6 +208,10 @@ class OutboxFile:
     def _open(self) -> tuple[Ledger, list[str]]:
         ledger = Ledger(self.path, self._hurry)
         return ledger, [f"{self.path}: the counters do not agree: {one}" for one in ledger.audit()]
+
+    def _replayed(self, status: OutboxStatus, deliveries: Sequence[Delivery]) -> None:
+        self.wrote(status)
+        self._tell(deliveries)
 
     def _relieve(self) -> bool:
         """In the writer's thread: give the ballast back, and make room within the file."""
