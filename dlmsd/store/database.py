@@ -57,8 +57,8 @@ class DiskError(StoreError):
 
 
 class DamagedError(StoreError):
-    """The outbox file is damaged; move it away and start again, with new keys for ciphered
-    meters."""
+    """The file is damaged; that of the outbox is set aside at the next start, and what can be
+    read of it is kept."""
 
 
 def explain(path: Path, error: Exception) -> StoreError:

@@ -16,7 +16,12 @@ from dlmsd.dlms.security.errors import CounterExhaustedError
 from dlmsd.errors import LocalError, StoreError
 from dlmsd.store.database import Database, transaction
 
-_NEXT: Final = "SELECT next FROM transmit_counters WHERE name = ?"
+UNKNOWN: Final = ""
+"""The name of the least number for a name that has none yet: there is one after damage."""
+
+_NEXT: Final = """
+    SELECT next FROM transmit_counters WHERE name IN (?, '') ORDER BY name DESC LIMIT 1
+"""
 _RESERVE: Final = """
     INSERT INTO transmit_counters (name, next) VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET next = max(next, excluded.next)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -18,7 +19,8 @@ from dlmsd.errors import StoreError
 from dlmsd.model import OutboxStatus
 from dlmsd.store.batch import Batch
 from dlmsd.store.bulletin import Bulletin
-from dlmsd.store.database import DiskFullError, transaction
+from dlmsd.store.damage import note_damage, open_ledger
+from dlmsd.store.database import DamagedError, DiskFullError, transaction
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
@@ -206,8 +208,9 @@ class OutboxFile:
         return None
 
     def _open(self) -> tuple[Ledger, list[str]]:
-        ledger = Ledger(self.path, self._hurry)
-        return ledger, [f"{self.path}: the counters do not agree: {one}" for one in ledger.audit()]
+        ledger, alarms = open_ledger(self.path, self._hurry, self._now())
+        wrong = (f"{self.path}: the counters do not agree: {one}" for one in ledger.audit())
+        return ledger, [*alarms, *wrong]
 
     def _replayed(self, status: OutboxStatus, deliveries: Sequence[Delivery]) -> None:
         self.wrote(status)
@@ -242,4 +245,7 @@ class OutboxFile:
 
     def _fatal(self, error: StoreError) -> None:
         if self.is_open:
+            if isinstance(error, DamagedError):
+                with suppress(OSError):
+                    note_damage(self.path)
             self._tell_fatal(error)

@@ -387,11 +387,6 @@ class StartTests(TestCase):
     async def test_no_folder(self) -> None:
         self.assertIn("No such file", await self.refused(self.folder() / "no" / "outbox.db"))
 
-    async def test_damaged(self) -> None:
-        path = self.folder() / "outbox.db"
-        path.write_bytes(b"SQLite format 3\0" + b"\xff" * 9000)
-        self.assertIn("no SQLite file", await self.refused(path))
-
     async def test_newer(self) -> None:
         path = self.folder() / "outbox.db"
         with closing(sqlite3.connect(path)) as database:

@@ -1,0 +1,228 @@
+"""Copies what can be read of a damaged outbox file into a new one, what matters most first.
+
+Tables are walked by their keys. Where a page cannot be read, the next row that can is sought
+by doubling and halving, so that one bad page costs its own rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from dlmsd.dlms.security.counter import COUNTER_END
+from dlmsd.model import GapCause
+from dlmsd.store.counters import Stream
+from dlmsd.store.database import Database, explain, transaction
+from dlmsd.store.gaps import record_loss
+from dlmsd.store.invocation import UNKNOWN
+from dlmsd.store.values import decode_values
+
+# More numbers than can have been reserved since the last checkpoint of the log, which holds
+# at most 4,096 pages, and one in a thousand of all.
+JUMP: Final = 1 << 22
+
+# Rows of one transaction.
+_ROWS: Final = 500
+
+# No id comes near it: then there is nothing beyond.
+_FAR: Final = 1 << 40
+
+_REST: Final = ("gaps", "watermarks", "meters")
+_RECOUNT_METERS: Final = """
+    INSERT INTO meters (meter, readings, last_ts)
+    SELECT meter, count(*), max(ts) FROM readings WHERE true GROUP BY meter
+    ON CONFLICT (meter) DO UPDATE SET readings = max(readings, excluded.readings),
+        last_ts = max(last_ts, excluded.last_ts)
+"""
+_HOLD: Final = "UPDATE readings SET held = held + 1 WHERE id = ?"
+_ACCOUNT: Final = """
+    INSERT INTO counters (meter, sink, committed, delivered, queued, quarantined, dropped)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def salvage(path: Path, new: Database, now: int) -> str:
+    """Copy into ``new``, which is empty; what was kept, in words. ``now`` is in ms.
+
+    Raises StoreError for what is wrong with the new file.
+    """
+    rescue = _Rescue(path, new)
+    try:
+        with suppress(sqlite3.Error), closing(_source(path)) as source:
+            rescue.copy(source)
+        rescue.raise_counters(now // 1000)
+        lost = rescue.recount(now)
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    return (
+        f"{rescue.waiting} deliveries that wait and {rescue.readings} readings of it are kept, "
+        f"{lost} deliveries are lost"
+    )
+
+
+def _source(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise sqlite3.OperationalError("no such file")
+    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    source.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return source
+
+
+class _Rescue:
+    def __init__(self, path: Path, new: Database) -> None:
+        self._new = new
+        self._accounts: dict[Stream, tuple[int, int, int]] = {}
+        self.readings = self.waiting = 0
+
+    def copy(self, source: sqlite3.Connection) -> None:
+        """As much as can be read."""
+        for table in ("transmit_counters", "received_counters", *_REST):
+            self._whole(source, table)
+        with suppress(sqlite3.DatabaseError), closing(source.cursor()) as cursor:
+            for meter, sink, *counts in cursor.execute(
+                "SELECT meter, sink, committed, delivered, dropped FROM counters"
+            ):
+                if all(type(count) is int and count >= 0 for count in counts):
+                    self._accounts[meter, sink] = (counts[0], counts[1], counts[2])
+        self._readings(source)
+        self._deliveries(source, "deliveries")
+        self._deliveries(source, "quarantine")
+
+    def raise_counters(self, seconds: int) -> None:
+        """No invocation counter may come twice: neither one that was read from an old state,
+        nor one that was not read at all. Of those nothing is known but that no client has
+        sent a message a second since 1970."""
+        with transaction(self._new):
+            self._new.execute(
+                "UPDATE transmit_counters SET next = min(next + ?, ?)", (JUMP, COUNTER_END)
+            )
+            ((highest,),) = self._new.execute(
+                "SELECT coalesce(max(next), 0) FROM transmit_counters"
+            )
+            floor = min(max(seconds, highest), COUNTER_END)
+            self._new.execute("INSERT INTO transmit_counters VALUES (?, ?)", (UNKNOWN, floor))
+
+    def recount(self, now: int) -> int:
+        """Counters by the rows that are there; how many deliveries are neither here nor done."""
+        rows = self._new.execute(
+            """SELECT meter, sink, sum(waits), sum(held) FROM (
+                SELECT meter, sink, 1 AS waits, 0 AS held FROM deliveries
+                UNION ALL SELECT meter, sink, 0, 1 FROM quarantine) GROUP BY meter, sink"""
+        )
+        found = {(meter, sink): (waits, held) for meter, sink, waits, held in rows}
+        all_lost = 0
+        with transaction(self._new):
+            self._new.execute("UPDATE gaps SET cause = replace(cause, ' ', '_')")
+            self._new.execute(_RECOUNT_METERS)
+            for stream in sorted(self._accounts.keys() | found.keys()):
+                committed, delivered, dropped = self._accounts.get(stream, (0, 0, 0))
+                waits, held = found.get(stream, (0, 0))
+                lost = max(0, committed - delivered - dropped - waits - held)
+                dropped += lost
+                committed = delivered + waits + held + dropped
+                self._new.execute(_ACCOUNT, (*stream, committed, delivered, waits, held, dropped))
+                if lost:
+                    record_loss(self._new, stream, GapCause.OUTBOX_DAMAGED, now, now, lost)
+                all_lost += lost
+        return all_lost
+
+    def _whole(self, source: sqlite3.Connection, table: str) -> None:
+        """A small table, up to the first page that cannot be read."""
+        columns = self._columns(source, table)
+        if not columns:
+            return
+        names = ", ".join(columns)
+        marks = ", ".join("?" for _ in columns)
+        with transaction(self._new), suppress(sqlite3.DatabaseError):
+            for row in source.execute(f"SELECT {names} FROM {table}"):  # noqa: S608
+                # A row that the new table's rules refuse is damaged too.
+                with suppress(sqlite3.IntegrityError):
+                    self._new.execute(
+                        f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+                        row,
+                    )
+
+    def _columns(self, source: sqlite3.Connection, table: str) -> list[str]:
+        """Those that old and new file have: the old one may be of an earlier version."""
+        found: list[set[str]] = []
+        for database in (source, self._new):
+            with suppress(sqlite3.DatabaseError):
+                rows = database.execute(f"PRAGMA table_info({table})").fetchall()
+                found.append({row[1] for row in rows})
+        return sorted(found[0] & found[1]) if len(found) == 2 else []
+
+    def _readings(self, source: sqlite3.Connection) -> None:
+        for rows in _walk(source, "readings", "id, meter, ts, values_json"):
+            with transaction(self._new):
+                for number, meter, ts, values in rows:
+                    if _sound(meter, ts, values):
+                        cursor = self._new.execute(
+                            "INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, 0)",
+                            (number, meter, ts, values),
+                        )
+                        self.readings += cursor.rowcount
+
+    def _deliveries(self, source: sqlite3.Connection, table: str) -> None:
+        columns = self._columns(source, table)
+        if "reading" not in columns:
+            return
+        names = ["id", "reading", *(one for one in columns if one not in ("id", "reading"))]
+        marks = ", ".join("?" for _ in names)
+        add = f"""INSERT OR IGNORE INTO {table} ({", ".join(names)})
+            SELECT {marks} WHERE EXISTS (SELECT 1 FROM readings WHERE id = ?)"""  # noqa: S608
+        only = "delivered_at IS NULL" if table == "deliveries" else "true"
+        for rows in _walk(source, table, ", ".join(names), only):
+            with transaction(self._new):
+                for row in rows:
+                    with suppress(sqlite3.IntegrityError):
+                        if self._new.execute(add, (*row, row[1])).rowcount:
+                            self._new.execute(_HOLD, (row[1],))
+                            self.waiting += table == "deliveries"
+
+
+def _sound(meter: object, ts: object, values: object) -> bool:
+    if not isinstance(meter, str) or type(ts) is not int or not isinstance(values, str):
+        return False
+    try:
+        return isinstance(decode_values(values), dict)
+    except ValueError:
+        return False
+
+
+def _walk(
+    source: sqlite3.Connection, table: str, columns: str, only: str = "true"
+) -> Iterator[Sequence[Any]]:
+    """Rows by their id, which is the first column, past whatever cannot be read."""
+    ask = (
+        f"SELECT {columns} FROM {table} NOT INDEXED "  # noqa: S608
+        f"WHERE id > ? AND {only} ORDER BY id LIMIT ?"
+    )
+
+    def read(after: int, limit: int) -> Sequence[Any] | None:
+        try:
+            return source.execute(ask, (after, limit)).fetchall()
+        except sqlite3.DatabaseError:
+            return None
+
+    after, limit = 0, _ROWS
+    while after < _FAR:
+        rows = read(after, limit)
+        if rows:
+            yield rows
+            after, limit = rows[-1][0], min(2 * limit, _ROWS)
+        elif rows is not None:
+            return
+        elif limit > 1:
+            limit = 1
+        else:
+            step = 1
+            while after + step < _FAR and read(after + step, 1) is None:
+                step *= 2
+            low, high = after, after + step
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if read(middle, 1) is None else (low, middle)
+            after = high

@@ -1,0 +1,240 @@
+"""A damaged file: set aside, salvaged, told of; never a second start that fails, nor silence."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from twisted.internet.defer import Deferred
+
+from dlmsd.config.values import OutboxOptions
+from dlmsd.errors import StoreError
+from dlmsd.model import GapCause, Lane, Watermark
+from dlmsd.store import damage
+from dlmsd.store.database import open_database, schema_steps
+from dlmsd.store.salvage import JUMP
+from tests.store.case import NOW, NOW_MS, OutboxCase, look, reading
+
+NAME = "client/key"
+PAGE = 4096
+
+
+class DamageCase(OutboxCase):
+    options = OutboxOptions(history_days=36_600, keep_delivered_hours=800_000)
+
+    def setUp(self) -> None:
+        super().setUp()
+        ids = self.store(*(reading(m, NOW_MS + ts) for ts in range(400) for m in "ab"))
+        self.outbox.delivered(ids[:100])
+        self.outbox.quarantine(ids[100:102], "too large")
+        chunk = [reading("a", NOW_MS - ts) for ts in range(1, 11)]
+        mark = Watermark("a", "1.0.99.1.0.255", NOW_MS)
+        self.done(self.outbox.commit_backfill(chunk, ["tb"], mark))
+        self.done(self.outbox.gaps.open("b", GapCause.METER_OFF, NOW_MS, NOW_MS + 1))
+        self.successResultOf(self.outbox.reserve_counters(NAME, 5000, 1000))
+        self.outbox.keep_received("meter/key", 77)
+        self.clock.advance(1)
+        self.waiting = self.backlog()
+        self.kept = set(self.look("SELECT meter, ts FROM readings"))
+        self.close()
+
+    def backlog(self) -> dict[int, object]:
+        pages = [self.pending(limit=5000), self.pending(limit=5000, lane=Lane.BACKFILL)]
+        return {one.id: one for page in pages for one in page}
+
+    def asides(self) -> list[str]:
+        return sorted(one.name for one in self.path.parent.glob("*.corrupt-*"))
+
+    def scribble(self, page: int, octets: bytes = b"\xa5" * PAGE) -> None:
+        with self.path.open("r+b") as file:
+            file.seek(page * PAGE)
+            file.write(octets)
+
+    def salvaged(self) -> None:
+        """It opens, tells, works, and does all of that again."""
+        self.posted.clear()
+        self.open()
+        told = self.status.alarm
+        self.assertIn("set aside as outbox.db.corrupt-2027", told)
+        self.assertEqual(self.done(self.outbox.audit()), [])
+        self.assertEqual(look(self.path, "PRAGMA integrity_check"), [("ok",)])
+        self.assertEqual(len([one for one in self.asides() if one.endswith("Z")]), 1)
+        for number, delivery in self.backlog().items():
+            self.assertEqual(delivery, self.waiting[number])
+        self.store(reading("a", NOW_MS + 10_000))
+        self.assertEqual(self.status.error, "")
+        self.close()
+        self.open()
+        self.assertIn("remove this file", self.status.alarm)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def next_counter(self, name: str) -> int:
+        first, _ = self.successResultOf(self.outbox.reserve_counters(name, 0, 1))
+        return int(first)
+
+
+class DamageTests(DamageCase):
+    def test_no_database_at_all(self) -> None:
+        """Nothing can be read; what was never read of counters is surely above any sent."""
+        self.path.write_bytes(b"these are the voyages " * 5000)
+        self.salvaged()
+        self.assertIn("0 deliveries that wait", str(self.posted[0].alarm))
+        first = self.next_counter(NAME)
+        self.assertGreaterEqual(first, int(NOW))
+        self.assertGreaterEqual(self.next_counter("a new meter"), int(NOW))
+        self.assertEqual(self.next_counter(NAME), first + 1)
+
+    def test_an_index_is_damaged(self) -> None:
+        """All rows are there: nothing is lost."""
+        ((page,),) = look(
+            self.path, "SELECT rootpage - 1 FROM sqlite_master WHERE name = 'deliveries_waiting'"
+        )
+        self.scribble(page)
+        self.salvaged()
+        self.assertLessEqual(self.waiting.keys(), self.backlog().keys())
+        self.assertLessEqual(self.kept, set(self.look("SELECT meter, ts FROM readings")))
+        self.assertEqual(self.done(self.outbox.watermarks())[0].ts, NOW_MS)
+        self.assertEqual(self.done(self.outbox.received_counters()), {"meter/key": 77})
+        self.assertEqual(self.look("SELECT count(*) FROM quarantine"), [(2,)])
+        self.assertIn(GapCause.METER_OFF, [one.cause for one in self.done(
+            self.outbox.gaps.since(0))])  # fmt: skip
+        self.assertEqual(self.next_counter(NAME), 6000 + JUMP)
+
+    def test_any_page_is_damaged(self) -> None:
+        """Its rows at most are lost, and counted as such."""
+        whole = self.path.read_bytes()
+        pages = len(whole) // PAGE
+        self.assertGreater(pages, 40)
+        best = 0
+        for page in Random(3).sample(range(1, pages), 12):
+            for name in self.asides():
+                self.path.with_name(name).unlink()
+            self.path.write_bytes(whole)
+            self.scribble(page)
+            self.posted.clear()
+            self.open()
+            self.assertEqual(self.done(self.outbox.audit()), [], f"page {page}")
+            found = self.backlog()
+            self.assertLessEqual(found.items(), self.waiting.items(), f"page {page}")
+            status = self.status
+            lost = len(self.waiting) - len(found) + 2 - status.quarantined
+            if status.alarm and status.committed == 810:
+                self.assertEqual(status.dropped, lost, f"page {page}")
+                best = max(best, len(found))
+            self.assertGreaterEqual(self.next_counter(NAME), 6000)
+            self.close()
+        self.assertGreater(best, 600)
+
+    def test_cut_short(self) -> None:
+        size = self.path.stat().st_size
+        with self.path.open("r+b") as file:
+            file.truncate(size // 2 // PAGE * PAGE)
+        self.salvaged()
+        self.assertGreater(self.next_counter(NAME), 6000)
+
+    def test_emptied_beside_its_log(self) -> None:
+        self.path.write_bytes(b"")
+        Path(f"{self.path}-wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(8000))
+        self.salvaged()
+        self.assertGreaterEqual(self.next_counter(NAME), int(NOW))
+
+    def test_a_zeroed_log(self) -> None:
+        """The file is whole, but what its log held is lost: counters must not go back."""
+        self.path.with_name("outbox.db-wal").write_bytes(bytes(3 * PAGE))
+        self.salvaged()
+        self.assertEqual(self.backlog().keys() & self.waiting.keys(), self.waiting.keys())
+        self.assertEqual(self.next_counter(NAME), 6000 + JUMP)
+        self.assertIn("-wal", {one[-4:] for one in self.asides()})
+
+    def test_a_log_that_only_had_begun_is_no_damage(self) -> None:
+        self.path.with_name("outbox.db-wal").write_bytes(bytes(32))
+        self.open()
+        self.assertEqual((self.status.alarm, self.asides()), ("", []))
+
+    def test_a_file_of_the_first_version(self) -> None:
+        for one in self.path.parent.iterdir():
+            one.unlink()
+        database = open_database(self.path, schema_steps("outbox")[:1])
+        database.executescript("""
+            INSERT INTO readings VALUES (1, 'a', 5, '{"u":230.10}', 1), (2, 'a', 6, '{}', 1);
+            INSERT INTO deliveries VALUES (3, 1, 'a', 'tb', 7), (4, 2, 'a', 'tb', NULL);
+            INSERT INTO counters VALUES ('a', 'tb', 9, 3, 5);
+            INSERT INTO gaps VALUES (1, 'a', 'tb', 1, 4, 5, 'outbox full', 3);
+        """)
+        database.close()
+        damage.note_damage(self.path)
+        self.open()
+        self.assertEqual([one.id for one in self.pending()], [4])
+        self.assertEqual(self.done(self.outbox.gaps.since(0))[0].cause, GapCause.OUTBOX_FULL)
+        self.assertEqual(self.done(self.outbox.audit()), [])
+
+    def test_damage_that_shows_while_it_runs(self) -> None:
+        """The process ends, and the next start does not believe the file."""
+        self.fatal: list[StoreError] = []
+        self.open()
+        self.outbox._file._tell_fatal = self.fatal.append
+
+        def broken(*_: object) -> None:
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+        self.patch(self.outbox._file.ledger, "commit", broken)
+        committed = self.outbox.commit(reading("a", NOW_MS + 9999), ["tb"])
+        self.clock.advance(0.25)
+        self.failureResultOf(committed, StoreError)
+        self.assertEqual(len(self.fatal), 1)
+        self.close()
+        self.salvaged()
+        self.assertFalse(self.path.with_name("outbox.db.damaged").exists())
+
+    def test_a_newer_file_is_left_alone(self) -> None:
+        look(self.path, "PRAGMA user_version = 99")
+        self.writer.start()
+        started = Deferred.fromCoroutine(self.outbox.start())
+        self.assertIn("newer dlmsd", str(self.failureResultOf(started, StoreError).value))
+        self.assertEqual(self.asides(), [])
+
+
+class CrashTests(DamageCase):
+    """The process ends at any step of the replacement; the next start ends it."""
+
+    def interrupted(self, step: Callable[[Path], bool]) -> None:
+        rename = Path.rename
+
+        def maybe(this: Path, target: Path) -> Path:
+            if step(Path(target)):
+                raise KeyboardInterrupt
+            return rename(this, target)
+
+        self.scribble(30)
+        self.writer.start()
+        self.patch(Path, "rename", maybe)
+        with contextlib.suppress(KeyboardInterrupt):
+            Deferred.fromCoroutine(self.outbox.start()).addErrback(lambda failure: None)
+        self.patch(Path, "rename", rename)
+
+    def test_every_step(self) -> None:
+        whole = self.path.read_bytes()
+        for step in (
+            lambda target: target.name.endswith(".salvaged"),
+            lambda target: ".corrupt-" in target.name,
+            lambda target: target.name == "outbox.db",
+        ):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(whole)
+            self.interrupted(step)
+            self.open()
+            self.assertNotEqual(self.status.alarm, "")
+            self.assertEqual(len([one for one in self.asides() if one.endswith("Z")]), 1)
+            self.assertGreater(len(self.backlog()), 600)
+            self.assertEqual(self.done(self.outbox.audit()), [])
+            self.assertEqual(sorted(one.name for one in self.path.parent.glob("*salvag*")), [])
+            self.close()
+
+
+del DamageCase  # only its kinds are tests
