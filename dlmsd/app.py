@@ -29,6 +29,7 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import secured
 from dlmsd.model import Gone, MeterState, MeterStatus
+from dlmsd.orders import Orders
 from dlmsd.publish.build import build
 from dlmsd.publish.sink import Sink
 from dlmsd.publish.sinks import Sinks
@@ -37,6 +38,7 @@ from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
 from dlmsd.web.site import WebService
+from dlmsd.web.status import StatusDocument
 
 
 class Daemon(Service):
@@ -119,6 +121,14 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
+        self._orders = Orders(
+            self.board,
+            self._fleet,
+            StatusDocument(self.board, wall, __version__),
+            self.reload.reload,
+            self._last_ts,
+            reactor,
+        )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval
         self._report = Report(self.board, reactor, interval, values=debug)
@@ -169,6 +179,7 @@ class Daemon(Service):
             random=self._machine.random,
             post=self.board.post,
             instance_id=self._identity,
+            orders=self._orders,
         )
 
     def stopService(self) -> Deferred[None]:
@@ -219,6 +230,7 @@ class Daemon(Service):
         self._ready = False
         # A commit that ends after its meter was left must not call that meter online again.
         self._unsubscribe()
+        self._orders.stop()
         self._files.watch(False)
         self._report.stop()
         await self.reload.stop()

@@ -251,6 +251,7 @@ def file_rules(
             "inflight": rules.whole(1, 100),
             "topic": rules.topic,
             "home_assistant": rules.flag,
+            "requests": rules.flag,
             "ca_file": existing,
             "cert_file": existing,
             "key_file": existing,

@@ -87,6 +87,7 @@ class SinkOptions:
     inflight: int = 20
     topic: str = "dlmsd/{meter}"
     home_assistant: bool = False
+    requests: bool = True
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None

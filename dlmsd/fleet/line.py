@@ -91,6 +91,17 @@ class Line:
             poller.start()
         self._factory.start(self._least_pause if again else 0.0)
 
+    @property
+    def meters(self) -> Sequence[MeterOptions]:
+        """Those that are read here."""
+        return self._options
+
+    def read_now(self, name: str) -> None:
+        """Begin a cycle of the meter of this name that reads everything."""
+        for meter, poller in zip(self._options, self._pollers, strict=True):
+            if meter.name == name:
+                poller.read_now()
+
     async def stop(self) -> None:
         """DISC to every meter that still listens, then FIN."""
         late = self._around.reactor.callLater(POLITE_SECONDS, self._factory.hang_up)

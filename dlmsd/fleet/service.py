@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.logger import Logger
 
 from dlmsd.config.quirks import weakening
@@ -19,6 +19,9 @@ from dlmsd.meter.dialin import Reception
 from dlmsd.meter.poller import Commit
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.model import MeterState, MeterStatus
+
+LastTs: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
+"""Gives the newest stored timestamp of each meter, in ms."""
 
 
 class Fleet:
@@ -59,20 +62,47 @@ class Fleet:
             secure,
             reception,
         )
+        self._turn = DeferredLock()
         self._known: dict[str, MeterOptions] = {}
         self._lines: dict[Hashable, Line] = {}
 
     async def change(
         self,
         meters: Sequence[MeterOptions],
-        last_ts: Callable[[], Awaitable[Mapping[str, int]]],
+        last_ts: LastTs,
     ) -> None:
         """Read these from now on; a line of which nothing changed is not touched.
 
-        ``last_ts``, the newest stored timestamp of each meter in ms, is asked when those that
-        end have ended. ConfigurationError, and nothing is changed, for a file of TLS that
-        cannot be used.
+        ``last_ts`` is asked when those that end have ended. ConfigurationError, and nothing is
+        changed, for a file of TLS that cannot be used.
         """
+        await self._turn.acquire()
+        try:
+            await self._change(meters, last_ts)
+        finally:
+            self._turn.release()
+
+    def read_now(self, name: str) -> None:
+        """Begin a cycle that reads everything; LookupError for a meter that is not read."""
+        self._lines[self._line(name)].read_now(name)
+
+    async def reconnect(self, name: str, last_ts: LastTs) -> None:
+        """Leave a meter's line, and open it anew, without the pauses that it had come to.
+
+        LookupError for a meter that is not read.
+        """
+        await self._turn.acquire()
+        try:
+            key = self._line(name)
+            old = self._lines[key]
+            new = Line([self._known[one.name] for one in old.meters], self._around)
+            await old.stop()
+            self._lines[key] = new
+            new.start(await last_ts(), again=True)
+        finally:
+            self._turn.release()
+
+    async def _change(self, meters: Sequence[MeterOptions], last_ts: LastTs) -> None:
         new = self._new(meters)
         wanted = _lines(meters)
         gone = {
@@ -95,8 +125,18 @@ class Fleet:
     async def stop(self) -> None:
         """DISC to every meter that still listens, then FIN to every connection."""
         self.admission.stop()
+        await self._turn.acquire()
         stops = [Deferred.fromCoroutine(line.stop()) for line in self._lines.values()]
         await gatherResults(stops, consumeErrors=True)
+        self._lines.clear()
+        self._turn.release()
+
+    def _line(self, name: str) -> Hashable:
+        """The key of the line that a meter is read on."""
+        key = self._known[name].line
+        if self._known[name].status != "active" or key not in self._lines:
+            raise LookupError(name)
+        return key
 
     def _new(self, meters: Sequence[MeterOptions]) -> dict[Hashable, Line]:
         """Lines that are not there, or not as they should be."""

@@ -73,6 +73,8 @@ class Poller:
         self._last_ts = last_ts
         self._running = False
         self._late = False
+        self._hurried = False
+        self._everything = False
         self._pause = 0.0
         self._not_before = 0.0
         self._sleep: Deferred[None] | None = None
@@ -98,6 +100,11 @@ class Poller:
         self._post(self._status)
         self._done = Deferred.fromCoroutine(self._run())
 
+    def read_now(self) -> None:
+        """Read everything, besides what the next slots read; a cycle under way goes on."""
+        self._hurried = self._everything = True
+        self._wake()
+
     async def stop(self) -> None:
         """End the cycle under way, then the link."""
         self._running = False
@@ -115,9 +122,10 @@ class Poller:
         await self._pass(max(self._options.interval, CONNECT_SECONDS))
         start = self._clock.seconds()
         while self._running:
+            hurried, self._hurried = self._hurried, False
             await self._slot()
             interval = self._options.interval
-            slots = max(1, math.ceil((self._clock.seconds() - start) / interval))
+            slots = max(0 if hurried else 1, math.ceil((self._clock.seconds() - start) / interval))
             if slots > 1:
                 self._missed += slots - 1
             start += slots * interval
@@ -172,7 +180,8 @@ class Poller:
 
     async def _read(self) -> None:
         began, started = self._clock.seconds(), self._wall()
-        due = self._cycle.due(began)
+        due = self._cycle.due(math.inf if self._everything else began)
+        self._everything = False
         if not due:
             return
         values = await self._cycle.run(due, began)

@@ -16,6 +16,7 @@ from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Login
 from dlmsd.publish.plain import PlainDialect
+from dlmsd.publish.requests import Orders, Requests
 from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
@@ -39,11 +40,12 @@ def build(
     random: Random,
     post: Callable[[SinkStatus], None],
     instance_id: str,
+    orders: Orders,
 ) -> Sink:
     """The sink that ``options`` describe, for those of ``meters`` that name it.
 
     ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``instance_id`` is
-    ``<host>-<short id>`` and makes client ids unique.
+    ``<host>-<short id>`` and makes client ids unique. ``orders`` is what may be asked of us.
     """
     tally = Tally(options, post, clock, wall)
     online: dict[str, bool] = {}
@@ -65,6 +67,7 @@ def build(
         return Plan(meter.token, lambda: route(DeviceDialect(), login, meter.name))
 
     devices: dict[str, Device] = {}
+    names: set[str] = set()
 
     def gateway(ours: Sequence[MeterOptions]) -> Plan:
         # A meter that is gone stays known, for what still waits; one that has another name now
@@ -85,7 +88,10 @@ def build(
             return {"": gateway(ours)}
         topics = Topics(options.topic)
         discovery = Discovery(topics, ours) if options.home_assistant else None
-        plain = PlainDialect(topics, discovery)
+        names.clear()
+        names.update(one.name for one in ours)
+        requests = Requests(topics, orders, names, options.name) if options.requests else None
+        plain = PlainDialect(topics, discovery, requests)
         login = _login(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.
         return {"": Plan(ours if discovery else (), lambda: route(plain, login))}

@@ -34,6 +34,9 @@ PROMPT: Final = 5.0
 MOST_REFUSED: Final = 8
 
 
+# A connection that breaks once before its SUBACK is chance.
+UNHEARD: Final = 2
+
 Say: TypeAlias = Callable[[str, Message], None]
 """Publishes a message about a subject, soon; of a subject only the newest waits."""
 
@@ -112,6 +115,7 @@ class Courier:
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
         self._suspicion = Suspicion()
         self._refused_in_a_row = 0
+        self._unheard = 0  # connections in a row that were lost upon their subscriptions
         self._ended: Deferred[None] | None = None
 
     def start(self) -> None:
@@ -125,7 +129,15 @@ class Courier:
         for lane in self._lanes.values():
             lane.restart()
         self._flying.clear()
-        session.subscribe(self._dialect.subscriptions())
+        if self._unheard >= UNHEARD:
+            # Some brokers close where others refuse; deliveries must not wait for that.
+            self.log.warn(
+                "{sink}: the broker closed upon a subscription; nothing is heard this time",
+                sink=self._sink,
+                meter=self.name,
+            )
+        else:
+            session.subscribe(self._dialect.subscriptions())
         self._notices = dict(self._dialect.greeting())
         for meter, online in self._states():
             self._notice(meter, self._dialect.state(meter, online))
@@ -134,6 +146,8 @@ class Courier:
 
     def down(self, error: troubles.Trouble) -> None:
         session, self._session = self._session, None
+        if session is not None:
+            self._unheard = self._unheard + 1 if session.unheard else 0
         if session is not None and error.suspicious and session.waited <= PROMPT:
             self._suspicion.closed(self._flying_ids())
         self._desk.down(self.name, self._dialect.explain(error))

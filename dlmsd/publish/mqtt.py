@@ -131,6 +131,11 @@ class MqttProtocol(TwistedProtocol):
         return 1 + max(1, -(-body.bit_length() // 7)) + body
 
     @property
+    def unheard(self) -> bool:
+        """Whether a subscription is not answered yet."""
+        return bool(self._asked)
+
+    @property
     def room(self) -> int:
         """How many messages may be published now."""
         if not self.answered or self._closing is not None:

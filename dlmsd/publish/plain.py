@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from dlmsd import __version__
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
+from dlmsd.publish.requests import Requests
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.topics import Topics
 from dlmsd.publish.troubles import Trouble
@@ -21,11 +23,19 @@ READINGS: Final = uuid.UUID("6d1b3a52-3f0e-5c8e-9d57-0f5c2f6d7a41")
 
 
 class PlainDialect:
-    """Readings to their topics; what Home Assistant shall know through ``discovery``."""
+    """Readings to their topics; what Home Assistant shall know through ``discovery``, what
+    others ask of us through ``requests``.
+    """
 
-    def __init__(self, topics: Topics, discovery: Discovery | None = None) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        discovery: Discovery | None = None,
+        requests: Requests | None = None,
+    ) -> None:
         self._topics = topics
         self._discovery = discovery
+        self._requests = requests
 
     @property
     def will(self) -> Message:
@@ -33,9 +43,12 @@ class PlainDialect:
         return Message(self._topics.status, b"offline", retain=True)
 
     def subscriptions(self) -> Sequence[str]:
-        return self._discovery.subscriptions if self._discovery else ()
+        wanted = [f"{self._topics.requests}/+"] if self._requests else []
+        return [*wanted, *(self._discovery.subscriptions if self._discovery else ())]
 
     def told(self, message: Message, say: Say) -> bool:
+        if self._requests is not None and self._requests.told(message, say):
+            return True
         answers = self._discovery.told(message) if self._discovery else None
         for subject, answer in answers or ():
             say(subject, answer)
@@ -48,8 +61,17 @@ class PlainDialect:
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         yield "", Message(self._topics.status, b"online", retain=True)
+        yield "bridge/info", Message(self._topics.info, payload.encode(self._info()), retain=True)
         if self._discovery is not None:
             yield from self._discovery.messages()
+
+    def _info(self) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "topic": self._topics.template,
+            "requests": self._requests.names if self._requests else [],
+            "home_assistant": self._discovery is not None,
+        }
 
     def state(self, meter: str, online: bool) -> Message:
         topic = self._topics.availability(meter)

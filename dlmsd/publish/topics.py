@@ -24,6 +24,20 @@ class Topics:
         """Whether dlmsd is there."""
         return f"{self.prefix}/status"
 
+    @property
+    def info(self) -> str:
+        """What dlmsd is, and what can be asked of it."""
+        return f"{self.prefix}/bridge/info"
+
+    @property
+    def requests(self) -> str:
+        """Where requests come; the level after it says which."""
+        return f"{self.prefix}/bridge/request"
+
+    def response(self, request: str) -> str:
+        """Where requests of this name are answered."""
+        return f"{self.prefix}/bridge/response/{request}"
+
     def reading(self, meter: str) -> str:
         """Where a meter's readings go."""
         return self.template.replace("{meter}", meter)

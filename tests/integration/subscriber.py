@@ -37,6 +37,10 @@ class Subscriber:
     def payloads(self, topic: str) -> list[bytes]:
         return [payload for at, payload, _ in self.messages if at == topic]
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """At QoS 1; the broker has it afterwards."""
+        self._client.publish(topic, payload, 1).wait_for_publish(5)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()

@@ -6,7 +6,6 @@ import json
 import time
 from pathlib import Path
 
-from paho.mqtt.publish import single
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.mosquitto import Mosquitto, free_port
@@ -60,7 +59,7 @@ class HomeAssistantTests(SynchronousTestCase):
                 wait_until(lambda each=online: self.retained(*each) == each, "it is there")
 
         count = len(seen.messages)
-        single("homeassistant/status", b"online", 1, hostname="127.0.0.1", port=self.broker.port)
+        given.publish("homeassistant/status", b"online")
         wait_until(lambda: len(seen.messages) == count + 3, "told again at the birth")
 
         daemon.stop()

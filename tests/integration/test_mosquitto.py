@@ -25,6 +25,7 @@ from tests.certificates import Authority
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.subscriber import Subscriber
 from tests.publish.bench import meter
+from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryOutbox, reading
 
 
@@ -61,6 +62,7 @@ class MosquittoCase(TestCase):
             random=Random(1),
             post=self.statuses.append,
             instance_id="host-1a2b",
+            orders=MemoryOrders(),
         )
         await sink.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(sink.stop()))
@@ -175,9 +177,10 @@ class AvailabilityTests(MosquittoCase):
         self.outbox.commit([reading("a", 1)])
         await self.until(lambda: not self.outbox.waiting)
         states = {"dlmsd/a/availability": b"online", "dlmsd/b/availability": b"offline"}
-        self.assertEqual(self.retained(broker), {**states, "dlmsd/status": b"online"})
+        info = {"dlmsd/bridge/info": self.retained(broker)["dlmsd/bridge/info"]}
+        self.assertEqual(self.retained(broker), {**states, **info, "dlmsd/status": b"online"})
         await sink.stop()
-        self.assertEqual(self.retained(broker), {**states, "dlmsd/status": b"offline"})
+        self.assertEqual(self.retained(broker), {**states, **info, "dlmsd/status": b"offline"})
 
     @asynchronous
     async def test_the_will_after_an_abort(self) -> None:

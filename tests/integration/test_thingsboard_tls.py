@@ -23,6 +23,7 @@ from dlmsd.publish.endpoint import endpoint
 from dlmsd.secret import Secret
 from tests.certificates import Authority
 from tests.publish.bench import meter
+from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryOutbox, reading
 from tests.thingsboard.case import populated
 from tests.thingsboard.device import Credentials
@@ -69,6 +70,7 @@ class TlsTests(TestCase):
             random=Random(1),
             post=statuses.append,
             instance_id="host-1a2b",
+            orders=MemoryOrders(),
         )
         await sink.start()
         outbox.commit([reading("a", 1, p="136.5")])

@@ -14,6 +14,7 @@ from dlmsd.model import SinkStatus
 from dlmsd.publish.build import build
 from dlmsd.secret import Secret
 from tests.publish.broker import ModelBroker, Published
+from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryDelivery, MemoryOutbox
 
 
@@ -45,6 +46,7 @@ class Bench:
         self._accepted: set[int | None] = set()
         self._seen = 0
         self.statuses: list[SinkStatus] = []
+        self.orders = MemoryOrders()
         given: dict[str, Any] = {"name": "s", "kind": "mqtt", "url": "mqtt://broker"}
         self.sink = build(
             SinkOptions(**{**given, **options}),
@@ -56,6 +58,7 @@ class Bench:
             random=Random(1),
             post=self.statuses.append,
             instance_id="host-1a2b",
+            orders=self.orders,
         )
 
     @property
@@ -101,6 +104,6 @@ def stamp(published: Published) -> int | None:
         return None
     body = json.loads(published.payload)
     for value in body.values():
-        if isinstance(value, list):
+        if isinstance(value, list) and value and isinstance(value[0], dict):
             return int(value[0]["ts"])
     return int(body["ts"]) if "ts" in body else None

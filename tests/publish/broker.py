@@ -90,6 +90,8 @@ class ModelBroker(Factory):
     retained: dict[str, bytes] = Fresh(dict)
     unheard: bool = False
     """Refuses every subscription."""
+    closing: bool = False
+    """Closes upon every subscription."""
     subscribed: list[str] = Fresh(list)
     open: list[BrokerConnection] = Fresh(list)
     attempts: int = 0
@@ -273,6 +275,9 @@ class BrokerConnection(Protocol):
 
     def _subscribe(self, fields: Fields) -> None:
         assert self.connect is not None, "SUBSCRIBE before CONNECT"
+        if self.broker.closing:
+            self.transport.loseConnection()
+            return
         packet_id = fields.word()
         properties = b""
         if self.connect.version == 5:

@@ -135,7 +135,7 @@ class CourierTests(SynchronousTestCase):
             Ack(published.packet_id, 0x87 if published.retain else 0)
         ]
         bench.start()
-        self.assertIn("dlmsd/status: not authorised", bench.status.error)
+        self.assertIn("not authorised", bench.status.error)
         bench.outbox.commit(readings(3))
         bench.run(1)
         self.assertEqual((bench.outbox.waiting, len(bench.broker.connects)), ([], 1))

@@ -260,11 +260,13 @@ class DiscoveryTests(SynchronousTestCase):
         for topic in ("dlmsd/status", "dlmsd/x/y/availability", "other/b/availability", "dlmsd/b"):
             self.assertIsNone(discovery.told(Message(topic, b"online", retain=True)), topic)
 
-    def test_without_the_option_nothing_is_subscribed(self) -> None:
+    def test_without_the_option_nothing_of_it_is_subscribed(self) -> None:
         bench = Bench(meter("a"))
         bench.start()
         bench.sink.meter_status(status("a", active_power=POWER))
-        self.assertEqual((self.documents(bench), bench.broker.subscribed), ([], []))
+        self.assertEqual(
+            (self.documents(bench), bench.broker.subscribed), ([], ["dlmsd/bridge/request/+"])
+        )
 
     def test_a_refused_subscription_costs_nothing_else(self) -> None:
         for version in (5, 311):

@@ -1,0 +1,161 @@
+"""What a running fleet may be asked for, by name."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail
+
+from dlmsd.errors import StoreError
+from dlmsd.fleet.board import Board
+from dlmsd.model import MeterStatus, Reading, ReloadStatus
+from dlmsd.orders import PATIENCE, FailedError, Orders, UnknownMeterError, UnreadError
+from dlmsd.simulator.faults import Fault, FaultKind
+from dlmsd.web.status import StatusDocument
+from tests.meter.fleet import FleetCase, wanted
+
+
+class OrdersCase(FleetCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.board = Board()
+
+    def post(self, status: MeterStatus) -> None:
+        super().post(status)
+        self.board.post(status)
+
+    def begin(self, meters: int = 1, away: bool = False, **options: Any) -> None:
+        """A fleet that has read for some seconds; its first meter may be ``away``."""
+        self.simulate(meters)
+        if away:
+            self.port = self.simulation.endpoints[0].port
+            self.factory = self.network.listening.pop(self.port)
+        self.read(self.options(**options))
+        assert self.fleet is not None
+        document = StatusDocument(self.board, self.wall, "0")
+        self.orders = Orders(
+            self.board, self.fleet, document, self.reload, self.last_ts, self.network
+        )
+        self.run_for(2)
+
+    async def reload(self, trigger: str) -> ReloadStatus:
+        return ReloadStatus(1, trigger)
+
+    async def last_ts(self) -> dict[str, int]:
+        return {}
+
+    def read_now(self, name: str = "") -> Deferred[Reading]:
+        return Deferred.fromCoroutine(self.orders.read_now(name or self.names[0]))
+
+    @property
+    def names(self) -> list[str]:
+        return [one.name for one in self.simulation.endpoints]
+
+
+class ReadNowTests(OrdersCase):
+    def test_everything_at_once_and_the_slots_stay(self) -> None:
+        read = (wanted("voltage_l1"), wanted("active_energy", every=3600))
+        self.begin(interval=20.0, read=read)
+        first = self.readings[0].ts
+        self.run_for(5)
+        reading = self.successResultOf(self.after(self.read_now()))
+        self.assertEqual(set(reading.values), {"voltage_l1", "active_energy"})
+        self.run_for(40)
+        stamps = [round((one.ts - first) / 1000) for one in self.readings]
+        self.assertEqual(stamps, [0, 7, 20, 40])
+        self.assertEqual([len(one.values) for one in self.readings], [2, 2, 1, 1])
+
+    def after(self, asked: Deferred[Reading], seconds: float = 1.0) -> Deferred[Reading]:
+        self.run_for(seconds)
+        return asked
+
+    def test_two_who_ask_are_told_of_one_cycle(self) -> None:
+        self.begin(interval=60.0)
+        both = self.read_now(), self.read_now()
+        self.run_for(1)
+        first, second = (self.successResultOf(one) for one in both)
+        self.assertIs(first, second)
+        self.assertEqual(len(self.readings), 2)
+
+    def test_a_meter_that_is_away(self) -> None:
+        self.begin(away=True, interval=600.0)
+        failure = self.failureResultOf(self.after(self.read_now()), FailedError)
+        self.assertEqual(str(failure.value), "connection refused")
+
+    def test_a_cycle_that_does_not_end_in_time(self) -> None:
+        self.begin(interval=600.0, timeout=PATIENCE * 2)
+        self.simulation.inject([Fault(FaultKind.SILENCE, chance=1.0)])
+        self.failureResultOf(self.after(self.read_now(), PATIENCE + 1), FailedError)
+
+    def test_a_reading_that_is_not_kept(self) -> None:
+        self.begin(interval=60.0)
+        self.answer = lambda reading: fail(StoreError("no room"))
+        failure = self.failureResultOf(self.after(self.read_now()), FailedError)
+        self.assertEqual(str(failure.value), "no room")
+
+    def test_who_is_not_read(self) -> None:
+        self.begin(2)
+        self.failureResultOf(self.read_now("nobody"), UnknownMeterError)
+        first, second = self.options()
+        self.change([first, evolve(second, status="inactive")])
+        self.run_for(1)
+        self.failureResultOf(self.read_now(second.name), UnreadError)
+
+    def test_the_end_is_told_to_who_waits(self) -> None:
+        self.begin(interval=60.0)
+        asked = self.read_now()
+        self.orders.stop()
+        self.failureResultOf(asked, FailedError)
+        self.failureResultOf(self.read_now(), FailedError)
+
+
+class ReconnectTests(OrdersCase):
+    def reconnect(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.orders.reconnect(self.names[0]))
+
+    def test_a_new_connection_of_its_line_alone(self) -> None:
+        self.begin(2, interval=60.0)
+        asked = self.reconnect()
+        self.run_for(3)
+        self.successResultOf(asked)
+        names = sorted(one.meter for one in self.readings)
+        self.assertEqual(names, [self.names[0], *self.names])
+
+    def test_pauses_end(self) -> None:
+        self.begin(away=True)
+        self.run_for(900)
+        self.network.listening[self.port] = self.factory
+        asked = self.reconnect()
+        self.run_for(3)
+        self.successResultOf(asked)
+        self.assertEqual(len(self.readings), 1)
+
+    def test_many_at_once_and_a_change_between_leave_one_line(self) -> None:
+        self.begin(interval=5.0)
+        asked = [self.reconnect() for _ in range(3)]
+        self.change(self.options(interval=7.0))
+        self.run_for(30)
+        for one in asked:
+            self.successResultOf(one)
+        self.assertEqual(self.statuses[self.names[0]].interval, 7.0)
+        tail = [one.ts for one in self.readings[-3:]]
+        self.assertEqual([round((b - a) / 1000) for a, b in pairwise(tail)], [7, 7])
+
+    def test_after_the_end_nothing_begins(self) -> None:
+        self.begin()
+        assert self.fleet is not None
+        stopping = Deferred.fromCoroutine(self.fleet.stop())
+        asked = self.reconnect()
+        self.run_for(5)
+        self.successResultOf(stopping)
+        self.failureResultOf(asked, UnreadError)
+
+    def test_status(self) -> None:
+        self.begin(2)
+        first, second = (f'"name":"{name}"'.encode() for name in self.names)
+        told = bytes(self.orders.status(self.names[1]))
+        self.assertEqual((first in told, second in told), (False, True))
+        self.assertIn(b'"meters":{"healthy":2}', bytes(self.orders.status()))
+        self.assertRaises(UnknownMeterError, self.orders.status, "nobody")
