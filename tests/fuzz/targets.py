@@ -77,6 +77,10 @@ def _hdlc_stream(octets: bytes) -> None:
         pass
 
 
+# A false start every other octet: whatever begins a frame may be the octets of another.
+_FALSE_STARTS: Final = tuple(
+    (b"\x7e%c" % form * 0x8000)[:size] for form in (0xA0, 0xA7) for size in (0xFFFF, 0x10000)
+)
 _SERVERS: Final = (ServerAddress(0, 1), ServerAddress(1, 17), ServerAddress(1, 2836))
 
 
@@ -322,7 +326,7 @@ def targets() -> tuple[Target, ...]:
     kinds = (0x08, 0x0F, 0x28, 0x2D, 0x38, 0x3C)
     row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in kinds for r in _ROWS))
     return (
-        Target("hdlc.stream", _hdlc_stream, (*hdlc.FRAMES, b"".join(hdlc.FRAMES))),
+        Target("hdlc.stream", _hdlc_stream, (*hdlc.FRAMES, b"".join(hdlc.FRAMES)), _FALSE_STARTS),
         Target("hdlc.frame", _hdlc_frame, tuple(frame[3:-3] for frame in hdlc.FRAMES)),
         Target("hdlc.negotiation", _negotiation, (LinkParameters(2030, 32, 7, 1).encode(),)),
         Target("hdlc.link", machines.link, machines.LINK_SCRIPTS, harvest=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import frozen
 
@@ -53,9 +53,11 @@ class Frame:
         return FLAG + body + fcs(body) + FLAG
 
 
-@frozen
-class BadFrame:
-    """Octets that began like a frame and were none; ``reason`` in words."""
+class BadFrame(NamedTuple):
+    """Octets that began like a frame and were none; ``reason`` in words.
+
+    A tuple, as noise makes more of them than meters make frames.
+    """
 
     reason: str
     octets: bytes

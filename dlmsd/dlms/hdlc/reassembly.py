@@ -141,4 +141,7 @@ class FrameReassembly:
         ), end
 
     def _bad(self, reason: str, buffer: bytes, flag: int, end: int) -> tuple[BadFrame, int]:
-        return BadFrame(reason, buffer[flag : min(end, flag + _MAX_REPORT)]), end
+        most = flag + _MAX_REPORT
+        octets = buffer[flag : end if end < most else most]
+        # As A-XDR makes its values: the constructor takes twice as long.
+        return tuple.__new__(BadFrame, (reason, octets)), end
