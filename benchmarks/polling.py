@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor
@@ -42,7 +43,7 @@ async def connect(endpoint: dict[str, Any]) -> tuple[MeterFactory, Session]:
         TcpWay(endpoint["host"], endpoint["port"], reactor),
         FrameReassembly,
         reactor=reactor,
-        admit=lambda: Deferred.fromCoroutine(nothing()),
+        admit=lambda: Deferred.fromCoroutine(admitted()),
         random=lambda: 0.0,
     )
     session = Session(
@@ -59,8 +60,9 @@ async def connect(endpoint: dict[str, Any]) -> tuple[MeterFactory, Session]:
     return factory, session
 
 
-async def nothing() -> None:
+async def admitted() -> Callable[[], None]:
     """What admission gives at once."""
+    return lambda: None
 
 
 async def measure(sessions: list[Session], names: list[str], seconds: float) -> float:

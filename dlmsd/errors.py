@@ -1,24 +1,47 @@
 """Errors, named by their culprit.
 
 An operator who sees an error asks two things: whose fault is it, and does waiting
-help. Every error of dlmsd answers both by its class. The docstring of a concrete
+help. Every error of dlmsd answers both by its class; ``cause`` is its kind, for those who
+count. The docstring of a concrete
 class is what the operator reads: a whole sentence, with the next step. ``str(error)``
 is the detail of this one case; it never holds a secret.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from attrs import frozen
 
 Culprit = Literal["ours", "meter", "link", "operator", "broker"]
+Cause: TypeAlias = Literal[
+    "auth",
+    "broker",
+    "busy",
+    "closed",
+    "decode",
+    "dns",
+    "link",
+    "operator",
+    "ours",
+    "port",
+    "protocol",
+    "refused",
+    "service",
+    "silence",
+    "store",
+    "timeout",
+    "tls",
+    "unreachable",
+]
+"""What kind of failure it was, for those who count failures."""
 
 
 class DlmsdError(Exception):
     """Something in dlmsd failed; the log line before this one names the place."""
 
     culprit: ClassVar[Culprit] = "ours"
+    cause: Cause = "ours"
     retryable: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
 
@@ -36,17 +59,27 @@ class MeterError(DlmsdError):
     """The meter sent something that the standard does not allow; compare with its manual."""
 
     culprit = "meter"
+    cause: Cause = "protocol"
     retryable = True
 
 
 class DecodeError(MeterError):
     """The meter sent bytes that do not decode; `dlmsd read --trace` shows them."""
 
+    cause: Cause = "decode"
+
 
 class RefusedError(MeterError):
     """The meter refused the association; check client, password, keys and authentication."""
 
+    cause: Cause = "auth"
     retryable = False
+
+
+class PostponedError(MeterError):
+    """The meter has no association to give for now; it is tried again by itself."""
+
+    cause: Cause = "busy"
 
 
 class LinkRefusedError(MeterError):
@@ -56,46 +89,98 @@ class LinkRefusedError(MeterError):
 class ServiceError(MeterError):
     """The meter refused a service; check that this client may use it."""
 
+    cause: Cause = "service"
+
 
 class ReadOnlyError(DlmsdError):
     """dlmsd only reads this meter; `writing = true` in its configuration allows more."""
 
     culprit = "operator"
+    cause: Cause = "operator"
 
 
 class TimezoneError(DlmsdError):
     """Name the meter's place, as in `timezone = "America/Bogota"`."""
 
     culprit = "operator"
+    cause: Cause = "operator"
 
 
 class LinkError(DlmsdError):
     """The connection to the meter failed; check cable, address and port."""
 
     culprit = "link"
+    cause: Cause = "link"
     retryable = True
+
+
+class UnresolvedError(LinkError):
+    """The meter's name has no address; check host, and this machine's name server."""
+
+    cause: Cause = "dns"
+
+
+class UnreachableError(LinkError):
+    """No way leads to the meter; check its address, and the network between."""
+
+    cause: Cause = "unreachable"
+
+
+class NotListeningError(LinkError):
+    """Nobody listens at the meter's address and port; check both, and the meter's module."""
+
+    cause: Cause = "refused"
 
 
 class SilenceError(LinkError):
     """The meter did not answer in time; check its address, and that nobody else reads it."""
 
+    cause: Cause = "silence"
+
+
+class UnansweredError(SilenceError):
+    """Nothing answers at the meter's address; check host, port, cable, and that it has power."""
+
+    cause: Cause = "timeout"
+
 
 class ClosedError(LinkError):
     """The connection closed; meters do this when another client reads them."""
+
+    cause: Cause = "closed"
+
+
+class BusyError(ClosedError):
+    """The meter takes connections and closes them; it serves one client: end the other one."""
+
+    cause: Cause = "busy"
+
+
+class UnsteadyError(LinkError):
+    """The meter's association is lost again and again; see cable, gateway and other clients."""
+
+    def __init__(self, losses: int, last: DlmsdError) -> None:
+        super().__init__(f"{losses} associations were lost within an hour; the last: {last}")
+        self.cause = last.cause
 
 
 class PortError(LinkError):
     """The serial port cannot be used; check device, its cable, and that dlmsd may open it."""
 
+    cause: Cause = "port"
+
 
 class TlsError(LinkError):
     """TLS to the meter failed; check tls, ca_file, server_name, and the certificate's dates."""
+
+    cause: Cause = "tls"
 
 
 class BrokerError(DlmsdError):
     """The MQTT broker cannot be used as configured; check url, credentials and rights."""
 
     culprit = "broker"
+    cause: Cause = "broker"
     retryable = True
 
 
@@ -103,6 +188,7 @@ class StoreError(DlmsdError):
     """A file of the state folder cannot be used; check disk space and the owner of state_dir."""
 
     culprit = "operator"
+    cause: Cause = "store"
 
 
 @frozen
@@ -127,6 +213,7 @@ class ConfigurationError(DlmsdError):
     """The configuration has errors; nothing was started or changed."""
 
     culprit = "operator"
+    cause: Cause = "operator"
     exit_code = 78  # EX_CONFIG
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -51,6 +51,59 @@ class MeterState(enum.Enum):
     DOWN = "down"
 
 
+class Rung(enum.Enum):
+    """Where a meter stands on the ladder that leads back to good readings."""
+
+    CONNECTING = "connecting"
+    """At first, and whenever there was no way but a new connection."""
+    LINKED = "linked"
+    RELINKING = "relinking"
+    """Once more on the same connection."""
+    BARRED = "barred"
+    """It refused our credentials; before the next attempt there is a long pause."""
+    PAUSED = "paused"
+    """The circuit breaker is open: its association was lost too often."""
+    PROBING = "probing"
+    """The circuit breaker is half-open: one attempt."""
+
+
+class Breaker(enum.Enum):
+    """The circuit breaker of a meter."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+@frozen
+class Standing:
+    """How a meter's recovery stands.
+
+    ``errors`` counts failures of link or connection since the last good read, ``losses`` the
+    associations that were lost with their connection within an hour; those the breaker counts.
+    ``resting_until`` is when the meter is next to be tried, None if nothing holds it back; in
+    seconds of the reactor's clock.
+    """
+
+    rung: Rung = Rung.CONNECTING
+    errors: int = 0
+    losses: int = 0
+    resting_until: float | None = None
+
+    @property
+    def breaker(self) -> Breaker:
+        """The circuit breaker, which is a part of the ladder."""
+        return _BREAKERS.get(self.rung, Breaker.CLOSED)
+
+
+_BREAKERS: Mapping[Rung, Breaker] = MappingProxyType(
+    {Rung.PAUSED: Breaker.OPEN, Rung.PROBING: Breaker.HALF_OPEN}
+)
+
+
+STEADY: Final = Standing(Rung.LINKED)
+
+
 @frozen
 class MeterStatus:
     """One meter at one instant.
@@ -59,7 +112,10 @@ class MeterStatus:
     that passed while an earlier cycle still ran; ``recent`` is the share of good ones
     among the last cycles (None before the first). ``values`` holds the newest value of
     each measurement, of which ``reading`` has those of the last cycle; ``units`` holds
-    the published units; ``absent`` says why a measurement could not be read.
+    the published units; ``absent`` says why a measurement could not be read. ``latency`` is
+    how many seconds an answer takes, smoothed. ``cause`` is the kind of the last failure
+    (``dlmsd.errors.Cause``), and stays when it is over; ``next_attempt_ts`` is when a meter that
+    cannot be read is tried again, if that is known.
     """
 
     name: str
@@ -80,6 +136,10 @@ class MeterStatus:
     error: str = ""
     advice: str = ""
     error_ts: int | None = None
+    cause: str = ""
+    standing: Standing = STEADY
+    next_attempt_ts: int | None = None
+    latency: float | None = None
     noise_bytes: int = 0
     bad_frames: int = 0
 

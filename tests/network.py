@@ -27,6 +27,7 @@ class Pipe:
     def __init__(self, network: Network) -> None:
         self._network = network
         self.peer: Pipe
+        self.port = 0
         self.protocol: Any = None
         self.port = 0
         self.lost: Callable[[Failure], None] = lambda reason: None
@@ -91,8 +92,11 @@ class Listening:
 class Connector:
     """What ``connectTCP`` gives; it fails or succeeds after the network's delay."""
 
-    def __init__(self, network: Network, port: int, factory: Any, timeout: float) -> None:
+    def __init__(
+        self, network: Network, host: str, port: int, factory: Any, timeout: float
+    ) -> None:
         self._network = network
+        self._host = host
         self._factory = factory
         self._port = port
         self._timeout = timeout
@@ -102,8 +106,13 @@ class Connector:
     def connect(self) -> None:
         network, port = self._network, self._port
         network.attempts.append(network.seconds())
+        network.trying += 1
+        network.most_trying = max(network.most_trying, network.trying)
         self._factory.doStart()
-        if port in network.silent:
+        if self._host in network.unresolvable:
+            unknown = error.DNSLookupError()
+            self._call = network.callLater(network.delay, self._fail, unknown)
+        elif port in network.silent:
             self._call = network.callLater(self._timeout, self._fail, error.TimeoutError())
         elif port in network.listening:
             self._call = network.callLater(network.delay, self._connect, port)
@@ -116,8 +125,10 @@ class Connector:
         if server is None:
             self._fail(error.ConnectionRefusedError())
             return
+        self._network.trying -= 1
         ours, theirs = Pipe(self._network), Pipe(self._network)
         ours.peer, theirs.peer = theirs, ours
+        ours.port = port
         self._pipe = ours
         ours.port = theirs.port = port
         ours.protocol = self._factory.buildProtocol(None)
@@ -129,6 +140,7 @@ class Connector:
         ours.protocol.makeConnection(ours)
 
     def _fail(self, reason: Exception) -> None:
+        self._network.trying -= 1
         self._factory.clientConnectionFailed(self, Failure(reason))
 
     def stopConnecting(self) -> None:
@@ -198,7 +210,8 @@ class Network(HeapClock):
     Ports in ``silent`` never answer a connection attempt or a datagram; ``sockets`` are
     those of UDP, ``loses`` says of each datagram whether it is lost, and
     ``copies`` how often it arrives; ``connections`` holds the
-    client's end of each connection ever made, ``attempts`` when each was begun.
+    client's end of each connection ever made, ``attempts`` when each was begun; of those at
+    most ``most_trying`` were under way at once. Hosts in ``unresolvable`` have no address.
     ``connected`` is called with each of those ends before anything passes through it.
     """
 
@@ -212,6 +225,9 @@ class Network(HeapClock):
         self.copies = 1
         self.connections: list[Pipe] = []
         self.attempts: list[float] = []
+        self.trying = 0
+        self.most_trying = 0
+        self.unresolvable: set[str] = set()
         self.connected: Callable[[Pipe], None] = lambda pipe: None
         self._next_port = 10000
 
@@ -234,7 +250,7 @@ class Network(HeapClock):
         return self._next_port
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30) -> Connector:
-        return Connector(self, port, factory, timeout)
+        return Connector(self, host, port, factory, timeout)
 
     def carry(self, arrive: Callable[..., None], *what: Any) -> None:
         """Deliver after the network's delay; the clock keeps the order of equal times."""

@@ -10,6 +10,7 @@ from attrs import frozen
 from dlmsd.config import quirks, security, transport
 from dlmsd.config.measurements import resolve
 from dlmsd.config.profiles import Profile, said
+from dlmsd.config.recovery import joined
 from dlmsd.config.rules import suggestion
 from dlmsd.config.source import Place
 from dlmsd.config.structure import Structure
@@ -77,9 +78,11 @@ class MeterLoader:
             self._problems.append(place.at("name").problem("is required"))
             bad.add("name")
         profile = self._profile(values.get("profile"), place, bad)
+        recovery = values.pop("recovery", None)
         if profile is not None:
             bad |= profile.bad - own
             values = {**profile.said, **values}
+        values["recovery"] = joined(values.get("recovery"), recovery)
         pushes = values.get("transport") == "push"
         values["read"] = self._read(values.pop("read", None), profile, place, bad, pushes)
         if pushes:

@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from dlmsd.config import later
 from dlmsd.config.lines import KeyPath
 from dlmsd.config.measurements import unit
+from dlmsd.config.recovery import RecoveryTable
 from dlmsd.config.rules import Refusal, Rule, names, obis, suggestion
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.source import Place
@@ -45,7 +46,7 @@ class Structure:
     def __init__(self, secrets: SecretReader) -> None:
         self._converter = Converter(forbid_extra_keys=True, detailed_validation=True)
         self._keys: dict[type, tuple[str, ...]] = {}
-        for cls, rules in file_rules(secrets, self._read, unit, obis).items():
+        for cls, rules in file_rules(secrets, self._read, self._recovery, unit, obis).items():
             self._register(cls, rules)
 
     def take(
@@ -105,6 +106,11 @@ class Structure:
         if not isinstance(value, dict):
             raise Refusal("expected a table of measurements, or a list of their names")
         return ReadTable(self._converter.structure(value, dict[str, MeasurementTable]))
+
+    def _recovery(self, value: object) -> RecoveryTable:
+        if not isinstance(value, dict):
+            raise Refusal("expected a table of thresholds")
+        return self._converter.structure(value, RecoveryTable)
 
     def _faults(self, error: BaseException, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
         """Every fault with its path below the table, from the tree that cattrs raises."""

@@ -19,6 +19,7 @@ from dlmsd.config.calls import announcement, listen_calls
 from dlmsd.config.listen import listen
 from dlmsd.config.mechanisms import manufacturer
 from dlmsd.config.push import connect, listen_push, push_lists, push_units
+from dlmsd.config.recovery import RULES, RecoveryTable
 from dlmsd.config.rules import YEAR, Rule
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.values import (
@@ -126,6 +127,7 @@ class ProfileTable:
     vt_ratio: Decimal | None = None
     frame_delay: float | None = None
     reconnect_delay: float | None = None
+    recovery: RecoveryTable | None = None
     quirks: frozenset[Quirk] | None = None
     expect_every: float | None = None
     push_lists: tuple[tuple[Obis | None, ...], ...] | None = None
@@ -163,7 +165,7 @@ RENAMED: Final = {"class_id": "class"}
 
 
 def file_rules(
-    secrets: SecretReader, read: Rule, unit: Rule, obis: Rule
+    secrets: SecretReader, read: Rule, recovery: Rule, unit: Rule, obis: Rule
 ) -> Mapping[type, Mapping[str, Callable[[object], Any]]]:
     """The rule of every field of every table."""
     existing = rules.existing(secrets.folder)
@@ -214,6 +216,7 @@ def file_rules(
         "vt_ratio": rules.ratio,
         "frame_delay": rules.number(high=60),
         "reconnect_delay": rules.number(high=3600),
+        "recovery": recovery,
         "quirks": rules.quirks,
         "expect_every": rules.number(low=1, high=YEAR),
         "push_lists": push_lists,
@@ -279,6 +282,7 @@ def file_rules(
             "every": rules.number(high=YEAR),
             "key": rules.text(64),
         },
+        RecoveryTable: RULES,
         ProfileTable: profile,
         MeterTable: profile
         | {

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
+from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.quirks import Quirk
@@ -174,6 +175,8 @@ class MeterOptions:
     Each frame to the meter waits ``frame_delay`` seconds, and a new connection at least
     ``reconnect_delay`` after the end of the last one.
 
+    ``recovery`` is how it is won back.
+
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
 
@@ -238,6 +241,7 @@ class MeterOptions:
     vt_ratio: Decimal = Decimal(1)
     frame_delay: float = 0.0
     reconnect_delay: float = 0.0
+    recovery: RecoveryOptions = DEFAULTS
     quirks: frozenset[Quirk] = frozenset()
     push: str | None = None
     serial_number: str | None = None

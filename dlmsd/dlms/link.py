@@ -77,6 +77,10 @@ class DataLink(Protocol[FrameT]):
     def reliable(self) -> bool:
         """Whether it recovers each APDU that is lost, so that nobody above has to."""
 
+    @property
+    def repeating(self) -> bool:
+        """Whether the next :meth:`timeout` repeats, or goes on, and gives nothing up."""
+
     def recognises(self, frame: FrameT) -> bool:
         """Whether a received frame belongs to this link."""
 

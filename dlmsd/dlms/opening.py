@@ -27,7 +27,7 @@ from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
-from dlmsd.errors import DecodeError, RefusedError
+from dlmsd.errors import DecodeError, PostponedError, RefusedError
 from dlmsd.secret import Secret
 
 # As much as the length field of a PDU size can say; the meter's own limit is smaller.
@@ -139,6 +139,8 @@ class Opening:
         # To accept without a proof where one is wanted is no less a refusal: of security.
         pending = aare.authentication_pending
         excused = UNPROVED_METER in self._quirks and self.proves
+        if aare.postponed:
+            raise PostponedError(str(aare))
         if not aare.accepted or (pending is not self.proves and not excused):
             raise RefusedError(str(aare))
         self.proves = pending

@@ -141,6 +141,11 @@ class WrapperLink:
         self._answer = b""
         self._repeated = False
 
+    @property
+    def repeating(self) -> bool:
+        """Whether the next silence is only answered by a repetition."""
+        return self._repeats and not self._repeated
+
     def recognises(self, frame: WrapperFrame) -> bool:
         """To our client, from our logical device."""
         return frame.destination == self._client and frame.source == self._server

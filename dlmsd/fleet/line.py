@@ -8,13 +8,16 @@ from typing import Any, Final
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, gatherResults
 
+from dlmsd.config.recovery import of_line
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
+from dlmsd.fleet.admission import Leave
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.poller import Commit, Poller
+from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.model import MeterStatus, Reading
 
@@ -30,13 +33,14 @@ class Surroundings:
     reactor: Any
     wall: Callable[[], float]
     random: Callable[[], float]
-    admit: Callable[[], Deferred[None]]
+    admit: Callable[[], Deferred[Leave]]
     commit: Commit
     obstacle: Callable[[], DlmsdError | None]
     post: Callable[[MeterStatus], None]
     tracer: Callable[[MeterOptions], Trace | None]
     secure: Callable[[MeterOptions], MeterSecurity | None]
     reception: Reception | None
+    refusals: Refusals
 
 
 class Line:
@@ -58,6 +62,7 @@ class Line:
             admit=around.admit,
             random=around.random,
             least_pause=self._least_pause,
+            recovery=of_line([meter.recovery for meter in meters]),
         )
         self._pollers: list[Poller] = []
 
@@ -85,6 +90,7 @@ class Line:
                 clock=around.reactor,
                 wall=around.wall,
                 last_ts=last_ts.get(meter.name, 0),
+                memory=around.refusals.of(meter),
             )
             self._pollers.append(poller)
         for poller in self._pollers:

@@ -161,9 +161,12 @@ class Scan:
 
     async def _port(self, host: str, port: int, admission: Admission) -> None:
         for candidate in candidates(port):
-            await admission.enter()
+            leave = await admission.enter()
             tried = _Try(host, port, candidate, self.manners, self.reactor)
-            finding = await tried.run()
+            try:
+                finding = await tried.run()
+            finally:
+                leave()
             if finding is not None:
                 self.found.append(finding)
             if not tried.open:

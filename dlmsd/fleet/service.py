@@ -17,6 +17,7 @@ from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.poller import Commit
+from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.model import MeterState, MeterStatus
 
@@ -61,6 +62,7 @@ class Fleet:
             tracer,
             secure,
             reception,
+            Refusals(),
         )
         self._turn = DeferredLock()
         self._known: dict[str, MeterOptions] = {}

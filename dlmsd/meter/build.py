@@ -67,6 +67,7 @@ def make_session(
         writing=meter.writing,
         told=partial(_told, meter.name),
         frame_delay=meter.frame_delay,
+        least_timeout=meter.recovery.least_timeout,
     )
 
 

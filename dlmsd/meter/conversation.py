@@ -23,6 +23,7 @@ from dlmsd.errors import (
 )
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.pace import PacedWire, Wire
+from dlmsd.meter.timing import LEAST_SECONDS, RoundTrip
 from dlmsd.meter.trace import without
 
 # How soon a meter that said "not ready" is asked again.
@@ -38,9 +39,9 @@ class Conversation:
     """Speaks to one meter through the connection that it shares by ``turn``.
 
     ``timeout`` is how many seconds an answer may take, from the last octets sent to the
-    first ones back; ``frame_delay`` how many each frame waits before it goes. ``told``
-    hears what the meter says unasked, ``witness`` sees each
-    APDU.
+    first ones back; it is asked for once more when it takes unusually long, which is never
+    before ``least_timeout``. ``frame_delay`` is how many each frame waits before it goes.
+    ``told`` hears what the meter says unasked, ``witness`` sees each APDU.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Conversation:
         told: Callable[[Unasked], None] | None = None,
         witness: Witness | None = None,
         frame_delay: float = 0.0,
+        least_timeout: float = LEAST_SECONDS,
     ) -> None:
         self._link = link
         self._association = association
@@ -70,7 +72,9 @@ class Conversation:
         self._waiter: Deferred[Any] | None = None
         self._consume: Consume | None = None
         self._discarded = ""
+        self._trip = RoundTrip(timeout, least_timeout)
         self._patience = timeout
+        self._measuring = False
         self._ended: DlmsdError | None = None
         self._heard = 0
         self._since = 0.0
@@ -84,6 +88,11 @@ class Conversation:
     def associated(self) -> bool:
         """Whether attributes can be read."""
         return self._link.connected and self._association.associated
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that an answer takes, smoothed; None before the first."""
+        return self._trip.smoothed
 
     def attach(self, wire: Wire) -> None:
         """A connection is there."""
@@ -115,7 +124,7 @@ class Conversation:
     ) -> Any:
         """One request and its answer, while it is this meter's turn on the connection.
 
-        ``patience`` is what the first thing sent is given, in seconds; ``consume`` takes
+        ``patience`` is what the first thing sent is given at most, in seconds; ``consume`` takes
         the octets of an attribute that is streamed.
         """
         await self._turn.acquire()
@@ -156,6 +165,9 @@ class Conversation:
         """Take a frame of this meter; whether anybody waited for one."""
         wanted = self._waiter is not None
         self._show("received", frame.encode)
+        if wanted and self._measuring:
+            self._measuring = False
+            self._trip.measured(self._clock.seconds() - self._since - self._frame_delay)
         self._carry_out(self._link.receive(frame))
         return wanted
 
@@ -173,8 +185,11 @@ class Conversation:
         wire.abandon()
         if self._waiter is not waiter or waiter.called:
             return
+        if self._measuring:
+            self._trip.silent()
         again = [] if self._link.reliable else self._association.timeout()
         self._carry_out(self._requested(again) if again else self._link.timeout())
+        self._measuring = False
 
     def _carry_out(self, events: Iterable[LinkEvent]) -> None:
         for event in events:
@@ -247,7 +262,9 @@ class Conversation:
         self._heard = self._wire.octets_in
         self._since = self._clock.seconds()
         self._wire.write(octets)
-        self._deadline.set(self._patience + self._frame_delay)
+        self._measuring = True
+        wait = self._trip.wait if self._link.repeating else self._timeout
+        self._deadline.set(min(wait, self._patience) + self._frame_delay)
         self._patience = self._timeout
 
     def _explained(self, error: DlmsdError) -> DlmsdError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
@@ -17,7 +17,7 @@ from twisted.internet.protocol import ClientFactory, DatagramProtocol
 from twisted.python.failure import Failure
 
 from dlmsd.errors import LinkError
-from dlmsd.meter.way import CONNECT_SECONDS, Connector, Way
+from dlmsd.meter.way import CONNECT_SECONDS, Connector, LastAddress, Way
 
 # The largest datagram that there is.
 _MAX_DATAGRAM: Final = 0xFFFF
@@ -30,6 +30,11 @@ class UdpWay(Way):
     host: str
     port: int
     reactor: Any
+    last: LastAddress = field(init=False, eq=False)
+
+    @last.default
+    def _last(self) -> LastAddress:
+        return LastAddress(self.host)
 
     def connect(self, factory: ClientFactory) -> Connector:
         """Resolve the name; then the connection is up."""
@@ -73,10 +78,15 @@ class DatagramConnection(DatagramProtocol):
         wire = self._factory.buildProtocol(None)  # type: ignore[arg-type]
         assert wire is not None
         self._wire = wire
+        self._way.last.good = ip
         wire.makeConnection(self)  # type: ignore[arg-type]
 
     def _unresolved(self, reason: Failure) -> None:
-        if not reason.check(CancelledError):
+        if reason.check(CancelledError):
+            return
+        if self._way.last.good is not None:
+            self._resolved(self._way.last.good)
+        else:
             self._factory.clientConnectionFailed(self, reason)  # type: ignore[arg-type]
 
     # The socket's side.

@@ -10,77 +10,63 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.internet import error as network
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from dlmsd import tls
-from dlmsd.errors import (
-    ClosedError,
-    DlmsdError,
-    LinkError,
-    MeterError,
-    SilenceError,
-    TlsError,
-)
+from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
+from dlmsd.errors import BusyError, ClosedError, DlmsdError, MeterError
+from dlmsd.meter.ends import explain
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
 from dlmsd.meter.way import Connector, Way
 
 # A peer that does not close within this after our FIN is dropped.
 _CLOSE_SECONDS: Final = 1.0
-# The longest pause between two attempts; the factory's own default waits over an hour.
-MAX_DELAY: Final = 300
+# A meter that serves another client closes a new connection at once; one that closes later
+# has other reasons. One or two such ends are chance.
+_BUSY_SECONDS: Final = 10.0
+_BUSY_TIMES: Final = 3
 # Delays shrink by up to this share, so that meters lost together do not come back together.
 _SPREAD: Final = 0.5
-
-_ENDS: Final[tuple[tuple[type[Exception], type[LinkError], str], ...]] = (
-    (network.ConnectionRefusedError, LinkError, "connection refused"),
-    (network.TimeoutError, SilenceError, "no answer to the connection attempt"),
-    (network.DNSLookupError, LinkError, "the host name is unknown"),
-    (network.NoRouteError, LinkError, "no route to the host"),
-    (network.ConnectError, LinkError, "the connection attempt failed"),
-    (network.ConnectionDone, ClosedError, "the meter closed the connection"),
-    (network.ConnectionLost, ClosedError, "the connection broke"),
-)
-
-
-def explain(reason: Failure) -> DlmsdError:
-    """A connection's end in the operator's words."""
-    if isinstance(reason.value, DlmsdError):
-        return reason.value
-    for kind, error, words in _ENDS:
-        if reason.check(kind):
-            return error(words)
-    trouble = tls.explain(reason.value, "gateway")
-    return LinkError(type(reason.value).__name__) if trouble is None else TlsError(trouble)
 
 
 @define(eq=False)
 class Member:
-    """One meter's place on the connection, and what it wants to hear of it."""
+    """One meter's place on the connection, and what it wants to hear of it.
+
+    ``planned`` is told when the next attempt was planned. Until ``not_before`` the meter needs
+    no connection; while ``reading`` it wants to keep this one. It is ``idle`` if the end that
+    it was last told of interrupted nothing.
+    """
 
     session: Session
     up: Callable[[], None]
     down: Callable[[DlmsdError], None]
+    planned: Callable[[], None] = lambda: None
+    not_before: float = field(default=0.0, init=False)
+    reading: bool = field(default=False, init=False)
+    idle: bool = field(default=False, init=False)
     failed: bool = field(default=False, init=False)
 
 
 class MeterFactory(ReconnectingClientFactory):
     """Connects by its ``way``, and connects again, until stopped.
 
-    No attempt comes sooner than ``least_pause`` seconds after the one before has ended.
-    ``admit`` gives a Deferred that fires when one more attempt is allowed; ``random``
-    gives 0 to 1. The delay between attempts grows to five minutes and starts over with
-    the first good read, never earlier: a meter that accepts and then drops would be tried
-    for ever at full speed.
+    No attempt comes sooner than ``least_pause`` seconds after the one before has ended, nor
+    while no meter needs a connection. ``admit`` gives a Deferred that fires when one more
+    attempt is allowed, with what is to be called at its end; ``random`` gives 0 to 1. The
+    delay between attempts grows up to ``recovery.max_delay`` and starts over with the first
+    good read, never earlier: a meter that accepts and then drops would be tried for ever at
+    full speed.
     """
 
-    maxDelay = MAX_DELAY
     noisy = False
     protocol = MeterProtocol
+    _log = Logger()
 
     def __init__(
         self,
@@ -88,10 +74,13 @@ class MeterFactory(ReconnectingClientFactory):
         reassembly: Callable[[], Reassembly],
         *,
         reactor: Any,
-        admit: Callable[[], Deferred[None]],
+        admit: Callable[[], Deferred[Callable[[], None]]],
         random: Callable[[], float],
         least_pause: float = 0.0,
+        recovery: RecoveryOptions = DEFAULTS,
     ) -> None:
+        self._recovery = recovery
+        self.maxDelay = self._recovery.max_delay  # type: ignore[assignment]
         self._least_pause = least_pause
         self.turn = DeferredLock()
         self.connects = 0
@@ -104,11 +93,15 @@ class MeterFactory(ReconnectingClientFactory):
         self._random = random
         self._members: list[Member] = []
         self._connector: Connector | None = None
-        self._admission: Deferred[None] | None = None
+        self._admission: Deferred[Callable[[], None]] | None = None
+        self._leave: Callable[[], None] = _nothing
         self._closed: Deferred[None] | None = None
         self._late: IDelayedCall | None = None
         self._used = 0.0
+        self._since = 0.0
+        self._unheard = 0
         self.renewing = False
+        self._at_once = False
         self._dropped: DlmsdError | None = None
         self._noise = 0
         self._bad_frames = 0
@@ -149,25 +142,31 @@ class MeterFactory(ReconnectingClientFactory):
         for other in self._members:
             other.failed = False
 
-    def failed(self, member: Member, error: DlmsdError) -> None:
-        """A meter could not be opened; when none can, the connection is given up."""
+    def failed(self, member: Member, error: DlmsdError) -> bool:
+        """A meter has no more use for the connection; whether it was given up, as none has."""
         member.failed = True
-        if all(other.failed for other in self._members):
+        useless = all(other.failed for other in self._members)
+        if useless:
             self._drop(error)
+        return useless
 
     def renew(self) -> bool:
-        """Whether the connection, idle for longer than its way bears, is now made anew.
+        """Whether the connection is now made anew: it was idle for longer than its way bears,
+        or it is too old and no meter is being read.
 
         That is no trouble, so ``down`` is not told of its end.
         """
-        idle = self._reactor.seconds() - self._used
-        if self.wire is not None and 0 < self._way.idle_seconds < idle:
+        now = self._reactor.seconds()
+        idle = 0 < self._way.idle_seconds < now - self._used
+        old = 0 < self._recovery.max_age <= now - self._since
+        busy = any(member.reading for member in self._members)
+        if self.wire is not None and (idle or (old and not busy)):
             self.renewing = True
             self._close(self.wire)
         return self.renewing
 
-    def _babbled(self) -> None:
-        self._drop(MeterError("it sends octets that nobody asked for"))
+    def _babbled(self, why: str) -> None:
+        self._drop(MeterError(why))
 
     def _drop(self, error: DlmsdError) -> None:
         if self.wire is not None:
@@ -178,11 +177,6 @@ class MeterFactory(ReconnectingClientFactory):
         if self._late is None:
             self._late = self._reactor.callLater(_CLOSE_SECONDS, wire.transport.abortConnection)
         wire.transport.loseConnection()
-
-    @property
-    def shared(self) -> bool:
-        """Whether other meters need this connection too."""
-        return len(self._members) > 1
 
     @property
     def noise(self) -> int:
@@ -198,9 +192,25 @@ class MeterFactory(ReconnectingClientFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> MeterProtocol:
         sessions: Sequence[Session] = [member.session for member in self._members]
-        return MeterProtocol(self._reassembly(), sessions, self._made, self._lost, self._babbled)
+        return MeterProtocol(
+            self._reassembly(),
+            sessions,
+            self._made,
+            self._lost,
+            self._babbled,
+            self._recovery.errors,
+        )
 
     def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
+        if self.continueTrying and reason.check(DNSLookupError):
+            address = self._way.unresolved()
+            if address is not None:
+                self._log.warn(
+                    "No name server answers; {address} was right before", address=address
+                )
+                self._connector = self._way.connect(self)
+                return
+        self._attempted()
         if self.continueTrying:
             self._down(explain(reason))
             self.retry(connector)
@@ -213,10 +223,28 @@ class MeterFactory(ReconnectingClientFactory):
         """Plan the next attempt, unless one is planned."""
         if not self.continueTrying or self._callID is not None or self._admission is not None:
             return
+        now = self._reactor.seconds()
+        needed = min(member.not_before for member in self._members)
+        pause = max(self._least_pause + self._backoff(), needed - now)
+        self._callID = self._reactor.callLater(pause, self._again)
+        for member in self._members:
+            member.planned()
+
+    def _backoff(self) -> float:
+        """Seconds in addition to what the meter needs."""
+        at_once, self._at_once = self._at_once, False
+        if at_once:
+            return 0.0
         self.retries += 1
         self.delay = min(self.delay * self.factor, self.maxDelay)
-        pause = max(self.delay * (1 - _SPREAD * self._random()), self._least_pause)
-        self._callID = self._reactor.callLater(pause, self._again)
+        pause = self.delay * (1 - _SPREAD * self._random())
+        busy = self._unheard >= _BUSY_TIMES
+        return max(pause, self._recovery.busy_pause) if busy else pause
+
+    @property
+    def next_attempt(self) -> float | None:
+        """When it is, by the reactor's clock; None if none is planned."""
+        return self._callID.getTime() if self._callID is not None else None
 
     def _again(self) -> None:
         self._callID = None
@@ -225,8 +253,9 @@ class MeterFactory(ReconnectingClientFactory):
     def _when_admitted(self) -> None:
         self._admission = self._admit()
 
-        def admitted(_: None) -> None:
+        def admitted(leave: Callable[[], None]) -> None:
             self._admission = None
+            self._leave = leave
             self._connect()
 
         def cancelled(reason: Failure) -> None:
@@ -237,11 +266,20 @@ class MeterFactory(ReconnectingClientFactory):
 
     def _connect(self) -> None:
         self.connects += 1
+        if not self._way.half_open:
+            self._attempted()
         self._connector = self._way.connect(self)
 
+    def _attempted(self) -> None:
+        leave, self._leave = self._leave, _nothing
+        leave()
+
     def _made(self, wire: MeterProtocol) -> None:
+        self._attempted()
         self.wire = wire
-        self._used = self._reactor.seconds()
+        self._used = self._since = self._reactor.seconds()
+        if self._way.half_open:
+            self._way.reached(wire.transport.getPeer().host)
         for member in self._members:
             member.failed = False
             member.session.attach(wire)
@@ -250,18 +288,36 @@ class MeterFactory(ReconnectingClientFactory):
 
     def _lost(self, reason: Failure) -> None:
         self._noise, self._bad_frames = self.noise, self.bad_frames
-        self.wire = None
+        wire, self.wire = self.wire, None
         if self._late is not None and self._late.active():
             self._late.cancel()
         self._late = None
-        error, self._dropped = self._dropped or explain(reason), None
         renewing, self.renewing = self.renewing, False
+        error, self._dropped = self._dropped or self._ended(wire, reason, renewing), None
         self._down(error, told=not renewing)
+        self._at_once = renewing or all(member.idle for member in self._members)
         if self._closed is not None:
             self._closed.callback(None)
+
+    def _ended(self, wire: MeterProtocol | None, reason: Failure, renewing: bool) -> DlmsdError:
+        """The other end closed; whether that was all it ever did."""
+        error = explain(reason)
+        lasted = self._reactor.seconds() - self._since
+        soon = isinstance(error, ClosedError) and lasted <= _BUSY_SECONDS
+        if soon and not renewing and wire is not None and not wire.octets_in:
+            self._unheard += 1
+        else:
+            self._unheard = 0
+        if self._unheard < _BUSY_TIMES:
+            return error
+        return BusyError(f"it closed {self._unheard} connections in a row without a word")
 
     def _down(self, error: DlmsdError, *, told: bool = True) -> None:
         for member in self._members:
             member.session.detach(error)
         for member in self._members if told else ():
             member.down(error)
+
+
+def _nothing() -> None:
+    """What is to be done at the end of an attempt that was not counted."""

@@ -43,8 +43,9 @@ class Reassembly(Shape):
 class MeterProtocol(Protocol):
     """One connection, with one conversation for each meter behind it.
 
-    ``made`` and ``lost`` tell the factory, ``babbled`` that the connection is of no use;
-    ``octets_in`` counts what came.
+    ``made`` and ``lost`` tell the factory, ``babbled`` that the connection is of no use, and
+    why: there came too much that nobody asked for, or ``max_bad`` bad frames in a row (0: any
+    number). ``octets_in`` counts what came.
     """
 
     transport: Any
@@ -55,14 +56,17 @@ class MeterProtocol(Protocol):
         conversations: Sequence[Conversation],
         made: Callable[[MeterProtocol], None],
         lost: Callable[[Failure], None],
-        babbled: Callable[[], None],
+        babbled: Callable[[str], None],
+        max_bad: int = 0,
     ) -> None:
         self._reassembly = reassembly
         self._conversations = conversations
         self._made = made
         self._lost = lost
         self._babbled = babbled
+        self._max_bad = max_bad
         self._stray = 0
+        self._bad = 0
         self.octets_in = 0
         self.bad_frames = 0
 
@@ -85,7 +89,9 @@ class MeterProtocol(Protocol):
         self.octets_in += len(data)
         self._dispatch(self._reassembly.feed(data))
         if self._stray + self._reassembly.idle > MAX_BABBLE:
-            self._babbled()
+            self._babbled("it sends octets that nobody asked for")
+        elif 0 < self._max_bad <= self._bad:
+            self._babbled(f"{self._bad} bad frames in a row")
 
     def write(self, octets: bytes) -> None:
         """Send what a link asked to transmit."""
@@ -99,8 +105,9 @@ class MeterProtocol(Protocol):
         for frame in found:
             if isinstance(frame, BadFrame):
                 self.bad_frames += 1
+                self._bad += 1
             elif self._wanted(frame):
-                self._stray = 0
+                self._stray = self._bad = 0
             else:
                 self._stray += len(frame.encode())
 

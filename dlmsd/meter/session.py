@@ -28,6 +28,7 @@ from dlmsd.errors import DlmsdError, ReadOnlyError, ServiceError
 from dlmsd.meter.batches import batches
 from dlmsd.meter.conversation import Consume, Conversation, Trace
 from dlmsd.meter.security import MeterSecurity
+from dlmsd.meter.timing import LEAST_SECONDS
 
 # DISC on a new connection is often met with silence, which is an answer too.
 _CLEARING_SECONDS: Final = 2.0
@@ -74,6 +75,7 @@ class Session(Conversation):
         public: DataLink[Any] | None = None,
         writing: bool = False,
         frame_delay: float = 0.0,
+        least_timeout: float = LEAST_SECONDS,
     ) -> None:
         super().__init__(
             link,
@@ -85,6 +87,7 @@ class Session(Conversation):
             witness=witness,
             told=told,
             frame_delay=frame_delay,
+            least_timeout=least_timeout,
         )
         self._security = security
         self._public = public or link

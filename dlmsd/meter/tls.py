@@ -27,6 +27,19 @@ class TlsWay(Way):
     tcp: TcpWay
     contexts: Any
 
+    @property
+    def half_open(self) -> bool:
+        """Until the handshake is complete."""
+        return self.tcp.half_open
+
+    def reached(self, ip: str) -> None:
+        """As TCP."""
+        self.tcp.reached(ip)
+
+    def unresolved(self) -> str | None:
+        """As TCP."""
+        return self.tcp.unresolved()
+
     def connect(self, factory: ClientFactory) -> Connector:
         """A handshake gets as long as TCP's own."""
         clock = self.tcp.reactor

@@ -37,7 +37,7 @@ class Visit:
             way or make_way(meter, reactor),
             lambda: make_reassembly((meter,)),
             reactor=reactor,
-            admit=lambda: succeed(None),
+            admit=lambda: succeed(lambda: None),
             random=lambda: 0.0,
         )
         self._session = make_session(meter, self._factory.turn, reactor, trace, security, witness)

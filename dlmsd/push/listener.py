@@ -16,9 +16,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.config.push import host_port
+from dlmsd.config.recovery import MAX_DELAY
 from dlmsd.config.values import PushOptions
 from dlmsd.errors import DlmsdError
-from dlmsd.meter.factory import MAX_DELAY, explain
+from dlmsd.meter.ends import explain
 from dlmsd.meter.serial import SerialWay
 from dlmsd.meter.way import Connector, TcpWay, Way
 from dlmsd.model import ListenerState, ListenerStatus
@@ -231,7 +232,7 @@ class _Hearing(Factory):
 class _Dialling(ReconnectingClientFactory):
     """One serial server, or serial port, that we connect to again and again."""
 
-    maxDelay = MAX_DELAY
+    maxDelay = int(MAX_DELAY)
     noisy = False
 
     def __init__(self, listener: Listener, way: Way, reactor: Any) -> None:

@@ -16,9 +16,10 @@ from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
+from dlmsd.meter.account import RECENT
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.installation import Installation
-from dlmsd.meter.poller import RECENT, Commit
+from dlmsd.meter.poller import Commit
 from dlmsd.model import MeterState, MeterStatus, Reading
 from dlmsd.push.clock import told_ts
 from dlmsd.push.errors import PushSilenceError
@@ -156,7 +157,11 @@ class PushedMeter:
             self._told.add(error.advice)
             self._log.warn("{meter}: {reason}", meter=self.options.name, reason=str(error))
         self._change(
-            error=str(error), advice=error.advice, error_ts=int(self._wall() * 1000), **changes
+            error=str(error),
+            advice=error.advice,
+            cause=error.cause,
+            error_ts=int(self._wall() * 1000),
+            **changes,
         )
 
     def _count(self, good: bool) -> None:

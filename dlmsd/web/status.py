@@ -10,8 +10,11 @@ connecting, associating, reading, waiting, down) and ``health`` (see :func:`heal
 ``ts`` of the last reading, the newest ``values`` with ``units`` and, for what is missing,
 ``absent`` with the reason, all three by measurement; ``age_seconds`` of that reading;
 ``success_rate`` in percent of the last cycles; ``good``, ``failed``, ``missed``,
-``connects``; ``cycle_seconds``; ``error``, ``advice`` and ``error_ts`` of the last trouble;
-``noise_bytes`` and ``bad_frames``.
+``connects``; ``cycle_seconds``; ``latency``, the seconds that an answer takes; ``error``,
+``advice``, ``cause`` (``dlmsd.errors.Cause``) and ``error_ts`` of the last trouble; ``rung``
+(connecting, linked, relinking, barred, paused, probing) and ``breaker`` (closed, open,
+half-open) of its recovery, ``errors`` in a row, ``losses`` of associations in the last hour,
+and ``next_attempt_ts`` if one is planned; ``noise_bytes`` and ``bad_frames``.
 
 SINK: ``name``, ``kind``, ``url``, ``state`` (connecting, connected, down), ``connections``,
 ``connected``, ``delivered`` since the start, ``last_delivery_ts``, ``error``, ``advice``,
@@ -162,7 +165,7 @@ class StatusDocument:
 
 
 def _fields(meter: MeterStatus) -> dict[str, Any]:
-    values = meter.values
+    values, standing = meter.values, meter.standing
     return {
         "name": meter.name,
         "address": meter.address,
@@ -182,7 +185,14 @@ def _fields(meter: MeterStatus) -> dict[str, Any]:
         "cycle_seconds": meter.cycle_seconds,
         "error": _text(meter.error),
         "advice": meter.advice,
+        "cause": meter.cause,
         "error_ts": meter.error_ts,
+        "latency": None if meter.latency is None else round(meter.latency, 4),
+        "rung": standing.rung.value,
+        "breaker": standing.breaker.value,
+        "errors": standing.errors,
+        "losses": standing.losses,
+        "next_attempt_ts": meter.next_attempt_ts,
         "noise_bytes": meter.noise_bytes,
         "bad_frames": meter.bad_frames,
     }

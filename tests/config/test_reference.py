@@ -126,7 +126,7 @@ class ReferenceTests(ConfigurationCase):
         def rule(value: object) -> object:
             return value
 
-        all_rules = tables.file_rules(SecretReader(self.folder, {}), rule, rule, rule)
+        all_rules = tables.file_rules(SecretReader(self.folder, {}), rule, rule, rule, rule)
         for cls, ruled in all_rules.items():
             self.assertEqual(set(ruled), {one.name for one in fields(cls)})
         meter = {one.name for one in fields(MeterOptions)}

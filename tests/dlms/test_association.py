@@ -23,7 +23,7 @@ from dlmsd.dlms.outcome import (
 )
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
-from dlmsd.errors import DecodeError, LocalError, RefusedError, ServiceError
+from dlmsd.errors import DecodeError, LocalError, PostponedError, RefusedError, ServiceError
 from dlmsd.secret import Secret
 from tests.dlms.associations import CLOCK, AssociationTestCase, associated, pending
 from tests.vectors import apdu
@@ -94,6 +94,17 @@ class AssociatingTests(AssociationTestCase):
             association = pending()
             self.assert_refused(association.receive(refusal), RefusedError, words)
             self.assertIs(association.state, State.IDLE)
+
+    def test_refused_for_now(self) -> None:
+        """Only without any reason: some meters say so of a wrong password."""
+        user, transient = DiagnosticSource.ACSE_SERVICE_USER, AssociationResult.REJECTED_TRANSIENT
+        for diagnostic, kind in (
+            (UserDiagnostic.NULL, PostponedError),
+            (UserDiagnostic.NO_REASON_GIVEN, RefusedError),
+            (UserDiagnostic.AUTHENTICATION_FAILURE, RefusedError),
+        ):
+            aare = Aare(ApplicationContext.LN, transient, user, diagnostic)
+            self.assert_refused(pending().receive(aare.encode()), kind, "rejected-transient")
 
     def test_accepted_but_for_a_proof_that_was_not_offered(self) -> None:
         association = pending()

@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.fleet.admission import Admission
+from dlmsd.fleet.admission import Admission, Leave
 
 
 class AdmissionTests(SynchronousTestCase):
@@ -57,3 +57,30 @@ class AdmissionTests(SynchronousTestCase):
         for place in waiting:
             self.failureResultOf(place, CancelledError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_more_at_once_than_there_are_places(self) -> None:
+        admission = Admission(self.clock, 1000, half_open=3)
+        leaves: list[Leave] = []
+        for _ in range(5):
+            admission.enter().addCallback(leaves.append)
+        self.clock.pump([0.01] * 10)
+        self.assertEqual(len(leaves), 3)
+        leaves[0]()
+        leaves[0]()
+        self.clock.pump([0.01] * 10)
+        self.assertEqual(len(leaves), 4)
+        leaves[1]()
+        self.clock.pump([0.01] * 10)
+        self.assertEqual(len(leaves), 5)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_leaves_the_queue_while_all_places_are_taken(self) -> None:
+        admission = Admission(self.clock, 1000, half_open=1)
+        inside, waiting, last = (admission.enter() for _ in range(3))
+        self.clock.pump([0.01] * 3)
+        leave = self.successResultOf(inside)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        leave()
+        self.clock.pump([0.01] * 3)
+        self.successResultOf(last)

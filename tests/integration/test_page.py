@@ -16,7 +16,16 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from dlmsd.config.values import WebOptions
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import ListenerState, ListenerStatus, MeterState, OutboxStatus, Reading, SinkState
+from dlmsd.model import (
+    ListenerState,
+    ListenerStatus,
+    MeterState,
+    OutboxStatus,
+    Reading,
+    Rung,
+    SinkState,
+    Standing,
+)
 from dlmsd.secret import Secret
 from dlmsd.web.site import WebService
 from tests.web.visitor import METER, SINK
@@ -134,6 +143,13 @@ class PageTests(TestCase):
             expect(row).to_contain_text("voltage_l1 229.4 V")
             self.post(evolve(self.board.meters["planta-b"], state=MeterState.READING, recent=1.0))
             expect(page.locator("h1")).to_contain_text("3 of 3 meters healthy")
+            resting = Standing(Rung.PAUSED, errors=3, losses=11)
+            trouble = {"error": "11 associations were lost", "next_attempt_ts": now() + 1000}
+            self.post(self.meter("planta-b", state=MeterState.WAITING, standing=resting, **trouble))
+            expect(down).to_contain_text("Next attempt at")
+            page.get_by_role("button", name="planta-b").click()
+            expect(page.get_by_text("pause: circuit breaker open")).to_be_visible()
+            expect(page.get_by_text("Associations lost in the last hour")).to_be_visible()
             self.post(self.meter("planta-c"))
             expect(page.get_by_role("row", name="planta-c")).to_be_visible()
             self.post(evolve(SINK, state=SinkState.DOWN, error="refused", advice="Look there."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -64,6 +64,8 @@ class FleetCase(SynchronousTestCase):
         self.history: list[MeterStatus] = []
         self.record: list[Entry] = []
         self.answer = lambda reading: succeed(None)
+        self.connects_per_second = 1000.0
+        self.chance: Callable[[], float] = lambda: 0.5
         self.trace: Trace | None = None
         self.counters = MemoryCounters()
         self.draw = Random(7).randbytes
@@ -117,8 +119,8 @@ class FleetCase(SynchronousTestCase):
         self.fleet = Fleet(
             reactor=self.network,
             wall=self.wall,
-            random=lambda: 0.5,
-            connects_per_second=1000,
+            random=self.chance,
+            connects_per_second=self.connects_per_second,
             commit=self.commit,
             post=self.post,
             tracer=lambda meter: self.trace,

@@ -6,7 +6,7 @@ from typing import Any
 
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.meter.protocol import MAX_BABBLE
-from dlmsd.model import MeterState
+from dlmsd.model import MeterState, Rung
 from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import WRAPPER
 from tests.meter.fleet import NAMES, FleetCase
@@ -65,19 +65,16 @@ class DatagramTests(FleetCase):
                 self.end()
                 self.fleet = None
 
-    def test_lost_twice_the_next_cycle_reads(self) -> None:
+    def test_lost_twice_the_link_is_opened_again_in_the_same_cycle(self) -> None:
         self.begin()
         self.run_for(7)
         self.assertEqual(len(self.readings), 2)
         self.lose(0, 1)
-        self.run_for(6)
-        self.assertIn("no answer to the request, nor to its repetition", self.errors())
-        self.run_for(5)
-        self.assertEqual((self.statuses[METER].failed, self.statuses[METER].connects), (1, 1))
-        self.assertEqual(self.statuses[METER].state, MeterState.READING)
-
-    def errors(self) -> set[str]:
-        return {status.error for status in self.history}
+        self.run_for(11)
+        status = self.statuses[METER]
+        self.assertEqual((status.failed, status.connects, len(self.readings)), (0, 1, 4))
+        self.assertEqual(status.state, MeterState.READING)
+        self.assertIn(Rung.RELINKING, {status.standing.rung for status in self.history})
 
     def test_every_datagram_twice_changes_nothing(self) -> None:
         self.network.copies = 2

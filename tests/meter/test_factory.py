@@ -1,5 +1,9 @@
 """The factory connects again and again, gently, and closes what it opened."""
 
+from binascii import unhexlify
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet import error
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import ITCPTransport
@@ -8,13 +12,25 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from dlmsd.config.recovery import RecoveryOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
-from dlmsd.errors import ClosedError, DlmsdError, LinkError, SilenceError
-from dlmsd.meter.factory import Member, MeterFactory, explain
+from dlmsd.errors import (
+    BusyError,
+    ClosedError,
+    DlmsdError,
+    LinkError,
+    NotListeningError,
+    SilenceError,
+    UnansweredError,
+    UnreachableError,
+    UnresolvedError,
+)
+from dlmsd.meter.ends import explain
+from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.session import Session
 from dlmsd.meter.way import TcpWay
 
@@ -37,12 +53,12 @@ class FactoryTests(SynchronousTestCase):
         self.downs: list[DlmsdError] = []
         self.factory = self.make(succeed)
 
-    def make(self, admit: object, members: int = 1, **more: float) -> MeterFactory:
+    def make(self, admit: object, members: int = 1, **more: Any) -> MeterFactory:
         factory = MeterFactory(
             TcpWay("meter.example", 3333, self.reactor),
             FrameReassembly,
             reactor=self.reactor,
-            admit=lambda: admit(None),
+            admit=lambda: admit(lambda: None),
             random=lambda: 0.0,
             **more,
         )
@@ -90,11 +106,11 @@ class FactoryTests(SynchronousTestCase):
         self.assertTrue(self.members[0].session.attached)
 
     def test_waits_to_be_admitted(self) -> None:
-        gate = Deferred[None]()
+        gate = Deferred[Callable[[], None]]()
         factory = self.make(lambda _: gate)
         factory.start()
         self.assertEqual(self.reactor.tcpClients, [])
-        gate.callback(None)
+        gate.callback(lambda: None)
         self.assertEqual(len(self.reactor.tcpClients), 1)
 
     def test_failures_grow_the_delay_to_five_minutes(self) -> None:
@@ -129,13 +145,108 @@ class FactoryTests(SynchronousTestCase):
         """OSGP's head-end leaves its meters alone for 20 s between connections."""
         self.factory = self.make(succeed, least_pause=20.0)
         self.factory.start()
-        for attempts in (2, 3, 4):
+        for attempts, growing in ((2, 2.71), (3, 7.4), (4, 60.0)):
             self.connect()
             self.lose(error.ConnectionDone())
-            self.reactor.advance(19.9)
+            self.reactor.advance(20.0)
             self.assertEqual(len(self.reactor.tcpClients), attempts - 1)
-            self.reactor.advance(0.2)
+            self.reactor.advance(growing + 0.1)
             self.assertEqual(len(self.reactor.tcpClients), attempts)
+
+    def test_a_meter_that_closes_at_once_is_busy_and_left_alone_for_a_minute(self) -> None:
+        self.factory.start()
+        for number in (1, 2, 3):
+            self.assertEqual(len(self.reactor.tcpClients), number)
+            self.connect()
+            self.lose(error.ConnectionDone())
+            self.reactor.advance(21 if number < 3 else 59.9)
+        self.assertEqual([type(down) for down in self.downs], [ClosedError, ClosedError, BusyError])
+        self.assertEqual(self.downs[-1].cause, "busy")
+        self.assertEqual(len(self.reactor.tcpClients), 3)
+        self.reactor.advance(0.2)
+        self.assertEqual(len(self.reactor.tcpClients), 4)
+
+    def test_who_speaks_or_stays_is_not_busy(self) -> None:
+        self.factory.start()
+        for number in range(8):
+            self.connect()
+            if number < 4:
+                self.protocol.dataReceived(b"x")
+            else:
+                self.reactor.advance(11)
+            self.lose(error.ConnectionDone())
+            self.reactor.advance(300)
+        self.assertEqual({type(down) for down in self.downs}, {ClosedError})
+
+    def test_no_attempt_while_nobody_needs_one(self) -> None:
+        self.factory = self.make(succeed, members=2)
+        self.factory.start()
+        self.members[0].not_before, self.members[1].not_before = 500.0, 400.0
+        self.refuse()
+        self.assertEqual(self.factory.next_attempt, 400.0)
+        self.reactor.advance(399)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.reactor.advance(1.1)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+
+    def test_an_old_connection_is_made_anew_at_once_when_nobody_reads(self) -> None:
+        self.factory = self.make(succeed, members=2, recovery=RecoveryOptions(max_age=1800))
+        self.factory.start()
+        transport = self.connect()
+        self.reactor.advance(1799)
+        self.assertFalse(self.factory.renew())
+        self.reactor.advance(1)
+        self.members[1].reading = True
+        self.assertFalse(self.factory.renew())
+        self.members[1].reading = False
+        self.assertTrue(self.factory.renew())
+        self.assertTrue(transport.disconnecting)
+        self.lose(error.ConnectionDone())
+        self.assertEqual(self.downs, [])
+        self.reactor.advance(0)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+
+    def test_a_name_without_an_address_is_reached_where_it_last_was(self) -> None:
+        self.factory.start()
+        unresolved = Failure(error.DNSLookupError())
+        self.factory.clientConnectionFailed(None, unresolved)
+        self.assertIsInstance(self.downs[-1], UnresolvedError)
+        self.reactor.advance(3)
+        transport = self.connect()
+        self.lose(error.ConnectionDone())
+        self.reactor.advance(8)
+        self.factory.clientConnectionFailed(None, unresolved)
+        hosts = [host for host, *_ in self.reactor.tcpClients]
+        self.assertEqual(hosts, [*["meter.example"] * 3, transport.getPeer().host])
+        self.refuse()
+        self.reactor.advance(300)
+        self.assertEqual(self.reactor.tcpClients[-1][0], "meter.example")
+
+    def test_an_attempt_leaves_its_place_at_its_end_whichever_it_is(self) -> None:
+        left: list[float] = []
+        self.factory = self.make(lambda _: succeed(lambda: left.append(self.reactor.seconds())))
+        self.factory.start()
+        self.assertEqual(len(left), 0)
+        self.refuse()
+        self.assertEqual(len(left), 1)
+        self.reactor.advance(3)
+        self.connect()
+        self.assertEqual(len(left), 2)
+        self.lose(error.ConnectionDone())
+        self.assertEqual(len(left), 2)
+
+    def test_fifteen_bad_frames_in_a_row_are_enough(self) -> None:
+        self.factory.start()
+        transport = self.connect()
+        bad = bytearray(unhexlify("7ea00703219383277e"))
+        bad[-2] ^= 1
+        for _ in range(14):
+            self.protocol.dataReceived(bytes(bad))
+        self.assertFalse(transport.disconnecting)
+        self.protocol.dataReceived(bytes(bad))
+        self.assertTrue(transport.disconnecting)
+        self.lose(error.ConnectionDone())
+        self.assertEqual(str(self.downs[-1]), "15 bad frames in a row")
 
     def test_lost_twice_in_one_turn_plans_one_attempt(self) -> None:
         self.factory.start()
@@ -191,9 +302,10 @@ class FactoryTests(SynchronousTestCase):
 
     def test_ends_are_named_by_their_culprit(self) -> None:
         for reason, kind, words in (
-            (error.ConnectionRefusedError(), LinkError, "refused"),
-            (error.TimeoutError(), SilenceError, "no answer"),
-            (error.DNSLookupError(), LinkError, "host name"),
+            (error.ConnectionRefusedError(), NotListeningError, "refused"),
+            (error.TimeoutError(), UnansweredError, "no answer"),
+            (error.DNSLookupError(), UnresolvedError, "host name"),
+            (error.NoRouteError(), UnreachableError, "no route"),
             (error.ConnectionDone(), ClosedError, "closed"),
             (error.ConnectionLost(), ClosedError, "broke"),
             (OSError(), LinkError, "OSError"),

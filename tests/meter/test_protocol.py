@@ -30,7 +30,7 @@ class BabbleTests(SynchronousTestCase):
     def protocol(self, reassembly: Reassembly, conversation: Waiting) -> MeterProtocol:
         self.babbled = 0
 
-        def babble() -> None:
+        def babble(why: str) -> None:
             self.babbled += 1
 
         protocol = MeterProtocol(

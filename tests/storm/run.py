@@ -50,11 +50,14 @@ def _run(world: World) -> None:
         weather.strike()
     weather.clear()
     calm = world.network.seconds() + CALM_SECONDS
+    # What was held up until now must show on the board before it is looked at.
+    world.network.run(10.0)
     while (wrong := _wrong(world)) and world.network.seconds() < calm:
         world.network.run(10.0)
         _restarted(world)
     for each in wrong:
         world.judge.violation(each)
+    world.hush()
     world.leave()
     world.judge.finish(INFLIGHT, len(world.broker.connects))
     world.end()

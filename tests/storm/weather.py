@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.protocol import Factory, Protocol
 
 from dlmsd.simulator.faults import HDLC_ONLY, WRAPPER_ONLY, Fault, FaultKind
 from tests.publish.broker import Ack, Published, acknowledge
@@ -11,12 +14,29 @@ from tests.storm.world import DELAY, World
 FULL, IO_ERROR = 13, 778
 
 
+class _Busy(Factory):
+    """Closes each connection as soon as it is made."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        return _Closing()
+
+
+class _Closing(Protocol):
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.transport.loseConnection()
+
+
 class Weather:
     """Begins faults and ends them, each after a while; :meth:`clear` ends all."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._ends: dict[str, Callable[[], None]] = {}
+        self._servers = dict(world.network.listening)
         self._number = 0
 
     def strike(self) -> None:
@@ -68,10 +88,44 @@ class Weather:
     def _meter_refuses(self) -> Callable[[], None]:
         _, endpoint, *_ = self._world.random.choice(self._world.endpoints)
         network = self._world.network
-        server = network.listening.pop(endpoint.port, None)
-        if server is None:
-            return lambda: None
-        return lambda: network.listening.__setitem__(endpoint.port, server)
+        network.listening.pop(endpoint.port, None)
+        return self._listens_again(endpoint.port)
+
+    def _listens_again(self, port: int) -> Callable[[], None]:
+        server = self._servers[port]
+        return lambda: self._world.network.listening.__setitem__(port, server)
+
+    def _meter_refuses_the_password(self) -> Callable[[], None]:
+        simulation, endpoint, *_ = self._world.random.choice(self._world.endpoints)
+        simulation.inject([Fault(FaultKind.REFUSE, chance=1.0)], endpoint.name)
+        return lambda: simulation.inject([], endpoint.name)
+
+    def _meter_is_busy(self) -> Callable[[], None]:
+        """It serves another client, and closes what else comes."""
+        _, endpoint, *_ = self._world.random.choice(self._world.endpoints)
+        self._world.network.listening[endpoint.port] = _Busy()
+        return self._listens_again(endpoint.port)
+
+    def _names_without_addresses(self) -> Callable[[], None]:
+        network = self._world.network
+        network.unresolvable.update(options.host for *_, options in self._world.endpoints)
+        return network.unresolvable.clear
+
+    def _meter_flaps(self) -> Callable[[], None]:
+        """Its connections break every few seconds."""
+        _, endpoint, *_ = self._world.random.choice(self._world.endpoints)
+        network, random = self._world.network, self._world.random
+        flapping = [True]
+
+        def flap() -> None:
+            for pipe in network.connections:
+                if pipe.open and pipe.port == endpoint.port:
+                    pipe.abortConnection()
+            if flapping:
+                network.callLater(random.uniform(1, 20), flap)
+
+        flap()
+        return flapping.clear
 
     def _all_connections_break(self) -> None:
         for pipe in [pipe for pipe in self._world.network.connections if pipe.open]:
@@ -112,9 +166,12 @@ class Weather:
 
     def _broker_refuses_messages(self) -> Callable[[], None]:
         broker, random = self._world.broker, self._world.random
+        judge = self._world.judge
 
         def puback(published: Published) -> list[Ack]:
-            return [Ack(published.packet_id, 0x97 if random.random() < 0.3 else 0)]
+            refused = random.random() < 0.3
+            judge.refusals += refused
+            return [Ack(published.packet_id, 0x97 if refused else 0)]
 
         broker.puback = puback
         return lambda: setattr(broker, "puback", acknowledge)
@@ -157,6 +214,10 @@ class Weather:
 KINDS = (
     *(Weather._meter_fault,) * 6,
     *(Weather._meter_unreachable, Weather._meter_refuses) * 2,
+    Weather._meter_refuses_the_password,
+    Weather._meter_is_busy,
+    Weather._meter_flaps,
+    Weather._names_without_addresses,
     Weather._all_connections_break,
     Weather._slow_network,
     Weather._broker_down,

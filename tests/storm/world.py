@@ -41,6 +41,7 @@ INFLIGHT = 20
 DELAY = 0.02
 PERSONALITIES = (MICROSTAR, NO_LISTS, SMALL, WINDOW, WRAPPER)
 _LEAVE_SECONDS = 10.0
+_QUIET_SECONDS = 2.0
 
 
 @frozen
@@ -122,7 +123,7 @@ class World:
     def _options(self, name: str, endpoint: Endpoint, personality: Personality) -> MeterOptions:
         return MeterOptions(
             name=name,
-            host=endpoint.host,
+            host=f"{name}.example",
             port=endpoint.port,
             profile=personality.name,
             device_name=name,
@@ -186,6 +187,15 @@ class World:
         self._disk = Disk.holding(self.vfs.files)
         self.vfs.watch = self._disk.take
         self.life = self.daemon = None
+
+    def hush(self) -> None:
+        """Nothing more is read, so that all that was read can arrive before the end."""
+        ports = {endpoint.port for _, endpoint, *_ in self.endpoints}
+        self.network.silent |= ports
+        for pipe in self.network.connections:
+            if pipe.open and pipe.port in ports:
+                pipe.abortConnection()
+        self.network.run(_QUIET_SECONDS)
 
     def leave(self) -> None:
         """SIGTERM; and nothing may be left of the daemon."""

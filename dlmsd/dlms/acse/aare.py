@@ -13,6 +13,7 @@ from dlmsd.dlms.acse.diagnostic import (
     AssociationResult,
     Diagnostic,
     DiagnosticSource,
+    ProviderDiagnostic,
     UserDiagnostic,
 )
 from dlmsd.dlms.acse.field import (
@@ -70,6 +71,16 @@ class Aare:
     def accepted(self) -> bool:
         """Whether the association is open, or will be after the HLS exchange."""
         return self.result is AssociationResult.ACCEPTED
+
+    @property
+    def postponed(self) -> bool:
+        """Whether it refuses for now, and for nothing that we are or know.
+
+        With a diagnostic, "no reason given" too, meters were seen to say so of passwords, and
+        few of those are allowed before they lock.
+        """
+        transient = self.result is AssociationResult.REJECTED_TRANSIENT
+        return transient and self.diagnostic in (UserDiagnostic.NULL, ProviderDiagnostic.NULL)
 
     @property
     def authentication_pending(self) -> bool:

@@ -115,6 +115,13 @@ class HdlcLink:
         return self.state is State.CONNECTED
 
     @property
+    def repeating(self) -> bool:
+        """Whether the next silence is only answered by a repetition, or needs no answer."""
+        if self.state in (State.CONNECTING, State.CONNECTED):
+            return self._repeats < _MAX_REPEATS
+        return True
+
+    @property
     def parameters(self) -> LinkParameters:
         """What holds on this link since UA, seen from us."""
         return self._agreed

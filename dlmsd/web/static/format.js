@@ -12,6 +12,10 @@ export const count = (number) => counts.format(number);
 export const percent = (number) => (number === null ? "–" : `${percents.format(number)} %`);
 export const seconds = (number) => (number === null ? "–" : `${percents.format(number)} s`);
 
+export const milliseconds = (number) => (
+  number === null ? "–" : `${sizes.format(number * 1000)} ms`
+);
+
 export function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let power = 0;

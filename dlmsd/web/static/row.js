@@ -1,7 +1,7 @@
 // One meter: its row, and below it the details that a click unfolds.
 
 import {
-  ago, count, figures, make, now, percent, seconds, setData, setHidden, setText, time,
+  ago, count, figures, make, milliseconds, now, percent, seconds, setData, setHidden, setText, time,
 } from "./format.js";
 import { t, tn } from "./text.js";
 
@@ -41,9 +41,11 @@ class Details {
       head.append(title);
     }
     const table = make("table", "values-table", this.caption, make("thead", "", head), this.body);
-    [this.talk, this.setTalk] = figures(["address", "profile", "state", "interval", "cycle"]);
+    [this.talk, this.setTalk] = figures([
+      "address", "profile", "state", "interval", "cycle", "latency", "recovery", "next_attempt",
+    ]);
     [this.counters, this.setCounter] = figures(
-      ["good", "failed", "missed", "connects", "noise", "bad_frames"],
+      ["good", "failed", "missed", "errors", "connects", "losses", "noise", "bad_frames"],
     );
     this.troubleTitle = make("h3");
     this.error = make("p", "error");
@@ -69,7 +71,10 @@ class Details {
     this.setTalk("state", t(`state_${meter.state}`));
     this.setTalk("interval", seconds(meter.interval));
     this.setTalk("cycle", seconds(meter.cycle_seconds));
-    for (const term of ["good", "failed", "missed", "connects", "bad_frames"]) {
+    this.setTalk("latency", milliseconds(meter.latency));
+    this.setTalk("recovery", t(`rung_${meter.rung}`));
+    this.setTalk("next_attempt", meter.next_attempt_ts === null ? "–" : time(meter.next_attempt_ts));
+    for (const term of ["good", "failed", "missed", "errors", "connects", "losses", "bad_frames"]) {
       this.setCounter(term, count(meter[term]));
     }
     this.setCounter("noise", count(meter.noise_bytes));
@@ -118,7 +123,8 @@ export class Row {
     this.missing.hidden = true;
     this.error = make("span", "error");
     this.advice = make("span", "advice");
-    this.trouble = make("p", "trouble", this.error, " ", this.advice);
+    this.next = make("span", "advice");
+    this.trouble = make("p", "trouble", this.error, " ", this.advice, " ", this.next);
     this.trouble.hidden = true;
     this.main = line(
       cell("meter", this.button, this.where), cell("state", dot, this.word), this.rate, this.age,
@@ -145,6 +151,8 @@ export class Row {
     setHidden(this.trouble, !troubled);
     setText(this.error, meter.error);
     setText(this.advice, meter.advice);
+    const next = meter.next_attempt_ts;
+    setText(this.next, next === null ? "" : t("next_at", { time: time(next) }));
     this.details?.update(meter);
     this.tick();
   }

@@ -1,0 +1,41 @@
+"""Why a connection ended, or was not made, in the operator's words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from twisted.internet import error as network
+from twisted.python.failure import Failure
+
+from dlmsd import tls
+from dlmsd.errors import (
+    ClosedError,
+    DlmsdError,
+    LinkError,
+    NotListeningError,
+    TlsError,
+    UnansweredError,
+    UnreachableError,
+    UnresolvedError,
+)
+
+_ENDS: Final[tuple[tuple[type[Exception], type[LinkError], str], ...]] = (
+    (network.ConnectionRefusedError, NotListeningError, "connection refused"),
+    (network.TimeoutError, UnansweredError, "no answer to the connection attempt"),
+    (network.DNSLookupError, UnresolvedError, "the host name is unknown"),
+    (network.NoRouteError, UnreachableError, "no route to the host"),
+    (network.ConnectError, UnreachableError, "the connection attempt failed"),
+    (network.ConnectionDone, ClosedError, "the meter closed the connection"),
+    (network.ConnectionLost, ClosedError, "the connection broke"),
+)
+
+
+def explain(reason: Failure) -> DlmsdError:
+    """A connection's end as an error that names its culprit."""
+    if isinstance(reason.value, DlmsdError):
+        return reason.value
+    for kind, error, words in _ENDS:
+        if reason.check(kind):
+            return error(words)
+    trouble = tls.explain(reason.value, "gateway")
+    return LinkError(type(reason.value).__name__) if trouble is None else TlsError(trouble)
