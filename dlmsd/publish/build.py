@@ -10,11 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import SinkStatus
+from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
-from dlmsd.publish.mqtt import Login
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Orders, Requests
 from dlmsd.publish.sink import Plan, Route, Sink

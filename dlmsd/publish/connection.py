@@ -30,8 +30,9 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 
 from dlmsd.publish import troubles
+from dlmsd.publish.codec import Login
 from dlmsd.publish.message import Message
-from dlmsd.publish.mqtt import Acknowledgement, Login, MqttProtocol
+from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.version import VersionChoice
 
 Connect: TypeAlias = Callable[[IProtocolFactory], Deferred[IProtocol]]

@@ -17,9 +17,10 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect
 from dlmsd.publish.message import Message
-from dlmsd.publish.mqtt import Acknowledgement, Login, MqttProtocol
+from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.provision import Granted, Outcome, Wish
 from dlmsd.publish.rest import LoginError, RejectedError
 from dlmsd.publish.version import VersionChoice

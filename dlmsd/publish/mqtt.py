@@ -13,12 +13,9 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
-from attrs import frozen
 from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
@@ -29,10 +26,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.publish import troubles
+from dlmsd.publish.codec import Codec, Login, Wire
 from dlmsd.publish.message import Message
-from dlmsd.publish.packets import MAX_PACKET, PacketBuffer
+from dlmsd.publish.packets import PacketBuffer
 from dlmsd.publish.version import Version
-from dlmsd.secret import Secret
 
 CONNACK_TIMEOUT: Final = 15.0
 PUBACK_TIMEOUT: Final = 60.0
@@ -47,22 +44,6 @@ _CONNACK, _PUBACK, _PINGRESP, _DISCONNECT = 0x20, 0x40, 0xD0, 0xE0
 
 Acknowledgement = tuple[int, int]
 """Packet identifier and reason code of one PUBACK; 3.1.1 has only reason 0."""
-
-
-@frozen
-class Login:
-    """What a CONNECT says. A ThingsBoard token is a username, hence a secret.
-
-    ``who`` and ``sink`` are for messages and the log.
-    """
-
-    client_id: str
-    username: Secret | None = None
-    password: Secret | None = None
-    keepalive: int = 30
-    will: Message | None = None
-    who: str = "a client without credentials"
-    sink: str = ""
 
 
 class Owner(Protocol):
@@ -99,8 +80,8 @@ class MqttProtocol(TwistedProtocol):
         self._error: troubles.Trouble | None = None
         self._closing: IDelayedCall | None = None
         self._packets = PacketBuffer()
-        self._wire = _Wire(self)
-        self._paho = _Codec(self._wire, login, version)
+        self._wire = Wire(self)
+        self._paho = Codec(self._wire, login, version)
         self._paho.on_connect = self._connected
         self._paho.on_publish = self._published
         self._paho.on_subscribe = self._subscribed
@@ -342,76 +323,3 @@ class MqttProtocol(TwistedProtocol):
             abort = cast(ITCPTransport, self.transport).abortConnection
             self._closing = self._clock.callLater(CLOSE_TIMEOUT, abort)
             self.transport.loseConnection()
-
-
-class _Wire:
-    """What paho takes for a socket: one packet to read, and the protocol to write to."""
-
-    def __init__(self, protocol: MqttProtocol) -> None:
-        self.protocol: MqttProtocol | None = protocol
-        self.packet = b""
-        self.at = 0
-
-    def recv(self, size: int) -> bytes:
-        data = self.packet[self.at : self.at + size]
-        if not data:
-            raise BlockingIOError
-        self.at += len(data)
-        return data
-
-    def pending(self) -> int:
-        return len(self.packet) - self.at
-
-    def send(self, data: bytes | bytearray) -> int:
-        if self.protocol is not None:
-            self.protocol.write(bytes(data))
-        return len(data)
-
-    def close(self) -> None:
-        """The protocol closes its transport itself, whatever paho makes of a packet."""
-
-    def fileno(self) -> int:
-        return -1
-
-    def setblocking(self, flag: bool) -> None:
-        """A transport never blocks."""
-
-
-class _Codec(paho.Client):
-    """A paho client whose socket is a ``_Wire``; it never reconnects, sleeps or threads."""
-
-    def __init__(self, wire: _Wire, login: Login, version: Version) -> None:
-        five = version == 5
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=login.client_id,
-            clean_session=None if five else True,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        self._wire = wire
-        self.max_inflight_messages_set(0)  # the window is kept by MqttProtocol
-        self.on_socket_register_write = self._write
-        if login.username is not None:
-            password = None if login.password is None else login.password.reveal().decode()
-            self.username_pw_set(login.username.reveal().decode(), password)
-        if login.will is not None:
-            self.will_set(login.will.topic, login.will.payload, 1, login.will.retain)
-        properties: Any = None
-        if five:
-            properties = cast(Any, Properties)(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = 0
-            properties.MaximumPacketSize = MAX_PACKET
-        # Host and port are only remembered by paho; the transport is connected already.
-        self.connect_async(
-            "transport",
-            keepalive=login.keepalive,
-            clean_start=five or paho.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=properties,
-        )
-
-    def _create_socket(self) -> Any:
-        return self._wire
-
-    def _write(self, _client: paho.Client, _userdata: Any, _socket: Any) -> None:
-        self.loop_write()

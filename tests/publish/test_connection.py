@@ -9,9 +9,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.publish import troubles
+from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connection, paced
 from dlmsd.publish.message import Message
-from dlmsd.publish.mqtt import Login, MqttProtocol
+from dlmsd.publish.mqtt import MqttProtocol
 from dlmsd.publish.version import VersionChoice
 from tests.publish.broker import ModelBroker
 

@@ -9,9 +9,10 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.publish import mqtt, troubles
+from dlmsd.publish import troubles
+from dlmsd.publish.codec import Codec, Login, Wire
 from dlmsd.publish.message import Message
-from dlmsd.publish.mqtt import Login, MqttProtocol
+from dlmsd.publish.mqtt import MqttProtocol
 from dlmsd.publish.version import Version
 from dlmsd.secret import Secret
 from tests.publish.broker import Ack, MemoryTransport, ModelBroker, Published
@@ -333,7 +334,7 @@ class PahoContractTests(SynchronousTestCase):
     def test_create_socket_is_where_reconnect_gets_its_socket(self) -> None:
         self.assertIn("self._create_socket()", inspect.getsource(paho.Client.reconnect))
         self.assertEqual(list(inspect.signature(paho.Client._create_socket).parameters), ["self"])
-        self.assertIn("_create_socket", vars(mqtt._Codec))
+        self.assertIn("_create_socket", vars(Codec))
 
     def test_bytes_go_through_the_socket_like_object_at_once(self) -> None:
         written: list[bytes] = []
@@ -342,20 +343,20 @@ class PahoContractTests(SynchronousTestCase):
             def write(self, data: bytes) -> None:
                 written.append(data)
 
-        codec = mqtt._Codec(mqtt._Wire(Record()), Login("me"), 311)  # type: ignore[arg-type]
+        codec = Codec(Wire(Record()), Login("me"), 311)
         self.assertEqual(codec.reconnect(), MQTTErrorCode.MQTT_ERR_SUCCESS)
         # MQTT 3.1.1, 3.1: "MQTT", level 4, clean session, keep alive 30, client id "me"
         self.assertEqual(written, [bytes.fromhex("100e00044d5154540402001e00026d65")])
 
     def test_a_packet_in_pieces_of_paho_s_choosing(self) -> None:
-        wire = mqtt._Wire(None)  # type: ignore[arg-type]
+        wire = Wire(None)
         wire.packet = b"abc"
         self.assertEqual((wire.recv(1), wire.recv(9), wire.pending()), (b"a", b"bc", 0))
         with self.assertRaises(BlockingIOError):
             wire.recv(1)
 
     def test_an_identifier_in_flight_gives_queue_size(self) -> None:
-        codec = mqtt._Codec(mqtt._Wire(None), Login("me"), 5)  # type: ignore[arg-type]
+        codec = Codec(Wire(None), Login("me"), 5)
         codec.publish("a", b"", 1)
         codec._last_mid = 0
         info = codec.publish("a", b"", 1)
