@@ -19,10 +19,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
 from dlmsd.config.values import SinkOptions
+from dlmsd.model import Lane
 from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
 from tests.integration.mosquitto import Mosquitto
 from tests.publish.bench import meter
+from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryDelivery, MemoryOutbox, reading
 
 
@@ -30,9 +32,14 @@ class Backlog(MemoryOutbox):
     """Pages by position, so that what is measured is publishing."""
 
     async def pending(
-        self, sink: str, after: int, limit: int, meter: str | None = None
+        self,
+        sink: str,
+        after: int,
+        limit: int,
+        meter: str | None = None,
+        lane: Lane = Lane.LIVE,
     ) -> list[MemoryDelivery]:
-        return self.deliveries[after : after + limit]
+        return self.deliveries[after : after + limit] if lane is Lane.LIVE else []
 
 
 async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
@@ -52,6 +59,7 @@ async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
         random=Random(1),
         post=lambda status: None,
         instance_id="bench",
+        orders=MemoryOrders(),
     )
     began, cpu = time.perf_counter(), time.process_time()
     await sink.start()

@@ -26,7 +26,7 @@ from dlmsd.errors import ConfigurationError
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.enrolment import Enrolment
 from dlmsd.publish.provision import Granted, Outcome, Provisioning, Wish
-from dlmsd.publish.rest import Account, Rest, Site, http_client
+from dlmsd.publish.rest import Account, KeptConnections, Rest, Site
 from dlmsd.publish.tenant import Tenant
 from dlmsd.secret import Secret
 from dlmsd.tls import client_contexts
@@ -202,10 +202,14 @@ def _rest(dry_run: bool, given: Mapping[str, Any]) -> Run:
         contexts = None
         if site.tls:
             contexts = client_contexts(site.host, where="provision", ca_file=ca_file)
-        rest = Rest(site, account, http_client(reactor, contexts), reactor)
+        http = KeptConnections(reactor, contexts)
+        rest = Rest(site, account, http, reactor)
         set_tokens = given["set_tokens"]
         doing = Provisioning(Tenant(rest), os.urandom, told, set_tokens=set_tokens, dry=dry_run)
-        await doing.run(wishes)
+        try:
+            await doing.run(wishes)
+        finally:
+            await http.close()
 
     return run
 

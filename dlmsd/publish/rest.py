@@ -14,7 +14,7 @@ from twisted.internet import error as network
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -234,11 +234,23 @@ class Rest:
         return response.code, bytes(content)
 
 
-def http_client(reactor: Any, contexts: Any) -> Http:
-    """treq over connections that are kept; ``contexts`` is the site's TLS, None without it."""
-    pool = HTTPConnectionPool(reactor)
-    agent = Agent(reactor, _OneSite(contexts), connectTimeout=TIMEOUT, pool=pool)
-    return cast(Http, treq.client.HTTPClient(agent))
+class KeptConnections:
+    """treq over connections that are kept until ``close``.
+
+    ``contexts`` is the site's TLS, None without it.
+    """
+
+    def __init__(self, reactor: Any, contexts: Any) -> None:
+        self._pool = HTTPConnectionPool(reactor)
+        agent = Agent(reactor, _OneSite(contexts), connectTimeout=TIMEOUT, pool=self._pool)
+        self._client = treq.client.HTTPClient(agent)
+
+    def request(self, method: str, url: str, **options: Any) -> Deferred[Any]:
+        return cast("Deferred[Any]", self._client.request(method, url, **options))
+
+    def close(self) -> Deferred[None]:
+        """Fires when every connection is closed."""
+        return cast("Deferred[None]", self._pool.closeCachedConnections())
 
 
 @implementer(IPolicyForHTTPS)
@@ -256,8 +268,8 @@ def _refusal(status: int, answer: Json) -> RestError:
 
 
 def _broken(error: BaseException) -> RestError:
-    reasons = getattr(error, "reasons", None)
-    if isinstance(error, ResponseFailed) and reasons:
+    reasons = getattr(error, "reasons", None)  # a request's end holds the connection's
+    if reasons:
         return _broken(reasons[0].value)
     if isinstance(error, RestError):
         return error
