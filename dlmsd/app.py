@@ -25,8 +25,10 @@ from dlmsd.fleet.service import Fleet
 from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
 from dlmsd.machine import Machine
+from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
+from dlmsd.meter.gaps import GapKeeper, spacing
 from dlmsd.meter.security import secured
 from dlmsd.model import Gone, MeterState, MeterStatus
 from dlmsd.orders import Orders
@@ -99,6 +101,7 @@ class Daemon(Service):
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox, machine.draw),
             reception=self._reception,
+            gaps=self._gaps,
         )
         self._push = PushService(
             reactor=reactor,
@@ -283,6 +286,13 @@ class Daemon(Service):
         except StoreError as error:  # meters that were stopped must be read again all the same
             self._log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
             return {}
+
+    def _gaps(self, meter: MeterOptions, last_ts: int) -> GapKeeper:
+        """What is missing of a meter, and how it is read back if the meter has it."""
+        outbox, backfill = self._outbox, None
+        if meter.load_profile is not None:
+            backfill = Backfill(meter, meter.load_profile, outbox, outbox.gaps, self._reactor)
+        return GapKeeper(meter.name, spacing(meter), outbox.gaps, last_ts, backfill)
 
     def _tracer(self, meter: MeterOptions) -> Trace | None:
         """At log level debug: each frame."""

@@ -175,7 +175,7 @@ class MeterOptions:
     Each frame to the meter waits ``frame_delay`` seconds, and a new connection at least
     ``reconnect_delay`` after the end of the last one.
 
-    ``recovery`` is how it is won back.
+    ``recovery`` is how it is won back; ``load_profile`` holds what was missed meanwhile.
 
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
@@ -236,6 +236,7 @@ class MeterOptions:
     referencing: Referencing = "ln"
     gbt_window: int = 0
     writing: bool = False
+    load_profile: Obis | None = None
     timezone: ZoneInfo | None = None
     ct_ratio: Decimal = Decimal(1)
     vt_ratio: Decimal = Decimal(1)

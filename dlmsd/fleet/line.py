@@ -16,6 +16,7 @@ from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.factory import MeterFactory
+from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.poller import Commit, Poller
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
@@ -41,6 +42,7 @@ class Surroundings:
     secure: Callable[[MeterOptions], MeterSecurity | None]
     reception: Reception | None
     refusals: Refusals
+    gaps: Callable[[MeterOptions, int], GapKeeper | None]
 
 
 class Line:
@@ -91,6 +93,7 @@ class Line:
                 wall=around.wall,
                 last_ts=last_ts.get(meter.name, 0),
                 memory=around.refusals.of(meter),
+                gaps=around.gaps(meter, last_ts.get(meter.name, 0)),
             )
             self._pollers.append(poller)
         for poller in self._pollers:

@@ -16,6 +16,7 @@ from dlmsd.fleet.admission import Admission
 from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
+from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.poller import Commit
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
@@ -48,6 +49,7 @@ class Fleet:
         tracer: Callable[[MeterOptions], Trace | None],
         secure: Callable[[MeterOptions], MeterSecurity | None],
         reception: Reception | None = None,
+        gaps: Callable[[MeterOptions, int], GapKeeper | None] = lambda meter, last_ts: None,
     ) -> None:
         self.admission = Admission(reactor, connects_per_second)
         self._post = post
@@ -63,6 +65,7 @@ class Fleet:
             secure,
             reception,
             Refusals(),
+            gaps,
         )
         self._turn = DeferredLock()
         self._known: dict[str, MeterOptions] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
@@ -163,12 +163,22 @@ def _is_time(column: CaptureObject) -> bool:
 def _measurements(
     columns: Sequence[CaptureObject], read: Sequence[Measurement]
 ) -> list[Measurement]:
-    """One for each column; no two have one key."""
+    """One for each column; no two have one key.
+
+    A meter of one channel writes its profile's columns as channel 0 and its registers as
+    channel 1, or the other way round.
+    """
     known = {each.attribute: each for each in read}
+    alike: dict[AttributeDescriptor, list[Measurement]] = {}
+    for each in read:
+        alike.setdefault(_one_channel(each.attribute), []).append(each)
     found: list[Measurement] = []
     taken = {TIME, STATUS}
     for place, column in enumerate(columns, start=1):
         measurement = None if column.data_index else known.get(column.attribute)
+        others = alike.get(_one_channel(column.attribute), ())
+        if measurement is None and len(others) == 1 and not column.data_index:
+            measurement = evolve(others[0], attribute=column.attribute)
         if measurement is None or measurement.key in taken:
             key = _key(column)
             key = f"{key} ({place})" if key in taken else key
@@ -176,6 +186,15 @@ def _measurements(
         taken.add(measurement.key)
         found.append(measurement)
     return found
+
+
+def _one_channel(attribute: AttributeDescriptor) -> AttributeDescriptor:
+    """The attribute with value group B as 0 where it is 0 or 1."""
+    raw = attribute.obis.raw
+    if raw[1] != 1:
+        return attribute
+    obis = Obis(raw[:1] + b"\x00" + raw[2:])
+    return AttributeDescriptor(attribute.class_id, obis, attribute.attribute)
 
 
 def _key(column: CaptureObject) -> str:

@@ -17,6 +17,7 @@ from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.factory import Member, MeterFactory
+from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.recovery import IDLE, RELINK, STAY, Action, Reconnect, Recovery, Rest
 from dlmsd.meter.refusals import Memory
@@ -34,9 +35,10 @@ class Poller:
     """Owns a meter's session: opens it, runs the cycles, commits readings, tells status.
 
     ``commit`` is the outbox's; a reading counts as good when its Deferred fires. While
-    ``obstacle`` gives a reason why none could be kept, none is read. ``wall``
-    gives Unix seconds, ``last_ts`` the newest timestamp that the store has (ms, 0 for
-    none), so that a clock set back never reuses one. ``memory`` is what the meter refused.
+    ``obstacle`` gives a reason why none could be kept, none is read. ``wall`` gives Unix
+    seconds, ``last_ts`` the newest timestamp that the store has (ms, 0 for none), so that
+    a clock set back never reuses one. ``memory`` is what the meter refused, ``gaps`` keeps
+    what was missed.
     """
 
     _log = Logger()
@@ -54,7 +56,9 @@ class Poller:
         wall: Callable[[], float],
         last_ts: int = 0,
         memory: Memory | None = None,
+        gaps: GapKeeper | None = None,
     ) -> None:
+        self._gaps = gaps
         self._options = options
         self._session = session
         self._factory = factory
@@ -95,6 +99,8 @@ class Poller:
         self._running = True
         self._account.change()
         self._watch()
+        if self._gaps is not None:
+            self._gaps.start()
         self._done = Deferred.fromCoroutine(self._run())
 
     def read_now(self) -> None:
@@ -121,7 +127,7 @@ class Poller:
         start = self._clock.seconds()
         while self._running:
             hurried, self._hurried = self._hurried, False
-            await self._slot()
+            await self._past(await self._slot())
             interval = self._options.interval
             slots = max(0 if hurried else 1, math.ceil((self._clock.seconds() - start) / interval))
             if slots > 1:
@@ -134,8 +140,8 @@ class Poller:
                 # This slot was lost to a missing connection, which is there now.
                 start = self._clock.seconds()
 
-    async def _slot(self) -> None:
-        """One cycle, or a failed one; no error leaves here."""
+    async def _slot(self) -> bool:
+        """One cycle, and whether it was a good one; no error leaves here."""
         try:
             held = self._recovery.due(self._clock.seconds())
             if held is not None:
@@ -143,20 +149,37 @@ class Poller:
             if (obstacle := self._obstacle()) is not None:
                 self._watch()  # the meter is not to blame for this silence
                 self._account.trouble(obstacle, MeterState.WAITING)
-                return
+                return False
             if self._factory.renew():
-                return
+                return False
             if not self._session.attached:
                 if self._unconnected is not None:
                     raise self._unconnected
-                return
+                return False
             await self._attempt()
+            return True
         except DlmsdError as error:
             if self._running:
                 self._account.failed(error)
         except Exception:  # noqa: BLE001 - a bug in one cycle must not end all later ones
             self._log.failure("A cycle ended by a fault of dlmsd", meter=self._options.name)
             self._account.failed(DlmsdError("a fault of dlmsd; the log has the details"))
+        return False
+
+    async def _past(self, good: bool) -> None:
+        """What was missed: noted while it lasts, read back when the meter answers again."""
+        if self._gaps is None or not self._running:
+            return
+        if not good:
+            self._gaps.missed(int(self._wall() * 1000))
+            return
+        try:
+            await self._gaps.fill(self._session)
+        except DlmsdError as error:
+            # The next cycle meets the same trouble, if it lasts, and deals with it.
+            self._log.info(
+                "{meter}: a gap waits: {reason}", meter=self._options.name, reason=str(error)
+            )
 
     async def _attempt(self) -> None:
         """One cycle, and once more over a link that was opened again."""
@@ -212,6 +235,8 @@ class Poller:
     def _committed(self, _: None, reading: Reading, seconds: float) -> None:
         cycle = self._cycle
         self._account.good(reading, seconds, units=cycle.units, absent=cycle.absent)
+        if self._gaps is not None:
+            self._gaps.read(reading.ts)
 
     def _uncommitted(self, reason: Failure) -> None:
         error = reason.value

@@ -15,6 +15,7 @@ from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.fleet.service import Fleet
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
+from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.security import secured
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
@@ -70,6 +71,7 @@ class FleetCase(SynchronousTestCase):
         self.counters = MemoryCounters()
         self.draw = Random(7).randbytes
         self.fleet: Fleet | None = None
+        self.gaps: Callable[[MeterOptions, int], GapKeeper | None] = lambda meter, ts: None
         self.reception: Reception | None = None
         self.addCleanup(self.end)
 
@@ -125,6 +127,7 @@ class FleetCase(SynchronousTestCase):
             post=self.post,
             tracer=lambda meter: self.trace,
             secure=lambda meter: secured(meter, self.counters, self.draw),
+            gaps=lambda meter, last_ts: self.gaps(meter, last_ts),
             reception=self.reception,
         )
         self.change(meters, last_ts)

@@ -1,0 +1,305 @@
+"""Gaps: when they begin and end, and what a meter's load profile has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.errors import StoreError
+from dlmsd.meter.backfill import Backfill
+from dlmsd.meter.gaps import GapKeeper, spacing
+from dlmsd.meter.session import Session
+from dlmsd.model import Gap, GapCause, MeterState, Reading, Watermark
+from dlmsd.simulator.equipment import Equipment, ProfileOptions
+from dlmsd.simulator.personality import MICROSTAR, Personality
+from tests.meter.fleet import START, FleetCase
+from tests.meter.test_services import ServiceCase
+
+PROFILE = Obis.parse("1-0:99.1.0")
+PERIOD = 900
+HOUR = 3_600_000
+
+
+class Book:
+    """Gaps and readings in memory, as the outbox keeps them; it checks its caller."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[int, Gap] = {}
+        self.readings: dict[int, Reading] = {}
+        self.marks: list[Watermark] = []
+        self.broken = False
+
+    async def open(
+        self, meter: str, cause: GapCause, from_ts: int, to_ts: int | None = None
+    ) -> int:
+        if self.broken:
+            raise StoreError("the disk is full")
+        number = len(self.gaps) + 1
+        assert to_ts is None or to_ts >= from_ts
+        self.gaps[number] = Gap(number, meter, "", cause, from_ts, to_ts)
+        return number
+
+    async def close(self, gap: int, to_ts: int, cause: GapCause | None = None) -> None:
+        assert self.gaps[gap].to_ts is None
+        assert to_ts > self.gaps[gap].from_ts
+        self.gaps[gap] = evolve(self.gaps[gap], to_ts=to_ts, cause=cause or self.gaps[gap].cause)
+
+    async def fill(self, gap: int) -> None:
+        assert self.gaps[gap].to_ts is not None
+        self.gaps[gap] = evolve(self.gaps[gap], filled_at=1)
+
+    async def since(self, ts: int, meter: str | None = None) -> list[Gap]:
+        return list(self.gaps.values())
+
+    async def commit_backfill(
+        self, readings: Sequence[Reading], sinks: Sequence[str], watermark: Watermark | None = None
+    ) -> int:
+        new = {one.ts: one for one in readings if one.ts not in self.readings}
+        self.readings |= new
+        if watermark is not None:
+            self.marks.append(watermark)
+        return len(new)
+
+
+class GapKeeperTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.book = Book()
+
+    def keeper(self, last_ts: int = 0) -> GapKeeper:
+        return GapKeeper("a", 60.0, self.book, last_ts)
+
+    def told(self) -> list[tuple[GapCause, int, int | None]]:
+        return [(gap.cause, gap.from_ts, gap.to_ts) for gap in self.book.gaps.values()]
+
+    def test_readings_in_time_make_none(self) -> None:
+        keeper = self.keeper()
+        for ts in range(0, 3_600_000, 60_000):
+            keeper.read(ts + 1)
+        self.assertEqual(self.told(), [])
+
+    def test_it_lasts_from_reading_to_reading(self) -> None:
+        keeper = self.keeper()
+        keeper.read(1_000)
+        for late in (61_000, 121_000, 181_000):
+            keeper.missed(late)
+        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, None)])
+        keeper.read(241_000)
+        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 241_000)])
+
+    def test_one_late_slot_is_none(self) -> None:
+        keeper = self.keeper()
+        keeper.read(1_000)
+        keeper.missed(62_000)
+        keeper.read(80_000)
+        self.assertEqual(self.told(), [])
+
+    def test_nobody_was_there(self) -> None:
+        self.keeper(5_000).read(HOUR)
+        self.assertEqual(self.told(), [(GapCause.HOST_DOWN, 5_000, HOUR)])
+
+    def test_before_the_first_reading_of_all(self) -> None:
+        keeper = self.keeper()
+        keeper.missed(HOUR)
+        keeper.read(2 * HOUR)
+        self.assertEqual(self.told(), [])
+
+    def test_one_that_lasted_over_a_restart(self) -> None:
+        keeper = self.keeper()
+        keeper.read(1_000)
+        keeper.missed(HOUR)
+        again = self.keeper(1_000)
+        again.start()
+        again.missed(2 * HOUR)
+        again.read(3 * HOUR)
+        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 3 * HOUR)])
+
+    def test_a_disk_that_refuses(self) -> None:
+        keeper = self.keeper()
+        keeper.read(1_000)
+        self.book.broken = True
+        keeper.missed(HOUR)
+        keeper.read(2 * HOUR)
+        self.book.broken = False
+        keeper.read(4 * HOUR)
+        self.assertEqual(self.told(), [(GapCause.METER_LINK, 2 * HOUR, 4 * HOUR)])
+
+    @given(st.lists(st.tuples(st.booleans(), st.integers(1, 400)), max_size=40))
+    def test_gaps_are_what_no_reading_is_near(self, events: list[tuple[bool, int]]) -> None:
+        """Against the definition: pairs of readings more than a slot and a half apart."""
+        self.book = Book()
+        keeper, now, times = self.keeper(), 1, []
+        for good, seconds in events:
+            now += seconds * 1000
+            if good:
+                keeper.read(now)
+                times.append(now)
+            else:
+                keeper.missed(now)
+        wanted = [(first, last) for first, last in pairwise(times) if last - first > 90_000]
+        closed = [(gap.from_ts, gap.to_ts) for gap in self.book.gaps.values() if gap.to_ts]
+        self.assertEqual(closed, wanted)
+
+
+def meter(**profile: Any) -> Personality:
+    return evolve(MICROSTAR, equipment=Equipment(profile=ProfileOptions(**profile)))
+
+
+class BackfillTests(ServiceCase):
+    """The virtual meters have captured a row every quarter of an hour since for ever."""
+
+    def fill(
+        self, hours: float, personality: Personality = MICROSTAR, profile: Obis = PROFILE
+    ) -> Book:
+        """A gap of so many hours that has just ended."""
+        self.book = book = Book()
+        end = int(START * 1000)
+        start = end - int(hours * HOUR)
+
+        async def work(session: Session) -> None:
+            (options,) = self.options()
+            backfill = Backfill(options, profile, book, book, self.network)
+            gap = await book.open(options.name, GapCause.METER_LINK, start)
+            await book.close(gap, end)
+            backfill.add(gap, start, end)
+            for _ in range(200):
+                if not backfill.waiting:
+                    return
+                used = await backfill.step(session)
+                if not used:
+                    await self.pause(1.0)
+
+        self.visit(work, personality)
+        return book
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        done = Deferred[None]()
+        self.network.callLater(seconds, done.callback, None)
+        return done
+
+    def expected(self, hours: float) -> list[int]:
+        end = int(START) // PERIOD * PERIOD
+        first = int(START - hours * 3600)
+        return [ts * 1000 for ts in range(end, first - 1, -PERIOD)][::-1]
+
+    def test_every_row_of_the_gap_once(self) -> None:
+        for hours in (1, 3, 30):
+            with self.subTest(hours=hours):
+                self.setUp()
+                book = self.fill(hours)
+                self.assertEqual(sorted(book.readings), self.expected(hours))
+                self.assertIn("active_energy", next(iter(book.readings.values())).values)
+                self.assertEqual([gap.filled_at for gap in book.gaps.values()], [1])
+                self.assertEqual(book.marks[0].ts, max(book.readings))
+                self.end()
+
+    def test_a_meter_that_was_off(self) -> None:
+        book = self.fill(20, meter(off_every=36_000.0, off_for=7_200.0))
+        _, *holes = book.gaps.values()
+        self.assertGreaterEqual(len(holes), 1)
+        self.assertEqual({gap.cause for gap in holes}, {GapCause.METER_OFF})
+        self.assertTrue(all(gap.filled_at for gap in book.gaps.values()))
+        missing = set(self.expected(20)[:-1]) - set(book.readings)
+        self.assertGreater(len(missing), 4)
+        for ts in missing:
+            self.assertTrue(any(g.from_ts <= ts <= (g.to_ts or 0) for g in holes), ts)
+
+    def test_what_the_meter_has_lost(self) -> None:
+        """A ring of ten rows: two and a half hours of a day."""
+        book = self.fill(72, meter(entries=10))
+        self.assertEqual(sorted(book.readings), self.expected(72)[-10:])
+        causes = [gap.cause for gap in book.gaps.values()][1:]
+        self.assertIn(GapCause.LOST_IN_METER, causes)
+
+    def test_no_such_profile(self) -> None:
+        book = self.fill(3, profile=Obis.parse("1-0:99.9.0"))
+        self.assertEqual(book.readings, {})
+        self.assertEqual(
+            [gap.cause for gap in book.gaps.values()], [GapCause.METER_LINK, GapCause.REFUSED]
+        )
+        self.assertTrue(all(gap.filled_at for gap in book.gaps.values()))
+
+    def test_by_entry_where_ranges_are_refused(self) -> None:
+        book = self.fill(3, meter(selectors=(2,), entries=200))
+        self.assertEqual(sorted(book.readings), self.expected(3))
+
+    def test_a_fifth_of_the_line(self) -> None:
+        """Between two chunks the line is free for four times as long as the first took."""
+        used: list[tuple[float, float]] = []
+        step = Backfill.step
+
+        async def timed(backfill: Backfill, session: Session) -> bool:
+            began = self.network.seconds()
+            did = await step(backfill, session)
+            if did:
+                used.append((began, self.network.seconds()))
+            return did
+
+        self.patch(Backfill, "step", timed)
+        self.fill(60)
+        self.assertGreater(len(used), 2)
+        for (began, ended), (again, _) in pairwise(used):
+            self.assertGreaterEqual(again - ended, 4 * (ended - began) - 0.001)
+
+
+class OutageTests(FleetCase):
+    """A meter that is polled every minute, and what was missed of it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.book = Book()
+        self.gaps = self.keeper
+
+    def keeper(self, options: MeterOptions, last_ts: int) -> GapKeeper:
+        backfill = Backfill(options, PROFILE, self.book, self.book, self.network)
+        return GapKeeper(options.name, spacing(options), self.book, last_ts, backfill)
+
+    def poll(self, last_ts: int = 0) -> None:
+        self.simulate()
+        (options,) = self.options(interval=60.0)
+        self.read([options], {options.name: last_ts} if last_ts else None)
+
+    def rows(self, since: float, until: float) -> set[int]:
+        """When the meter captured, Unix ms."""
+        first = int(START + since) // PERIOD + 1
+        last = int(START + until) // PERIOD
+        return {number * PERIOD * 1000 for number in range(first, last + 1)}
+
+    def test_an_outage_of_the_link(self) -> None:
+        self.poll()
+        self.run_for(600)
+        port = self.simulation.endpoints[0].port
+        server = self.network.listening.pop(port)
+        for pipe in self.network.connections:
+            pipe.abortConnection()
+        self.run_for(5 * 3600)
+        self.network.listening[port] = server
+        self.run_for(1200)
+        (gap,) = self.book.gaps.values()
+        self.assertEqual((gap.cause, gap.filled_at), (GapCause.METER_LINK, 1))
+        self.assertLessEqual(self.rows(600, 600 + 5 * 3600), set(self.book.readings))
+        self.assertLessEqual(len(self.book.readings), 22)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
+
+    def test_an_outage_of_the_host(self) -> None:
+        self.poll(int((START - 6 * 3600) * 1000))
+        self.run_for(600)
+        (gap,) = self.book.gaps.values()
+        self.assertEqual((gap.cause, gap.filled_at), (GapCause.HOST_DOWN, 1))
+        self.assertEqual(set(self.book.readings), self.rows(-6 * 3600, 0) | {gap.from_ts})
+        # The present was not kept waiting for the past.
+        self.assertGreaterEqual(len(self.readings), 10)
+        self.assertEqual(self.statuses["virtual-001"].missed, 0)
+
+    def test_nothing_was_missed(self) -> None:
+        self.poll()
+        self.run_for(3600)
+        self.assertEqual((self.book.gaps, self.book.readings), ({}, {}))
