@@ -27,10 +27,16 @@ _ADD_METER: Final = """
     ON CONFLICT (meter) DO UPDATE
     SET readings = readings + excluded.readings, last_ts = max(last_ts, excluded.last_ts)
 """
+# The first makes the row that the others find: what was never committed has no other fate.
 _ADD: Final = {
-    fate: f"INSERT INTO counters (meter, sink, {fate}) VALUES (?, ?, ?) "  # noqa: S608
-    f"ON CONFLICT (meter, sink) DO UPDATE SET {fate} = {fate} + excluded.{fate}"
-    for fate in FATES
+    "committed": """
+        INSERT INTO counters (committed, meter, sink) VALUES (?, ?, ?)
+        ON CONFLICT (meter, sink) DO UPDATE SET committed = committed + excluded.committed
+    """,
+    **{
+        fate: f"UPDATE counters SET {fate} = {fate} + ? WHERE meter = ? AND sink = ?"  # noqa: S608
+        for fate in FATES[1:]
+    },
 }
 _READ: Final = f"SELECT meter, sink, {', '.join(FATES)} FROM counters"  # noqa: S608
 _COUNT: Final = """
@@ -81,9 +87,10 @@ class Change:
         )
         for fate in FATES:
             counted: Counter[Stream] = getattr(self, fate)
-            database.executemany(
-                _ADD[fate], [(*stream, count) for stream, count in counted.items()]
-            )
+            if counted:
+                database.executemany(
+                    _ADD[fate], [(count, *stream) for stream, count in counted.items()]
+                )
 
 
 class Totals:
@@ -110,8 +117,11 @@ class Totals:
         self._readings += change.readings.total()
         for fate in FATES:
             counted: Counter[Stream] = getattr(change, fate)
-            self._counts[fate].update(counted)
-            self._sums[fate] += counted.total()
+            if counted:
+                counts = self._counts[fate]
+                for stream, count in counted.items():
+                    counts[stream] += count
+                self._sums[fate] += counted.total()
         for (_, sink), count in change.queued.items():
             self._queued[sink] += count
 

@@ -27,10 +27,8 @@ _ADD_READING: Final = """
     ON CONFLICT (meter, ts) DO NOTHING
 """
 _ADD_DELIVERY: Final = "INSERT INTO deliveries (reading, meter, sink, lane) VALUES (?, ?, ?, ?)"
-_MARK: Final = """
-    UPDATE deliveries SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL
-    RETURNING meter, sink
-"""
+_WAITING: Final = "SELECT meter, sink FROM deliveries WHERE id = ? AND delivered_at IS NULL"
+_MARK: Final = "UPDATE deliveries SET delivered_at = ? WHERE id = ?"
 
 # INDEXED BY makes SQLite refuse, instead of scanning a million rows, should the index no
 # longer fit the question; CROSS JOIN keeps the order of the two tables.
@@ -203,19 +201,21 @@ class Ledger:
         change.add_reading(reading.meter, reading.ts)
         deliveries = []
         for sink in entry.sinks:
-            change.committed[reading.meter, sink] += 1
+            stream = (reading.meter, sink)
+            change.committed[stream] += 1
             cursor.execute(_ADD_DELIVERY, (row, reading.meter, sink, lane))
             assert cursor.lastrowid is not None
-            change.queued[reading.meter, sink] += cursor.rowcount
+            change.queued[stream] += cursor.rowcount
             deliveries.append(Delivery(cursor.lastrowid, sink, reading, lane))
         return deliveries
 
     def _mark(self, delivered: Sequence[int], now: int, change: Change) -> None:
+        cursor = self.database.cursor()
         for number in delivered:
-            stream = self.database.execute(_MARK, (now, number)).fetchone()
+            stream = cursor.execute(_WAITING, (number,)).fetchone()
             if stream is not None:
                 change.delivered[stream] += 1
-                change.queued[stream] -= 1
+                change.queued[stream] -= cursor.execute(_MARK, (now, number)).rowcount
 
     def _oldest_queued(self, sinks: Iterable[str]) -> int | None:
         oldest: list[int] = []

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
+from dlmsd.errors import StoreError
 from dlmsd.fleet.service import Fleet
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
@@ -60,6 +61,7 @@ class FleetCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.network = Network()
+        self.obstacle: StoreError | None = None
         self.readings: list[Reading] = []
         self.statuses: dict[str, MeterStatus] = {}
         self.history: list[MeterStatus] = []
@@ -124,6 +126,7 @@ class FleetCase(SynchronousTestCase):
             random=self.chance,
             connects_per_second=self.connects_per_second,
             commit=self.commit,
+            obstacle=lambda: self.obstacle,
             post=self.post,
             tracer=lambda meter: self.trace,
             secure=lambda meter: secured(meter, self.counters, self.draw),

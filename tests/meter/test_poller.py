@@ -275,6 +275,26 @@ class TroubleTests(FleetCase):
         self.assertIs(self.statuses["virtual-001"].state, MeterState.INACTIVE)
 
 
+class ObstacleTests(FleetCase):
+    def test_no_meter_is_read_while_nothing_can_be_kept(self) -> None:
+        """Neither asked nor counted as failed; the next slot after it reads."""
+        self.simulate()
+        self.read(self.options(interval=5.0))
+        self.run_for(12)
+        read, asked = len(self.readings), len(self.record)
+        self.obstacle = StoreError("the disk is full; no meter is read until there is space")
+        self.run_for(60)
+        (status,) = self.statuses.values()
+        self.assertEqual((len(self.readings), len(self.record)), (read, asked))
+        self.assertEqual((status.state, status.failed), (MeterState.WAITING, 0))
+        self.assertIn("the disk is full", status.error)
+        self.obstacle = None
+        self.run_for(6)
+        self.assertGreater(len(self.readings), read)
+        (status,) = self.statuses.values()
+        self.assertEqual((status.state, status.error), (MeterState.READING, ""))
+
+
 class StopTests(FleetCase):
     def test_stop_says_goodbye_and_is_quick(self) -> None:
         self.simulate(meters=3)
