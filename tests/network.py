@@ -27,7 +27,6 @@ class Pipe:
     def __init__(self, network: Network) -> None:
         self._network = network
         self.peer: Pipe
-        self.port = 0
         self.protocol: Any = None
         self.port = 0
         self.lost: Callable[[Failure], None] = lambda reason: None
@@ -128,7 +127,6 @@ class Connector:
         self._network.trying -= 1
         ours, theirs = Pipe(self._network), Pipe(self._network)
         ours.peer, theirs.peer = theirs, ours
-        ours.port = port
         self._pipe = ours
         ours.port = theirs.port = port
         ours.protocol = self._factory.buildProtocol(None)

@@ -40,8 +40,12 @@ class Fault:
     certain: frozenset[State] = frozenset()
     lasting: bool = False
 
-    def called(self, kind: type[DlmsdError]) -> bool:
-        """Whether this error is a right name for it; to call it a refusal costs 15 minutes."""
-        if issubclass(kind, RefusedError) and RefusedError not in self.errors:
-            return False
-        return issubclass(kind, self.errors)
+    def called(self, kind: type[DlmsdError], state: State) -> bool:
+        """Whether this error is a right name for it; to call it a refusal costs 15 minutes.
+
+        A meter whose answer to our proof is none has not proved itself, whatever it meant.
+        """
+        refuses = RefusedError in self.errors or state is State.S4
+        return (issubclass(kind, RefusedError) and refuses) or (
+            issubclass(kind, self.errors) and not issubclass(kind, RefusedError)
+        )

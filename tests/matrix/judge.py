@@ -147,7 +147,7 @@ def judge_names(stage: Stage, fault: Fault, state: State) -> Iterator[str]:
         return
     names = told(stage, line.begun)
     for kind, words in names:
-        if not fault.called(kind):
+        if not fault.called(kind, state):
             yield f"{fault.words} was called {kind.__name__}: {words}"
     often = line.strikes >= LASTING_STRIKES or fault.level is Level.LINE
     lasted = line.ended - line.begun >= LASTING_SECONDS and often

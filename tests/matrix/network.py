@@ -16,30 +16,30 @@ Lookup = Callable[[str], tuple[float, int | None]]
 class NamedConnector(Connector):
     """An attempt that looks the name up first, within the same timeout."""
 
-    def __init__(self, network: NamedNetwork, host: str, *rest: Any) -> None:
-        self._host = host
-        super().__init__(network, *rest)
+    _network: NamedNetwork
 
     def connect(self) -> None:
         network = self._network
         network.looked_up(self._port)
         seconds, offset = network.lookup(self._host)
         if seconds >= self._timeout:
-            self._factory.doStart()
-            self._call = network.callLater(self._timeout, self._fail, error.TimeoutError())
-        elif seconds or offset is None:
-            self._factory.doStart()
+            self._fails_in(self._timeout, error.TimeoutError())
+        elif offset is None:
+            self._fails_in(seconds, error.DNSLookupError())
+        elif seconds:
             self._call = network.callLater(seconds, self._found, offset)
         else:
             self._found(offset)
 
-    def _found(self, offset: int | None) -> None:
-        if offset is None:
-            self._fail(error.DNSLookupError())
-            return
+    def _fails_in(self, seconds: float, reason: Exception) -> None:
+        self._network.trying += 1
+        self._factory.doStart()
+        self._call = self._network.callLater(seconds, self._fail, reason)
+
+    def _found(self, offset: int) -> None:
         here, self._port = self._port, self._port + offset
         if here in self._network.unreachable:
-            self._call = self._network.callLater(0.1, self._fail, error.NoRouteError())
+            self._fails_in(0.1, error.NoRouteError())
         else:
             super().connect()
         self._port = here

@@ -10,6 +10,8 @@ from twisted.internet.protocol import Protocol
 
 from tests.network import Connector, Listening, Network
 
+Fired = Callable[[Callable[..., object]], object]
+
 
 class _Dead(Protocol):
     """What is left of a protocol whose process is gone: nobody hears anything."""
@@ -17,11 +19,13 @@ class _Dead(Protocol):
 
 class Life:
     """The reactor of one daemon in a network. After :meth:`kill` nothing of it happens any
-    more: no timer fires, no octet arrives; its peers see their connections reset.
+    more: no timer fires, no octet arrives; its peers see their connections reset. ``fired``
+    hears of each timer as it fires.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, fired: Fired = lambda function: None) -> None:
         self.network = network
+        self._fired = fired
         self.alive = True
         self.gave_up = False
         self._calls: list[Any] = []
@@ -46,6 +50,7 @@ class Life:
 
     def _run(self, function: Callable[..., object], args: Any, kw: Any) -> None:
         if self.alive:
+            self._fired(function)
             function(*args, **kw)
 
     def getDelayedCalls(self) -> list[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from twisted.internet.protocol import Factory, Protocol
 
@@ -12,6 +12,8 @@ from tests.publish.broker import Ack, Published, acknowledge
 from tests.storm.world import DELAY, World
 
 FULL, IO_ERROR = 13, 778
+
+Kind: TypeAlias = "Callable[[Weather], Callable[[], None] | None]"
 
 
 class _Busy(Factory):
@@ -31,10 +33,11 @@ class _Closing(Protocol):
 
 
 class Weather:
-    """Begins faults and ends them, each after a while; :meth:`clear` ends all."""
+    """Begins faults of some ``kinds`` and ends them, each after a while; :meth:`clear` ends all."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, kinds: Sequence[Kind] | None = None) -> None:
         self._world = world
+        self._kinds = KINDS if kinds is None else kinds
         self._ends: dict[str, Callable[[], None]] = {}
         self._servers = dict(world.network.listening)
         self._number = 0
@@ -42,7 +45,7 @@ class Weather:
     def strike(self) -> None:
         """One more fault, for 5 s to 10 min."""
         random = self._world.random
-        kind = random.choice(KINDS)
+        kind = random.choice(self._kinds)
         name = kind.__name__.strip("_")
         end = kind(self)
         self._world.judge.figures.faults[name] += 1
@@ -231,4 +234,16 @@ KINDS = (
     Weather._wall_step,
     Weather._disk_full,
     Weather._disk_hangs,
+)
+# Of these none depends on what stands in a file, or kills, or sets a clock.
+CALM_KINDS = (
+    Weather._meter_fault,
+    Weather._meter_unreachable,
+    Weather._meter_refuses,
+    Weather._all_connections_break,
+    Weather._broker_down,
+    Weather._broker_restart,
+    Weather._broker_deaf,
+    Weather._broker_forgets_to_acknowledge,
+    Weather._broker_refuses_login,
 )

@@ -33,7 +33,7 @@ from tests.powercut.vfs import MemoryVfs
 from tests.publish.broker import ModelBroker
 from tests.store.immediate import ImmediateWriter
 from tests.storm.judge import Judge
-from tests.storm.life import Life
+from tests.storm.life import Fired, Life
 
 START = 1_800_000_000.0
 INFLIGHT = 20
@@ -61,6 +61,7 @@ class World:
         self.size = size
         self.network = Network(delay=DELAY)
         self.offset = 0.0
+        self.fired: Fired = lambda function: None
         self.broker = ModelBroker(self.network)
         obis = {name: str(wanted(name).attribute.obis) for name in NAMES}
         self.judge = Judge(obis, self.network.seconds)
@@ -88,6 +89,7 @@ class World:
         return hear
 
     def wall(self) -> float:
+        """What the clock of the daemon's host says; meters have their own."""
         return START + self.network.seconds() + self.offset
 
     # The meters.
@@ -105,7 +107,7 @@ class World:
     def _simulate(self, personality: Personality, count: int, number: int) -> None:
         simulation = Simulation(
             reactor=self.network,
-            wall=self.wall,
+            wall=lambda: START + self.network.seconds(),
             random=Random(self.random.random()),
             meters=count,
             personality=personality,
@@ -141,7 +143,7 @@ class World:
 
     def start(self) -> None:
         """A new life."""
-        self.life = life = Life(self.network)
+        self.life = life = Life(self.network, self.fired)
         self.writer = ImmediateWriter()
         machine = Machine(
             life,

@@ -1,0 +1,1 @@
+"""Steps of the host's wall clock: they move no timer, and no timestamp serves twice."""
