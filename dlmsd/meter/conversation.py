@@ -69,6 +69,7 @@ class Conversation:
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
         self._wire: Wire | None = None
+        self._gone: DlmsdError = ClosedError("there is no connection")
         self._waiter: Deferred[Any] | None = None
         self._consume: Consume | None = None
         self._discarded = ""
@@ -99,10 +100,11 @@ class Conversation:
         self._wire = PacedWire(wire, self._frame_delay, self._clock) if self._frame_delay else wire
 
     def detach(self, error: DlmsdError) -> None:
-        """The connection is gone; whoever waits hears ``error``."""
+        """The connection is gone; who waits, and who asks before the next, hears ``error``."""
         if isinstance(self._wire, PacedWire):
             self._wire.stop()
         self._wire = None
+        self._gone = error
         self._association.abort()
         self._link.abort()
         self._settle(error)
@@ -130,7 +132,7 @@ class Conversation:
         await self._turn.acquire()
         try:
             if self._wire is None:
-                raise ClosedError("there is no connection")
+                raise self._gone
             self._waiter = waiter = Deferred[Any]()
             self._consume = consume
             self._discarded = ""

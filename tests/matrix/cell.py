@@ -27,10 +27,11 @@ from tests.matrix.judge import (
 from tests.matrix.stage import INTERVAL, SPOILT, Stage
 from tests.matrix.state import OPENING, Kind, State
 from tests.matrix.table import FAULTS
+from tests.meter.fleet import START
 
 # Good reads must return within this after the fault's end.
 BACK_SECONDS = 35.0
-# The longest documented pause between two connections; one that lasted may have grown to it.
+# The longest documented pause between two connections.
 LONGEST_PAUSE = 300.0
 _STEP = 5.0
 _MEET_SECONDS = 60.0
@@ -179,20 +180,31 @@ class Trial:
         ended = stage.line.ended
         assert ended is not None
         bound = BACK_SECONDS
-        if any(issubclass(kind, RefusedError) for kind, _ in self._told()):
-            bound += REFUSED_PAUSE
-        elif stage.line.begun is not None and ended - stage.line.begun > 10:
-            bound += LONGEST_PAUSE
         while stage.network.seconds() < ended + bound:
             if any(r.meter == SPOILT and when >= ended for when, r in stage.readings[-4:]):
                 break
             stage.network.run(_STEP)
+            bound = BACK_SECONDS + self._announced(ended)
         good = [when for when, r in stage.readings if r.meter == SPOILT and when >= ended]
         if not good or good[0] - ended > bound:
             status = last(stage)
             self.wrong.append(f"not back after {bound:.0f} s: {status and status.error}")
         else:
             self.back = good[0] - ended
+
+    def _announced(self, ended: float) -> float:
+        """For how long after the fault the status said that the meter is left alone.
+
+        What is told later than good reads were due is no excuse.
+        """
+        refused = any(issubclass(kind, RefusedError) for kind, _ in self._told())
+        slots = [
+            status.next_attempt_ts / 1000 - START
+            for when, status in self.stage.statuses
+            if status.name == SPOILT and status.next_attempt_ts and when < ended + BACK_SECONDS
+        ]
+        longest = REFUSED_PAUSE if refused else LONGEST_PAUSE
+        return min(max((slot - ended for slot in slots if slot > ended), default=0.0), longest)
 
     def _told(self) -> list[tuple[type[DlmsdError], str]]:
         begun = self.stage.line.begun

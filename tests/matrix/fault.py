@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dlmsd.errors import DlmsdError, RefusedError
+from dlmsd.errors import DlmsdError, RefusedError, UnsteadyError
 from tests.matrix.state import State
 
 
@@ -43,9 +43,11 @@ class Fault:
     def called(self, kind: type[DlmsdError], state: State) -> bool:
         """Whether this error is a right name for it; to call it a refusal costs 15 minutes.
 
-        A meter whose answer to our proof is none has not proved itself, whatever it meant.
+        A meter whose answer to our proof is none has not proved itself, whatever it meant. The
+        breaker's error tells the last one in its words, which was told before.
         """
-        refuses = RefusedError in self.errors or state is State.S4
-        return (issubclass(kind, RefusedError) and refuses) or (
-            issubclass(kind, self.errors) and not issubclass(kind, RefusedError)
-        )
+        if kind is UnsteadyError:
+            return True
+        if issubclass(kind, RefusedError):
+            return RefusedError in self.errors or state is State.S4
+        return issubclass(kind, self.errors)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.exchange.exchange import Exchange
 from dlmsd.dlms.hdlc import reassembly
 from dlmsd.errors import MeterError
-from dlmsd.meter import factory, poller
+from dlmsd.meter import factory, refusals
 from dlmsd.meter.conversation import Conversation
 from dlmsd.meter.deadline import Deadline
 from tests.matrix import judge
@@ -109,7 +109,7 @@ class OracleTests(SynchronousTestCase):
         self.assertIn("RST had no name", self.broken("S6/1/hdlc"))
 
     def test_who_was_refused_and_knocks(self) -> None:
-        self.patch(poller, "REFUSED_SECONDS", 30.0)
+        self.patch(refusals.Memory, "refused", lambda self, error, now, pause: None)
         self.assertIn("refused, and asked again", self.broken("S3/31/hdlc"))
 
     def test_who_never_comes_back(self) -> None:

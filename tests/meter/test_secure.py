@@ -68,6 +68,16 @@ class SecureTests(FleetCase):
         self.assertGreater(status.good, 40)
         self.assertEqual(set(self.readings[-1].values), KEYS)
 
+    def test_a_connection_lost_while_the_counter_is_asked_for_has_its_own_name(self) -> None:
+        self.begin(SECURE)
+        self.run_for(0.005)
+        self.network.connections[0].peer.abortConnection()
+        self.run_for(0.5)
+        self.assertEqual(self.error, "the connection broke")
+        self.assertNotIn("there is no connection", {status.error for status in self.history})
+        self.run_for(60)
+        self.assertIs(self.statuses["virtual-001"].state, MeterState.READING)
+
     @property
     def error(self) -> str:
         return self.statuses["virtual-001"].error
