@@ -169,12 +169,13 @@ def main() -> None:
     alive: set[int] = set()
     for line in sys.stdin:
         order: Any = json.loads(line)
+        # Before the fork: a child stays known to the kernel until its owner has seen it.
+        _reap(alive)
         pid = os.fork()
         if not pid:
             _become(*order)
         alive.add(pid)
         print(pid, flush=True)
-        _reap(alive)
     for pid in alive:
         os.kill(pid, signal.SIGKILL)
     _reap(alive, seconds=10)

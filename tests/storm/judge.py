@@ -58,6 +58,7 @@ class Judge:
         self._newest: dict[str, int] = {}
         self._arrived: dict[tuple[str, int], bytes] = {}
         self._last_arrived: dict[str, int] = {}
+        self._accepted: set[tuple[str, int]] = set()
 
     @property
     def trace(self) -> str:
@@ -112,12 +113,11 @@ class Judge:
     def published(self, message: Published) -> None:
         """A message has arrived at the broker."""
         self.note(f"publish {message.topic} {message.payload!r}")
-        if message.retain or not message.topic.startswith(PREFIX):
+        key = _key(message)
+        if key is None:
             return
         self.figures.messages += 1
-        meter = message.topic.removeprefix(PREFIX)
-        body = json.loads(message.payload, parse_float=Decimal, parse_int=Decimal)
-        key = meter, int(body["ts"])
+        meter = key[0]
         if key in self._arrived:
             self.figures.duplicates += 1
             if self._arrived[key] != message.payload:
@@ -128,6 +128,12 @@ class Judge:
             self.violation(f"{meter}: {key[1]} came for the first time behind a later one")
         self._last_arrived[meter] = key[1]
 
+    def accepted(self, message: Published) -> None:
+        """The broker has said that it has a message; one that it refused is not delivered."""
+        key = _key(message)
+        if key is not None:
+            self._accepted.add(key)
+
     # The end.
 
     def finish(self, inflight: int, connections: int) -> None:
@@ -137,6 +143,8 @@ class Judge:
             if payload is None:
                 self.violation(f"{key[0]}: {key[1]} was read and never arrived")
                 continue
+            if key not in self._accepted:
+                self.violation(f"{key[0]}: {key[1]} was read and the broker never took it")
             body = json.loads(payload, parse_float=Decimal, parse_int=Decimal)
             if body["values"] != reading.values:
                 self.violation(f"{key[0]}: {key[1]} arrived with other values")
@@ -144,3 +152,11 @@ class Judge:
         most = inflight * connections + self.refusals
         if self.figures.duplicates > most:
             self.violation(f"{self.figures.duplicates} duplicates, where {most} are explained")
+
+
+def _key(message: Published) -> tuple[str, int] | None:
+    """Meter and ts of a reading; None for what is none."""
+    if message.retain or not message.topic.startswith(PREFIX):
+        return None
+    body = json.loads(message.payload, parse_float=Decimal, parse_int=Decimal)
+    return message.topic.removeprefix(PREFIX), int(body["ts"])

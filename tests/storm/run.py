@@ -15,6 +15,8 @@ MEAN_SECONDS = 60.0
 # After the last fault all must be well again within this; a meter that refused its client
 # waits a quarter of an hour by itself.
 CALM_SECONDS = 3000.0
+# Looked at so often, which is no multiple of any interval: the reading of just now may wait.
+LOOK_SECONDS = 7.3
 
 
 @frozen
@@ -53,12 +55,13 @@ def _run(world: World) -> None:
     # What was held up until now must show on the board before it is looked at.
     world.network.run(10.0)
     while (wrong := _wrong(world)) and world.network.seconds() < calm:
-        world.network.run(10.0)
+        world.network.run(LOOK_SECONDS)
         _restarted(world)
     for each in wrong:
         world.judge.violation(each)
     world.hush()
     world.leave()
+    world.hear_accepted()
     world.judge.finish(INFLIGHT, len(world.broker.connects))
     world.end()
 

@@ -85,8 +85,15 @@ class World:
             received(published)
             self.judge.published(published)
             self.broker.published.clear()
+            self.hear_accepted()
 
         return hear
+
+    def hear_accepted(self) -> None:
+        """What the broker has acknowledged since the last time."""
+        for message in self.broker.accepted:
+            self.judge.accepted(message)
+        self.broker.accepted.clear()
 
     def wall(self) -> float:
         """What the clock of the daemon's host says; meters have their own."""

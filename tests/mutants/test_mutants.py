@@ -1,0 +1,45 @@
+"""Every seeded bug still fits the source, and a few are caught here and now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.mutants.campaign import MUTANTS, ROOT, judge
+from tests.mutants.mutant import Catcher, StaleMutantError
+
+QUICK = ("the header check is not looked at", "the meter's proof is not looked at")
+
+
+class FitTests(SynchronousTestCase):
+    def test_thirty_bugs_and_no_two_alike(self) -> None:
+        self.assertEqual(len(MUTANTS), 30)
+        self.assertEqual(len({mutant.name for mutant in MUTANTS}), len(MUTANTS))
+
+    def test_each_fits_and_compiles(self) -> None:
+        for mutant in MUTANTS:
+            with self.subTest(mutant.name):
+                text = mutant.mutated(ROOT)
+                self.assertNotEqual(text, Path(ROOT, "dlmsd", mutant.file).read_text())
+
+    def test_one_that_does_not_is_told(self) -> None:
+        for old in ("no such text", "import"):
+            mutant = evolve(MUTANTS[0], edits=((old, ""),))
+            with self.assertRaises(StaleMutantError):
+                mutant.mutated(ROOT)
+
+
+class CatchTests(SynchronousTestCase):
+    def test_quick_ones_are_caught(self) -> None:
+        for mutant in MUTANTS:
+            if mutant.name in QUICK:
+                verdict = judge(mutant.catcher, mutant)
+                self.assertTrue(verdict.good, verdict.output)
+                self.assertIn("FAILED (", verdict.output)
+
+    def test_a_catcher_that_sees_nothing(self) -> None:
+        blind = Catcher("nobody", ("true",))
+        self.assertFalse(judge(blind, MUTANTS[0]).good)
+        self.assertTrue(judge(blind, None).good)
