@@ -136,6 +136,7 @@ class Daemon(Service):
         interval = configuration.daemon.report_interval
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
+        self._beginning: Deferred[None] | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Logs as the configuration says, unless twistd was told of a logger."""
@@ -206,19 +207,27 @@ class Daemon(Service):
             self._clerk.start()
             await self._outbox.start()
             assert self.web is not None
-            await self.web.startService()
-            if not self.running:
-                return
-            configuration = await self.reload.start()
-            self._unsubscribe = self.board.subscribe(self._availability)
-            for part in (self._sinks.change, self._hear, self._read, self._watch):
+            if self.running:
+                await self.web.startService()
+            if self.running:
+                self._beginning = Deferred.fromCoroutine(self._begin())
+                await self._beginning
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
+            self._give_up(error)
+
+    async def _begin(self) -> None:
+        """The parts, one after the other, for as long as nobody stops the daemon."""
+        configuration = await self.reload.start()
+        self._unsubscribe = self.board.subscribe(self._availability)
+        for part in (self._sinks.change, self._hear, self._read, self._watch):
+            if self.running:
                 await part(configuration)
+        if self.running:
             await self._reception.start()
+        if self.running:
             self._machine.hangup(lambda: self.reload.soon("SIGHUP"))
             self._report.start()
             self._ready = True
-        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear of it
-            self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, DlmsdError):
@@ -231,6 +240,8 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._ready = False
+        if self._beginning is not None:
+            await self._beginning  # a part that starts behind its stop would stay
         # A commit that ends after its meter was left must not call that meter online again.
         self._unsubscribe()
         self._orders.stop()

@@ -22,9 +22,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=4, help="daemons at the same time")
     parser.add_argument("--each", type=int, default=50, help="kills of one state folder")
     given = parser.parse_args()
-    began = time.monotonic()
+    began, shown = time.monotonic(), 0
 
     def progress(figures: Figures) -> None:
+        nonlocal shown
+        for violation in figures.violations[shown:]:
+            print(violation, flush=True)
+        shown = len(figures.violations)
         seconds = time.monotonic() - began
         left = (given.kills - figures.killed) * seconds / max(1, figures.killed)
         print(
@@ -35,8 +39,6 @@ def main() -> int:
 
     total = run(given.kills, jobs=given.jobs, seed=given.seed, each=given.each, progress=progress)
     print(f"{total}; {time.monotonic() - began:.0f} s")
-    for violation in total.violations[:20]:
-        print(violation)
     return int(bool(total.violations))
 
 
