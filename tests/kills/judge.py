@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from attrs import asdict, define, field
@@ -78,8 +80,26 @@ def decoded(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, without a change to it.
+
+    What a kill leaves of the very first moments must be written before it can be read: then
+    of a copy.
+    """
+    with TemporaryDirectory() as folder:
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            database.execute("SELECT count(*) FROM sqlite_schema")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            database.close()
+            for file in path.parent.glob(path.name + "*"):
+                shutil.copy(file, folder)
+            database = sqlite3.connect(Path(folder) / path.name)
+        with closing(database):
+            yield database
 
 
 class Judge:
@@ -108,13 +128,13 @@ class Judge:
 
     def examine(self, path: Path) -> None:
         """The file as the kill left it."""
-        with closing(_opened(path)) as database:
-            try:
+        try:
+            with _opened(path) as database:
                 self._take_readings(database)
                 self._conserved(database)
-            except sqlite3.Error as error:
-                if "no such table" not in str(error) or self.committed:
-                    self.violation(f"the file cannot be read: {error}")
+        except sqlite3.Error as error:
+            if "no such table" not in str(error) or self.committed:
+                self.violation(f"the file cannot be read: {error}")
 
     def _take_readings(self, database: sqlite3.Connection) -> None:
         rows = database.execute(
@@ -206,7 +226,7 @@ class Judge:
 
     def _waiting(self, path: Path) -> set[Key]:
         """What the broker has not acknowledged; and all that was committed is as it was."""
-        with closing(_opened(path)) as database:
+        with _opened(path) as database:
             for meter, ts, text in database.execute("SELECT meter, ts, values_json FROM readings"):
                 if self.committed.get((meter, ts)) != decoded(text):
                     self.violation(f"{meter}: {ts} was changed in the file")

@@ -85,7 +85,7 @@ READING: Final = (
     Mutant.of(
         "a meter may babble without end",
         "meter/protocol.py",
-        trial("tests.meter.test_hostile"),
+        trial("tests.meter.test_hostile.HostileTests.test_endless_babble_ends_the_connection"),
         (
             "if self._stray + self._reassembly.idle > MAX_BABBLE:",
             "if self._stray + self._reassembly.idle > MAX_BABBLE << 40:",
