@@ -100,13 +100,13 @@ class Connector:
         self._port = port
         self._timeout = timeout
         self._pipe: Pipe | None = None
+        network.trying += 1
+        network.most_trying = max(network.most_trying, network.trying)
         self.connect()
 
     def connect(self) -> None:
         network, port = self._network, self._port
         network.attempts.append(network.seconds())
-        network.trying += 1
-        network.most_trying = max(network.most_trying, network.trying)
         self._factory.doStart()
         if self._host in network.unresolvable:
             unknown = error.DNSLookupError()

@@ -194,6 +194,7 @@ class Poller:
                 except DlmsdError as error:
                     if self._judge(error) is not RELINK:
                         raise
+                    self._account.trouble(error, MeterState.ASSOCIATING)
         finally:
             self._member.reading = False
             self._ended = self._clock.seconds()
@@ -212,11 +213,15 @@ class Poller:
 
     async def _read(self) -> None:
         began, started = self._clock.seconds(), self._wall()
-        due = self._cycle.due(math.inf if self._everything else began)
-        self._everything = False
+        everything, self._everything = self._everything, False
+        due = self._cycle.due(math.inf if everything else began)
         if not due:
             return
-        values = await self._cycle.run(due, began)
+        try:
+            values = await self._cycle.run(due, began)
+        except DlmsdError:
+            self._everything |= everything
+            raise
         if not values:
             raise ServiceError("the meter gave none of the wanted values")
         now = self._clock.seconds()

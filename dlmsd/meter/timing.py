@@ -44,7 +44,11 @@ class RoundTrip:
             self._variation += _BETA * (abs(off) - self._variation)
             self.smoothed += _ALPHA * off
         wait = self.smoothed + _K * self._variation
-        self.wait = min(max(wait, self._floor), self.ceiling)
+        # Once for each answer: min and max would cost more than all the rest.
+        if wait < self._floor:
+            self.wait = self._floor
+        else:
+            self.wait = wait if wait < self.ceiling else self.ceiling
 
     def silent(self) -> None:
         """No answer within the wait."""

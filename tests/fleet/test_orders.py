@@ -55,6 +55,15 @@ class OrdersCase(FleetCase):
 
 
 class ReadNowTests(OrdersCase):
+    def test_everything_also_when_the_link_had_to_be_opened_again(self) -> None:
+        read = (wanted("voltage_l1"), wanted("active_energy", every=3600))
+        self.begin(interval=20.0, read=read)
+        self.simulation.inject([Fault(FaultKind.DM, every=1)])
+        asked = self.read_now()
+        self.simulation.inject([])
+        self.run_for(5)
+        self.assertEqual(len(self.successResultOf(asked).values), 2)
+
     def test_everything_at_once_and_the_slots_stay(self) -> None:
         read = (wanted("voltage_l1"), wanted("active_energy", every=3600))
         self.begin(interval=20.0, read=read)

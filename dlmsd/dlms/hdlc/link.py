@@ -117,9 +117,9 @@ class HdlcLink:
     @property
     def repeating(self) -> bool:
         """Whether the next silence is only answered by a repetition, or needs no answer."""
-        if self.state in (State.CONNECTING, State.CONNECTED):
-            return self._repeats < _MAX_REPEATS
-        return True
+        if self._repeats < _MAX_REPEATS:
+            return True
+        return self.state not in (State.CONNECTING, State.CONNECTED)
 
     @property
     def parameters(self) -> LinkParameters:
