@@ -21,7 +21,8 @@ class Jobs:
     """``relieve`` makes room on a full disk, in the writer's thread, and tells whether it
     could; a job must bear to be run again after it failed.
 
-    ``fatal`` hears of errors after which nothing that the disk says may be believed.
+    ``fatal`` hears of errors after which nothing that the disk says may be believed, ``after``
+    of the end of each job: whichever it was may have found the disk full.
     """
 
     log = Logger()
@@ -32,11 +33,13 @@ class Jobs:
         writer: Writer,
         relieve: Callable[[], bool],
         fatal: Callable[[StoreError], None],
+        after: Callable[[], None],
     ) -> None:
         self._path = path
         self._writer = writer
         self._relieve = relieve
         self._fatal = fatal
+        self._after = after
 
     async def run(self, job: Callable[[], T]) -> T:
         """What ``job`` returns; raises StoreError."""
@@ -50,6 +53,8 @@ class Jobs:
         except Exception as error:
             self.log.failure("A job of the outbox failed")
             raise explain(self._path, error) from error
+        finally:
+            self._after()
 
     async def settle(self) -> None:
         """All that was asked before is done."""

@@ -76,7 +76,7 @@ class OutboxFile:
         self._tell = tell
         self._tell_fatal = fatal
         self._disk = Disk(path.with_suffix(".ballast"), ballast)
-        self._jobs = Jobs(path, writer, self._relieve, self._fatal)
+        self._jobs = Jobs(path, writer, self._relieve, self._fatal, self._look)
         self._ledger: Ledger | None = None
         self._housekeeping: Housekeeping | None = None
         self._sweeper: Sweeper | None = None

@@ -129,6 +129,18 @@ class FullTests(DiskCase):
             [("planta-a", "", 2, 3, 2, "disk_full")],
         )
 
+    def test_goes_on_whichever_job_found_the_disk_full(self) -> None:
+        """Since then no meter is read: no commit is to come that would look again."""
+        for faults in ([sqlite3.SQLITE_FULL], [sqlite3.SQLITE_FULL] * 2):
+            self.faults = faults
+            self.clock.pump([1.0] * 61)
+            self.assertEqual(self.faults, [])
+            self.assertIsNotNone(self.outbox.obstacle())
+            self.free = 1 << 40
+            self.clock.advance(LOOK_SECONDS)
+            self.assertIsNone(self.outbox.obstacle())
+            self.free = 0
+
     def test_without_ballast_a_group_is_lost_and_noted(self) -> None:
         self.ballast.unlink()
         self.faults = [sqlite3.SQLITE_FULL]
