@@ -58,6 +58,7 @@ async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
         wall=time.time,
         random=Random(1),
         post=lambda status: None,
+        published=lambda meter, octets: None,
         instance_id="bench",
         orders=MemoryOrders(),
     )

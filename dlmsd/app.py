@@ -18,6 +18,7 @@ from dlmsd import __version__
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.collector import Collector
 from dlmsd.fleet.filewatch import FileWatch
 from dlmsd.fleet.reload import Reload
 from dlmsd.fleet.report import Report
@@ -112,6 +113,9 @@ class Daemon(Service):
             post=self.board.post,
             trace=debug,
         )
+        self._collector = Collector(
+            self.board, self.registry, self._outbox.accounts, clock=reactor, wall=wall
+        )
         self._sinks = Sinks(self._sink)
         origin = machine.origin(configuration.path.absolute())
         self.reload = Reload(
@@ -182,6 +186,7 @@ class Daemon(Service):
             wall=self._machine.wall,
             random=self._machine.random,
             post=self.board.post,
+            published=self._collector.published,
             instance_id=self._identity,
             orders=self._orders,
         )
@@ -218,6 +223,7 @@ class Daemon(Service):
     async def _begin(self) -> None:
         """The parts, one after the other, for as long as nobody stops the daemon."""
         configuration = await self.reload.start()
+        await self._collector.start()
         self._unsubscribe = self.board.subscribe(self._availability)
         for part in (self._sinks.change, self._hear, self._read, self._watch):
             if self.running:
@@ -256,6 +262,7 @@ class Daemon(Service):
             ends.append(self.web.stopService())
         ends.append(Deferred.fromCoroutine(self._outbox.flush()))
         await gatherResults(ends, consumeErrors=True)
+        await self._collector.stop()
         await self.registry.stop()
         await self._outbox.stop()
         await self._clerk.stop()

@@ -115,7 +115,8 @@ class MeterStatus:
     the published units; ``absent`` says why a measurement could not be read. ``latency`` is
     how many seconds an answer takes, smoothed. ``cause`` is the kind of the last failure
     (``dlmsd.errors.Cause``), and stays when it is over; ``next_attempt_ts`` is when a meter that
-    cannot be read is tried again, if that is known.
+    cannot be read is tried again, if that is known. ``requests``, ``responses`` and
+    octets are what went over the line to and from this meter.
     """
 
     name: str
@@ -142,6 +143,10 @@ class MeterStatus:
     latency: float | None = None
     noise_bytes: int = 0
     bad_frames: int = 0
+    requests: int = 0
+    responses: int = 0
+    octets_out: int = 0
+    octets_in: int = 0
 
 
 class ListenerState(enum.Enum):

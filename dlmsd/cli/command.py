@@ -9,6 +9,7 @@ import click
 
 from dlmsd import __version__
 from dlmsd.cli.action import action
+from dlmsd.cli.backup import backup, restore
 from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
 from dlmsd.cli.clock import clock
@@ -36,6 +37,7 @@ def command() -> None:
 
 for part in (
     action,
+    backup,
     browse,
     check,
     clock,
@@ -46,6 +48,7 @@ for part in (
     profile,
     provision,
     read,
+    restore,
     run,
     scan,
     set_,

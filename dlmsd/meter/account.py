@@ -106,7 +106,7 @@ class Account:
 
     def change(self, **changes: Any) -> None:
         """Post what is so now."""
-        factory = self._factory
+        factory, traffic = self._factory, self._session.traffic
         self._status = evolve(
             self._status,
             recent=self._recent_good / len(self._recent) if self._recent else None,
@@ -116,6 +116,10 @@ class Account:
             bad_frames=factory.bad_frames,
             latency=self._session.latency,
             standing=self._standing,
+            requests=traffic.requests,
+            responses=traffic.responses,
+            octets_out=traffic.octets_out,
+            octets_in=traffic.octets_in,
             **changes,
         )
         self._post(self._status)

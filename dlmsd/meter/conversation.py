@@ -25,6 +25,7 @@ from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.pace import PacedWire, Wire
 from dlmsd.meter.timing import LEAST_SECONDS, RoundTrip
 from dlmsd.meter.trace import without
+from dlmsd.meter.traffic import Traffic
 
 # How soon a meter that said "not ready" is asked again.
 _BUSY_SECONDS: Final = 0.5
@@ -58,6 +59,7 @@ class Conversation:
         frame_delay: float = 0.0,
         least_timeout: float = LEAST_SECONDS,
     ) -> None:
+        self.traffic = Traffic()
         self._link = link
         self._association = association
         self._witness = association.witness = witness
@@ -133,16 +135,33 @@ class Conversation:
         try:
             if self._wire is None:
                 raise self._gone
-            self._waiter = waiter = Deferred[Any]()
-            self._consume = consume
-            self._discarded = ""
-            self._patience = patience
-            self._carry_out(start())
-            return await waiter
+            return await self._turned(self._wire, start, patience, consume)
         finally:
             self._waiter = self._consume = None
             self._deadline.clear()
             self._turn.release()
+
+    async def _turned(
+        self,
+        wire: Wire,
+        start: Callable[[], list[LinkEvent]],
+        patience: float,
+        consume: Consume | None,
+    ) -> Any:
+        """The same, while nobody else is heard on the wire."""
+        before = wire.octets_in
+        self._waiter = waiter = Deferred[Any]()
+        self._consume = consume
+        self._discarded = ""
+        self._patience = patience
+        self.traffic.requests += 1
+        try:
+            self._carry_out(start())
+            result = await waiter
+        finally:
+            self.traffic.octets_in += wire.octets_in - before
+        self.traffic.responses += 1
+        return result
 
     async def _ask(
         self,
@@ -264,6 +283,7 @@ class Conversation:
         self._heard = self._wire.octets_in
         self._since = self._clock.seconds()
         self._wire.write(octets)
+        self.traffic.octets_out += len(octets)
         self._measuring = True
         wait = self._trip.wait if self._link.repeating else self._timeout
         self._deadline.set(min(wait, self._patience) + self._frame_delay)

@@ -39,15 +39,17 @@ def build(
     wall: Callable[[], float],
     random: Random,
     post: Callable[[SinkStatus], None],
+    published: Callable[[str, int], None],
     instance_id: str,
     orders: Orders,
 ) -> Sink:
     """The sink that ``options`` describe, for those of ``meters`` that name it.
 
-    ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``instance_id`` is
+    ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``published``
+    hears of each message with readings, its meter and its octets; ``instance_id`` is
     ``<host>-<short id>`` and makes client ids unique. ``orders`` is what may be asked of us.
     """
-    tally = Tally(options, post, clock, wall)
+    tally = Tally(options, post, clock, wall, published)
     online: dict[str, bool] = {}
     versions = VersionChoice(options.protocol)
     gently = paced(connect, clock, CONNECTS_PER_SECOND)

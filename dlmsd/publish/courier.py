@@ -82,6 +82,7 @@ class Desk(Protocol):
     def down(self, courier: str, error: troubles.Trouble) -> None: ...
     def refused(self, courier: str, error: troubles.Trouble) -> None: ...
     def acknowledged(self, courier: str, deliveries: int) -> None: ...
+    def published(self, meter: str, octets: int) -> None: ...
 
 
 class Courier:
@@ -286,6 +287,7 @@ class Courier:
 
     def _send_from(self, session: MqttProtocol, lane: LaneQueue) -> None:
         self._live_in_a_row = self._live_in_a_row + 1 if lane.lane is Lane.LIVE else 0
+        meter = lane.queue[0].reading.meter
         if self._suspicion.limit is None:
             message, ids = self._dialect.pack(lane.queue)
         else:
@@ -295,6 +297,7 @@ class Courier:
             self._refused(troubles.oversized(size, session.largest, message.topic), ids)
         else:
             self._send(session, message, ids)
+            self._desk.published(meter, size)
 
     def _send(self, session: MqttProtocol, message: Message, ids: tuple[int, ...]) -> None:
         self._flying[session.publish(message)] = (message, ids)

@@ -20,7 +20,8 @@ class Tally:
     """Counts connections and deliveries, and keeps the latest standing trouble.
 
     A courier's trouble stands until the broker acknowledges something to it. ``wall`` is
-    Unix time in seconds.
+    Unix time in seconds; ``published`` hears of each message with readings: its meter, and
+    its octets.
     """
 
     log = Logger()
@@ -31,11 +32,13 @@ class Tally:
         post: Callable[[SinkStatus], None],
         clock: IReactorTime,
         wall: Callable[[], float],
+        published: Callable[[str, int], None],
     ) -> None:
         self._options = options
         self._post = post
         self._clock = clock
         self._wall = wall
+        self.published = published
         self._connections = 0
         self._up: set[str] = set()
         self._troubles: dict[str, tuple[Trouble, int]] = {}

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from dlmsd.store.database import sync_folder
+
 _KEPT: Final = 2
 
 
@@ -30,11 +32,11 @@ def copy(source: sqlite3.Connection, target: Path) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    sync(target.parent)
+    sync_folder(target.parent)
 
 
 def sync(path: Path) -> None:
-    """On disk, a folder's entries too."""
+    """All of a file is on disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

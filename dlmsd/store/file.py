@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from twisted.logger import Logger
-
-from dlmsd.errors import DlmsdError, StoreError
+from dlmsd.errors import StoreError
 from dlmsd.store.backup import StepBackups
-from dlmsd.store.database import Database, explain, open_database, schema_steps, transaction
+from dlmsd.store.database import Database, open_database, schema_steps, transaction
+from dlmsd.store.jobs import Jobs
 from dlmsd.store.writer import Writer
 
 T = TypeVar("T")
@@ -25,12 +23,17 @@ class StoreFile:
     is tried again whenever it is needed.
     """
 
-    log = Logger()
-
     def __init__(self, path: Path, schema: str, writer: Writer) -> None:
         self._path = path
         self._schema = schema
-        self._writer = writer
+        # Nothing here is worth what the outbox keeps in reserve, nor the end of the daemon.
+        self._jobs = Jobs(
+            path,
+            writer,
+            relieve=lambda: False,
+            fatal=lambda error: None,
+            after=lambda: None,
+        )
         self._database: Database | None = None
         self._hurry = threading.Event()
         self._ended = True
@@ -39,17 +42,18 @@ class StoreFile:
         """Open or create the file, check it; StoreError says what is wrong with it."""
         self._ended = False
         self._hurry.clear()
-        await self._run(self._open)
+        await self._jobs.run(self._open)
 
     async def stop(self) -> None:
         """Finish what was asked, close the file; idempotent. Waits for no lock."""
-        self._ended = True
-        self._hurry.set()
-        await self._run(self._close)
+        if not self._ended:
+            self._ended = True
+            self._hurry.set()
+            await self._jobs.run(self._close)
 
     async def read(self, job: Callable[[Database], T]) -> T:
         """What ``job`` finds in the file; StoreError where it cannot be read."""
-        return await self._run(lambda: job(self._open()))
+        return await self._jobs.run(lambda: job(self._open()))
 
     async def change(self, job: Callable[[Database], T]) -> T:
         """All that ``job`` does, as one transaction, on disk when this returns."""
@@ -59,7 +63,7 @@ class StoreFile:
             with transaction(database):
                 return job(database)
 
-        return await self._run(whole)
+        return await self._jobs.run(whole)
 
     # In the writer's thread.
 
@@ -77,16 +81,3 @@ class StoreFile:
         database, self._database = self._database, None
         if database is not None:
             database.close()
-
-    # In the reactor's.
-
-    async def _run(self, job: Callable[[], T]) -> T:
-        try:
-            return await self._writer.run(job)
-        except DlmsdError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            raise explain(self._path, error) from error
-        except Exception as error:
-            self.log.failure("A job of {file} failed", file=str(self._path))
-            raise explain(self._path, error) from error

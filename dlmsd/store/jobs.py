@@ -1,4 +1,4 @@
-"""Runs the outbox's jobs in its writer, and turns whatever they raise into a StoreError."""
+"""Runs a file's jobs in its writer, and turns what the disk raises into a StoreError."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from dlmsd.errors import StoreError
+from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.store.database import DamagedError, DiskError, DiskFullError, explain
 from dlmsd.store.writer import Writer
 
@@ -48,10 +48,10 @@ class Jobs:
         except (DiskError, DamagedError) as error:
             self._fatal(error)
             raise
-        except StoreError:
+        except DlmsdError:
             raise
         except Exception as error:
-            self.log.failure("A job of the outbox failed")
+            self.log.failure("A job of {file} failed", file=str(self._path))
             raise explain(self._path, error) from error
         finally:
             self._after()

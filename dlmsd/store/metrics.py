@@ -26,7 +26,7 @@ class Span(enum.IntEnum):
 
 
 KEEP: Final = {Span.MINUTE: 2 * DAY, Span.HOUR: 60 * DAY, Span.DAY: 1827 * DAY}
-"""How long each is kept, in ms: for 1,000 meters about 200, 90 and 120 MB."""
+"""How long each is kept, in ms: for 1,000 meters about 150, 75 and 95 MB."""
 
 # Rows that one write may remove: after a long stop they are many, and go by and by.
 _SLICE: Final = 20_000
@@ -38,7 +38,8 @@ class Figures:
 
     ``read_ms`` is the sum over ``timed`` cycles, of which ``least_ms`` and ``most_ms`` were
     the fastest and the slowest (None for none). ``queued`` is what waited at the end; all
-    else is counted. MQTT octets are those of topics and payloads.
+    else is counted. MQTT octets are those of PUBLISH packets with
+    readings.
     """
 
     good: int = 0

@@ -61,6 +61,7 @@ class MosquittoCase(TestCase):
             wall=time.time,
             random=Random(1),
             post=self.statuses.append,
+            published=lambda meter, octets: None,
             instance_id="host-1a2b",
             orders=MemoryOrders(),
         )

@@ -128,12 +128,15 @@ class FleetCase(SynchronousTestCase):
             commit=self.commit,
             obstacle=lambda: self.obstacle,
             post=self.post,
-            tracer=lambda meter: self.trace,
+            tracer=self.tracer,
             secure=lambda meter: secured(meter, self.counters, self.draw),
             gaps=lambda meter, last_ts: self.gaps(meter, last_ts),
             reception=self.reception,
         )
         self.change(meters, last_ts)
+
+    def tracer(self, meter: MeterOptions) -> Trace | None:
+        return self.trace
 
     def change(self, meters: Sequence[MeterOptions], last_ts: dict[str, int] | None = None) -> None:
         """Read these from now on."""

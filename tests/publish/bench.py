@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -47,6 +48,8 @@ class Bench:
         self._seen = 0
         self.statuses: list[SinkStatus] = []
         self.orders = MemoryOrders()
+        self.octets: Counter[str] = Counter()
+        self.messages: Counter[str] = Counter()
         given: dict[str, Any] = {"name": "s", "kind": "mqtt", "url": "mqtt://broker"}
         self.sink = build(
             SinkOptions(**{**given, **options}),
@@ -57,9 +60,14 @@ class Bench:
             wall=lambda: 1_700_000_000.0 + self.clock.seconds(),
             random=Random(1),
             post=self.statuses.append,
+            published=self._publish,
             instance_id="host-1a2b",
             orders=self.orders,
         )
+
+    def _publish(self, meter: str, octets: int) -> None:
+        self.octets[meter] += octets
+        self.messages[meter] += 1
 
     @property
     def status(self) -> SinkStatus:

@@ -19,6 +19,7 @@ from dlmsd.config.values import (
 from dlmsd.publish.sinks import Sinks
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter
+from tests.publish.broker import Published
 from tests.publish.outbox import reading
 
 
@@ -86,6 +87,21 @@ class SinkChangeTests(SynchronousTestCase):
         self.assertEqual(len(bench.broker.connects), 2)
         self.assertIn(b"Device C", bench.broker.published[-1].payload)
         self.end(bench)
+
+    def test_what_is_published_is_counted_by_meter(self) -> None:
+        bench = Bench(meter("a"), meter("b"))
+        bench.start()
+        bench.outbox.commit([reading("a", 1), reading("b", 1), reading("a", 2)])
+        bench.run(1)
+        self.assertEqual(bench.messages, {"a": 2, "b": 1})
+        # PUBLISH of MQTT 5: two octets in front, the topic's length, the packet identifier, and
+        # the length of its properties.
+        sizes = [2 + 2 + len(one.topic) + 2 + 1 + len(one.payload) for one in self.readings(bench)]
+        self.assertEqual(bench.octets["a"] + bench.octets["b"], sum(sizes))
+        self.end(bench)
+
+    def readings(self, bench: Bench) -> list[Published]:
+        return [one for one in bench.broker.published if one.topic in ("dlmsd/a", "dlmsd/b")]
 
     def test_plain_sinks_do_not_care(self) -> None:
         bench = Bench(meter("a"))

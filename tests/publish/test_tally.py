@@ -14,7 +14,7 @@ class TallyTests(SynchronousTestCase):
         self.clock = Clock()
         self.posted: list[SinkStatus] = []
         options = SinkOptions("s", "mqtt", "mqtt://h")
-        self.tally = Tally(options, self.posted.append, self.clock, lambda: 1700.5)
+        self.tally = Tally(options, self.posted.append, self.clock, lambda: 1700.5, lambda *_: None)
         self.tally.open(2)
 
     def test_states(self) -> None:

@@ -19,7 +19,7 @@ CREATE TABLE metrics (
     dlms_octets_out INTEGER NOT NULL,
     dlms_octets_in INTEGER NOT NULL,
     mqtt_messages INTEGER NOT NULL, -- published, those repeated too
-    mqtt_octets INTEGER NOT NULL, -- of topics and payloads
+    mqtt_octets INTEGER NOT NULL, -- of their PUBLISH packets
     delivered INTEGER NOT NULL, -- deliveries acknowledged
     queued INTEGER NOT NULL, -- deliveries that waited at the end
     PRIMARY KEY (span, at, meter)

@@ -1,0 +1,107 @@
+"""``dlmsd backup`` and ``dlmsd restore``: the state folder in one file, and back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.errors import DlmsdError
+from dlmsd.store import archive
+from dlmsd.store.lock import Lock
+
+_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+@click.command()
+@_FILE
+@config_option
+@_JSON
+def backup(file: Path, config: Path | None, as_json: bool) -> int:
+    """Write readings, registry, identity and token of the state folder into FILE.
+
+    The daemon may run meanwhile. FILE is a tar archive for its owner's eyes only: it holds
+    the page's token, and the secrets of meters that were added by API (under registry_key, if
+    there is one). Those of the configuration are not in it, nor is the configuration.
+
+    Example: dlmsd backup /srv/backup/dlmsd-$(date +%F).tar
+    """
+    state_dir = read_or_exit(config).daemon.state_dir
+
+    def work() -> int:
+        contents = archive.write(state_dir, file.absolute(), time.time())
+        _tell({"file": str(file), "files": dict(contents.sizes)}, f"{file}: ", contents, as_json)
+        return 0
+
+    return _told(work)
+
+
+@click.command()
+@_FILE
+@config_option
+@_JSON
+@click.option("--yes", is_flag=True, help="Also where the state folder is not empty.")
+def restore(file: Path, config: Path | None, as_json: bool, yes: bool) -> int:
+    """Put back what `dlmsd backup` has written; the daemon must not run.
+
+    What the state folder holds is kept beside it, under names that end in .before-restore;
+    readings that only it has are not delivered any more. Readings that were delivered after
+    the backup are delivered again. Invocation counters never go back: they rise above
+    everything that can have been used since the backup was made. Of one identity let only one
+    daemon run.
+
+    Example: dlmsd restore /srv/backup/dlmsd-2026-11-26.tar --yes
+    """
+    state_dir = read_or_exit(config).daemon.state_dir
+    kept = [name for name in archive.DATABASES if (state_dir / f"{name}.db").exists()]
+    if kept and not yes:
+        raise click.UsageError(f"{state_dir} holds readings; with --yes they are set aside")
+
+    def work() -> int:
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise click.ClickException(f"{state_dir}: {error.strerror}") from None
+        lock = Lock(state_dir / "dlmsd.lock")
+        lock.take()
+        try:
+            done = archive.restore(state_dir, file, time.time())
+        finally:
+            lock.release()
+        said = {
+            "files": dict(done.contents.sizes),
+            "counters": done.counters,
+            "aside": [str(path) for path in done.aside],
+        }
+        _tell(said, f"{state_dir}: ", done.contents, as_json)
+        if not as_json:
+            click.echo(f"Invocation counters raised: {done.counters}.")
+            for path in done.aside:
+                click.echo(f"What was there is {path}.")
+        return 0
+
+    return _told(work)
+
+
+def _told(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except DlmsdError as error:
+        click.echo(f"{error}\n{error.advice}", err=True)
+        return error.exit_code
+
+
+def _tell(said: dict[str, Any], place: str, contents: archive.Contents, as_json: bool) -> None:
+    made = datetime.fromtimestamp(contents.created, UTC).isoformat(timespec="seconds")
+    if as_json:
+        click.echo(json.dumps({"created": made, **said}))
+        return
+    files = ", ".join(f"{name} ({size:,} bytes)" for name, size in contents.sizes.items())
+    click.echo(f"{place}{files}, as of {made}.")
