@@ -185,14 +185,12 @@ class OutboxFile:
     def wrote(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""
         self.bulletin.good(status)
-        self._look()
         if self._sweeper is not None:
             self._sweeper.sweep_if_due(status)
 
     def failed(self, error: StoreError) -> None:
         """Something could not be written."""
         self.bulletin.bad(str(error))
-        self._look()
 
     def obstacle(self) -> StoreError | None:
         """Why there is no room for a reading; None when there is."""
@@ -224,9 +222,10 @@ class OutboxFile:
         return relieved
 
     def _look(self) -> None:
-        """While the disk is full: soon see whether it still is."""
+        """Once any job found the disk full: see every now and then whether it still is."""
         timer = self._look_timer
         if self.is_open and self._disk.full and (timer is None or not timer.active()):
+            self.bulletin.bad(str(self.obstacle()))
             self._look_timer = self._clock.callLater(LOOK_SECONDS, self._look_now)
 
     def _look_now(self) -> None:
@@ -238,10 +237,8 @@ class OutboxFile:
             if await self._jobs.run(self._disk.recovered):
                 self.wrote(await self._jobs.run(self.ledger.status))
                 self._write()
-                return
         except StoreError as error:
             self.bulletin.bad(str(error))
-        self._look()
 
     def _fatal(self, error: StoreError) -> None:
         if self.is_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -33,12 +34,15 @@ def main() -> int:
         done.addBoth(found.append)
         done.addBoth(lambda _: reactor.callWhenRunning(reactor.stop))
         reactor.run()
+    if not found:
+        print("interrupted", flush=True)
+        os._exit(130)  # the outbox's thread would wait for ever
     (seen,) = found
     if isinstance(seen, Failure):
         seen.printTraceback()
         return 1
     print(
-        f"{seen.cycles} times full and free, {SIZE >> 20} MiB, "
+        f"{seen.cycles} times full and free, {SIZE >> 20} MiB, {seen.noticed} times noticed, "
         f"in {time.monotonic() - began:.0f} s: "
         f"{seen.acknowledged} readings acknowledged, {seen.refused} refused in words, "
         f"ballast there {seen.ballasts} times; "

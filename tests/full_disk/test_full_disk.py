@@ -39,6 +39,7 @@ class FullDiskTests(TestCase):
         )
         self.assertEqual(seen.wrong, [])
         self.assertEqual(seen.ballasts, CYCLES)
+        self.assertGreaterEqual(seen.noticed, CYCLES - 2)
         self.assertGreater(seen.refused, CYCLES)
 
     async def test_one_that_makes_room_at_any_price_is_found(self) -> None:
