@@ -120,6 +120,7 @@ class Collector:
         self._meters: dict[str, _Meter] = {}
         self._delivered: dict[str, int] = {}
         self._minutes = 0
+        self._since = clock.seconds()
         self._failing = False
         self._timer: IDelayedCall | None = None
         self._forget: Callable[[], None] = lambda: None
@@ -155,17 +156,19 @@ class Collector:
             self._meters.pop(status.name, None)
 
     def _plan(self) -> None:
-        # To the end of a minute by the wall clock, however that was set.
-        self._timer = self._clock.callLater(MINUTE - self._wall() % MINUTE, self._tick)
+        # By time that passes: nobody who sets the wall clock moves this.
+        self._since = self._clock.seconds()
+        self._timer = self._clock.callLater(MINUTE, self._tick)
 
     def _tick(self) -> None:
-        self._plan()
         done = Deferred.fromCoroutine(self._minute())
+        self._plan()
         done.addErrback(lambda failure: self._log.failure("The metrics failed", failure))
 
     async def _minute(self) -> None:
         """Write a row for each meter that did anything, and sometimes sweep."""
-        at = int(self._wall() * 1000) - 1  # at the very end of a minute, that minute
+        # The minute in which the middle of the time that passed lies.
+        at = int((self._wall() - (self._clock.seconds() - self._since) / 2) * 1000)
         try:
             await self._write(at)
             self._minutes += 1
