@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import ILogObserver, Logger
 from zope.interface import Interface
 
@@ -42,6 +43,9 @@ from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
+
+# By then the sessions of 1,000 meters stand, at the default of 20 connections a second.
+_SETTLE_SECONDS: Final = 60.0
 
 
 class Daemon(Service):
@@ -122,7 +126,7 @@ class Daemon(Service):
             configuration,
             origin,
             self.registry,
-            (self._read, self._hear, self._sinks.change, self._watch),
+            (self._read, self._hear, self._sinks.change, self._watch, self._settle),
             writer=self._clerk,
             clock=reactor,
             wall=wall,
@@ -141,6 +145,7 @@ class Daemon(Service):
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
         self._beginning: Deferred[None] | None = None
+        self._settling: IDelayedCall | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         """Logs as the configuration says, unless twistd was told of a logger."""
@@ -225,7 +230,7 @@ class Daemon(Service):
         configuration = await self.reload.start()
         await self._collector.start()
         self._unsubscribe = self.board.subscribe(self._availability)
-        for part in (self._sinks.change, self._hear, self._read, self._watch):
+        for part in (self._sinks.change, self._hear, self._read, self._watch, self._settle):
             if self.running:
                 await part(configuration)
         if self.running:
@@ -252,6 +257,8 @@ class Daemon(Service):
         self._unsubscribe()
         self._orders.stop()
         self._files.watch(False)
+        if self._settling is not None and self._settling.active():
+            self._settling.cancel()
         self._report.stop()
         await self.reload.stop()
         await self._push.stop()
@@ -295,6 +302,12 @@ class Daemon(Service):
 
     async def _watch(self, configuration: Configuration) -> None:
         self._files.watch(configuration.daemon.watch_config)
+
+    async def _settle(self, _: Configuration) -> None:
+        if self._settling is not None and self._settling.active():
+            self._settling.reset(_SETTLE_SECONDS)
+        else:
+            self._settling = self._reactor.callLater(_SETTLE_SECONDS, self._machine.settle)
 
     async def _last_ts(self) -> dict[str, int]:
         """Also of what was just read and is still on its way into the file."""

@@ -1,0 +1,1 @@
+"""One hostile meter among a thousand: the others do not notice."""
