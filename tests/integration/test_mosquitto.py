@@ -231,7 +231,8 @@ class RefusalTests(MosquittoCase):
     @asynchronous
     async def test_a_topic_that_the_acl_denies(self) -> None:
         rules = Path(self.mktemp()).absolute()
-        rules.write_text("topic readwrite dlmsd/b\ntopic readwrite dlmsd/status\n")
+        allowed = ("dlmsd/b", "dlmsd/status", "dlmsd/bridge/#")
+        rules.write_text("".join(f"topic readwrite {topic}\n" for topic in allowed))
         broker = self.broker(f"acl_file {rules}")
         await self.sink(broker)
         await self.connected()
