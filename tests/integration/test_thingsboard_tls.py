@@ -69,6 +69,7 @@ class TlsTests(TestCase):
             wall=time.time,
             random=Random(1),
             post=statuses.append,
+            published=lambda meter, octets: None,
             instance_id="host-1a2b",
             orders=MemoryOrders(),
         )
