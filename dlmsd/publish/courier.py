@@ -23,6 +23,7 @@ from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.source import Delivery, Outbox
 from dlmsd.publish.suspicion import Suspicion
+from dlmsd.publish.unwanted import Unwanted
 
 # Live deliveries between two of the backfill.
 LIVE_FIRST: Final = 4
@@ -32,7 +33,6 @@ PROMPT: Final = 5.0
 
 # So many refused for good, and none taken in between: then it is not the messages.
 MOST_REFUSED: Final = 8
-
 
 # A connection that breaks once before its SUBACK is chance.
 UNHEARD: Final = 2
@@ -115,6 +115,7 @@ class Courier:
         self._live_in_a_row = 0
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
         self._suspicion = Suspicion()
+        self._unwanted = Unwanted()
         self._refused_in_a_row = 0
         self._unheard = 0  # connections in a row that were lost upon their subscriptions
         self._ended: Deferred[None] | None = None
@@ -139,7 +140,9 @@ class Courier:
             )
         else:
             session.subscribe(self._dialect.subscriptions())
-        self._notices = dict(self._dialect.greeting())
+        self._notices.clear()
+        for subject, message in self._dialect.greeting():
+            self._notice(subject, message)
         for meter, online in self._states():
             self._notice(meter, self._dialect.state(meter, online))
         self._desk.up(self.name)
@@ -149,6 +152,7 @@ class Courier:
         session, self._session = self._session, None
         if session is not None:
             self._unheard = self._unheard + 1 if session.unheard else 0
+            self._unwanted.ended()
         if session is not None and error.suspicious and session.waited <= PROMPT:
             self._suspicion.closed(self._flying_ids())
         self._desk.down(self.name, self._dialect.explain(error))
@@ -163,6 +167,8 @@ class Courier:
                 arrived.extend(ids)
             else:
                 refusals.append((troubles.unpublished(reason, message.topic), ids))
+                if not ids:
+                    self._unwanted.refused(message.topic)
         if arrived:
             self._arrived(arrived)
         if len(refusals) < len(acknowledgements):
@@ -201,7 +207,8 @@ class Courier:
         else:
             for lane in self._lanes.values():
                 lane.restart()
-            self._notices.update(self._dialect.farewell())
+            for subject, message in self._dialect.farewell():
+                self._notice(subject, message)
             self._fill()
         return ended
 
@@ -212,7 +219,7 @@ class Courier:
 
     def _notice(self, subject: str, message: Message | None) -> None:
         self._notices.pop(subject, None)
-        if message is not None:
+        if message is not None and not self._unwanted.spares(message):
             self._notices[subject] = message
 
     def _arrived(self, ids: Sequence[int]) -> None:

@@ -231,8 +231,8 @@ class RefusalTests(MosquittoCase):
     @asynchronous
     async def test_a_topic_that_the_acl_denies(self) -> None:
         rules = Path(self.mktemp()).absolute()
-        allowed = ("dlmsd/b", "dlmsd/status", "dlmsd/bridge/#")
-        rules.write_text("".join(f"topic readwrite {topic}\n" for topic in allowed))
+        # bridge/info is denied, too: mosquitto closes upon it, and deliveries pass all the same.
+        rules.write_text("topic readwrite dlmsd/b\ntopic readwrite dlmsd/status\n")
         broker = self.broker(f"acl_file {rules}")
         await self.sink(broker)
         await self.connected()
