@@ -266,12 +266,16 @@ class Judge:
         return found
 
     def _counted(self, path: Path) -> None:
-        """No invocation counter served twice, and a kill costs no more than a block."""
+        """No invocation counter served twice, and a life costs no more than a block.
+
+        Of a life that stops before it is killed the rest of its block is burnt, too.
+        """
         numbers: dict[str, list[int]] = defaultdict(list)
         for line in path.read_text().splitlines():
             _, key, number = json.loads(line)
             numbers[key].append(number)
         kills = max(1, self.figures.killed)
+        lives = max(1, self.figures.starts.total())
         for key, used in numbers.items():
             for number, times in Counter(used).items():
                 if times > 1:
@@ -281,5 +285,5 @@ class Judge:
             self.figures.counters += len(used)
             self.figures.burnt += burnt
             self.figures.most_burnt = max(self.figures.most_burnt, -(-burnt // kills))
-            if burnt > 1000 * (kills + 1):
-                self.violation(f"{key}: {burnt} counters burnt in {kills} kills")
+            if burnt > 1000 * lives:
+                self.violation(f"{key}: {burnt} counters burnt in {lives} starts")

@@ -139,4 +139,4 @@ class JudgeTests(SynchronousTestCase):
 
     def test_too_many_counters_burnt(self) -> None:
         self.numbers.append(3000)
-        self.assertEqual(self.verdict(), "title/key: 2997 counters burnt in 1 kills")
+        self.assertEqual(self.verdict(), "title/key: 2997 counters burnt in 1 starts")
