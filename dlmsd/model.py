@@ -191,12 +191,46 @@ class SinkState(enum.Enum):
     DOWN = "down"
 
 
+class CloseCause(enum.Enum):
+    """Why a broker closes connections, or takes none; the value is what page and API show."""
+
+    CREDENTIALS = "credentials"
+    TAKEOVER = "takeover"
+    """Another client uses the same token or client id."""
+    REFUSED_TOPIC = "refused_topic"
+    POISON = "poison"
+    """One message, or some, whoever sends them and whenever."""
+    RATE = "rate"
+    KEEPALIVE = "keepalive"
+    RESTART = "restart"
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    UNKNOWN = "unknown"
+
+
+@frozen
+class Verdict:
+    """Why a sink's broker closes, as far as the evidence goes.
+
+    ``confidence`` is from 0 to 1; ``evidence`` are short sentences with counts and times, and
+    ``since_ts`` is when the first of it was seen. Of a sink with a connection per meter it
+    concerns ``concerned`` of them, of which ``meters`` names a few.
+    """
+
+    cause: CloseCause
+    confidence: float
+    evidence: tuple[str, ...]
+    since_ts: int
+    meters: tuple[str, ...] = ()
+    concerned: int = 0
+
+
 @frozen
 class SinkStatus:
     """One sink at one instant; a sink with a connection per meter counts them.
 
     ``delivered`` counts deliveries acknowledged since the start; what still waits is the
-    outbox's to tell.
+    outbox's to tell. ``verdict`` stands as long as what it explains.
     """
 
     name: str
@@ -210,6 +244,7 @@ class SinkStatus:
     error: str = ""
     advice: str = ""
     error_ts: int | None = None
+    verdict: Verdict | None = None
 
 
 @frozen

@@ -51,6 +51,7 @@ from dlmsd.model import (
     OutboxStatus,
     SinkStatus,
     Value,
+    Verdict,
 )
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -200,7 +201,15 @@ def _fields(meter: MeterStatus) -> dict[str, Any]:
 
 def _sink(sink: SinkStatus, queued: int) -> dict[str, Any]:
     told = attrs.asdict(sink, recurse=False)
-    return told | {"state": sink.state.value, "error": _text(sink.error), "queued": queued}
+    verdict = None if sink.verdict is None else _verdict(sink.verdict)
+    texts = {"error": _text(sink.error), "verdict": verdict}
+    return told | {"state": sink.state.value, "queued": queued} | texts
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    told = attrs.asdict(verdict, recurse=False)
+    evidence = [_text(sentence) for sentence in verdict.evidence]
+    return told | {"cause": verdict.cause.value, "evidence": evidence}
 
 
 def _listener(listener: ListenerStatus) -> dict[str, Any]:

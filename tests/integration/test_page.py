@@ -17,6 +17,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from dlmsd.config.values import WebOptions
 from dlmsd.fleet.board import Board, Status
 from dlmsd.model import (
+    CloseCause,
     ListenerState,
     ListenerStatus,
     MeterState,
@@ -25,6 +26,7 @@ from dlmsd.model import (
     Rung,
     SinkState,
     Standing,
+    Verdict,
 )
 from dlmsd.secret import Secret
 from dlmsd.web.site import WebService
@@ -152,8 +154,14 @@ class PageTests(TestCase):
             expect(page.get_by_text("Associations lost in the last hour")).to_be_visible()
             self.post(self.meter("planta-c"))
             expect(page.get_by_role("row", name="planta-c")).to_be_visible()
-            self.post(evolve(SINK, state=SinkState.DOWN, error="refused", advice="Look there."))
-            expect(page.locator(".card", has_text="refused")).to_contain_text("Look there.")
+            verdict = Verdict(CloseCause.TAKEOVER, 0.9, ("4 closes",), 17, ("planta-a",), 2)
+            refused = {"error": "refused", "advice": "Look there.", "verdict": verdict}
+            self.post(evolve(SINK, state=SinkState.DOWN, **refused))
+            card = page.locator(".card", has_text="refused")
+            expect(card).to_contain_text("Look there.")
+            expect(card).to_contain_text("(90 % sure; 2 meters: planta-a, …)4 closes")
+            self.post(evolve(SINK, state=SinkState.DOWN, error="refused"))
+            expect(card.locator(".verdict")).to_be_hidden()
             self.assertEqual(page.evaluate("window.mark"), 1, "the page was loaded again")
 
         await self.look(look)

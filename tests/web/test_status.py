@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.fleet.board import Board
-from dlmsd.model import ListenerState, ListenerStatus, MeterState, OutboxStatus
+from dlmsd.model import (
+    CloseCause,
+    ListenerState,
+    ListenerStatus,
+    MeterState,
+    OutboxStatus,
+    Verdict,
+)
 from dlmsd.web import status
 from dlmsd.web.status import StatusDocument, health
 from tests.web.visitor import METER, NOW, OUTBOX, SINK, Visitor
@@ -80,12 +87,30 @@ class ShapeTests(SynchronousTestCase):
                     "error": "",
                     "advice": "",
                     "error_ts": None,
+                    "verdict": None,
                     "queued": 2,
                 }
             ],
         )
         self.assertEqual(document["outbox"]["queued"], {"tb": 2})
         self.assertEqual(document["outbox"]["committed"], 197)
+
+    def test_why_a_broker_closes(self) -> None:
+        verdict = Verdict(CloseCause.TAKEOVER, 0.9, ("3 closes \ud800",), 17, ("a", "b"), 9)
+        visitor = Visitor()
+        visitor.board.post(evolve(SINK, verdict=verdict))
+        (sink,) = visitor.ask("/api/status").json["sinks"]
+        self.assertEqual(
+            sink["verdict"],
+            {
+                "cause": "takeover",
+                "confidence": Decimal("0.9"),
+                "evidence": ["3 closes ?"],
+                "since_ts": 17,
+                "meters": ["a", "b"],
+                "concerned": 9,
+            },
+        )
 
     def test_listeners_for_pushes(self) -> None:
         visitor = Visitor()

@@ -37,6 +37,11 @@ class SinkCard extends Card {
   constructor(sink) {
     super(sink.name, ["waiting", "delivered", "last_delivery", "connections"]);
     setText(this.where, `${sink.kind} · ${sink.url}`);
+    this.cause = make("p", "cause");
+    this.evidence = make("ul", "evidence");
+    this.verdict = make("div", "verdict", this.cause, this.evidence);
+    this.verdict.hidden = true;
+    this.node.insertBefore(this.verdict, this.trouble);
   }
 
   update(sink) {
@@ -46,7 +51,19 @@ class SinkCard extends Card {
     this.set("waiting", count(sink.queued));
     this.set("delivered", count(sink.delivered));
     this.set("connections", `${count(sink.connected)} / ${count(sink.connections)}`);
+    this.judge(sink.verdict);
     this.tick();
+  }
+
+  judge(verdict) {
+    setHidden(this.verdict, !verdict);
+    if (!verdict) return;
+    const { cause, confidence, meters, concerned, evidence } = verdict;
+    const sure = t("confidence", { percent: Math.round(confidence * 100) });
+    const others = concerned > meters.length ? ", …" : "";
+    const whom = concerned ? `; ${tn("concerned", concerned)}: ${meters.join(", ")}${others}` : "";
+    setText(this.cause, `${t(`cause_${cause}`)} (${sure}${whom})`);
+    this.evidence.replaceChildren(...evidence.map((sentence) => make("li", "", sentence)));
   }
 
   tick() {
