@@ -113,6 +113,9 @@ class ModelBroker(Factory):
         for connection in tuple(self.open):
             connection.transport.abortConnection()
 
+    def swallowed(self, published: Published) -> None:
+        """What a deaf broker was sent."""
+
     def received(self, published: Published) -> None:
         self.published.append(published)
         if published.retain:
@@ -155,8 +158,9 @@ class BrokerConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self.buffer += data
         while (packet := self._next()) is not None:
-            if not self.broker.deaf:
-                self._handle(*packet)
+            kind, body = packet
+            if not self.broker.deaf or kind >> 4 == 3:
+                self._handle(kind, body)
 
     def send(self, kind: int, body: bytes) -> None:
         """One packet; for bodies below 16 KiB."""
@@ -266,6 +270,9 @@ class BrokerConnection(Protocol):
         published = Published(
             self.number, topic, fields.rest, bool(kind & 1), bool(kind & 8), 1, packet_id
         )
+        if self.broker.deaf:
+            self.broker.swallowed(published)
+            return
         self.broker.received(published)
         for ack in self.broker.puback(published):
             if ack.delay:

@@ -57,7 +57,8 @@ class Judge:
         self._read: dict[tuple[str, int], Reading] = {}
         self._newest: dict[str, int] = {}
         self._arrived: dict[tuple[str, int], bytes] = {}
-        self._last_arrived: dict[str, int] = {}
+        self._sent: set[tuple[str, int]] = set()
+        self._last_sent: dict[str, int] = {}
         self._accepted: set[tuple[str, int]] = set()
 
     @property
@@ -110,8 +111,21 @@ class Judge:
             if scaler is None or str(int(value.scaleb(-scaler))) not in raw:
                 self.violation(f"{reading.meter}: {key} = {value} was never answered")
 
+    def sent(self, message: Published) -> None:
+        """A message was sent, whether the broker heard it or not: no window keeps its order
+        with a broker that drops one and takes the next."""
+        key = _key(message)
+        if key is None or key in self._sent:
+            return
+        self._sent.add(key)
+        meter, ts = key
+        if ts <= self._last_sent.get(meter, 0):
+            self.violation(f"{meter}: {ts} was sent for the first time behind a later one")
+        self._last_sent[meter] = ts
+
     def published(self, message: Published) -> None:
         """A message has arrived at the broker."""
+        self.sent(message)
         self.note(f"publish {message.topic} {message.payload!r}")
         key = _key(message)
         if key is None:
@@ -124,9 +138,6 @@ class Judge:
                 self.violation(f"{meter}: {key[1]} came again and is not the same")
             return
         self._arrived[key] = message.payload
-        if key[1] <= self._last_arrived.get(meter, 0):
-            self.violation(f"{meter}: {key[1]} came for the first time behind a later one")
-        self._last_arrived[meter] = key[1]
 
     def accepted(self, message: Published) -> None:
         """The broker has said that it has a message; one that it refused is not delivered."""

@@ -79,6 +79,7 @@ class World:
         vfs.watch = self._disk.take
         received = self.broker.received
         self.broker.received = self._heard(received)  # type: ignore[method-assign]
+        self.broker.swallowed = self.judge.sent  # type: ignore[method-assign]
 
     def _heard(self, received: Callable[[Any], None]) -> Callable[[Any], None]:
         def hear(published: Any) -> None:
