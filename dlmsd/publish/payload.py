@@ -16,6 +16,11 @@ from dlmsd.model import Reading, Value
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
+def record(ts: int, values: str) -> bytes:
+    """``ts`` in Unix milliseconds, and the values, which are JSON already."""
+    return f'{{"ts":{ts},"values":{values}}}'.encode()
+
+
 def values(reading: Reading) -> Mapping[str, Value]:
     """What is published of a reading."""
     return sayable(reading.values)

@@ -80,15 +80,14 @@ class PlainDialect:
     def introduction(self, meter: str) -> None:
         return None
 
-    def pack(self, queue: deque[Delivery]) -> tuple[Message, tuple[int, ...]]:
-        delivery = queue.popleft()
-        reading = delivery.reading
-        body = {
-            "ts": reading.ts,
-            "values": payload.values(reading),
-            "id": str(uuid.uuid5(READINGS, f"{reading.meter}/{reading.ts}")),
-        }
-        return Message(self._topics.reading(reading.meter), payload.encode(body)), (delivery.id,)
+    def pack(
+        self, queue: deque[Delivery], most: int, octets: int
+    ) -> tuple[Message, list[Delivery]]:
+        """One reading a message, whatever its size."""
+        one = queue.popleft()
+        number = uuid.uuid5(READINGS, f"{one.meter}/{one.ts}")
+        body = f'{{"ts":{one.ts},"values":{one.values},"id":"{number}"}}'
+        return Message(self._topics.reading(one.meter), body.encode()), [one]
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         return [("", self.will)]

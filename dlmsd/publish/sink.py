@@ -156,7 +156,7 @@ class Sink:
     def _committed(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             if delivery.sink == self.name:
-                courier = self._courier(delivery.reading.meter)
+                courier = self._courier(delivery.meter)
                 if courier is not None:
                     courier.offer(delivery)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-from dlmsd.model import Lane, Reading
+from dlmsd.model import Lane
 
 
 class Delivery(Protocol):
     """A committed reading that one sink still owes its broker.
 
-    Ids ascend in commit order; of the two lanes the live one goes first.
+    Ids ascend in commit order; of the two lanes the live one goes first. ``values`` is the
+    JSON object of its values.
     """
 
     @property
@@ -19,7 +20,11 @@ class Delivery(Protocol):
     @property
     def sink(self) -> str: ...
     @property
-    def reading(self) -> Reading: ...
+    def meter(self) -> str: ...
+    @property
+    def ts(self) -> int: ...
+    @property
+    def values(self) -> str: ...
     @property
     def lane(self) -> Lane: ...
 

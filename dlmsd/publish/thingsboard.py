@@ -75,12 +75,27 @@ class GatewayDialect:
         body = {"device": device.name, "type": device.type}
         return Message(f"{GATEWAY}/connect", payload.encode(body))
 
-    def pack(self, queue: deque[Delivery]) -> tuple[Message, tuple[int, ...]]:
-        delivery = queue.popleft()
-        reading = delivery.reading
-        record = {"ts": reading.ts, "values": payload.values(reading)}
-        body = payload.encode({self._device(reading.meter).name: [record]})
-        return Message(f"{GATEWAY}/telemetry", body), (delivery.id,)
+    def pack(
+        self, queue: deque[Delivery], most: int, octets: int
+    ) -> tuple[Message, list[Delivery]]:
+        """One array a device; all of a pack's devices have been introduced."""
+        arrays: dict[str, list[bytes]] = {}
+        taken: list[Delivery] = []
+        room = octets - len(b"{}")
+        while queue and len(taken) < most:
+            one = queue[0]
+            record = payload.record(one.ts, one.values)
+            room -= len(record) + len(b",")
+            if one.meter not in arrays:
+                room -= len(self._key(one.meter)) + len(b":[]")
+            if taken and (room < 0 or one.meter not in self._connected):
+                break
+            arrays.setdefault(one.meter, []).append(record)
+            taken.append(queue.popleft())
+        body = b",".join(
+            b"%b:[%b]" % (self._key(meter), b",".join(array)) for meter, array in arrays.items()
+        )
+        return Message(f"{GATEWAY}/telemetry", b"{%b}" % body), taken
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         return [(meter, self._disconnect(meter)) for meter in sorted(self._connected)]
@@ -89,6 +104,9 @@ class GatewayDialect:
         if isinstance(error, UnacknowledgedTrouble):
             return NoGatewayTrouble(str(error))
         return error
+
+    def _key(self, meter: str) -> bytes:
+        return payload.encode(self._device(meter).name)
 
     def _device(self, meter: str) -> Device:
         return self._devices.get(meter) or Device(meter, "default")
@@ -119,11 +137,21 @@ class DeviceDialect:
     def introduction(self, meter: str) -> None:
         return None
 
-    def pack(self, queue: deque[Delivery]) -> tuple[Message, tuple[int, ...]]:
-        delivery = queue.popleft()
-        reading = delivery.reading
-        body = payload.encode({"ts": reading.ts, "values": payload.values(reading)})
-        return Message(TELEMETRY, body), (delivery.id,)
+    def pack(
+        self, queue: deque[Delivery], most: int, octets: int
+    ) -> tuple[Message, list[Delivery]]:
+        records: list[bytes] = []
+        taken: list[Delivery] = []
+        room = octets - len(b"[]")
+        while queue and len(taken) < most:
+            record = payload.record(queue[0].ts, queue[0].values)
+            room -= len(record) + len(b",")
+            if taken and room < 0:
+                break
+            records.append(record)
+            taken.append(queue.popleft())
+        body = records[0] if len(records) == 1 else b"[%b]" % b",".join(records)
+        return Message(TELEMETRY, body), taken
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         return []

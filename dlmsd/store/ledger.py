@@ -158,7 +158,7 @@ class Ledger:
         else:
             rows = self.database.execute(_PENDING_METER, (sink, meter, lane, after, limit))
         return [
-            Delivery(number, sink, Reading(meter, ts, decode_values(values)), lane)
+            Delivery(number, sink, meter, ts, values, lane)
             for number, sink, meter, ts, values in rows
         ]
 
@@ -206,7 +206,9 @@ class Ledger:
             cursor.execute(_ADD_DELIVERY, (row, reading.meter, sink, lane))
             assert cursor.lastrowid is not None
             change.queued[stream] += cursor.rowcount
-            deliveries.append(Delivery(cursor.lastrowid, sink, reading, lane))
+            deliveries.append(
+                Delivery(cursor.lastrowid, sink, reading.meter, reading.ts, entry.values, lane)
+            )
         return deliveries
 
     def _mark(self, delivered: Sequence[int], now: int, change: Change) -> None:

@@ -13,11 +13,10 @@ from typing import Final
 
 from attrs import frozen
 
-from dlmsd.model import Lane, OutboxStatus, Reading
+from dlmsd.model import Lane, OutboxStatus
 from dlmsd.store.counters import Change
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.ledger import Ledger
-from dlmsd.store.values import decode_values
 
 # Ids that one slice looks at. Commits wait meanwhile, about 50 ms if all of them match.
 SLICE: Final = 2000
@@ -129,6 +128,4 @@ class Replays:
         added = self._database.execute(_ADD, (reading, meter, sink, Lane.BACKFILL))
         change.queued[meter, sink] += added.rowcount
         assert added.lastrowid is not None
-        return Delivery(
-            added.lastrowid, sink, Reading(meter, ts, decode_values(values)), Lane.BACKFILL
-        )
+        return Delivery(added.lastrowid, sink, meter, ts, values, Lane.BACKFILL)

@@ -140,7 +140,7 @@ class Fill:
         await outbox.flush()
 
     def _deliver(self, outbox: Outbox, deliveries: Sequence[Delivery]) -> None:
-        self._delivered.update((one.reading.meter, one.reading.ts) for one in deliveries)
+        self._delivered.update((one.meter, one.ts) for one in deliveries)
         outbox.delivered([one.id for one in deliveries])
 
     def _compare(self) -> None:

@@ -44,7 +44,7 @@ class Bench:
         self.broker = ModelBroker(self.clock)
         self.outbox = MemoryOutbox(self.clock, latency)
         self.outbox.witness = self.witness
-        self._accepted: set[int | None] = set()
+        self._accepted: set[int] = set()
         self._seen = 0
         self.statuses: list[SinkStatus] = []
         self.orders = MemoryOrders()
@@ -89,7 +89,7 @@ class Bench:
 
     def witness(self, delivery: MemoryDelivery) -> None:
         for published in self.broker.accepted[self._seen :]:
-            self._accepted.add(stamp(published))
+            self._accepted.update(stamps(published))
         self._seen = len(self.broker.accepted)
         assert delivery.reading.ts in self._accepted, "delivered without a PUBACK"
 
@@ -102,16 +102,22 @@ class Bench:
             found
             for published in self.broker.published
             if connection in (None, published.connection)
-            and (found := stamp(published)) is not None
+            for found in stamps(published)
         ]
 
 
 def stamp(published: Published) -> int | None:
-    """The ``ts`` of a telemetry message of any kind, None for another message."""
-    if not published.payload.startswith(b"{"):
-        return None
+    """The first ``ts`` of a telemetry message of any kind, None for another message."""
+    return next(iter(stamps(published)), None)
+
+
+def stamps(published: Published) -> list[int]:
+    """Every ``ts`` of a telemetry message of any kind, in order by meter."""
+    if not published.payload.startswith((b"{", b"[")):
+        return []
     body = json.loads(published.payload)
-    for value in body.values():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return int(value[0]["ts"])
-    return int(body["ts"]) if "ts" in body else None
+    records = body if isinstance(body, list) else [body]
+    if isinstance(body, dict):
+        for value in body.values():
+            records += value if isinstance(value, list) else []
+    return [record["ts"] for record in records if isinstance(record, dict) and "ts" in record]

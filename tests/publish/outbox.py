@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.model import Lane, Reading
 from dlmsd.publish.source import Listener
+from dlmsd.store.values import encode_values
 
 
 @frozen
@@ -19,6 +20,18 @@ class MemoryDelivery:
     sink: str
     reading: Reading
     lane: Lane = Lane.LIVE
+
+    @property
+    def meter(self) -> str:
+        return self.reading.meter
+
+    @property
+    def ts(self) -> int:
+        return self.reading.ts
+
+    @property
+    def values(self) -> str:
+        return encode_values(self.reading.values)
 
 
 def reading(meter: str, ts: int, **values: str) -> Reading:

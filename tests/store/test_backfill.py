@@ -26,9 +26,9 @@ class BackfillTests(OutboxCase):
         self.store(reading("a", 100))
         self.assertEqual(self.fill(10, 20, 30), 3)
         self.store(reading("a", 101))
-        self.assertEqual([one.reading.ts for one in self.pending()], [100, 101])
+        self.assertEqual([one.ts for one in self.pending()], [100, 101])
         old = self.pending(lane=Lane.BACKFILL)
-        self.assertEqual([(one.reading.ts, one.lane) for one in old], [
+        self.assertEqual([(one.ts, one.lane) for one in old], [
             (ts, Lane.BACKFILL) for ts in (10, 20, 30)])  # fmt: skip
         self.assertEqual([*self.heard[1]], old)
         self.assertEqual(self.pending(lane=Lane.BACKFILL, meter="b"), [])

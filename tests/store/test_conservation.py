@@ -265,7 +265,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 def stream(delivery: Delivery) -> Stream:
-    return delivery.reading.meter, delivery.sink
+    return delivery.meter, delivery.sink
 
 
 class ConservationTests(SynchronousTestCase):

@@ -128,7 +128,7 @@ class SizeTests(FullCase):
         self.assertEqual(status.committed, 300)
         self.assertGreater(status.dropped, 0)
         self.assertEqual(status.queued["tb"], 300 - status.dropped)
-        waiting = [one.reading.ts for one in self.pending()]
+        waiting = [one.ts for one in self.pending()]
         first = NOW_MS + 1000 * (status.dropped + 1)
         self.assertEqual(waiting, list(range(first, self.ts + 1, 1000)))
         self.assertEqual(self.look("SELECT count(*) FROM readings"), [(len(waiting),)])
@@ -166,8 +166,8 @@ class SizeTests(FullCase):
         self.fill(300)
         first, second = self.look(GAPS)
         self.assertEqual(first[4], dropped)
-        self.assertEqual(first[3], through[0].reading.ts - 1000)
-        self.assertEqual(second[2], through[-1].reading.ts + 1000)
+        self.assertEqual(first[3], through[0].ts - 1000)
+        self.assertEqual(second[2], through[-1].ts + 1000)
 
     def test_acknowledged_late(self) -> None:
         """A dropped delivery stays dropped, whoever acknowledges it."""

@@ -31,7 +31,7 @@ class ReplayTests(OutboxCase):
 
     def backlog(self, sink: str) -> list[tuple[str, int]]:
         found = self.pending(sink, lane=Lane.BACKFILL)
-        return [(one.reading.meter, one.reading.ts - NOW_MS) for one in found]
+        return [(one.meter, one.ts - NOW_MS) for one in found]
 
     def test_by_time_sink_and_meter(self) -> None:
         self.assertEqual(self.replay(from_ts=NOW_MS + 2, to_ts=NOW_MS + 5, sink="tb"), 6)
