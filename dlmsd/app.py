@@ -136,9 +136,13 @@ class Daemon(Service):
             self.board,
             self._fleet,
             StatusDocument(self.board, wall, __version__),
-            self.reload.reload,
-            self._last_ts,
-            reactor,
+            self.registry,
+            configuration=lambda: self.reload.configuration,
+            reload=self.reload.reload,
+            last_ts=self._last_ts,
+            clock=reactor,
+            wall=wall,
+            synchronised=machine.synchronised,
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval

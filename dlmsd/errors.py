@@ -99,6 +99,13 @@ class ReadOnlyError(DlmsdError):
     cause: Cause = "operator"
 
 
+class UnsynchronisedError(DlmsdError):
+    """Start chrony or systemd-timesyncd on this machine first, or force it."""
+
+    culprit = "operator"
+    cause: Cause = "operator"
+
+
 class TimezoneError(DlmsdError):
     """Name the meter's place, as in `timezone = "America/Bogota"`."""
 

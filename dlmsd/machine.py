@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import random
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -21,6 +22,19 @@ from dlmsd.publish.connection import Connect
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.store.disk import BALLAST
 from dlmsd.store.writer import Writer, WriterThread
+
+_TIME_ERROR: Final = 5
+# struct timex has some 200 octets.
+_TIMEX: Final = 512
+
+
+def synchronised() -> bool:
+    """Whether the kernel believes that this machine's clock is (adjtimex)."""
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))
+    except (AttributeError, OSError):
+        return False
+    return 0 <= int(state) < _TIME_ERROR
 
 
 @frozen
@@ -33,6 +47,7 @@ class Machine:
     where a configuration is read from again; what ``hangup`` is given is called when somebody
     asks for that by SIGHUP. ``ballast`` bytes of its disk are kept free for the day on which
     it is full. ``settle`` is called when what was made to live long has come to rest.
+    ``synchronised`` tells whether its clock is right.
     """
 
     reactor: Any
@@ -46,6 +61,7 @@ class Machine:
     hangup: Callable[[Callable[[], None]], None] = lambda asked: None
     ballast: int = BALLAST
     settle: Callable[[], None] = lambda: None
+    synchronised: Callable[[], bool] = synchronised
 
     @classmethod
     def real(cls, reactor: Any) -> Machine:

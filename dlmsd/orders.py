@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from dlmsd.errors import DlmsdError
+from dlmsd.config.values import Configuration, MeterOptions
+from dlmsd.errors import DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.service import LastTs
+from dlmsd.meter.excerpt import Excerpt
+from dlmsd.meter.installation import Installation
+from dlmsd.meter.session import Session
+from dlmsd.meter.supply import Supply, switch
+from dlmsd.meter.timekeeping import ClockReading, Timekeeping
+from dlmsd.meter.turns import Work
 from dlmsd.model import MeterStatus, Reading, ReloadStatus
+from dlmsd.store.metrics import Figures, Span, total
+from dlmsd.store.registry import Registry
+from dlmsd.store.retention import DAY
 from dlmsd.web.status import StatusDocument, health
 
 # A cycle that waits for a slow line may take as long; who asked has given up by then.
 PATIENCE: Final = 60.0
+# ThingsBoard waits 10 s for an answer unless it is told otherwise.
+PROFILE_SECONDS: Final = 7.0
 
 
 class OrderError(DlmsdError):
@@ -39,36 +52,57 @@ class FailedError(OrderError):
     """The meter could not be read now; its row on the page says more."""
 
 
+class UnknownProfileError(OrderError):
+    """Name the profile that it captures into, as in `load_profile = "1-0:99.1.0"`."""
+
+
 class Fleet(Protocol):
     """Who reads the meters; LookupError for one that is not read."""
 
     def read_now(self, meter: str) -> None:
         """Begin a cycle that reads everything."""
 
+    def ask(self, meter: str, work: Work) -> Deferred[Any]:
+        """Let ``work`` speak to the meter between two cycles; what it gives."""
+
     def reconnect(self, meter: str, last_ts: LastTs) -> Awaitable[None]:
         """Leave the meter's line, and open it anew."""
 
 
 class Orders:
-    """Every method raises OrderError. ``reload`` reads the configuration anew; ``last_ts``
-    gives the newest stored timestamp of each meter.
+    """Every method raises OrderError, and what else its meter may raise.
+
+    ``configuration`` gives that in force, ``reload`` reads it anew; ``last_ts`` gives the
+    newest stored timestamp of each meter. ``wall`` gives Unix seconds, and is right if
+    ``synchronised``. ``who`` asks is kept where something is changed.
     """
+
+    log = Logger()
 
     def __init__(
         self,
         board: Board,
         fleet: Fleet,
         document: StatusDocument,
+        registry: Registry,
+        *,
+        configuration: Callable[[], Configuration],
         reload: Callable[[str], Awaitable[ReloadStatus]],
         last_ts: LastTs,
         clock: IReactorTime,
+        wall: Callable[[], float],
+        synchronised: Callable[[], bool],
     ) -> None:
         self._board = board
         self._fleet = fleet
         self._document = document
+        self._registry = registry
+        self._configuration = configuration
         self.reload = reload
         self._last_ts = last_ts
         self._clock = clock
+        self._wall = wall
+        self._synchronised = synchronised
         self._waiting: set[Deferred[Reading]] = set()
         self._stopped = False
 
@@ -127,6 +161,91 @@ class Orders:
         found = Counter(health(one) for one in board.meters.values())
         document["meters"] = msgspec.Raw(msgspec.json.encode(dict(found)))
         return msgspec.Raw(msgspec.json.encode(document))
+
+    async def stats(self, meter: str) -> tuple[MeterStatus, Figures]:
+        """How it fared: since it is read as it is now, and in the last 24 hours."""
+        status = self._known(meter)
+        now = int(self._wall() * 1000)
+        number = self._registry.ids.get(meter)
+        if number is None:
+            return status, Figures()
+        return status, total(await self._registry.metrics.of(number, Span.HOUR, now - DAY, now + 1))
+
+    async def profile(self, meter: str, start: int, end: int) -> Excerpt:
+        """Rows of its load profile from ``start`` to ``end`` (Unix ms), as many as fit."""
+        options = self._options(meter)
+        if options.load_profile is None:
+            raise UnknownProfileError(f"no load_profile is configured for {meter}")
+        ends = min(end, int(self._wall() * 1000) + DAY)
+        excerpt = Excerpt(options, options.load_profile, start, ends)
+        began = self._clock.seconds()
+        while not (excerpt.complete or excerpt.full):
+            await self._ask(meter, excerpt.read)
+            if self._clock.seconds() - began > PROFILE_SECONDS:
+                break
+        return excerpt
+
+    async def set_clock(self, meter: str, who: str, *, force: bool) -> tuple[ClockReading, ...]:
+        """Set it to this machine's time: what it told before, and what it tells then."""
+        options = self._writable(meter)
+        if not force and not self._synchronised():
+            raise UnsynchronisedError("this machine's clock is not synchronised")
+
+        async def work(session: Session) -> tuple[ClockReading, ...]:
+            place = Installation.of(options)
+            keeping = Timekeeping(session, place, wall=self._wall, clock=self._clock)
+            before = await keeping.read()
+            return before, await keeping.set(before)
+
+        told: tuple[ClockReading, ...] = await self._change(meter, work, who, "clock set")
+        return told
+
+    async def switch(self, meter: str, who: str, *, on: bool) -> Supply:
+        """Connect what the meter supplies, or disconnect it."""
+        self._writable(meter)
+        action = "supply reconnected" if on else "supply disconnected"
+        told: Supply = await self._change(
+            meter, lambda session: switch(session, on=on), who, action
+        )
+        return told
+
+    def _options(self, meter: str) -> MeterOptions:
+        for options in self._configuration().meters:
+            if options.name == meter:
+                return options
+        raise UnknownMeterError("no such meter")
+
+    def _writable(self, meter: str) -> MeterOptions:
+        options = self._options(meter)
+        if not options.writing:
+            raise ReadOnlyError(f"writing is off for {meter}")
+        return options
+
+    async def _ask(self, meter: str, work: Work) -> Any:
+        if self._stopped:
+            raise FailedError("dlmsd stops")
+        try:
+            asked = self._fleet.ask(meter, work)
+        except LookupError:
+            raise UnreadError(f"{meter} is not read") from None
+        try:
+            return await asked.addTimeout(PATIENCE, self._clock)
+        except defer.TimeoutError:
+            raise FailedError(f"{meter} gave no answer within {PATIENCE:.0f} s") from None
+
+    async def _change(self, meter: str, work: Work, who: str, action: str) -> Any:
+        """What came of it is kept, whatever it was: a meter may have done what failed here."""
+        outcome = "done"
+        try:
+            return await self._ask(meter, work)
+        except DlmsdError as error:
+            outcome = str(error)
+            raise
+        finally:
+            try:
+                await self._registry.audit.add(who, action, meter, outcome)
+            except StoreError as error:
+                self.log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
 
     def _known(self, meter: str) -> MeterStatus:
         status = self._board.meters.get(meter)

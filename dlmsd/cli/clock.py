@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
-from typing import Any, Final
+from typing import Any
 
 import click
 import msgspec
@@ -14,19 +13,10 @@ from dlmsd.cli.target import chosen
 from dlmsd.cli.terminal import show_table
 from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.clock import ClockStatus
-from dlmsd.errors import DlmsdError
+from dlmsd.errors import UnsynchronisedError
+from dlmsd.machine import synchronised
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.timekeeping import ClockReading, Timekeeping
-
-_TIME_ERROR: Final = 5
-# struct timex has some 200 octets.
-_TIMEX: Final = 512
-
-
-class UnsynchronisedError(DlmsdError):
-    """Start chrony or systemd-timesyncd first, or say --force."""
-
-    culprit = "operator"
 
 
 @click.command()
@@ -75,15 +65,6 @@ def _judged(after: ClockReading) -> int:
         return 0
     click.echo("The meter took it, and tells another time.", err=True)
     return FAILED
-
-
-def synchronised() -> bool:
-    """Whether the kernel believes that this machine's clock is (adjtimex)."""
-    try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))
-    except (AttributeError, OSError):
-        return False
-    return 0 <= int(state) < _TIME_ERROR
 
 
 def _refuse_unless_synchronised(force: bool) -> None:

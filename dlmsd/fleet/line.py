@@ -105,11 +105,12 @@ class Line:
         """Those that are read here."""
         return self._options
 
-    def read_now(self, name: str) -> None:
-        """Begin a cycle of the meter of this name that reads everything."""
-        for meter, poller in zip(self._options, self._pollers, strict=True):
+    def poller(self, name: str) -> Poller:
+        """Of the meter of this name; LookupError for one that is not read yet."""
+        for meter, poller in zip(self._options, self._pollers, strict=False):
             if meter.name == name:
-                poller.read_now()
+                return poller
+        raise LookupError(name)
 
     async def stop(self) -> None:
         """DISC to every meter that still listens, then FIN."""

@@ -20,6 +20,7 @@ from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.poller import Commit
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
+from dlmsd.meter.turns import Work
 from dlmsd.model import MeterState, MeterStatus
 
 LastTs: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
@@ -89,7 +90,14 @@ class Fleet:
 
     def read_now(self, name: str) -> None:
         """Begin a cycle that reads everything; LookupError for a meter that is not read."""
-        self._lines[self._line(name)].read_now(name)
+        self._lines[self._line(name)].poller(name).read_now()
+
+    def ask(self, name: str, work: Work) -> Deferred[Any]:
+        """Let ``work`` speak to a meter between two cycles; what it gives.
+
+        LookupError for a meter that is not read.
+        """
+        return self._lines[self._line(name)].poller(name).ask(work)
 
     async def reconnect(self, name: str, last_ts: LastTs) -> None:
         """Leave a meter's line, and open it anew, without the pauses that it had come to.

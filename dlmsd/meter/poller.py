@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -22,6 +22,7 @@ from dlmsd.meter.installation import Installation
 from dlmsd.meter.recovery import IDLE, RELINK, STAY, Action, Reconnect, Recovery, Rest
 from dlmsd.meter.refusals import Memory
 from dlmsd.meter.session import Session
+from dlmsd.meter.turns import Turns, Work
 from dlmsd.meter.way import CONNECT_SECONDS
 from dlmsd.model import MeterState, MeterStatus, Reading
 
@@ -78,6 +79,7 @@ class Poller:
             clock.seconds(),
         )
         self._member = Member(session, self._up, self._down, self._planned)
+        self._turns = Turns()
         self._last_ts = last_ts
         self._running = False
         self._late = False
@@ -108,12 +110,19 @@ class Poller:
         self._hurried = self._everything = True
         self._wake()
 
+    def ask(self, work: Work) -> Deferred[Any]:
+        """Let ``work`` speak to the meter when no cycle does; what it gives."""
+        asked = self._turns.ask(work)
+        self._wake()
+        return asked
+
     async def stop(self) -> None:
         """End the cycle under way, then the link."""
         self._running = False
         self._watchdog.stop()
         self._wake()
         self._session.end(ClosedError("dlmsd stops"))
+        self._turns.refuse(ClosedError("the meter is left"))
         if self._done is not None:
             await self._done
         await self._session.close()
@@ -123,7 +132,7 @@ class Poller:
     async def _run(self) -> None:
         # A connection that comes ends this pause.
         self._late = True
-        await self._pass(max(self._options.interval, CONNECT_SECONDS))
+        await self._rest(self._clock.seconds() + max(self._options.interval, CONNECT_SECONDS))
         start = self._clock.seconds()
         while self._running:
             hurried, self._hurried = self._hurried, False
@@ -135,7 +144,7 @@ class Poller:
             start += slots * interval
             self._late = not self._session.attached or self._factory.renewing
             self._next = start
-            await self._pass(start - self._clock.seconds())
+            await self._rest(start)
             if self._late and self._session.attached:
                 # This slot was lost to a missing connection, which is there now.
                 start = self._clock.seconds()
@@ -207,6 +216,9 @@ class Poller:
 
     async def _open(self) -> None:
         self._account.change(state=MeterState.ASSOCIATING)
+        await self._associate()
+
+    async def _associate(self) -> None:
         await self._session.open()
         self._ended = self._clock.seconds()
         self._recovery.opened(self._ended)
@@ -286,6 +298,43 @@ class Poller:
 
     # The pause between slots.
 
+    async def _rest(self, until: float) -> None:
+        """Until then, or until a cycle is wanted; others may speak to the meter meanwhile."""
+        while True:
+            if self._turns and await self._turn():
+                if self._clock.seconds() >= until or (self._late and self._session.attached):
+                    return
+                continue
+            await self._pass(until - self._clock.seconds())
+            if not self._turns or self._hurried or not self._running:
+                return
+
+    async def _turn(self) -> bool:
+        """One of them, over the link of the cycles, the next of which meets what goes wrong.
+
+        Whether any was told; if not, there will be a connection.
+        """
+        held = self._recovery.due(self._clock.seconds())
+        away = self._unconnected if not self._session.attached else None
+        error = held.error if held is not None else away
+        if error is not None:
+            self._turns.refuse(error)
+            return True
+        if not self._session.attached or self._factory.renew():
+            return False
+        self._member.reading = True
+        try:
+            if not self._session.associated or self._stale:
+                await self._associate()
+            await self._turns.take(self._session)
+        except DlmsdError as failure:
+            self._judge(failure)
+            self._turns.refuse(failure)
+        finally:
+            self._member.reading = False
+            self._ended = self._clock.seconds()
+        return True
+
     async def _pass(self, seconds: float) -> None:
         if not self._running:
             return
@@ -305,7 +354,7 @@ class Poller:
 
     def _up(self) -> None:
         self._recovery.connected(self._clock.seconds())
-        if self._late:
+        if self._late or self._turns:
             self._wake()
 
     def _down(self, error: DlmsdError) -> None:

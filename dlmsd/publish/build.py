@@ -16,13 +16,14 @@ from dlmsd.publish.courier import Courier, Dialect
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.plain import PlainDialect
-from dlmsd.publish.requests import Orders, Requests
+from dlmsd.publish.requests import Requests
 from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
 from dlmsd.publish.topics import Topics
 from dlmsd.publish.version import VersionChoice
+from dlmsd.publish.works import Orders, Works
 from dlmsd.secret import Secret
 
 # A thousand connections at once would look like an attack, and hold up everything else.
@@ -92,7 +93,8 @@ def build(
         discovery = Discovery(topics, ours) if options.home_assistant else None
         names.clear()
         names.update(one.name for one in ours)
-        requests = Requests(topics, orders, names, options.name) if options.requests else None
+        works = Works(orders, names, options.name)
+        requests = Requests(topics, works) if options.requests else None
         plain = PlainDialect(topics, discovery, requests)
         login = _login(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from attrs import astuple, fields, frozen
@@ -71,6 +71,22 @@ class Figures:
         return self.good / cycles if cycles else None
 
 
+def total(rows: Iterable[Row]) -> Figures:
+    """Of one meter's rows, the oldest first: their sum, and what waited at the end."""
+    whole = Figures()
+    for each in (row.figures for row in rows):
+        sums = {name: getattr(whole, name) + getattr(each, name) for name in _SUMMED}
+        least = [one for one in (whole.least_ms, each.least_ms) if one is not None]
+        most = [one for one in (whole.most_ms, each.most_ms) if one is not None]
+        whole = Figures(
+            **sums,
+            least_ms=min(least, default=None),
+            most_ms=max(most, default=None),
+            queued=each.queued,
+        )
+    return whole
+
+
 @frozen
 class Row:
     """Figures of the span that begins at ``at`` (Unix ms)."""
@@ -80,6 +96,7 @@ class Row:
 
 
 _NAMES: Final = tuple(one.name for one in fields(Figures))
+_SUMMED: Final = tuple(set(_NAMES) - {"least_ms", "most_ms", "queued"})
 _COLUMNS: Final = ", ".join(_NAMES)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from dlmsd.cli.clock import synchronised
+from dlmsd.machine import synchronised
 from tests.integration.processes import ENVIRONMENT
 from tests.integration.simulated import SimulatorProcess
 from tests.integration.test_errands import errand

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 
-from dlmsd.model import Reading, ReloadStatus
+from dlmsd.meter.excerpt import Excerpt
+from dlmsd.meter.supply import Supply
+from dlmsd.model import MeterState, MeterStatus, Reading, ReloadStatus
+from dlmsd.store.metrics import Figures
 
 
 class MemoryOrders:
@@ -33,6 +39,27 @@ class MemoryOrders:
     def status(self, meter: str | None = None) -> msgspec.Raw:
         self._note("status", meter)
         return msgspec.Raw(b'{"exact":136.50}')
+
+    async def stats(self, meter: str) -> tuple[MeterStatus, Figures]:
+        self._note("stats", meter)
+        status = MeterStatus(meter, "h:1", "p", 5.0, MeterState.READING, good=3, recent=0.75)
+        return status, Figures(good=9, failed=1, timed=2, read_ms=3000, least_ms=1000, most_ms=2000)
+
+    async def profile(self, meter: str, start: int, end: int) -> Excerpt:
+        self._note(f"profile {start} {end}", meter)
+        told: Any = SimpleNamespace(
+            rows={start: {"e": Decimal("1.50")}}, units={"e": "Wh"}, complete=False, reached=9
+        )
+        excerpt: Excerpt = told
+        return excerpt
+
+    async def set_clock(self, meter: str, who: str, *, force: bool) -> tuple[Any, ...]:
+        self._note(f"set_clock by {who}{' by force' if force else ''}", meter)
+        return tuple(SimpleNamespace(difference=one, uncertainty=0.5) for one in (7.5, 0.0004))
+
+    async def switch(self, meter: str, who: str, *, on: bool) -> Supply:
+        self._note(f"switch {'on' if on else 'off'} by {who}", meter)
+        return Supply(on, "connected" if on else "disconnected")
 
     def _note(self, name: str, meter: str | None) -> None:
         self.asked.append((name, meter))

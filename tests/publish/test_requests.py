@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.errors import MeterError
-from dlmsd.publish.requests import LONGEST, MOST
+from dlmsd.publish.works import LONGEST, MOST
 from tests.publish.bench import Bench, meter
 from tests.publish.outbox import reading
 
@@ -75,6 +75,36 @@ class AnswerTests(RequestsCase):
         expected = [("status", None), ("status", "a"), ("reconnect", "a"), ("reload", "sink s")]
         self.assertEqual(self.bench.orders.asked, expected)
 
+    def test_figures(self) -> None:
+        [answer] = self.ask("get_stats", {"meter": "a"})
+        data = answer["data"]
+        self.assertEqual((data["now"]["good"], data["now"]["success_rate"]), (3, 75.0))
+        self.assertEqual((data["day"]["good"], data["day"]["success_rate"]), (9, 90.0))
+        self.assertEqual(data["day"]["cycle_seconds"], {"least": 1.0, "average": 1.5, "most": 2.0})
+
+    def test_rows_of_a_load_profile(self) -> None:
+        [answer] = self.ask("read_profile", {"meter": "a", "from": 5, "to": 20})
+        rows = [{"ts": 5, "values": {"e": 1.5}}]
+        units = {"e": "Wh"}
+        expected = {"meter": "a", "units": units, "rows": rows, "complete": False, "next": 9}
+        self.assertEqual(answer["data"], expected)
+
+    def test_what_changes_something_tells_who_asked(self) -> None:
+        [answer] = self.ask("set_clock", {"meter": "a"})
+        self.assertEqual(
+            answer["data"], {"meter": "a", "before": 7.5, "after": 0.0, "uncertainty": 0.5}
+        )
+        self.ask("set_clock", {"meter": "a", "force": True})
+        [answer] = self.ask("disconnect_supply", {"meter": "a"})
+        self.assertEqual(
+            answer["data"], {"meter": "a", "connected": False, "state": "disconnected"}
+        )
+        [answer] = self.ask("reconnect_supply", {"meter": "a"})
+        self.assertTrue(answer["data"]["connected"])
+        expected = ["set_clock by sink s", "set_clock by sink s by force"]
+        expected += ["switch off by sink s", "switch on by sink s"]
+        self.assertEqual(self.bench.orders.asked, [(one, "a") for one in expected])
+
     def test_answers_go_to_the_connection_that_is(self) -> None:
         self.ask("read_now", {"meter": "a", "transaction": 1})
         self.bench.broker.drop()
@@ -101,7 +131,15 @@ class BadTests(RequestsCase):
             ("read_now", {"meter": "b"}, "'b' is no meter of this sink"),
             ("get_status", {"meter": "\n" * 99}, "is no meter of this sink"),
             ("reload", {"meter": "a"}, "no meter is named"),
-            ("format_disk", b"", "'format_disk' is no request; there are: get_status, read_now"),
+            ("read_profile", {"meter": "a"}, "no request: Object missing required field `from`"),
+            ("read_profile", {"meter": "a", "from": "x", "to": 1}, "no request"),
+            ("read_profile", {"meter": "a", "from": -1, "to": 1}, "no request"),
+            ("read_profile", {"meter": "a", "from": 0, "to": 10**20}, "no request"),
+            ("read_profile", {"meter": "a", "from": 2, "to": 1}, "'to' is before 'from'"),
+            ("set_clock", {"meter": "a", "force": 1}, "no request"),
+            ("disconnect_supply", {}, "no meter is named"),
+            ("disconnect_supply", {"meter": "b"}, "'b' is no meter of this sink"),
+            ("format_disk", b"", "'format_disk' is no request; there are: get_status, get_stats"),
         ):
             self.assertIn(words, self.error(name, body))
         self.assertEqual(self.bench.orders.asked, [])
@@ -140,7 +178,8 @@ class BadTests(RequestsCase):
 class SubscriptionTests(RequestsCase):
     def test_info(self) -> None:
         info = json.loads(self.bench.broker.retained["dlmsd/bridge/info"])
-        self.assertEqual(info["requests"], ["get_status", "read_now", "reconnect", "reload"])
+        self.assertIn("read_now", info["requests"])
+        self.assertEqual(len(info["requests"]), 9)
         self.begin(requests=False)
         info = json.loads(self.bench.broker.retained["dlmsd/bridge/info"])
         self.assertEqual((info["requests"], info["topic"]), ([], "dlmsd/{meter}"))
