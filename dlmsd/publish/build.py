@@ -17,6 +17,7 @@ from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Requests
+from dlmsd.publish.rpc import Rpc
 from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
@@ -65,12 +66,21 @@ def build(
             Connection(gently, login, versions, options.inflight, courier, clock, random),
         )
 
+    names: set[str] = set()
+
+    def rpc(*, overall: bool = True) -> Rpc | None:
+        if not options.requests:
+            return None
+        return Rpc(Works(orders, names, options.name, overall=overall))
+
     def device(meter: MeterOptions) -> Plan:
         login = _login(options, instance_id, meter.token, meter=meter.name)
-        return Plan(meter.token, lambda: route(DeviceDialect(), login, meter.name))
+        return Plan(
+            meter.token,
+            lambda: route(DeviceDialect(meter.name, rpc(overall=False)), login, meter.name),
+        )
 
     devices: dict[str, Device] = {}
-    names: set[str] = set()
 
     def gateway(ours: Sequence[MeterOptions]) -> Plan:
         # A meter that is gone stays known, for what still waits; one that has another name now
@@ -81,18 +91,18 @@ def build(
             devices = dict(devices)
         devices.update(found)
         known, login = devices, _login(options, instance_id, options.token)
-        return Plan(id(known), lambda: route(GatewayDialect(known), login))
+        return Plan(id(known), lambda: route(GatewayDialect(known, names, rpc()), login))
 
     def plan(meters: Sequence[MeterOptions]) -> dict[str, Plan]:
         ours = [meter for meter in meters if options.name in meter.sinks]
+        names.clear()
+        names.update(one.name for one in ours)
         if options.kind == "thingsboard":
             return {meter.name: device(meter) for meter in ours if meter.token is not None}
         if options.kind == "thingsboard-gateway":
             return {"": gateway(ours)}
         topics = Topics(options.topic)
         discovery = Discovery(topics, ours) if options.home_assistant else None
-        names.clear()
-        names.update(one.name for one in ours)
         works = Works(orders, names, options.name)
         requests = Requests(topics, works) if options.requests else None
         plain = PlainDialect(topics, discovery, requests)

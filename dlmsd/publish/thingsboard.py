@@ -6,7 +6,7 @@ Neither has a will: ThingsBoard ignores it, and takes the session for availabili
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -15,6 +15,7 @@ from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
 from dlmsd.publish.message import Message
+from dlmsd.publish.rpc import GATEWAY_RPC, RPC, Rpc
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
 
@@ -36,20 +37,31 @@ class Device:
 
 
 class GatewayDialect:
-    """All meters over one connection; ``devices`` by meter.
+    """All meters over one connection; ``devices`` by meter, of which ``ours`` are configured.
 
-    A meter that is no longer configured keeps its own name for what it left behind.
+    A meter that is no longer configured keeps its own name for what it left behind. ``rpc``
+    is who hears requests, if anybody does.
     """
 
-    def __init__(self, devices: Mapping[str, Device]) -> None:
+    def __init__(
+        self, devices: Mapping[str, Device], ours: Collection[str], rpc: Rpc | None = None
+    ) -> None:
         self._devices = devices
+        self._ours = ours
+        self._rpc = rpc
         self._connected: set[str] = set()
 
     def subscriptions(self) -> Sequence[str]:
-        return ()
+        return () if self._rpc is None else (GATEWAY_RPC, f"{RPC}/request/+")
 
     def told(self, message: Message, say: Say) -> bool:
-        return False
+        rpc = self._rpc
+        return rpc is not None and (
+            rpc.own(message, None, say) or rpc.relayed(message, self._meter_of, say)
+        )
+
+    def _meter_of(self, device: str) -> str | None:
+        return next((one for one in self._ours if self._device(one).name == device), None)
 
     def learn(self, status: MeterStatus, say: Say) -> None:
         """ThingsBoard has it from telemetry."""
@@ -119,11 +131,15 @@ class GatewayDialect:
 class DeviceDialect:
     """One meter, whose connection is its availability."""
 
+    def __init__(self, meter: str, rpc: Rpc | None = None) -> None:
+        self._meter = meter
+        self._rpc = rpc
+
     def subscriptions(self) -> Sequence[str]:
-        return ()
+        return () if self._rpc is None else (f"{RPC}/request/+",)
 
     def told(self, message: Message, say: Say) -> bool:
-        return False
+        return self._rpc is not None and self._rpc.own(message, self._meter, say)
 
     def learn(self, status: MeterStatus, say: Say) -> None:
         """ThingsBoard has it from telemetry."""
