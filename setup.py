@@ -34,6 +34,7 @@ setup(
         "dlmsd": ["py.typed"],
         "dlmsd.profiles": ["*.toml"],
         "dlmsd.store": ["schema/*.sql"],
+        "dlmsd.watch": ["texts/*.toml"],
         "dlmsd.web": ["static/*"],
     },
     install_requires=[

@@ -41,6 +41,8 @@ from dlmsd.push.service import PushService
 from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
+from dlmsd.watch.language import Language
+from dlmsd.watch.watch import Watch
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
 
@@ -146,6 +148,15 @@ class Daemon(Service):
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval
+        self.watch = Watch(
+            self.board,
+            self.registry,
+            self._outbox,
+            clock=reactor,
+            wall=wall,
+            language=Language.of(configuration.daemon.language),
+            folder=state_dir,
+        )
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
         self._beginning: Deferred[None] | None = None
@@ -242,6 +253,7 @@ class Daemon(Service):
         if self.running:
             self._machine.hangup(lambda: self.reload.soon("SIGHUP"))
             self._report.start()
+            self.watch.start()
             self._ready = True
 
     def _give_up(self, error: Exception) -> None:
@@ -264,6 +276,7 @@ class Daemon(Service):
         if self._settling is not None and self._settling.active():
             self._settling.cancel()
         self._report.stop()
+        self.watch.stop()
         await self.reload.stop()
         await self._push.stop()
         await self._reception.stop()
@@ -306,6 +319,7 @@ class Daemon(Service):
 
     async def _watch(self, configuration: Configuration) -> None:
         self._files.watch(configuration.daemon.watch_config)
+        self.watch.expect(configuration)
 
     async def _settle(self, _: Configuration) -> None:
         if self._settling is not None and self._settling.active():

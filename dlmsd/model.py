@@ -313,6 +313,18 @@ class Watermark:
 
 
 @frozen
+class AlarmStatus:
+    """How many alarms stand, by severity (info, warning, error, critical)."""
+
+    standing: Mapping[str, int] = field(factory=dict)
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return sum(self.standing.values())
+
+
+@frozen
 class ReloadStatus:
     """The last reading of the configuration, and what it changed.
 

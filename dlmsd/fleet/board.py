@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dlmsd.model import (
+    AlarmStatus,
     Gone,
     ListenerStatus,
     MeterStatus,
@@ -16,7 +17,9 @@ from dlmsd.model import (
     SinkStatus,
 )
 
-Status = MeterStatus | SinkStatus | ListenerStatus | OutboxStatus | ReloadStatus | Gone
+Status = (
+    MeterStatus | SinkStatus | ListenerStatus | OutboxStatus | AlarmStatus | ReloadStatus | Gone
+)
 
 
 class Board:
@@ -27,6 +30,7 @@ class Board:
         self.sinks: dict[str, SinkStatus] = {}
         self.listeners: dict[str, ListenerStatus] = {}
         self.outbox = OutboxStatus()
+        self.alarms = AlarmStatus()
         self.reload: ReloadStatus | None = None
         self._readers: list[Callable[[Status], None]] = []
 
@@ -38,6 +42,8 @@ class Board:
             self.sinks[status.name] = status
         elif isinstance(status, ListenerStatus):
             self.listeners[status.name] = status
+        elif isinstance(status, AlarmStatus):
+            self.alarms = status
         elif isinstance(status, ReloadStatus):
             self.reload = status
         elif isinstance(status, Gone):

@@ -71,15 +71,23 @@ class Report:
         self._before = totals
         self._log.info(
             "meters: {meters}; cycles: {cycles}, {good} good, {delivered} delivered, "
-            "{queued} queued, {quarantined} in quarantine; {troubles}",
+            "{queued} queued, {quarantined} in quarantine; {alarms}{troubles}",
             meters=len(board.meters),
             cycles=new["good"] + new["failed"],
             good=new["good"],
             delivered=new["delivered"],
             queued=sum(board.outbox.queued.values()),
             quarantined=board.outbox.quarantined,
+            alarms=_alarms(board.alarms.count),
             troubles=_troubles(board),
         )
+
+
+def _alarms(count: int) -> str:
+    """How many stand, or nothing."""
+    if not count:
+        return ""
+    return "1 alarm stands; " if count == 1 else f"{count} alarms stand; "
 
 
 def _troubles(board: Board) -> str:

@@ -66,6 +66,12 @@ def received(database: sqlite3.Connection, prefix: str) -> dict[str, int]:
     return dict(database.execute(_RECEIVED, (prefix,)))
 
 
+def spent(database: sqlite3.Connection) -> dict[str, int]:
+    """The next number of each of our keys, by name."""
+    rows = database.execute("SELECT name, next FROM transmit_counters WHERE name <> ''")
+    return dict(rows.fetchall())
+
+
 class Unkept:
     """What other ends have sent and the file does not hold yet.
 

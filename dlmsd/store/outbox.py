@@ -258,6 +258,10 @@ class Outbox:
         kept = await self._file.read(lambda database: invocation.received(database, prefix))
         return self._gathering.received.over(kept, prefix)
 
+    async def spent_counters(self) -> dict[str, int]:
+        """The next invocation counter of each of our keys, by name. Raises StoreError."""
+        return await self._file.read(invocation.spent)
+
     async def _reserve(self, name: str, above: int, count: int) -> tuple[int, int]:
         database = self._file.ledger.database
         if above < 0 or count < 1:

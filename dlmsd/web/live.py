@@ -17,7 +17,14 @@ from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import Gone, ListenerStatus, MeterStatus, ReloadStatus, SinkStatus
+from dlmsd.model import (
+    AlarmStatus,
+    Gone,
+    ListenerStatus,
+    MeterStatus,
+    ReloadStatus,
+    SinkStatus,
+)
 from dlmsd.web.status import StatusDocument
 
 BATCH_SECONDS: Final = 1.0
@@ -146,7 +153,7 @@ class Live:
         return NOT_DONE_YET
 
     def _noticed(self, status: Status) -> None:
-        if not self._streams or isinstance(status, ReloadStatus):
+        if not self._streams or isinstance(status, AlarmStatus | ReloadStatus):
             return
         if isinstance(status, Gone):
             self._gone_since = True

@@ -1,0 +1,118 @@
+"""Findings become alarms: raised once, changed with their severity, cleared by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import define
+from twisted.logger import Logger
+
+from dlmsd.store.alarms import Alarms
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
+from dlmsd.watch.remedies import TREATMENTS
+
+# An alarm is cleared when its finding has been gone for so long; what comes and goes is one
+# alarm.
+HOLD_SECONDS: Final = 120.0
+# The words of one that stands follow its numbers, but not more often than this.
+REFRESH_SECONDS: Final = 600.0
+
+Key = tuple[str, str]
+
+
+@define
+class _Standing:
+    """One that stands: ``seen`` is when there last was a finding, ``told`` when it got its
+    words, which are ``written`` or not yet.
+    """
+
+    finding: Finding | None
+    severity: str
+    message: str
+    seen: float
+    told: float
+    written: bool = True
+
+
+class AlarmKeeper:
+    """Keeps the alarms of the registry; ``ids`` gives those of meters, by name.
+
+    A file that refuses takes no alarm away: what was not written is written later.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, alarms: Alarms, ids: Callable[[], Mapping[str, int]], language: Language
+    ) -> None:
+        self._alarms = alarms
+        self._ids = ids
+        self._language = language
+        self._standing: dict[Key, _Standing] = {}
+        self._met = False
+
+    @property
+    def standing(self) -> dict[str, int]:
+        """How many stand, by severity."""
+        counts: dict[str, int] = {}
+        for one in self._standing.values():
+            counts[one.severity] = counts.get(one.severity, 0) + 1
+        return counts
+
+    async def keep(self, findings: Iterable[Finding], now: float) -> None:
+        """These stand ``now`` (seconds of the reactor's clock). StoreError, and all is known."""
+        for finding in findings:
+            self._stand(finding, now)
+        if not self._met:
+            await self._meet(now)
+        for key, one in list(self._standing.items()):
+            if now - one.seen >= HOLD_SECONDS:
+                await self._alarms.clear(*key)
+                self._standing.pop(key, None)
+                self._log.info("Over: {message}", message=one.message, rule=key[0], subject=key[1])
+            elif not one.written and one.finding is not None:
+                await self._write(one.finding, one.message)
+                one.written = True
+
+    async def _meet(self, now: float) -> None:
+        """What stood when the daemon ended: it has as long as any to be found again."""
+        before: int | None = None
+        while rows := await self._alarms.list(standing=True, before=before, limit=1000):
+            before = rows[-1].id
+            for row in rows:
+                stood = _Standing(None, row.severity, row.message, now, now)
+                self._standing.setdefault((row.rule, row.subject), stood)
+        self._met = True
+
+    def _stand(self, finding: Finding, now: float) -> None:
+        known = self._standing.get(finding.key)
+        if known is not None:
+            known.seen = now
+            if known.severity == finding.severity and (
+                now - known.told < REFRESH_SECONDS or known.finding == finding
+            ):
+                return
+        message = self._language.title(finding)
+        stands = _Standing(finding, finding.severity, message, now, now, written=False)
+        self._standing[finding.key] = stands
+        if known is None:
+            self._log.warn("Alarm: {message}", message=message, rule=finding.rule)
+
+    async def _write(self, finding: Finding, message: str) -> None:
+        await self._alarms.raise_(
+            finding.rule,
+            finding.subject,
+            finding.severity,
+            message,
+            category=TREATMENTS[finding.rule].category,
+            meter=self._meter(finding),
+            details=finding.encode(),
+        )
+
+    def _meter(self, finding: Finding) -> int | None:
+        """The id of the one meter that it is about."""
+        if len(finding.meters) != 1 or finding.rule in ("line-down", "network-down"):
+            return None
+        return self._ids().get(finding.meters[0])

@@ -1,0 +1,69 @@
+"""What the configuration lets us expect of meters, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from attrs import field, frozen
+
+from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.security.counter import key_id
+from dlmsd.meter.security import needs_counters
+
+# Blue Book 6.2.42 and 6.2.4: device ID 1, and the logical device's name.
+_SERIALS: Final = (Obis.parse("0-0:96.1.0"), Obis.parse("0-0:42.0.0"))
+_CLOCK: Final = 8
+
+
+@frozen
+class Expectations:
+    """``units`` by measurement; ``clocks`` and ``serials`` are the measurements that tell a
+    meter's time and who it is. ``files`` are certificates; ``keys`` name invocation counters.
+    """
+
+    units: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    clocks: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    serials: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    files: tuple[Path, ...] = ()
+    keys: Mapping[str, str] = field(factory=dict)
+    max_bytes: int = 0
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Expectations:
+        """Of all its meters and sinks."""
+        meters = configuration.meters
+        parts: tuple[MeterOptions | SinkOptions, ...] = (*configuration.sinks, *meters)
+        files = {path for one in parts for path in (one.ca_file, one.cert_file) if path}
+        return cls(
+            {one.name: _units(one) for one in meters},
+            {one.name: keys for one in meters if (keys := _clocks(one))},
+            {one.name: keys for one in meters if (keys := _serials(one))},
+            tuple(sorted(files)),
+            {name: one.name for one in meters if (name := _counter(one))},
+            configuration.outbox.max_bytes,
+        )
+
+
+def _units(meter: MeterOptions) -> dict[str, str]:
+    return {one.key: one.unit for one in meter.read if one.unit is not None}
+
+
+def _clocks(meter: MeterOptions) -> tuple[str, ...]:
+    return tuple(
+        one.key
+        for one in meter.read
+        if one.attribute.class_id == _CLOCK and one.attribute.attribute == 2
+    )
+
+
+def _serials(meter: MeterOptions) -> tuple[str, ...]:
+    return tuple(one.key for one in meter.read if one.attribute.obis in _SERIALS)
+
+
+def _counter(meter: MeterOptions) -> str:
+    if not needs_counters(meter) or meter.system_title is None or meter.encryption_key is None:
+        return ""
+    return f"{meter.system_title.hex()}/{key_id(meter.encryption_key)}"

@@ -1,0 +1,71 @@
+"""What a rule found: of whom, how bad, how sure, and the numbers that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from attrs import field, frozen
+
+from dlmsd.store.diagnostics import Severity
+
+Horizon: TypeAlias = Literal["immediate", "short", "long"]
+Number: TypeAlias = int | float | str
+
+RANKS: Final[Mapping[Severity, int]] = {"info": 0, "warning": 1, "error": 2, "critical": 3}
+# What other ends say is shown, not stored as a library.
+_QUOTE: Final = 300
+_QUOTES: Final = 5
+# The names that an alarm of a whole line gives; all are counted.
+NAMED: Final = 5
+
+
+@frozen
+class Finding:
+    """In no language: ``rule`` is the key of its texts, ``numbers`` fill them in.
+
+    ``subject`` is a meter, a sink, an address, or what else ``rule`` is about. ``confidence``
+    is from 0 to 1. ``quotes`` are sentences of others (an error, a broker's reason).
+    ``meters`` are the first of those concerned.
+    """
+
+    rule: str
+    subject: str
+    severity: Severity
+    confidence: float
+    numbers: Mapping[str, Number] = field(factory=dict)
+    quotes: tuple[str, ...] = ()
+    meters: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of two findings with the same key one is news of the other."""
+        return self.rule, self.subject
+
+    @property
+    def rank(self) -> int:
+        """Greater is worse."""
+        return RANKS[self.severity]
+
+    def encode(self) -> str:
+        """As JSON, for an alarm's details."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def decode(cls, details: str) -> Finding | None:
+        """What :meth:`encode` gave; None for anything else."""
+        try:
+            return msgspec.json.decode(details, type=cls)
+        except msgspec.DecodeError:
+            return None
+
+
+def quote(*texts: str) -> tuple[str, ...]:
+    """Texts of others, no more and no longer than fit."""
+    return tuple(text[:_QUOTE] for text in texts if text)[:_QUOTES]
+
+
+def named(names: list[str]) -> tuple[str, ...]:
+    """The first of them."""
+    return tuple(sorted(names)[:NAMED])

@@ -1,0 +1,152 @@
+"""How the whole system fared in the last minutes: a document, a status, a page of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+
+from dlmsd.fleet.board import Board
+from dlmsd.model import MeterState
+from dlmsd.store.metrics import Figures, Span
+from dlmsd.store.registry import Registry
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
+from dlmsd.watch.plan import told
+
+HEALTHY: Final = 0.9
+DEGRADED: Final = 0.5
+
+CLASSES: Final = ("healthy", "degraded", "critical", "down")
+
+
+def success_class(figures: Figures) -> str:
+    """``healthy`` from 90 % of good cycles, ``degraded`` from 50 %, ``critical`` above 0."""
+    success = figures.success or 0.0
+    if success >= HEALTHY:
+        return "healthy"
+    if success >= DEGRADED:
+        return "degraded"
+    return "critical" if success > 0 else "down"
+
+
+@frozen
+class HealthReport:
+    """``meters`` are the figures of each active one over ``minutes``, up to ``at`` (Unix ms);
+    ``queued`` deliveries wait.
+    """
+
+    at: int
+    minutes: int
+    meters: Mapping[str, Figures]
+    queued: int
+    findings: Sequence[Finding]
+
+    @property
+    def status(self) -> int:
+        """0 good, 1 minor, 2 critical: with a critical finding, or half of all meters down."""
+        classes = self.classes
+        down = classes["down"] + classes["critical"]
+        if any(one.severity == "critical" for one in self.findings) or (
+            down and 2 * down >= len(self.meters)
+        ):
+            return 2
+        worse = any(one.severity != "info" for one in self.findings)
+        return int(worse or classes["healthy"] < len(self.meters))
+
+    @property
+    def classes(self) -> Counter[str]:
+        """How many meters are of each class."""
+        return Counter(success_class(one) for one in self.meters.values())
+
+    @property
+    def total(self) -> Figures:
+        """All meters together, as far as it is told here."""
+        return Figures(
+            good=sum(one.good for one in self.meters.values()),
+            failed=sum(one.failed for one in self.meters.values()),
+            delivered=sum(one.delivered for one in self.meters.values()),
+            queued=self.queued,
+        )
+
+    def document(self, language: Language) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "at": self.at,
+            "minutes": self.minutes,
+            "status": self.status,
+            "classes": {name: self.classes[name] for name in CLASSES},
+            "meters": {
+                name: {
+                    "class": success_class(one),
+                    "success_rate": None if one.success is None else round(100 * one.success, 1),
+                    "good": one.good,
+                    "failed": one.failed,
+                    "average_ms": None if one.average_ms is None else round(one.average_ms),
+                    "connects": one.connects,
+                    "delivered": one.delivered,
+                }
+                for name, one in sorted(self.meters.items())
+            },
+            "queued": self.queued,
+            "findings": [told(one, language) for one in self.findings],
+        }
+
+    def encode(self, language: Language) -> str:
+        """The document as JSON."""
+        return msgspec.json.encode(self.document(language)).decode()
+
+    def line(self, language: Language) -> str:
+        """One line, for a log."""
+        return " ".join(self._head(language))
+
+    def text(self, language: Language) -> str:
+        """For a terminal: who is not healthy, and what was found."""
+        lines = [*self._head(language), ""]
+        for name, one in sorted(self.meters.items()):
+            kind = success_class(one)
+            if kind != "healthy":
+                share = round(100 * (one.success or 0.0))
+                word = language.text("classes", kind)
+                lines.append(f"  {name}: {word}, {share} % ({one.good}/{one.good + one.failed})")
+        for finding in self.findings:
+            severity = language.text("severities", finding.severity)
+            lines.append(f"[{severity}] {language.title(finding)}")
+            lines += [f"    {sentence}" for sentence in language.evidence(finding)]
+        return "\n".join(lines).rstrip()
+
+    def _head(self, language: Language) -> list[str]:
+        total, classes = self.total, self.classes
+        name = "daily" if self.minutes == 1440 else "health"
+        percent = round(100 * (total.success or 0.0), 1)
+        return [
+            language.word(name, minutes=self.minutes) + ":",
+            language.word(("good", "minor", "bad")[self.status]),
+            language.word("meters", **{one: classes[one] for one in CLASSES}) + ".",
+            language.word(
+                "cycles",
+                cycles=total.good + total.failed,
+                percent=percent,
+                delivered=total.delivered,
+                queued=self.queued,
+            )
+            + ".",
+        ]
+
+
+async def checked(
+    registry: Registry, board: Board, findings: Sequence[Finding], minutes: int, wall: float
+) -> HealthReport:
+    """The daemon's own report, at ``wall`` (Unix seconds). Raises StoreError."""
+    at = int(wall * 1000)
+    span = Span.MINUTE if minutes <= 60 else Span.HOUR
+    each = await registry.metrics.each(span, at - minutes * 60_000, at + span)
+    active = {
+        name: each.get(registry.ids.get(name, 0), Figures())
+        for name, one in board.meters.items()
+        if one.state is not MeterState.INACTIVE
+    }
+    return HealthReport(at, minutes, active, sum(board.outbox.queued.values()), findings)

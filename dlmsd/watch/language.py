@@ -1,0 +1,55 @@
+"""The catalogues: what is said of findings and actions, in each language."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import frozen
+
+from dlmsd.watch.finding import Finding
+
+Code: TypeAlias = Literal["en", "es"]
+LANGUAGES: Final[tuple[Code, ...]] = ("en", "es")
+
+
+@frozen
+class Language:
+    """``texts`` are the catalogue's, by table and key."""
+
+    code: Code
+    texts: Mapping[str, Any]
+
+    @classmethod
+    @cache
+    def of(cls, code: Code) -> Language:
+        """One of them, read once."""
+        source = files("dlmsd.watch").joinpath("texts", f"{code}.toml")
+        return cls(code, tomllib.loads(source.read_text("utf-8")))
+
+    def title(self, finding: Finding) -> str:
+        """One line: who and what."""
+        return self._rule(finding, "title")
+
+    def cause(self, finding: Finding) -> str:
+        """What most probably is behind it."""
+        return self._rule(finding, "cause")
+
+    def evidence(self, finding: Finding) -> tuple[str, ...]:
+        """A sentence with the numbers, then what others said."""
+        return self._rule(finding, "evidence"), *finding.quotes
+
+    def word(self, name: str, **values: object) -> str:
+        """One of the words around findings."""
+        return str(self.texts["words"][name]).format(**values)
+
+    def text(self, table: str, key: str) -> str:
+        """An entry without numbers: of actions, preventions, severities, horizons, classes."""
+        return str(self.texts[table][key])
+
+    def _rule(self, finding: Finding, part: str) -> str:
+        text: str = self.texts["rules"][finding.rule][part]
+        return text.format(subject=finding.subject, **finding.numbers)

@@ -1,0 +1,173 @@
+"""What is done about a finding: actions, where each is done, and how it is kept from coming back.
+
+Texts are in the catalogues of ``texts``; commands are the same in every language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.watch.finding import Horizon
+
+
+@frozen
+class Remedy:
+    """One action: about how long it takes, when it is due and the command, if it is one.
+
+    ``{subject}`` is the finding's, ``{meter}`` its first meter and ``{sink}`` its sink.
+    """
+
+    horizon: Horizon
+    minutes: int
+    command: str = ""
+
+
+_CHECK: Final = "dlmsd check && systemctl reload dlmsd"
+
+REMEDIES: Final[Mapping[str, Remedy]] = {
+    # At once: it may bring readings back within the hour.
+    "test-meter": Remedy("immediate", 2, "dlmsd doctor meter {meter}"),
+    "see-frames": Remedy("immediate", 5, "dlmsd trace {meter}"),
+    "check-power": Remedy("immediate", 15),
+    "check-cable": Remedy("immediate", 20),
+    "check-gateway": Remedy("immediate", 10),
+    "check-network": Remedy("immediate", 15, "ip -brief address"),
+    "check-name": Remedy("immediate", 5, _CHECK),
+    "check-address": Remedy("immediate", 5, _CHECK),
+    "end-other-client": Remedy("immediate", 10),
+    "correct-password": Remedy("immediate", 10, _CHECK),
+    "check-tls": Remedy("immediate", 15, "dlmsd doctor meter {meter}"),
+    "check-port": Remedy("immediate", 10, "ls -l /dev/serial/by-id"),
+    "test-sink": Remedy("immediate", 2, "dlmsd doctor mqtt {subject}"),
+    "start-broker": Remedy("immediate", 5),
+    "correct-token": Remedy("immediate", 10, _CHECK),
+    "stop-other-user": Remedy("immediate", 10),
+    "grant-topic": Remedy("immediate", 10),
+    "see-outbox": Remedy("immediate", 2, "dlmsd outbox status"),
+    "free-disk": Remedy("immediate", 15, "df -h"),
+    "correct-file": Remedy("immediate", 10, "dlmsd check"),
+    "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
+    "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
+    "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
+    # Within days.
+    "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined"),
+    "correct-list": Remedy("short", 15, "dlmsd browse {meter}"),
+    "correct-unit": Remedy("short", 10, _CHECK),
+    "longer-interval": Remedy("short", 5, _CHECK),
+    "longer-timeout": Remedy("short", 5, _CHECK),
+    "smaller-frames": Remedy("short", 5, _CHECK),
+    "check-line": Remedy("short", 45),
+    "raise-limit": Remedy("short", 15),
+    "longer-keepalive": Remedy("short", 5, _CHECK),
+    "bigger-outbox": Remedy("short", 10, _CHECK),
+    "backup": Remedy("short", 5, "dlmsd backup dlmsd.tar"),
+    "set-meter-clock": Remedy("short", 5, "dlmsd clock {meter} --set --yes"),
+    "renew-certificate": Remedy("short", 30, "openssl x509 -noout -enddate -in {subject}"),
+    "restart": Remedy("short", 1, "systemctl restart dlmsd"),
+    "see-keys": Remedy("short", 5, "dlmsd keys {meter}"),
+    "report-bug": Remedy("short", 15),
+    # Within months.
+    "load-profile": Remedy("long", 20, "dlmsd profile {meter}"),
+    "own-line": Remedy("long", 240),
+    "faster-machine": Remedy("long", 120),
+    "new-key": Remedy("long", 60, "dlmsd keys {meter}"),
+}
+
+
+@frozen
+class Treatment:
+    """Of one rule: an alarm's ``category``, its actions, the first one first, and how to
+    prevent it."""
+
+    category: str
+    actions: tuple[str, ...]
+    preventions: tuple[str, ...] = ()
+
+
+def _of(category: str, actions: str, preventions: str = "") -> Treatment:
+    return Treatment(category, tuple(actions.split()), tuple(preventions.split()))
+
+
+_REACH: Final = "load-profile"
+
+TREATMENTS: Final[Mapping[str, Treatment]] = {
+    "meter-unresolved": _of("connection", "check-name test-meter", "fixed-address"),
+    "meter-not-listening": _of(
+        "connection", f"test-meter check-address check-gateway {_REACH}", "fixed-address"
+    ),
+    "meter-unanswered": _of(
+        "connection", f"check-power check-cable test-meter check-address {_REACH}", "ups spare"
+    ),
+    "meter-unreachable": _of("connection", "check-network check-address test-meter", "ups"),
+    "meter-busy": _of("connection", "end-other-client test-meter check-gateway", "one-client"),
+    "meter-closes": _of(
+        "connection", "test-meter end-other-client check-gateway see-frames", "one-client"
+    ),
+    "meter-mute": _of(
+        "connection", "test-meter check-cable end-other-client longer-timeout", "one-client ups"
+    ),
+    "meter-refuses-us": _of(
+        "connection", "correct-password test-meter see-keys", "secret-register"
+    ),
+    "meter-tls": _of("connection", "check-tls renew-certificate", "certificate-calendar"),
+    "meter-port": _of("connection", "check-port", "fixed-port"),
+    "meter-gives-nothing": _of("parse", "correct-list see-frames", "test-before"),
+    "meter-protocol": _of("hdlc", "see-frames end-other-client smaller-frames", "one-client"),
+    "meter-silent": _of("watchdog", f"test-meter see-log {_REACH}", "ups"),
+    "line-down": _of("connection", "check-gateway check-power check-cable test-meter", "ups spare"),
+    "network-down": _of("connection", "check-network check-gateway check-power", "ups own-network"),
+    "hdlc-errors": _of("hdlc", "see-frames check-line smaller-frames own-line", "line-rules"),
+    "line-noise": _of("hdlc", "see-frames check-line end-other-client", "line-rules one-client"),
+    "sockets-closed": _of("connection", "end-other-client test-meter check-gateway", "one-client"),
+    "read-failures": _of("connection", "test-meter see-frames", "test-before"),
+    "breaker-open": _of(
+        "circuit_breaker", "end-other-client check-gateway check-line test-meter", "one-client"
+    ),
+    "success-degraded": _of("connection", "test-meter check-line longer-timeout", "line-rules"),
+    "success-critical": _of("connection", "test-meter check-line see-frames", "line-rules"),
+    "success-down": _of("connection", "test-meter check-power see-frames", "ups"),
+    "telemetry-stale": _of("watchdog", "test-meter see-log"),
+    "meter-slow": _of("connection", "longer-interval correct-list own-line", "test-before"),
+    "unit-wrong": _of("parse", "correct-unit correct-list", "test-before"),
+    "values-absent": _of("parse", "correct-list", "test-before"),
+    "meter-replaced": _of("meter", "confirm-meter", "change-record"),
+    "meter-clock": _of("meter", "set-meter-clock", "ntp"),
+    "gaps-lost": _of("storage", "see-outbox load-profile bigger-outbox", "disk-watch ups"),
+    "sink-credentials": _of("mqtt", "correct-token test-sink", "secret-register"),
+    "sink-takeover": _of("mqtt", "stop-other-user correct-token", "unique-token"),
+    "sink-refused-topic": _of("mqtt", "grant-topic test-sink", "test-before"),
+    "sink-poison": _of("mqtt", "see-outbox grant-topic replay-quarantine", "test-before"),
+    "sink-rate": _of("mqtt", "longer-interval raise-limit", "limits"),
+    "sink-keepalive": _of("mqtt", "check-network longer-keepalive test-sink", "own-network"),
+    "sink-restart": _of("mqtt", "start-broker test-sink", "broker-watch"),
+    "sink-unreachable": _of("mqtt", "start-broker check-network test-sink", "broker-watch"),
+    "sink-tls": _of("mqtt", "test-sink renew-certificate", "certificate-calendar"),
+    "sink-unknown": _of("mqtt", "test-sink start-broker see-log", "unique-token broker-watch"),
+    "sink-stalled": _of("mqtt", "test-sink start-broker see-outbox", "broker-watch"),
+    "delivery-stale": _of("mqtt", "see-outbox see-log", "broker-watch"),
+    "publish-ratio": _of("mqtt", "stop-other-user see-outbox raise-limit", "unique-token limits"),
+    "disk-full": _of("storage", "free-disk see-outbox bigger-outbox", "disk-watch"),
+    "disk-low": _of("storage", "free-disk", "disk-watch"),
+    "outbox-full": _of("storage", "start-broker see-outbox bigger-outbox", "disk-watch"),
+    "outbox-failing": _of("storage", "free-disk see-log backup", "disk-watch spare"),
+    "outbox-damaged": _of("storage", "see-log backup see-outbox", "ups spare"),
+    "outbox-pressure": _of("storage", "start-broker see-outbox bigger-outbox", "broker-watch"),
+    "outbox-growth": _of("storage", "see-outbox start-broker raise-limit", "broker-watch limits"),
+    "readings-dropped": _of("storage", "start-broker see-outbox bigger-outbox", "broker-watch"),
+    "quarantine": _of("storage", "see-outbox grant-topic replay-quarantine", "test-before"),
+    "host-clock": _of("host", "set-clock", "ntp"),
+    "host-slow": _of("host", "see-log faster-machine", "limits"),
+    "reload-refused": _of("configuration", "correct-file", "test-before"),
+    "meters-refused": _of("configuration", "correct-file", "test-before"),
+    "restart-needed": _of("configuration", "restart"),
+    "listener-down": _of("connection", "see-log correct-file", "fixed-port"),
+    "certificate-expires": _of("security", "renew-certificate", "certificate-calendar"),
+    "certificate-expired": _of("security", "renew-certificate", "certificate-calendar"),
+    "counters-low": _of("security", "see-keys new-key", "secret-register"),
+    "meter-rebuilt": _of("watchdog", "test-meter see-log report-bug"),
+    "sink-rebuilt": _of("watchdog", "test-sink see-log report-bug"),
+    "daemon-stopped": _of("process", "restart see-log", "supervised"),
+}

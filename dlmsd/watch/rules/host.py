@@ -1,0 +1,77 @@
+"""What is wrong with this machine, the configuration and what dlmsd itself does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from dlmsd.dlms.security.counter import COUNTER_ALARM, COUNTER_END
+from dlmsd.store.diagnostics import Severity
+from dlmsd.watch.finding import Finding, named, quote
+from dlmsd.watch.history import WINDOW, History
+
+DAY: Final = 86_400
+# Days before a certificate's end.
+SOON: Final = 30
+VERY_SOON: Final = 7
+# Ten per cent of all counters are left.
+COUNTERS_LOW: Final = COUNTER_END - COUNTER_END // 10
+REBUILT_SECONDS: Final = 3600.0
+
+
+def host_findings(history: History, now: float, wall: float) -> Iterator[Finding]:
+    """All of it; ``wall`` is Unix seconds."""
+    host = history.host
+    if host.step is not None and now - host.step.at < WINDOW:
+        seconds = {"seconds": round(host.step.seconds, 1)}
+        yield Finding("host-clock", "host", "warning", 0.9, seconds)
+    if host.late_at is not None and now - host.late_at < WINDOW:
+        yield Finding("host-slow", "host", "warning", 0.6, {"seconds": round(host.late, 1)})
+    yield from _reload(history)
+    for listener in history.board.listeners.values():
+        if listener.error:
+            numbers = {"address": listener.address}
+            error = quote(listener.error)
+            yield Finding("listener-down", listener.name, "error", 0.9, numbers, error)
+    for path, ends in host.expiries.items():
+        yield from _expiry(path, (ends - wall) / DAY)
+    for meter, spent in host.counters.items():
+        if spent >= COUNTER_ALARM:
+            severity: Severity = "error" if spent >= COUNTERS_LOW else "warning"
+            used = {"percent": round(100 * spent / COUNTER_END, 1), "left": COUNTER_END - spent}
+            yield Finding("counters-low", meter, severity, 0.95, used, (), (meter,))
+    for (kind, name), (at, times) in host.rebuilt.items():
+        if now - at < REBUILT_SECONDS:
+            meters = (name,) if kind == "meter" else ()
+            yield Finding(f"{kind}-rebuilt", name, "warning", 0.7, {"times": times}, (), meters)
+
+
+def _reload(history: History) -> Iterator[Finding]:
+    status = history.board.reload
+    if status is None:
+        return
+    refused = [f"{name}: {why}" for name, why in sorted(status.refused.items())]
+    if status.problems:
+        numbers = {"count": len(status.problems)}
+        problems = quote(*status.problems)
+        yield Finding("reload-refused", "configuration", "error", 0.95, numbers, problems)
+    if refused:
+        names = named(list(status.refused))
+        count = {"count": len(refused)}
+        yield Finding(
+            "meters-refused", "configuration", "error", 0.95, count, quote(*refused), names
+        )
+    if status.restart:
+        keys = {"keys": ", ".join(status.restart)[:200]}
+        yield Finding("restart-needed", "configuration", "info", 0.95, keys)
+
+
+def _expiry(path: str, days: float) -> Iterator[Finding]:
+    if days > SOON:
+        return
+    if days <= 0:
+        numbers = {"days": round(-days)}
+        yield Finding("certificate-expired", path, "critical", 0.95, numbers)
+    else:
+        severity: Severity = "error" if days <= VERY_SOON else "warning"
+        yield Finding("certificate-expires", path, severity, 0.95, {"days": round(days)})

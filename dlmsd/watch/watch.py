@@ -1,0 +1,190 @@
+"""The watch: looks every ten seconds, keeps the alarms, checks the health every hour."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from dlmsd.config.values import Configuration
+from dlmsd.errors import DlmsdError, StoreError
+from dlmsd.fleet.board import Board, Status
+from dlmsd.model import AlarmStatus
+from dlmsd.store.outbox import Outbox
+from dlmsd.store.registry import Registry
+from dlmsd.watch.alarms import AlarmKeeper
+from dlmsd.watch.examine import examine
+from dlmsd.watch.expectations import Expectations
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.health import checked
+from dlmsd.watch.history import History
+from dlmsd.watch.language import Language
+
+LOOK_SECONDS: Final = 10.0
+# What has to be asked of a file, and what changes by the day.
+_ASK_LOOKS: Final = 6
+_DAILY_LOOKS: Final = 360
+# A host's clock that is only disciplined moves less between two looks.
+_STEP_SECONDS: Final = 2.0
+_DAY_MS: Final = 86_400_000
+
+
+class Watch:
+    """From ``start`` to ``stop``. ``findings`` are those of the last look.
+
+    ``wall`` gives Unix seconds, ``folder`` is on the disk whose space is looked at.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        board: Board,
+        registry: Registry,
+        outbox: Outbox,
+        *,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        language: Language,
+        folder: Path,
+    ) -> None:
+        self.findings: list[Finding] = []
+        self.history = History(board)
+        self._board = board
+        self._registry = registry
+        self._outbox = outbox
+        self._clock = clock
+        self._wall = wall
+        self._language = language
+        self._folder = folder
+        self._keeper = AlarmKeeper(registry.alarms, lambda: registry.ids, language)
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = clock
+        self._looks = 0
+        self._day: datetime.date | None = None
+        self._busy = False
+        self._failing = False
+        self._forget: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """The first look is after one period."""
+        self._forget = self._board.subscribe(self._posted)
+        board = self._board
+        known: tuple[Status, ...] = (*board.meters.values(), *board.sinks.values(), board.outbox)
+        for status in known:
+            self._posted(status)
+        self._loop.start(LOOK_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """No more looks; what is being written may end by itself."""
+        self._forget()
+        if self._loop.running:
+            self._loop.stop()
+
+    def expect(self, configuration: Configuration) -> None:
+        """This is what meters are to be like from now on."""
+        self.history.expectations = Expectations.of(configuration)
+        self._expiries()
+
+    def _posted(self, status: Status) -> None:
+        self.history.posted(status, self._clock.seconds())
+
+    def _tick(self) -> None:
+        host = self.history.host
+        host.look(self._clock.seconds(), self._wall(), LOOK_SECONDS, _STEP_SECONDS)
+        if self._busy:  # a disk that hangs
+            return
+        self._busy = True
+        done = Deferred.fromCoroutine(self._look())
+        done.addErrback(lambda failure: self._log.failure("A look at everything failed", failure))
+        done.addBoth(self._rest)
+
+    def _rest(self, _: object) -> None:
+        self._busy = False
+
+    async def _look(self) -> None:
+        try:
+            if self._looks % _ASK_LOOKS == 0:
+                await self._ask()
+            if self._looks % _DAILY_LOOKS == 0:
+                self._expiries()
+            self._looks += 1
+            now = self._clock.seconds()
+            self.findings = examine(self.history, now, self._wall())
+            if self._loop.running:
+                await self._keeper.keep(self.findings, now)
+            if self._loop.running and self._looks % _DAILY_LOOKS == 0:
+                await self._check()
+            self._failing = False
+        except DlmsdError as error:
+            if not self._failing:
+                self._failing = True
+                self._log.warn(
+                    "Alarms are not kept: {reason} {advice}",
+                    reason=str(error),
+                    advice=error.advice,
+                )
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        status = AlarmStatus(self._keeper.standing)
+        if status != self._board.alarms and self._loop.running:
+            self._board.post(status)
+
+    async def _ask(self) -> None:
+        """What only files know."""
+        host = self.history.host
+        try:
+            usage = shutil.disk_usage(self._folder)
+            host.free, host.size = usage.free, usage.total
+        except OSError:
+            host.free = host.size = 0
+        try:
+            accounts = await self._outbox.accounts()
+            host.lost = tuple(await self._outbox.gaps.since(int(self._wall() * 1000) - _DAY_MS))
+            names = self.history.expectations.keys
+            spent = await self._outbox.spent_counters() if names else {}
+        except StoreError:
+            return  # its own status tells
+        self.history.counted(accounts, self._clock.seconds())
+        host.counters = {names[name]: next_ for name, next_ in spent.items() if name in names}
+
+    def _expiries(self) -> None:
+        expiries: dict[str, int] = {}
+        for path in self.history.expectations.files:
+            ends = expiry(path)
+            if ends is not None:
+                expiries[str(path)] = ends
+        self.history.host.expiries = expiries
+
+    async def _check(self) -> None:
+        """Once an hour, and once for each day that is over."""
+        wall = self._wall()
+        for minutes in (60, 1440) if self._day_ended(wall) else (60,):
+            report = await checked(self._registry, self._board, self.findings, minutes, wall)
+            await self._registry.health.add(report.status, report.encode(self._language))
+            if minutes == 1440:
+                self._log.info("{report}", report=report.line(self._language))
+
+    def _day_ended(self, wall: float) -> bool:
+        today = datetime.datetime.fromtimestamp(wall).astimezone().date()
+        before, self._day = self._day, today
+        return before is not None and today != before
+
+
+def expiry(path: Path) -> int | None:
+    """When the first of a file's certificates ends (Unix seconds); None if it holds none."""
+    try:
+        found: list[Any] = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return min(int(one.not_valid_after_utc.timestamp()) for one in found) if found else None

@@ -1,0 +1,99 @@
+"""Alarms of findings: raised once, changed with their severity, gone some time after them."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dlmsd.errors import StoreError
+from dlmsd.store.alarms import Alarm
+from dlmsd.watch.alarms import HOLD_SECONDS, REFRESH_SECONDS, AlarmKeeper
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
+from tests.store.registry_case import RegistryCase
+
+NUMBERS = {"address": "h:1", "seconds": 30, "failures": 3, "attempts": 2}
+DOWN = Finding("meter-busy", "a", "error", 0.8, NUMBERS, ("closed",), ("a",))
+
+
+class AlarmTests(RegistryCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = 0.0
+        self.done(self.registry.configured(["a"]))
+        self.begin()
+
+    def begin(self, code: str = "en") -> None:
+        language = Language.of(code)
+        self.keeper = AlarmKeeper(self.registry.alarms, lambda: self.registry.ids, language)
+
+    def keep(self, *findings: Finding, after: float = 10.0) -> None:
+        self.clock += after
+        self.done(self.keeper.keep(findings, self.clock))
+
+    def rows(self) -> list[Alarm]:
+        return list(self.done(self.registry.alarms.list()))
+
+    def test_raised_once_with_its_words_and_all_that_is_known(self) -> None:
+        for _ in range(5):
+            self.keep(DOWN)
+        (alarm,) = self.rows()
+        self.assertEqual(alarm.message, "a: another client holds it")
+        self.assertEqual((alarm.severity, alarm.category), ("error", "connection"))
+        self.assertEqual(alarm.meter, self.registry.ids["a"])
+        self.assertEqual(Finding.decode(alarm.details), DOWN)
+        self.assertEqual(self.keeper.standing, {"error": 1})
+
+    def test_severity_changes_it_at_once_and_numbers_now_and_then(self) -> None:
+        self.keep(DOWN)
+        self.keep(evolve(DOWN, numbers={**NUMBERS, "seconds": 40}))
+        self.assertEqual(Finding.decode(self.rows()[0].details), DOWN)
+        worse = evolve(DOWN, severity="critical", numbers={**NUMBERS, "seconds": 50})
+        self.keep(worse)
+        (alarm,) = self.rows()
+        self.assertEqual((alarm.severity, Finding.decode(alarm.details)), ("critical", worse))
+        later = evolve(worse, numbers={**NUMBERS, "seconds": 700})
+        self.keep(later, after=REFRESH_SECONDS)
+        self.assertEqual(Finding.decode(self.rows()[0].details), later)
+
+    def test_what_comes_and_goes_is_one_alarm(self) -> None:
+        for _ in range(10):
+            self.keep(DOWN)
+            self.keep(after=HOLD_SECONDS - 20)
+        (alarm,) = self.rows()
+        self.assertIsNone(alarm.cleared_at)
+        self.keep(after=HOLD_SECONDS)
+        self.assertIsNotNone(self.rows()[0].cleared_at)
+        self.assertEqual(self.keeper.standing, {})
+        self.keep(DOWN)
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_a_daemon_that_starts_anew_finds_its_alarms(self) -> None:
+        other = evolve(DOWN, rule="meter-closes")
+        self.keep(DOWN, other)
+        self.begin("es")
+        self.keep(DOWN)
+        self.assertEqual(self.keeper.standing, {"error": 2})
+        self.keep(DOWN, after=HOLD_SECONDS)
+        standing = [one for one in self.rows() if one.cleared_at is None]
+        self.assertEqual([one.message for one in standing], ["a: otro cliente lo ocupa"])
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_a_file_that_refuses_takes_no_alarm_away(self) -> None:
+        raise_ = self.registry.alarms.raise_
+
+        async def refuse(*_: object, **__: object) -> tuple[int, bool]:
+            raise StoreError("the disk is full")
+
+        self.registry.alarms.raise_ = refuse  # type: ignore[method-assign]
+        self.refused(self.keeper.keep([DOWN], 10.0), StoreError)
+        self.assertEqual((self.keeper.standing, self.rows()), ({"error": 1}, []))
+        self.registry.alarms.raise_ = raise_  # type: ignore[method-assign]
+        self.keep(DOWN)
+        self.assertEqual(len(self.rows()), 1)
+
+    def test_one_that_was_deleted_may_be_raised_again(self) -> None:
+        self.keep(DOWN)
+        self.done(self.registry.alarms.delete(self.rows()[0].id, "op"))
+        self.keep(after=HOLD_SECONDS)
+        self.keep(DOWN)
+        self.assertEqual(len(self.rows()), 1)
