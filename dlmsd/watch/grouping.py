@@ -18,7 +18,10 @@ _SHARES: Final = frozenset({"success-degraded", "success-critical", "success-dow
 _WORSE: Final = frozenset({"hdlc-errors", "sockets-closed", "line-noise", "breaker-open"})
 
 HIDES: Final[Mapping[str, frozenset[str]]] = {
-    **{rule: _SHARES | {"read-failures", "telemetry-stale", "sockets-closed"} for rule in REACH},
+    **{
+        rule: _SHARES | {"read-failures", "telemetry-stale", "sockets-closed", "meter-slow"}
+        for rule in REACH
+    },
     "breaker-open": REACH | _SHARES | {"read-failures", "sockets-closed", "telemetry-stale"},
     # It does answer, and what it answers is damaged.
     "hdlc-errors": _SHARES | {"read-failures", "meter-mute", "sockets-closed", "meter-slow"},

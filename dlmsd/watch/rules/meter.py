@@ -105,7 +105,9 @@ def _times(meter: MeterHistory, sums: Counter[str], now: float) -> Iterator[Find
                      seconds=round(silent), interval=status.interval)  # fmt: skip
     missed = sums["missed"]
     slots = missed + sums["good"] + sums["failed"]
-    if sums["good"] and missed >= MISSED and missed > MISSED_SHARE * slots:
+    # A meter that fails holds up its slots too, and is not slow.
+    reads = status.state is MeterState.READING and not meter.failing
+    if reads and missed >= MISSED and missed > MISSED_SHARE * slots:
         yield _found(
             meter, "meter-slow", "warning", 0.8,
             missed=missed, interval=status.interval, cycle=round(status.cycle_seconds or 0.0, 2),
