@@ -20,6 +20,7 @@ from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
+from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.filewatch import FileWatch
 from dlmsd.fleet.reload import Reload
 from dlmsd.fleet.report import Report
@@ -41,8 +42,11 @@ from dlmsd.push.service import PushService
 from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
+from dlmsd.tokens import Tokens, list_file
 from dlmsd.watch.language import Language
 from dlmsd.watch.watch import Watch
+from dlmsd.web.api.all import operations
+from dlmsd.web.api.parts import Parts
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
 
@@ -134,10 +138,11 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
+        self._document = StatusDocument(self.board, wall, __version__)
         self._orders = Orders(
             self.board,
             self._fleet,
-            StatusDocument(self.board, wall, __version__),
+            self._document,
             self.registry,
             configuration=lambda: self.reload.configuration,
             reload=self.reload.reload,
@@ -190,11 +195,31 @@ class Daemon(Service):
             reactor=self._reactor,
             wall=self._machine.wall,
             ready=lambda: self._ready,
-            token=token,
+            tokens=Tokens(token, list_file(state_dir)),
             language=self._configuration.daemon.language,
             version=__version__,
+            operations=operations(self._parts()),
         )
         return Deferred.fromCoroutine(self._start())
+
+    def _parts(self) -> Parts:
+        machine = self._machine
+        return Parts(
+            self.board,
+            self._document,
+            self.registry,
+            self.reload,
+            Desk(self.registry, self.reload),
+            self._orders,
+            self._outbox,
+            self._configuration.web,
+            self._configuration.daemon.state_dir,
+            machine.reactor,
+            machine.wall,
+            machine.draw,
+            machine.reach,
+            __version__,
+        )
 
     def _sink(self, options: SinkOptions, meters: Sequence[MeterOptions]) -> Sink:
         return build(

@@ -1,30 +1,142 @@
-"""``dlmsd token``: the page's token."""
+"""``dlmsd token``: the tokens of page and REST."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, get_args
 
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.config import rules
+from dlmsd.config.listen import Listen
+from dlmsd.config.values import Configuration
 from dlmsd.identity import token_file
+from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, digest, fresh, list_file, load, save
+
+_NAME: Final = click.argument("name")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @config_option
-def token(config: Path | None) -> int:
-    """Print the token of page and REST; it is made at the daemon's first start.
+@click.pass_context
+def token(context: click.Context, config: Path | None) -> int:
+    """Print the first token of page and REST, and an address that logs a browser in.
+
+    It is made at the daemon's first start, for an admin. The token goes to standard output,
+    the address, which holds it too, to standard error: open it once, and the page keeps it
+    for that tab alone.
 
     Example: curl -H "Authorization: Bearer $(dlmsd token)" http://localhost:8425/api/status
     """
-    found = read_or_exit(config)
-    if found.web.token is not None:
-        click.echo(found.web.token.reveal().decode())
+    if context.invoked_subcommand is not None:
+        context.obj = config
         return 0
+    found = read_or_exit(config)
     kept = token_file(found.daemon.state_dir)
     try:
-        click.echo(kept.read_text().strip())
+        first = found.web.token.reveal().decode() if found.web.token else kept.read_text().strip()
     except OSError as error:
         advice = "the daemon makes it at its first start"
         raise click.ClickException(f"{kept}: {error.strerror}; {advice}") from None
+    click.echo(first)
+    if sys.stdout.isatty():
+        _link(found, first)
     return 0
+
+
+@token.command()
+@_NAME
+@click.option(
+    "--role",
+    type=click.Choice(get_args(Role)),
+    default="read",
+    show_default=True,
+    help="read: everything but changes; admin: changes too.",
+)
+@click.pass_obj
+def add(config: Path | None, name: str, role: Role) -> int:
+    """Make a token, and print it: only its SHA-256 is kept, so it is shown just once.
+
+    NAME is what the audit trail will call whoever uses it. A running daemon knows the token at
+    once.
+
+    Example: dlmsd token add grafana --role read
+    """
+    found = read_or_exit(config)
+    path = list_file(found.daemon.state_dir)
+    try:
+        rules.name(name)
+    except rules.Refusal as error:
+        raise click.UsageError(f"NAME: {error}") from None
+    known = _known(path)
+    if name in {FIRST, *(one.name for one in known)}:
+        raise click.UsageError(f"there is a token {name}; remove it first, or take another name")
+    if len(known) >= MOST:
+        raise click.UsageError(f"there are {MOST} tokens already")
+    made = fresh(os.urandom)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    save(path, [*known, Token(name, role, digest(made.reveal()), int(time.time()))])
+    click.echo(made.reveal().decode())
+    _link(found, made.reveal().decode())
+    return 0
+
+
+@token.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def list_(config: Path | None, as_json: bool) -> int:
+    """Say which tokens there are; the tokens themselves are not kept.
+
+    Example: dlmsd token list --json
+    """
+    known = _known(list_file(read_or_exit(config).daemon.state_dir))
+    rows = [(FIRST, "admin", ""), *((one.name, one.role, _made(one)) for one in known)]
+    if as_json:
+        keys = ("name", "role", "created")
+        click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
+        return 0
+    for name, role, made in rows:
+        click.echo(f"{name}  {role}  {made}".rstrip())
+    return 0
+
+
+@token.command()
+@_NAME
+@click.pass_obj
+def remove(config: Path | None, name: str) -> int:
+    """Let a token open nothing any more, at once.
+
+    Example: dlmsd token remove grafana
+    """
+    path = list_file(read_or_exit(config).daemon.state_dir)
+    known = _known(path)
+    kept = [one for one in known if one.name != name]
+    if len(kept) == len(known):
+        hint = "; change [web] token, or the file web.token, instead" if name == FIRST else ""
+        raise click.UsageError(f"there is no token {name} to remove{hint}")
+    save(path, kept)
+    return 0
+
+
+def _known(path: Path) -> tuple[Token, ...]:
+    try:
+        return load(path)
+    except TokenError as error:
+        raise click.ClickException(f"{error}. {error.advice}") from None
+
+
+def _made(one: Token) -> str:
+    return datetime.fromtimestamp(one.created, UTC).isoformat(timespec="seconds")
+
+
+def _link(found: Configuration, opens: str) -> None:
+    """The part behind # stays in the browser: no server, and no proxy's log, hears of it."""
+    url = Listen.parse(found.web.listen).url
+    if url:
+        click.echo(f"Log in: {url}#token={opens}", err=True)

@@ -83,17 +83,29 @@ def _take(
     }
     sinks = [sink.name for sink in configuration.sinks]
     loader = MeterLoader(structure, profiles, sinks, problems)
-    meter = loader.take(place, {**added.table, "name": added.name})
+    table = {**added.table, "name": added.name}
+    read = _read(added, profiles)
+    if "read" not in table and read:
+        table["read"], read = read, {}
+    meter = loader.take(place, table)
     if meter is None:
         return None
     check(meter, problems)
-    if added.read:
-        table = structure.take(ProfileTable, place, {"read": added.read}, problems).value
-        if table is not None and table.read is not None:
+    if read:
+        taken = structure.take(ProfileTable, place, {"read": read}, problems).value
+        if taken is not None and taken.read is not None:
             base = {one.name: one for one in meter.options.read}
-            read = resolve(table.read, base, place.at("read"), problems)
-            meter = evolve(meter, options=evolve(meter.options, read=tuple(read.values())))
+            found = resolve(taken.read, base, place.at("read"), problems)
+            meter = evolve(meter, options=evolve(meter.options, read=tuple(found.values())))
     return meter
+
+
+def _read(added: Added, profiles: Mapping[str, Profile]) -> dict[str, object]:
+    """Without taking away what nobody reads: a measurement that is not enabled yet."""
+    profile = profiles.get(str(added.table.get("profile")))
+    base = added.table.get("read") or (profile.read if profile is not None else {})
+    there = set(base) if isinstance(base, list | Mapping) else set()
+    return {name: one for name, one in added.read.items() if one is not False or name in there}
 
 
 def _together(configuration: Configuration, meters: Sequence[Meter]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from dlmsd.config.values import Configuration, WebOptions
+from dlmsd.config.values import Configuration
 
 MESSAGE: Final = "not available in this version"
 
@@ -17,7 +17,6 @@ Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
 PLANNED: Final[Mapping[type, Planned]] = {
     Configuration: {"fleet": (), "watch": ()},
-    WebOptions: {"legacy_open": (False,)},
 }
 """By table and key: the values that equal the present behaviour."""
 

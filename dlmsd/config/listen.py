@@ -63,15 +63,29 @@ class Listen:
     @property
     def exposed(self) -> bool:
         """Whether others than this machine reach it without TLS."""
-        if self.kind != "tcp":
-            return False
+        return self.kind == "tcp" and not self.loopback
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is a port that only this machine reaches."""
         interface = self.arguments.get("interface", "")
-        if interface == "localhost":
-            return False
+        if self.kind == "unix" or interface == "localhost":
+            return self.kind != "unix"
         try:
-            return not ip_address(interface).is_loopback
+            return ip_address(interface).is_loopback
         except ValueError:
-            return True
+            return False
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it; nothing for a socket that has no port."""
+        if self.kind == "unix":
+            return ""
+        interface = self.arguments.get("interface", "")
+        host = "localhost" if interface in ("", "0.0.0.0", "::") else interface  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
+        scheme = "https" if self.kind == "ssl" else "http"
+        return f"{scheme}://{host}:{self.arguments['port']}/"
 
 
 def listen(value: object) -> str:

@@ -190,6 +190,12 @@ class _Loading:
         web = taken.value
         if web is None or taken.bad & {"listen", "trust_proxy"}:
             return web
+        if web.legacy_open and not (Listen.parse(web.listen).loopback and not web.trust_proxy):
+            self.problems.append(
+                place.at("legacy_open").problem(
+                    "frees changes on loopback alone; listen at 127.0.0.1 without trust_proxy"
+                )
+            )
         if Listen.parse(web.listen).exposed and not web.trust_proxy:
             self.problems.append(
                 place.at("listen").problem(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from decimal import Decimal
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -203,6 +203,16 @@ def names(value: object) -> tuple[str, ...]:
     if len(set(value)) < len(value):
         raise Refusal("a name stands here twice")
     return tuple(value)
+
+
+def networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A list of networks, as address and length of the prefix."""
+    try:
+        return tuple(ip_network(one) for one in names(value))
+    except ValueError as error:
+        if isinstance(error, Refusal):
+            raise
+        raise Refusal('expected networks such as "192.168.1.0/24"') from None
 
 
 def quirks(value: object) -> frozenset[Quirk]:

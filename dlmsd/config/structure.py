@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import fields, frozen
-from cattrs import (
-    AttributeValidationNote,
-    ClassValidationError,
-    Converter,
-    ForbiddenExtraKeysError,
-    IterableValidationError,
-    IterableValidationNote,
-)
+from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from dlmsd.config import later
+from dlmsd.config.faults import faults
 from dlmsd.config.lines import KeyPath
 from dlmsd.config.measurements import unit
 from dlmsd.config.recovery import RecoveryTable
@@ -73,10 +67,10 @@ class Structure:
         try:
             return Taken(self._converter.structure(kept, cls), frozenset(bad))
         except ClassValidationError as error:
-            faults = list(self._faults(error))
-        problems += [place.at(*path).problem(message) for path, message in faults]
-        bad += [str(path[0]) for path, _ in faults]
-        for path, _ in faults:
+            found = list(faults(error, self.unknown))
+        problems += [place.at(*path).problem(message) for path, message in found]
+        bad += [str(path[0]) for path, _ in found]
+        for path, _ in found:
             kept = _without(kept, path)
         kept = {**stand_in, **otherwise, **kept}
         return Taken(self._converter.structure(kept, cls), frozenset(bad))
@@ -112,22 +106,6 @@ class Structure:
             raise Refusal("expected a table of thresholds")
         return self._converter.structure(value, RecoveryTable)
 
-    def _faults(self, error: BaseException, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-        """Every fault with its path below the table, from the tree that cattrs raises."""
-        if isinstance(error, ClassValidationError | IterableValidationError):
-            for inner in error.exceptions:
-                if isinstance(inner, ForbiddenExtraKeysError):
-                    for key in sorted(inner.extra_fields):
-                        yield (*path, key), self.unknown(key, inner.cl)
-                else:
-                    yield from self._faults(inner, (*path, _step(inner)))
-        elif isinstance(error, Refusal):
-            yield path, str(error)
-        elif isinstance(error, KeyError):
-            yield path, "is required"
-        else:  # no rule raises anything else
-            raise error
-
 
 def _without(table: dict[str, Any], path: KeyPath) -> dict[str, Any]:
     """The table without the key at fault; of ``read`` only the one measurement goes."""
@@ -155,13 +133,3 @@ def _measurement(structured: Callable[[Any, Any], Any]) -> Callable[[Any, Any], 
         return entry
 
     return hook
-
-
-def _step(error: BaseException) -> str | int:
-    """The key or index that cattrs noted on an error."""
-    for note in getattr(error, "__notes__", ()):
-        if isinstance(note, AttributeValidationNote):
-            return RENAMED.get(note.name, note.name)
-        if isinstance(note, IterableValidationNote):
-            return note.index
-    raise error

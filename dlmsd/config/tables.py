@@ -236,7 +236,13 @@ def file_rules(
             "watch_config": rules.flag,
             "registry_key": secrets.octets(_REGISTRY_KEY),
         },
-        WebOptions: {"listen": listen, "token": secrets.read, "trust_proxy": rules.flag},
+        WebOptions: {
+            "listen": listen,
+            "token": secrets.read,
+            "trust_proxy": rules.flag,
+            "legacy_open": rules.flag,
+            "scan_networks": rules.networks,
+        },
         OutboxOptions: {
             "max_bytes": rules.whole(1 << 20, 1 << 50),
             "keep_delivered_hours": rules.number(high=24 * 36_600),

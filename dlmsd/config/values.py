@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
 from dlmsd.secret import Secret
 
+Network: TypeAlias = IPv4Network | IPv6Network
 Transport: TypeAlias = Literal["tcp", "udp", "serial", "dial-in", "push"]
 Opening: TypeAlias = Literal["none", "mode-e"]
 Framing: TypeAlias = Literal["hdlc", "wrapper"]
@@ -55,11 +57,17 @@ class DaemonOptions:
 
 @frozen
 class WebOptions:
-    """``[web]``: ``listen`` is a Twisted server endpoint; without ``token`` one is made."""
+    """``[web]``: ``listen`` is a Twisted server endpoint; without ``token`` one is made.
+
+    With ``legacy_open`` changes need no token on loopback; ``scan_networks`` are those that
+    may be searched for meters from the page.
+    """
 
     listen: str = "tcp:8425:interface=127.0.0.1"
     token: Secret | None = None
     trust_proxy: bool = False
+    legacy_open: bool = False
+    scan_networks: tuple[Network, ...] = ()
 
 
 @frozen

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from dlmsd.config.join import Added, join
-from dlmsd.config.values import Configuration, MeterOptions
+from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.errors import Problem
+from dlmsd.fleet.platform import table, with_platforms
 from dlmsd.store.registry import Override, OwnMeasurement, OwnMeter
 
 
 @frozen
 class Effective:
-    """``refused`` are meters of the registry that are not read, and why."""
+    """``refused`` are meters of the registry that are not read, and why; ``problems`` say it by
+    key, where the key is at fault."""
 
     configuration: Configuration
     refused: Mapping[str, str]
+    problems: Mapping[str, tuple[Problem, ...]] = field(factory=dict)
 
 
 def effective(
@@ -27,14 +32,16 @@ def effective(
 ) -> Effective:
     """What is read and published; nothing in the registry can be in the way of the file."""
     refused = {meter.name: meter.locked for meter in own if meter.locked}
-    joined = join(file, [_added(meter) for meter in own if not meter.locked], environ)
+    readable = [meter for meter in own if not meter.locked]
+    file = with_platforms(file, readable)
+    joined = join(file, [_added(meter, file.sinks) for meter in readable], environ)
     for name, problems in joined.refused.items():
         refused[name] = "; ".join(str(problem) for problem in problems)
     meters = tuple(
         _overridden(meter, overrides.get(meter.name, Override()))
         for meter in joined.configuration.meters
     )
-    return Effective(evolve(joined.configuration, meters=meters), refused)
+    return Effective(evolve(joined.configuration, meters=meters), refused, joined.refused)
 
 
 def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:
@@ -45,14 +52,15 @@ def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:
     )
 
 
-def _added(meter: OwnMeter) -> Added:
+def _added(meter: OwnMeter, sinks: Sequence[SinkOptions]) -> Added:
     secrets = {key: secret.reveal().decode() for key, secret in meter.secrets.items()}
     read = {one.measurement_name: _read(one) for one in meter.measurements}
-    return Added(meter.name, {**meter.options, **secrets}, read)
+    return Added(meter.name, {**table(meter, sinks), **secrets}, read)
 
 
 def _read(one: OwnMeasurement) -> object:
     if not one.enabled:
         return False
-    said = {"obis": one.obis_code, "every": one.sampling_interval, "key": one.tb_key}
+    every = None if one.sampling_interval is None else Decimal(str(one.sampling_interval))
+    said = {"obis": one.obis_code, "every": every, "key": one.tb_key}
     return {key: value for key, value in said.items() if value is not None}

@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from dlmsd.config.difference import Changes, Difference, difference
 from dlmsd.config.origin import Origin
 from dlmsd.config.values import Configuration
-from dlmsd.errors import ConfigurationError, DlmsdError, StoreError
+from dlmsd.errors import ConfigurationError, DlmsdError, Problem, StoreError
 from dlmsd.fleet.effective import Effective, effective
 from dlmsd.model import Gone, ReloadStatus
-from dlmsd.store.registry import Registry
+from dlmsd.store.registry import OwnMeter, Registry
 from dlmsd.store.writer import Writer
 
 # How often a registry that cannot be read is tried; meanwhile meters are read.
@@ -111,6 +111,21 @@ class Reload:
         """Only the registry has changed: the file is not read."""
         return await self._do(trigger, lambda: self._file)
 
+    @property
+    def file(self) -> Configuration:
+        """What the file says by itself."""
+        return self._file
+
+    async def judge(self, meter: OwnMeter, instead: str = "") -> tuple[Problem, ...]:
+        """What would be wrong with a meter of the registry, were it as this one, in the place of
+        the one called ``instead``. Raises StoreError.
+        """
+        gone = (meter.name, instead)
+        own = [one for one in await self._registry.meters() if one.name not in gone]
+        own.append(meter)
+        found = await self._joined(self._file, own)
+        return found.problems.get(meter.name, ())
+
     async def _do(self, trigger: str, read: Callable[[], Configuration]) -> ReloadStatus:
         await self._turn.acquire()
         try:
@@ -167,7 +182,9 @@ class Reload:
         return tuple(problems)
 
     async def _effective(self, file: Configuration) -> Effective:
-        own = await self._registry.meters()
+        return await self._joined(file, await self._registry.meters())
+
+    async def _joined(self, file: Configuration, own: Sequence[OwnMeter]) -> Effective:
         overrides = await self._registry.overrides()
         environ = self._origin.environ
         return await self._writer.run(lambda: effective(file, own, overrides, environ))

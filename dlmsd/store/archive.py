@@ -29,7 +29,7 @@ from dlmsd.store.backup import copy, sync
 from dlmsd.store.database import explain, open_database, schema_steps, sync_folder
 
 DATABASES: Final = ("outbox", "registry")
-FILES: Final = ("instance-id", "web.token")
+FILES: Final = ("instance-id", "web.token", "web.tokens")
 _MANIFEST: Final = "dlmsd.json"
 _FORMAT: Final = 1
 # A few lines each; what is longer was written by nobody we know.

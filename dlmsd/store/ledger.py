@@ -51,6 +51,7 @@ _HISTORY: Final = """
     SELECT ts, values_json FROM readings
     WHERE meter = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?
 """
+_ONWARDS: Final = _HISTORY.replace("DESC", "ASC")
 _RAISE_WATERMARK: Final = """
     INSERT INTO watermarks (meter, profile, ts) VALUES (?, ?, ?)
     ON CONFLICT (meter, profile) DO UPDATE SET ts = max(ts, excluded.ts)
@@ -166,6 +167,11 @@ class Ledger:
         """The newest ``limit`` with since <= ts < until, oldest first."""
         rows = self.database.execute(_HISTORY, (meter, since, until, limit)).fetchall()
         return [Reading(meter, ts, decode_values(values)) for ts, values in reversed(rows)]
+
+    def history(self, meter: str, since: int, until: int, limit: int) -> list[Reading]:
+        """The oldest ``limit`` with since <= ts < until, oldest first."""
+        rows = self.database.execute(_ONWARDS, (meter, since, until, limit))
+        return [Reading(meter, ts, decode_values(values)) for ts, values in rows]
 
     def last_ts(self) -> dict[str, int]:
         """The newest ts that each meter ever had, in ms."""

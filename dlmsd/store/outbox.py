@@ -219,6 +219,11 @@ class Outbox:
         ledger = self._file.ledger
         return await self._file.run(lambda: ledger.readings(meter, since, until, limit))
 
+    async def history(self, meter: str, since: int, until: int, limit: int) -> list[Reading]:
+        """The same from its other end, to be read on: the oldest ``limit``, oldest first."""
+        ledger = self._file.ledger
+        return await self._file.run(lambda: ledger.history(meter, since, until, limit))
+
     async def last_ts(self) -> dict[str, int]:
         """The newest ts of each meter, ms, also when that reading is no longer kept."""
         return await self._file.run(self._file.ledger.last_ts)

@@ -115,6 +115,7 @@ class Override:
 class Registry:
     """Use it in the reactor's thread. ``wall`` gives Unix seconds; ``key`` seals secrets.
 
+    ``ids`` are those of configured meters, ``born`` when each was first seen (Unix ms).
     ``metrics``, ``alarms``, ``diagnostics``, ``health`` and ``audit`` are in the same file.
     All methods raise StoreError when it cannot be used.
     """
@@ -134,6 +135,7 @@ class Registry:
         self._seal = Seal(key, draw)
         self._now = now = lambda: int(wall() * 1000)
         self.ids: Mapping[str, int] = {}
+        self.born: Mapping[str, int] = {}
         self.metrics = Metrics(file)
         self.alarms = Alarms(file, now)
         self.diagnostics = Diagnostics(file, now)
@@ -167,13 +169,16 @@ class Registry:
         """The ids of all meters that are configured now; those of new ones are made."""
         rows = [(name, self._now()) for name in names]
 
-        def identify(database: sqlite3.Connection) -> dict[str, int]:
+        def identify(database: sqlite3.Connection) -> dict[str, tuple[int, int]]:
             database.executemany(_SEEN, rows)
             database.executemany(_NEW, rows)
-            known = dict(database.execute("SELECT name, id FROM meters").fetchall())
+            found = database.execute("SELECT name, id, created_at FROM meters")
+            known = {name: (number, created) for name, number, created in found}
             return {name: known[name] for name, _ in rows}
 
-        self.ids = await self._file.change(identify)
+        known = await self._file.change(identify)
+        self.ids = {name: number for name, (number, _) in known.items()}
+        self.born = {name: created for name, (_, created) in known.items()}
         return self.ids
 
     async def sweep(self) -> None:
@@ -233,6 +238,23 @@ class Registry:
     async def replace(self, meter: OwnMeter, who: str) -> int:
         """All of one that was added; its id. NoSuchMeterError."""
         return await self._put(meter, who, "meter changed", new=False)
+
+    async def rename(self, old: str, meter: OwnMeter, who: str) -> int:
+        """All of one that was ``old``, under its new name and its old id.
+
+        NoSuchMeterError; NameTakenError where any meter ever had that name, since what it has
+        given is kept under it.
+        """
+
+        def rename(database: sqlite3.Connection) -> None:
+            number = _own(database, old)
+            if database.execute(_IS_KNOWN, (meter.name,)).fetchone():
+                raise NameTakenError(f"there is or was a meter {meter.name}")
+            database.execute("UPDATE meters SET name = ? WHERE id = ?", (meter.name, number))
+            note(database, self._now(), who, "meter renamed", old, meter.name)
+
+        await self._file.change(rename)
+        return await self.replace(meter, who)
 
     async def remove(self, name: str, who: str) -> None:
         """No longer a meter; its history stays. NoSuchMeterError."""
@@ -295,6 +317,7 @@ class Registry:
 
 
 _IS_OWN: Final = "SELECT m.id FROM own_meters JOIN meters m ON m.id = meter WHERE m.name = ?"
+_IS_KNOWN: Final = "SELECT id FROM meters WHERE name = ?"
 _UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
 
 

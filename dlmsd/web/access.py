@@ -1,18 +1,18 @@
-"""Who may read: the bearer token, wrong guesses counted, and the Host header."""
+"""Who may do what: bearer tokens and roles, wrong guesses counted, the Host header."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from attrs import frozen
 from twisted.web.server import Request
 
-from dlmsd.secret import Secret
+from dlmsd.tokens import Role, Tokens
+from dlmsd.web.problem import Refusal
 
 WRONG_TOKENS: Final = 5
 WINDOW: Final = 60.0
@@ -23,27 +23,41 @@ ADDRESSES: Final = 1024
 
 _LOCAL: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 
+Need: TypeAlias = Literal["nothing", "read", "change", "secrets"]
+"""What a request is for: ``secrets`` are never free, not even with ``legacy_open``."""
+
 
 @frozen
-class Refusal:
-    """Why a request is not answered: an HTTP status, a sentence, headers that go with it."""
+class Visitor:
+    """Who asks: the name of a token, or ``loopback`` where none is needed."""
 
-    status: int
-    detail: str
-    headers: tuple[tuple[str, str], ...] = ()
+    name: str
+    role: Role
+
+
+_LOOPBACK: Final = Visitor("loopback", "admin")
 
 
 class Access:
     """Judges requests by where the page listens and by what they carry.
 
     ``seconds`` is a clock that never steps. ``loopback`` is set by whoever listens; until
-    then everything under /api needs the token.
+    then everything under /api needs a token. With ``legacy_open`` changes are as free as
+    reads are.
     """
 
-    def __init__(self, token: Secret, *, trust_proxy: bool, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        trust_proxy: bool,
+        legacy_open: bool,
+        seconds: Callable[[], float],
+    ) -> None:
         self.loopback = False
-        self._token = hashlib.sha256(token.reveal()).digest()
+        self._tokens = tokens
         self._trust_proxy = trust_proxy
+        self._legacy_open = legacy_open
         self._seconds = seconds
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -57,24 +71,37 @@ class Access:
             return None
         return Refusal(403, "Open this page as localhost, 127.0.0.1 or [::1].")
 
-    def read(self, request: Request) -> Refusal | None:
-        """Refuses a read that needs a token and carries none, a wrong one or one too many."""
-        if self._free:
-            return None
+    def free(self, need: Need) -> bool:
+        """Whether it needs no token here."""
+        if need == "nothing":
+            return True
+        return self._free and (need == "read" or (need == "change" and self._legacy_open))
+
+    def enter(self, request: Request, need: Need) -> Visitor | Refusal:
+        """Who asks; or why he may not: no token, a wrong one, one too many, or too small a role."""
+        if self.free(need):
+            if need == "change" and not _same_site(request):
+                return Refusal(403, "Another site's page may change nothing here.")
+            return _LOOPBACK
         # As bytes: decoding a header that is no UTF-8 would fail.
         kind, _, given = (request.getHeader(b"authorization") or b"").partition(b" ")
-        if kind.lower() != b"bearer" or not given:
+        if kind.lower() != b"bearer" or not given.strip():
             return _unauthorized("This needs the header Authorization: Bearer <token>.")
         wrong = self._recent(self._address(request))
         if len(wrong) >= WRONG_TOKENS:
             wait = int(wrong[0] + WINDOW - self._seconds()) + 1
             return Refusal(
-                429, "Too many wrong tokens; wait a minute.", (("Retry-After", str(wait)),)
+                429,
+                "Too many wrong tokens; wait a minute.",
+                headers=(("Retry-After", str(wait)),),
             )
-        if hmac.compare_digest(hashlib.sha256(given.strip()).digest(), self._token):
-            return None
-        self._remember(self._address(request), wrong)
-        return _unauthorized("This token is wrong; it is the one of [web] token.")
+        token = self._tokens.find(given.strip())
+        if token is None:
+            self._remember(self._address(request), wrong)
+            return _unauthorized("This token is wrong; `dlmsd token` shows one that is right.")
+        if need != "read" and token.role != "admin":
+            return Refusal(403, "This token only reads; changes need one of role admin.")
+        return Visitor(token.name, token.role)
 
     @property
     def _free(self) -> bool:
@@ -103,5 +130,18 @@ class Access:
             self._wrong.popitem(last=False)
 
 
+def _same_site(request: Request) -> bool:
+    """False where a browser says that another site's page asks (Fetch, 3.2; Fetch Metadata)."""
+    if request.getHeader(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
+        return False
+    origin = request.getHeader(b"origin")
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc == request.getHeader(b"host")
+    except ValueError:
+        return False
+
+
 def _unauthorized(detail: str) -> Refusal:
-    return Refusal(401, detail, (("WWW-Authenticate", 'Bearer realm="dlmsd"'),))
+    return Refusal(401, detail, headers=(("WWW-Authenticate", 'Bearer realm="dlmsd"'),))

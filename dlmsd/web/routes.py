@@ -1,23 +1,31 @@
 """Which path is answered by what; every refusal has one shape.
 
-In this order: Host header, path, method, token, answer. Errors are
+In this order: Host header, path, token, method, query, body, answer. Errors are
 application/problem+json (RFC 9457).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.web.http import RESPONSES
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
 
-from dlmsd.web.access import Access, Refusal
+from dlmsd.config.rules import Refusal as Unfit
+from dlmsd.errors import DlmsdError
+from dlmsd.web.access import Access, Visitor
+from dlmsd.web.flow import flow
+from dlmsd.web.kinds import PATHS
+from dlmsd.web.operation import JSON, Call, Operation, Reply, Stream
+from dlmsd.web.problem import Refusal, RefusedError, refusal_of, refuse
+from dlmsd.web.shape import take_body, take_query
 
-Answer: TypeAlias = Callable[[Request], bytes | int]
+Static: TypeAlias = Callable[[Request], bytes | int]
 """Renders a GET: the body, or NOT_DONE_YET."""
 
 HEADERS: Final = (
@@ -31,61 +39,220 @@ HEADERS: Final = (
         "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
 )
+READING: Final = ("GET", "HEAD", "OPTIONS")
 
 _log = Logger()
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def refuse(request: Request, refusal: Refusal) -> bytes:
-    """The refusal as a problem document."""
-    request.setResponseCode(refusal.status)
-    request.setHeader("Content-Type", "application/problem+json")
-    for name, value in refusal.headers:
-        request.setHeader(name, value)
-    title = RESPONSES.get(refusal.status, b"Error").decode()
-    return msgspec.json.encode(
-        {
-            "type": "about:blank",
-            "title": title,
-            "status": refusal.status,
-            "detail": refusal.detail,
-        }
-    )
+class Table:
+    """Operations by path and method; a path has its values where a template has braces."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._exact: dict[str, dict[str, Operation]] = defaultdict(dict)
+        self._templates: dict[int, list[tuple[list[str], dict[str, Operation]]]] = defaultdict(list)
+        by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
+        for one in operations:
+            by_path[one.path][one.method] = one
+        for path, methods in by_path.items():
+            if "{" in path:
+                parts = path.split("/")
+                self._templates[len(parts)].append((parts, methods))
+            else:
+                self._exact[path] = methods
+
+    def find(self, path: str) -> tuple[Mapping[str, Operation], dict[str, str]] | None:
+        """The methods that a path has, and the texts in its braces."""
+        if path in self._exact:
+            return self._exact[path], {}
+        parts = path.split("/")
+        for template, methods in self._templates[len(parts)] if len(parts) < 16 else ():
+            found = {}
+            for wanted, part in zip(template, parts, strict=True):
+                if wanted.startswith("{") and part:
+                    found[wanted[1:-1]] = part
+                elif wanted != part:
+                    break
+            else:
+                return methods, found
+        return None
 
 
 class Routes(Resource):
-    """The one resource of the site: looks up ``answers`` by the whole path."""
+    """The one resource of the site. ``ready`` tells whether what operations need is there."""
 
     isLeaf = True
 
-    def __init__(self, answers: Mapping[str, Answer], access: Access) -> None:
+    def __init__(
+        self,
+        statics: Mapping[str, Static],
+        operations: Sequence[Operation],
+        access: Access,
+        ready: Callable[[], bool],
+    ) -> None:
         super().__init__()
-        self._answers = answers
+        self._statics = statics
+        self._table = Table(operations)
         self._access = access
+        self._ready = ready
 
-    def render(self, request: Request) -> bytes | int:
+    def render(self, request: Any) -> bytes | int:
         for name, value in HEADERS:
             request.setHeader(name, value)
         try:
             body = self._answer(request)
+        except RefusedError as error:
+            body = refuse(request, error.refusal)
         except Exception:  # noqa: BLE001 - whatever it was, the client gets a problem document
-            _log.failure("answering {path} failed", path=request.path)
-            body = refuse(request, Refusal(500, "dlmsd failed at this; its log says where."))
-        if request.method == b"HEAD" and isinstance(body, bytes):
-            request.setHeader("Content-Length", str(len(body)))
-            return b""
+            body = self._failed(request)
+        if isinstance(body, bytes):
+            return _without_body(request, body)
         return body
 
-    def _answer(self, request: Request) -> bytes | int:
+    def _answer(self, request: Any) -> bytes | int:
         path = request.path.decode("latin-1")
-        refusal = self._access.host(request)
-        if refusal is None and (path == "/api" or path.startswith("/api/")):
-            refusal = self._access.read(request)
-        if refusal is not None:
+        if (refusal := self._access.host(request)) is not None:
             return refuse(request, refusal)
-        answer = self._answers.get(path)
-        if answer is None:
+        static = self._statics.get(path)
+        found = None if static else self._table.find(path)
+        operation = None
+        if found is not None:
+            operation = found[0].get("GET" if request.method == b"HEAD" else _method(request))
+        need = operation.need if operation else "read" if _guarded(path) else "nothing"
+        who = self._access.enter(request, need)
+        if isinstance(who, Refusal):
+            return refuse(request, who)
+        if static is None and found is None:
             return refuse(request, Refusal(404, "There is nothing under this path."))
-        if request.method not in (b"GET", b"HEAD"):
-            allow = (("Allow", "GET, HEAD"),)
-            return refuse(request, Refusal(405, "This path can only be read.", allow))
-        return answer(request)
+        methods = {"GET"} if found is None else set(found[0])
+        if operation is None and (static is None or _method(request) not in ("GET", "HEAD")):
+            return _other_method(request, methods)
+        if static is not None:
+            return static(request)
+        assert operation is not None and found is not None
+        return self._work(request, operation, found[1], who)
+
+    def _work(
+        self, request: Any, operation: Operation, texts: Mapping[str, str], who: Visitor
+    ) -> bytes | int:
+        if not self._ready():
+            wait = (("Retry-After", "1"),)
+            return refuse(request, Refusal(503, "dlmsd is starting or stopping.", headers=wait))
+        call = Call(
+            who,
+            _path(texts),
+            None if operation.query is None else take_query(operation.query, request.query),
+            _body(request, operation),
+            request.getHeader("if-match") if operation.conditional else None,
+        )
+        if operation.query is None and request.query:
+            raise RefusedError(422, "This path takes no query.")
+        work: Deferred[Any] = Deferred.fromCoroutine(_begun(operation, call))
+        # A change that has begun is carried out, whether or not anybody still listens.
+        changes = operation.method != "GET"
+        request.notifyFinish().addErrback(lambda _: None if changes else work.cancel())
+        work.addCallback(lambda reply: self._replied(request, reply))
+        work.addErrback(lambda failure: self._refused(request, failure))
+        return NOT_DONE_YET
+
+    def _replied(self, request: Any, reply: Any) -> Deferred[None] | None:
+        for name, value in reply.headers:
+            request.setHeader(name, value)
+        request.setHeader("Content-Type", reply.media_type)
+        if isinstance(reply, Reply):
+            request.setResponseCode(reply.status)
+            if reply.value is None:
+                request.responseHeaders.removeHeader("Content-Type")
+                body = b""
+            else:
+                body = reply.value if isinstance(reply.value, bytes) else _encode(reply.value)
+            _finish(request, body)
+            return None
+        if request.method == b"HEAD":
+            _finish(request, b"")
+            return None
+        return Deferred.fromCoroutine(flow(request, reply.pieces))
+
+    def _refused(self, request: Any, failure: Any) -> None:
+        if failure.check(CancelledError) and request._disconnected:
+            return
+        if request.startedWriting:
+            _log.failure("answering {path} broke off", failure, path=request.path)
+            request.transport.abortConnection()
+        elif failure.check(RefusedError):
+            _finish(request, refuse(request, failure.value.refusal))
+        elif failure.check(DlmsdError):
+            _finish(request, refuse(request, refusal_of(failure.value)))
+        else:
+            _log.failure("answering {path} failed", failure, path=request.path)
+            _finish(request, refuse(request, _FAULT))
+
+    def _failed(self, request: Any) -> bytes:
+        _log.failure("answering {path} failed", path=request.path)
+        return refuse(request, _FAULT)
+
+
+async def _begun(operation: Operation, call: Call) -> Reply | Stream:
+    return await operation.work(call)
+
+
+_FAULT: Final = Refusal(500, "dlmsd failed at this; its log says where.")
+
+
+def _guarded(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def _method(request: Any) -> str:
+    return str(request.method.decode("latin-1"))
+
+
+def _other_method(request: Any, methods: set[str]) -> bytes:
+    allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    allow = ", ".join(sorted(allowed))
+    if request.method == b"OPTIONS":
+        request.setResponseCode(204)
+        request.setHeader("Allow", allow)
+        return b""
+    detail = f"This path takes {allow}."
+    return refuse(request, Refusal(405, detail, headers=(("Allow", allow),)))
+
+
+def _path(texts: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        return {name: PATHS[name].of_text(text) for name, text in texts.items()}
+    except Unfit:
+        raise RefusedError(404, "There is nothing under this path.") from None
+
+
+def _body(request: Any, operation: Operation) -> Any:
+    if request.too_large:
+        raise RefusedError(413, f"A body may have {request.room} bytes.")
+    content = request.content.read()
+    if operation.body is None:
+        if content:
+            raise RefusedError(415, "This takes no body.")
+        return None
+    if not content and operation.optional_body:
+        return None
+    media_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise RefusedError(415, f"The body must be {JSON}, and say so in Content-Type.")
+    return take_body(operation.body, content)
+
+
+def _without_body(request: Any, body: bytes) -> bytes:
+    if request.method == b"HEAD":
+        request.setHeader("Content-Length", str(len(body)))
+        return b""
+    return body
+
+
+def _finish(request: Any, body: bytes) -> None:
+    if request._disconnected:
+        return
+    if request.code != 204:
+        request.setHeader("Content-Length", str(len(body)))
+    if request.method != b"HEAD" and body:
+        request.write(body)
+    request.finish()

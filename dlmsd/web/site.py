@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -19,16 +19,21 @@ from twisted.web.server import Request, Site
 from dlmsd.config.values import WebOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board
-from dlmsd.secret import Secret
-from dlmsd.web.access import Access, Refusal
+from dlmsd.tokens import Tokens
+from dlmsd.web.access import Access
 from dlmsd.web.connections import Connections
 from dlmsd.web.live import Live
+from dlmsd.web.operation import Operation
 from dlmsd.web.page import load
-from dlmsd.web.routes import Answer, Routes, refuse
+from dlmsd.web.problem import Refusal, refuse
+from dlmsd.web.routes import Routes, Static
 from dlmsd.web.status import StatusDocument
 
 BODY: Final = 1 << 16
-"""Bytes of a request's body; nothing that is asked of the page comes near it."""
+"""Bytes of a request's body: a meter with all its options and measurements is a tenth of it."""
+
+PATIENCE: Final = 16 * BODY
+"""A body up to this is heard out and answered with 413; a longer one is cut off."""
 
 IDLE_SECONDS: Final = 60
 """How long a connection may stand without a request."""
@@ -43,18 +48,36 @@ class ListenError(DlmsdError):
 
 
 class PageRequest(Request):
-    """A request whose body stays in memory and within ``BODY``."""
+    """A request whose body stays in memory and within ``BODY``; what is beyond is not kept.
+
+    ``query`` is what stands behind the question mark, as it is.
+    """
+
+    room = BODY
+    too_large = False
+    query = b""
 
     def gotLength(self, length: int | None) -> None:
-        self._room = BODY
+        self._heard = 0
         super().gotLength(min(length or 0, BODY))
 
     def handleContentChunk(self, data: bytes) -> None:
-        self._room -= len(data)
-        if self._room < 0:
-            self.loseConnection()
-        else:
+        self._heard += len(data)
+        if self._heard <= BODY:
             super().handleContentChunk(data)
+        elif self._heard <= PATIENCE:
+            self.too_large = True
+        else:
+            self.loseConnection()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Without Twisted's parsing of forms, which nobody here asks for."""
+        assert self.content is not None
+        self.content.seek(0, 0)
+        self.args = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, self.query = path.partition(b"?")
+        self.process()
 
 
 class PageSite(Site):
@@ -72,10 +95,10 @@ class PageSite(Site):
 
 
 class WebService(Service):
-    """Serves the page, /api/status, /api/live, /livez and /readyz.
+    """Serves the page, /api/status, /api/live, /livez, /readyz, and all ``operations``.
 
-    ``wall`` gives Unix time in seconds; ``ready`` whether meters are being read; ``token``
-    opens /api where reads are not free; ``language`` is the page's, ``en`` or ``es``.
+    ``wall`` gives Unix time in seconds; ``ready`` whether meters are being read; ``tokens``
+    open /api where it is not free; ``language`` is the page's, ``en`` or ``es``.
     ``address`` is the page's URL while it listens, else empty.
     """
 
@@ -87,18 +110,25 @@ class WebService(Service):
         reactor: Any,
         wall: Callable[[], float],
         ready: Callable[[], bool],
-        token: Secret,
+        tokens: Tokens,
         language: str,
         version: str,
+        operations: Sequence[Operation] = (),
     ) -> None:
         self.address = ""
         self._options = options
         self._board = board
         self._reactor = reactor
         self._ready = ready
-        self._access = Access(token, trust_proxy=options.trust_proxy, seconds=reactor.seconds)
+        self._access = Access(
+            tokens,
+            trust_proxy=options.trust_proxy,
+            legacy_open=options.legacy_open,
+            seconds=reactor.seconds,
+        )
         self._document = StatusDocument(board, wall, version)
         self._live = Live(self._document, board, reactor)
+        self._operations = operations
         self._connections = Connections(self._site(language), reactor)
         self._port: IListeningPort | None = None
 
@@ -141,7 +171,7 @@ class WebService(Service):
         return f"{scheme}://{host}:{port}/"
 
     def _site(self, language: str) -> PageSite:
-        answers: dict[str, Answer] = {
+        answers: dict[str, Static] = {
             path: static.render for path, static in load(language).items()
         }
         answers["/api/status"] = self._status
@@ -149,7 +179,7 @@ class WebService(Service):
         answers["/livez"] = self._livez
         answers["/readyz"] = self._readyz
         return PageSite(
-            Routes(answers, self._access),
+            Routes(answers, self._operations, self._access, self._ready),
             requestFactory=PageRequest,
             timeout=IDLE_SECONDS,
             reactor=self._reactor,
@@ -162,7 +192,8 @@ class WebService(Service):
     def _events(self, request: Request) -> bytes | int:
         if self._live.full:
             wait = (("Retry-After", "15"),)
-            return refuse(request, Refusal(503, "Too many readers of live events.", wait))
+            detail = "Too many readers of live events."
+            return refuse(request, Refusal(503, detail, headers=wait))
         if request.method == b"HEAD":
             return b""
         return self._live.open(request)

@@ -70,7 +70,7 @@ def health(meter: MeterStatus) -> str:
         return "down"
     if meter.recent is None:
         return "unknown"
-    rate = _percent(meter.recent)
+    rate = percent(meter.recent)
     if rate >= 90:
         return "healthy"
     if rate >= 50:
@@ -175,10 +175,10 @@ def _fields(meter: MeterStatus) -> dict[str, Any]:
         "state": meter.state.value,
         "health": health(meter),
         "ts": meter.reading.ts if meter.reading else None,
-        "values": {name: _value(value) for name, value in values.items()},
+        "values": {name: plain(value) for name, value in values.items()},
         "units": dict(meter.units),
         "absent": {name: _text(reason) for name, reason in meter.absent.items()},
-        "success_rate": None if meter.recent is None else _percent(meter.recent),
+        "success_rate": None if meter.recent is None else percent(meter.recent),
         "good": meter.good,
         "failed": meter.failed,
         "missed": meter.missed,
@@ -223,11 +223,13 @@ def _outbox(outbox: OutboxStatus) -> dict[str, Any]:
     return told | {"queued": dict(outbox.queued)} | texts
 
 
-def _percent(share: float) -> float:
+def percent(share: float) -> float:
+    """As it is shown."""
     return round(share * 100, 1)
 
 
-def _value(value: Value) -> Value:
+def plain(value: Value) -> Value:
+    """A value as JSON can tell it: a number without a form there (NaN) is text."""
     if isinstance(value, Decimal):
         return value if value.is_finite() else str(value)
     return _text(value) if isinstance(value, str) else value

@@ -82,9 +82,10 @@ class DefaultTests(ConfigurationCase):
         self.assertEqual(configuration.web.token, Secret("canary"))
         self.assertEqual(configuration.sinks[0].ca_file, self.folder / "ca.pem")
 
-    def test_planned_options_may_say_what_is_so_anyway(self) -> None:
-        text = "[web]\nlegacy_open = false\n"
-        self.assertEqual(self.problems(text + METER), [])
+    def test_networks(self) -> None:
+        said = '[web]\nscan_networks = ["10.0.0.0/8", "fd00::/8"]\n'
+        found = self.load(said + METER).web.scan_networks
+        self.assertEqual([str(one) for one in found], ["10.0.0.0/8", "fd00::/8"])
 
 
 class SectionTests(ConfigurationCase):
@@ -121,6 +122,11 @@ class SectionTests(ConfigurationCase):
             "dlmsd.toml:2: web.listen: others would reach this without TLS; use "
             "interface=127.0.0.1, or ssl:, or trust_proxy = true behind a proxy that speaks TLS"
         )
+        networks = 'web.scan_networks: expected networks such as "192.168.1.0/24"'
+        freed = (
+            "web.legacy_open: frees changes on loopback alone; listen at 127.0.0.1 "
+            "without trust_proxy"
+        )
         endpoint = "expected an endpoint: tcp:PORT:interface=ADDRESS, ssl:PORT:... or unix:PATH"
         self.expect(
             {
@@ -136,7 +142,13 @@ class SectionTests(ConfigurationCase):
                     f"dlmsd.toml:2: web.listen: {endpoint}; tcp: takes port, interface, backlog",
                 ),
                 "trust_proxy = 1": ("dlmsd.toml:2: web.trust_proxy: expected true or false",),
-                "legacy_open = true": (f"dlmsd.toml:2: web.legacy_open: {LATER}",),
+                "legacy_open = true": (),
+                "legacy_open = true\ntrust_proxy = true": (f"dlmsd.toml:2: {freed}",),
+                'listen = "ssl:8425"\nlegacy_open = true': (f"dlmsd.toml:3: {freed}",),
+                'scan_networks = ["192.168.1.1/24"]': (f"dlmsd.toml:2: {networks}",),
+                'scan_networks = "10.0.0.0/8"': (
+                    "dlmsd.toml:2: web.scan_networks: expected a list of names",
+                ),
                 'token = { env = "NONE" }': (
                     "dlmsd.toml:2: web.token: the environment variable named here is not set",
                 ),

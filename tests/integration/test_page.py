@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -29,6 +30,7 @@ from dlmsd.model import (
     Verdict,
 )
 from dlmsd.secret import Secret
+from dlmsd.tokens import Tokens
 from dlmsd.web.site import WebService
 from tests.web.visitor import METER, SINK
 
@@ -94,7 +96,7 @@ class PageTests(TestCase):
             reactor=reactor,
             wall=time.time,
             ready=lambda: True,
-            token=Secret("geheim"),
+            tokens=Tokens(Secret("geheim"), Path("no-list")),
             language="en",
             version="1.2.3",
         )

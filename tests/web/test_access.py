@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.tokens import Token, digest, list_file, save
 from dlmsd.web.access import ADDRESSES
+from tests.web.operations import Things
 from tests.web.visitor import TOKEN, Visitor, bearer
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -128,3 +130,71 @@ class HostTests(SynchronousTestCase):
             "/api/status", Host="meters.example", Authorization=bearer(TOKEN)
         )
         self.assertEqual(answer.status, 200)
+
+
+class RoleTests(SynchronousTestCase):
+    """Tokens by role, on each kind of listener, for each kind of request."""
+
+    def visitor(self, listen: str = LOOPBACK, **options: bool) -> Visitor:
+        found = Visitor(listen, operations=Things().operations(), **options)
+        tokens = [
+            Token("reader", "read", digest(b"r-token"), 0),
+            Token("boss", "admin", digest(b"b-token"), 0),
+        ]
+        save(list_file(found.folder), tokens)
+        return found
+
+    def ask(self, visitor: Visitor, what: str, token: str | None, **headers: str) -> int:
+        method, path = what.split()
+        if token is not None:
+            headers["Authorization"] = bearer(token)
+        return visitor.ask(path, method, **headers).status
+
+    def test_matrix(self) -> None:
+        read, change, secret = "GET /api/things", "DELETE /api/things/1", "GET /api/secret"
+        loop = self.visitor()
+        free = self.visitor(legacy_open=True)
+        far = self.visitor(EVERYWHERE)
+        proxied = self.visitor(proxy=True)
+        for visitor, what, statuses in (
+            # without a token, with a wrong one, a reader's, an admin's, the first one
+            (loop, read, (200, 200, 200, 200, 200)),
+            (loop, change, (401, 401, 403, 200, 200)),
+            (loop, secret, (401, 401, 403, 200, 200)),
+            (free, read, (200, 200, 200, 200, 200)),
+            (free, change, (200, 200, 200, 200, 200)),
+            (free, secret, (401, 401, 403, 200, 200)),
+            (far, read, (401, 401, 200, 200, 200)),
+            (far, change, (401, 401, 403, 200, 200)),
+            (proxied, read, (401, 401, 200, 200, 200)),
+            (proxied, change, (401, 401, 403, 200, 200)),
+        ):
+            given = (None, "wrong", "r-token", "b-token", TOKEN)
+            found = tuple(self.ask(visitor, what, token) for token in given)
+            self.assertEqual(found, statuses, what)
+
+    def test_another_sites_page_changes_nothing(self) -> None:
+        visitor = self.visitor(legacy_open=True)
+        what = "DELETE /api/things/1"
+        for headers, status in (
+            ({"Origin": "http://localhost:8425"}, 200),
+            ({"Sec_Fetch_Site": "same-origin"}, 200),
+            ({"Origin": "http://evil.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Origin": "http://[bad"}, 403),
+            ({"Sec_Fetch_Site": "cross-site"}, 403),
+            ({"Sec_Fetch_Site": "same-site"}, 403),
+        ):
+            self.assertEqual(self.ask(visitor, what, None, **headers), status, headers)
+
+    def test_a_list_that_changes_is_known_at_once(self) -> None:
+        visitor = self.visitor(EVERYWHERE)
+        self.assertEqual(self.ask(visitor, "GET /api/things", "r-token"), 200)
+        save(list_file(visitor.folder), [])
+        self.assertEqual(self.ask(visitor, "GET /api/things", "r-token"), 401)
+
+    def test_a_damaged_list_opens_nothing_and_the_first_token_still_does(self) -> None:
+        visitor = self.visitor(EVERYWHERE)
+        list_file(visitor.folder).write_text("{")
+        self.assertEqual(self.ask(visitor, "GET /api/things", "r-token"), 401)
+        self.assertEqual(self.ask(visitor, "GET /api/things", TOKEN), 200)

@@ -12,7 +12,7 @@ from dlmsd.model import OutboxStatus
 from dlmsd.web.connections import CONNECTIONS
 from dlmsd.web.page import load
 from dlmsd.web.routes import HEADERS
-from dlmsd.web.site import BODY
+from dlmsd.web.site import PATIENCE
 from tests.web.visitor import Visitor
 
 STATIC = Path(dlmsd.web.__file__).parent / "static"
@@ -37,10 +37,13 @@ class RouteTests(SynchronousTestCase):
             self.assertEqual(answer.json["title"], "Not Found")
 
     def test_other_methods(self) -> None:
-        for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
+        for method in ("POST", "PUT", "DELETE", "BREW"):
             answer = self.visitor.ask("/api/status", method)
             self.assertEqual((answer.status, answer.json["status"]), (405, 405), method)
-            self.assertEqual(answer.headers["allow"], "GET, HEAD")
+            self.assertEqual(answer.headers["allow"], "GET, HEAD, OPTIONS")
+        answer = self.visitor.ask("/api/status", "OPTIONS")
+        self.assertEqual((answer.status, answer.body), (204, b""))
+        self.assertEqual(answer.headers["allow"], "GET, HEAD, OPTIONS")
 
     def test_head_tells_the_length_and_no_more(self) -> None:
         for path in ("/", "/api/status", "/livez"):
@@ -94,7 +97,7 @@ class RouteTests(SynchronousTestCase):
                 b"POST /api/status HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % head
             )
             chunk = b"x" * 4096
-            for _ in range(BODY // 4096):
+            for _ in range(PATIENCE // 4096):
                 protocol.dataReceived(chunk if b"Length" in head else b"1000\r\n%b\r\n" % chunk)
             self.assertFalse(transport.disconnecting)
             protocol.dataReceived(chunk if b"Length" in head else b"1000\r\n%b\r\n" % chunk)

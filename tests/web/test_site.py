@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from dlmsd.config.values import WebOptions
 from dlmsd.fleet.board import Board
 from dlmsd.secret import Secret
+from dlmsd.tokens import Tokens
 from dlmsd.web.site import ListenError, WebService
 from tests.web.visitor import METER
 
@@ -52,7 +53,7 @@ class SiteTests(TestCase):
             reactor=reactor,
             wall=time.time,
             ready=lambda: True,
-            token=Secret("token"),
+            tokens=Tokens(Secret("token"), Path("no-list")),
             language="en",
             version="1",
         )

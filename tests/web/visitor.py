@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from attrs import evolve, frozen
@@ -17,6 +19,8 @@ from dlmsd.config.values import WebOptions
 from dlmsd.fleet.board import Board
 from dlmsd.model import MeterState, MeterStatus, OutboxStatus, Reading, SinkState, SinkStatus
 from dlmsd.secret import Secret
+from dlmsd.tokens import Tokens, list_file
+from dlmsd.web.operation import Operation
 from dlmsd.web.site import WebService
 
 TOKEN = "correct horse"
@@ -109,7 +113,13 @@ def _chunks(body: bytes) -> Iterator[bytes]:
 class Visitor:
     """A running WebService with a board of one meter and one sink."""
 
-    def __init__(self, listen: str = "tcp:0:interface=127.0.0.1", proxy: bool = False) -> None:
+    def __init__(
+        self,
+        listen: str = "tcp:0:interface=127.0.0.1",
+        proxy: bool = False,
+        legacy_open: bool = False,
+        operations: Sequence[Operation] = (),
+    ) -> None:
         self.board = Board()
         self.board.post(METER)
         self.board.post(SINK)
@@ -117,15 +127,18 @@ class Visitor:
         self.now = NOW
         self.ready = True
         self.reactor = Reactor()
+        self.folder = Path(mkdtemp())
+        self.tokens = Tokens(Secret(TOKEN), list_file(self.folder))
         self.service = WebService(
-            WebOptions(listen=listen, trust_proxy=proxy),
+            WebOptions(listen=listen, trust_proxy=proxy, legacy_open=legacy_open),
             self.board,
             reactor=self.reactor,
             wall=lambda: self.now,
             ready=lambda: self.ready,
-            token=Secret(TOKEN),
+            tokens=self.tokens,
             language="en",
             version="1.2.3",
+            operations=operations,
         )
         self.started = self.service.startService()
 
@@ -145,11 +158,18 @@ class Visitor:
         return protocol, transport
 
     def ask(
-        self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str
+        self,
+        path: str,
+        method: str = "GET",
+        address: str = "127.0.0.1",
+        body: bytes = b"",
+        **headers: str,
     ) -> Answer:
         """One request over its own connection; ``_`` in a header's name stands for ``-``."""
+        if body:
+            headers = {"Content_Length": str(len(body))} | headers
         protocol, transport = self.connect(address)
-        protocol.dataReceived(_request(method, path, headers))
+        protocol.dataReceived(_request(method, path, headers) + body)
         lose(protocol)
         return Answer.parse(transport.value())
 

@@ -1,0 +1,181 @@
+"""What an operator changes of meters while the daemon runs: judged, kept, and in force at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from twisted.internet.defer import DeferredLock
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.errors import DlmsdError, Problem
+from dlmsd.fleet.reload import Reload
+from dlmsd.store.registry import (
+    NameTakenError,
+    NoSuchMeterError,
+    Override,
+    OwnMeter,
+    Registry,
+    Status,
+)
+
+T = TypeVar("T")
+
+
+class UnfitMeterError(DlmsdError):
+    """The meter was not changed; correct what is named above."""
+
+    culprit = "operator"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(f"{one.key}: {one.message}" for one in problems))
+        self.problems = problems
+
+
+class FileMeterError(DlmsdError):
+    """This meter stands in the configuration file; change it there."""
+
+    culprit = "operator"
+
+
+class Desk:
+    """One change at a time. Raises StoreError, and what is above.
+
+    A ``check`` is called when it is one's turn; what it raises ends the change.
+    """
+
+    def __init__(self, registry: Registry, reload: Reload) -> None:
+        self._registry = registry
+        self._reload = reload
+        self._turn: DeferredLock = DeferredLock()
+
+    def options(self, name: str) -> MeterOptions | None:
+        """What is in force of a meter, None of one that is not configured or refused."""
+        found = (one for one in self._reload.configuration.meters if one.name == name)
+        return next(found, None)
+
+    def file_has(self, name: str) -> bool:
+        """Whether a meter is the file's."""
+        return any(one.name == name for one in self._reload.file.meters)
+
+    async def own(self, name: str) -> OwnMeter:
+        """One that was added by API; FileMeterError, NoSuchMeterError."""
+        self._only_own(name)
+        for one in await self._registry.meters():
+            if one.name == name:
+                return one
+        raise NoSuchMeterError(f"there is no meter {name}")
+
+    async def add(self, meter: OwnMeter, who: str) -> None:
+        """A new one, read from now on. NameTakenError, UnfitMeterError."""
+
+        async def add() -> None:
+            if self.file_has(meter.name):
+                raise NameTakenError(f"there is a meter {meter.name} in {self._file}")
+            await self._judge(meter)
+            await self._registry.add(meter, who)
+            if not await self._took(meter, who):
+                await self._registry.remove(meter.name, who)
+                await self._refused(who)
+
+        await self._in_turn(add)
+
+    async def change(
+        self,
+        name: str,
+        change: Callable[[OwnMeter], OwnMeter],
+        who: str,
+        check: Callable[[OwnMeter], None] = lambda meter: None,
+        override: Override | None = None,
+    ) -> None:
+        """What ``change`` makes of one that was added; also its name. With ``override``, that too.
+
+        FileMeterError, NoSuchMeterError, NameTakenError, UnfitMeterError.
+        """
+
+        async def do() -> None:
+            old = await self.own(name)
+            check(old)
+            new = change(old)
+            renamed = new.name != name
+            if renamed and (self.file_has(new.name) or new.name in self._registry.ids):
+                raise NameTakenError(f"there is a meter {new.name}")
+            await self._judge(new, name)
+            await self._put(name, new, who)
+            if override is not None:
+                await self._registry.override(new.name, override, who)
+            if not await self._took(new, who):
+                await self._put(new.name, old, who)
+                await self._refused(who)
+
+        await self._in_turn(do)
+
+    async def remove(
+        self, name: str, who: str, check: Callable[[OwnMeter], None] = lambda meter: None
+    ) -> None:
+        """Read it no more. FileMeterError, NoSuchMeterError."""
+
+        async def remove() -> None:
+            check(await self.own(name))
+            await self._registry.remove(name, who)
+            await self._reload.refresh(who)
+
+        await self._in_turn(remove)
+
+    async def override(
+        self,
+        name: str,
+        who: str,
+        *,
+        status: Status | None = None,
+        interval: float | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """What an operator wants of any meter, the file's too; None leaves it as it is."""
+
+        async def change() -> None:
+            check()
+            before = (await self._registry.overrides()).get(name, Override())
+            wanted = Override(
+                status or before.status, before.interval if interval is None else interval
+            )
+            await self._registry.override(name, wanted, who)
+            await self._reload.refresh(who)
+
+        await self._in_turn(change)
+
+    async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
+        await self._turn.acquire()
+        try:
+            return await work()
+        finally:
+            self._turn.release()
+
+    @property
+    def _file(self) -> str:
+        return str(self._reload.file.path)
+
+    def _only_own(self, name: str) -> None:
+        if self.file_has(name):
+            raise FileMeterError(f"meter {name} stands in {self._file}")
+
+    async def _judge(self, meter: OwnMeter, instead: str = "") -> None:
+        problems = await self._reload.judge(meter, instead)
+        if problems:
+            raise UnfitMeterError(problems)
+
+    async def _put(self, name: str, meter: OwnMeter, who: str) -> None:
+        if meter.name == name:
+            await self._registry.replace(meter, who)
+        else:
+            await self._registry.rename(name, meter, who)
+
+    async def _took(self, meter: OwnMeter, who: str) -> bool:
+        """Whether it is in force: the daemon may refuse a file of TLS, say."""
+        self._status = status = await self._reload.refresh(who)
+        return not status.problems or meter.name in (*status.added, *status.changed)
+
+    async def _refused(self, who: str) -> None:
+        said = self._status.problems
+        await self._reload.refresh(who)
+        raise UnfitMeterError(tuple(Problem(self._file, 0, "", one) for one in said))

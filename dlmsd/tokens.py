@@ -1,0 +1,124 @@
+"""Who may use page and REST: tokens by name and role, of which only the SHA-256 is kept.
+
+The list is a file of the state folder, so that a command can change it whether the daemon
+runs or not; the daemon looks at it again whenever it has changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from attrs import frozen
+from twisted.logger import Logger
+
+from dlmsd.errors import StoreError
+from dlmsd.secret import Secret
+
+Role: TypeAlias = Literal["read", "admin"]
+"""``read`` sees everything but secrets; ``admin`` may change things too."""
+
+FIRST: Final = "web"
+"""The name of the token that is made at the first start; it is an admin's."""
+
+# 192 bits: nobody guesses it, so one round of SHA-256 is enough to keep it.
+_OCTETS: Final = 24
+# Every request with a token is compared with all of them.
+MOST: Final = 200
+
+
+class TokenError(StoreError):
+    """The list of tokens in the state folder cannot be used, so only the first token works;
+    look at the file, or remove it and add the tokens anew."""
+
+
+@frozen
+class Token:
+    """``digest`` is the SHA-256 in hex digits; ``created`` is Unix seconds."""
+
+    name: str
+    role: Role
+    digest: str
+    created: int
+
+
+def fresh(draw: Callable[[int], bytes]) -> Secret:
+    """A new one, fit for a header and for an address."""
+    return Secret(base64.urlsafe_b64encode(draw(_OCTETS)))
+
+
+def digest(token: bytes) -> str:
+    """What is kept of it."""
+    return hashlib.sha256(token).hexdigest()
+
+
+def list_file(state_dir: Path) -> Path:
+    """Where the list is."""
+    return state_dir / "web.tokens"
+
+
+def load(path: Path) -> tuple[Token, ...]:
+    """The list, empty where there is none. Raises TokenError."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=tuple[Token, ...])
+    except FileNotFoundError:
+        return ()
+    except (OSError, msgspec.DecodeError) as error:
+        raise TokenError(f"{path}: {error}") from None
+    return found
+
+
+def save(path: Path, tokens: Sequence[Token]) -> None:
+    """Whole or not at all, readable by nobody else. Raises TokenError."""
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise TokenError(f"{path}: {error.strerror}") from error
+
+
+class Tokens:
+    """The first token and those of the list at ``path``, as it is at the moment."""
+
+    _log = Logger()
+
+    def __init__(self, first: Secret, path: Path) -> None:
+        self._first = Token(FIRST, "admin", digest(first.reveal()), 0)
+        self._path = path
+        self._stamp: object = None
+        self._listed: tuple[Token, ...] = ()
+
+    def find(self, given: bytes) -> Token | None:
+        """Whose token this is; the time it takes tells nothing of any of them."""
+        self._look()
+        wanted, found = digest(given), None
+        for one in (self._first, *self._listed):
+            if hmac.compare_digest(one.digest, wanted):
+                found = found or one
+        return found
+
+    def _look(self) -> None:
+        try:
+            seen = os.stat(self._path)
+            stamp: object = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        except OSError:
+            stamp = None
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._listed = load(self._path)
+        except TokenError as error:
+            self._listed = ()
+            self._log.error("{reason} {advice}", reason=str(error), advice=error.advice)

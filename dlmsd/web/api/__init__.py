@@ -1,0 +1,1 @@
+"""What REST answers: a module for each thing that is asked about."""

@@ -1,0 +1,240 @@
+"""Meters: listed, added, changed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import frozen
+
+from dlmsd.fleet.desk import FileMeterError, UnfitMeterError
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Override, OwnMeter
+from dlmsd.web import kinds
+from dlmsd.web.api.bodies import PROFILE, MeterChange, NewMeter, field_of
+from dlmsd.web.api.parts import Parts
+from dlmsd.web.api.views import MeterView, Views
+from dlmsd.web.kinds import said
+from dlmsd.web.operation import Answer, Call, Operation, Reply
+from dlmsd.web.problem import FieldProblem, RefusedError, refusal_of
+from dlmsd.web.shape import object_of
+
+_TAG: Final = "meters"
+ETAG: Final = {"ETag": "What If-Match of a change is compared with"}
+NEXT: Final = {"Link": "The next page, as rel=next (RFC 8288), if there is one"}
+
+
+@frozen
+class Page:
+    """``cursor`` is where a page begins: what the Link of the page before it says."""
+
+    limit: int = said(kinds.whole(1, 5000), 1000, says="The most that are told")
+    cursor: int = said(kinds.whole(0, 2**53), 0, says="From the Link of the page before")
+
+
+class Meters:
+    """The operations under /api/meters and /api/meters/{id}."""
+
+    def __init__(self, parts: Parts, views: Views) -> None:
+        self._parts = parts
+        self._views = views
+
+    def operations(self) -> list[Operation]:
+        one = Answer("The meter", MeterView, headers=ETAG)
+        every = Answer("Meters by id", list[MeterView], headers=NEXT)
+        change: dict[str, Any] = {
+            "need": "change",
+            "tag": _TAG,
+            "conditional": True,
+            "refuses": (404, 409, 412, 413, 415, 422),
+        }
+        body = {"answers": {200: one}, **change}
+        return [
+            Operation(
+                method="GET",
+                path="/api/meters",
+                work=self.list,
+                summary="All meters",
+                tag=_TAG,
+                query=Page,
+                answers={200: every},
+            ),
+            Operation(
+                method="GET",
+                path="/api/meters/active",
+                work=self.active,
+                summary="Meters whose status is active",
+                tag=_TAG,
+                query=Page,
+                answers={200: every},
+            ),
+            Operation(
+                method="POST",
+                path="/api/meters",
+                work=self.add,
+                summary="Add a meter; it is read within seconds",
+                tag=_TAG,
+                need="change",
+                body=object_of(NewMeter),
+                answers={201: Answer("The new meter", MeterView, headers=ETAG)},
+                refuses=(409, 413, 415, 422),
+            ),
+            Operation(
+                method="GET",
+                path="/api/meters/{id}",
+                work=self.get,
+                summary="One meter",
+                tag=_TAG,
+                answers={200: one},
+                refuses=(404,),
+            ),
+            Operation(
+                method="PUT",
+                path="/api/meters/{id}",
+                work=self.put,
+                summary="Replace a meter; secrets that are left out stay",
+                body=object_of(NewMeter),
+                **body,
+            ),
+            Operation(
+                method="PATCH",
+                path="/api/meters/{id}",
+                work=self.patch,
+                summary="Change a meter; status and interval also of the file's",
+                body=object_of(MeterChange),
+                **body,
+            ),
+            Operation(
+                method="DELETE",
+                path="/api/meters/{id}",
+                work=self.delete,
+                summary="Remove a meter; its history stays",
+                answers={204: Answer("It is no longer read")},
+                **(change | {"refuses": (404, 409, 412)}),
+            ),
+        ]
+
+    async def list(self, call: Call) -> Reply:
+        return _page("/api/meters", await self._views.all(), call.query)
+
+    async def active(self, call: Call) -> Reply:
+        found = [one for one in await self._views.all() if one.status == "active"]
+        return _page("/api/meters/active", found, call.query)
+
+    async def get(self, call: Call) -> Reply:
+        return await self._told(await self._parts.name_of(call.path["id"]))
+
+    async def add(self, call: Call) -> Reply:
+        body: NewMeter = call.body
+        meter = body.made(self._profile_read(body.profile or PROFILE), {})
+        await carried_out(self._parts.desk.add(meter, call.who.name))
+        view, tag = await self._views.tagged(meter.name)
+        return Reply(view, 201, (("Location", f"/api/meters/{view.id}"), ("ETag", tag)))
+
+    async def put(self, call: Call) -> Reply:
+        body: NewMeter = call.body
+
+        def whole(old: OwnMeter) -> OwnMeter:
+            # Secrets are never told, so nobody could say them again.
+            return body.made(self._profile_read(body.profile or PROFILE), dict(old.secrets))
+
+        return await self._change(call, whole, Override())
+
+    async def patch(self, call: Call) -> Reply:
+        body: MeterChange = call.body
+        name = await self._parts.name_of(call.path["id"])
+        if body.quick:
+            await self._quick(call, name, body)
+            return await self._told(name)
+
+        def part(old: OwnMeter) -> OwnMeter:
+            profile = body.profile or str(old.options.get("profile", ""))
+            return body.applied(old, self._profile_read(profile))
+
+        kept = (await self._parts.registry.overrides()).get(name, Override())
+        override = Override(
+            None if body.status else kept.status, None if body.interval else kept.interval
+        )
+        reply = await self._change(call, part, override)
+        if body.error_count is not None:
+            self.forgive(reply.value.name)
+        return reply
+
+    async def delete(self, call: Call) -> Reply:
+        name = await self._parts.name_of(call.path["id"])
+        await carried_out(
+            self._parts.desk.remove(
+                name, call.who.name, lambda old: self._views.match(call, name, old)
+            )
+        )
+        return Reply(None, 204)
+
+    def forgive(self, name: str) -> None:
+        """Count its failures anew."""
+        status = self._parts.board.meters.get(name)
+        self._views.forgiven[name] = status.failed if status else 0
+
+    async def _change(
+        self, call: Call, change: Callable[[OwnMeter], OwnMeter], override: Override
+    ) -> Reply:
+        name = await self._parts.name_of(call.path["id"])
+        renamed = name
+
+        def do(old: OwnMeter) -> OwnMeter:
+            nonlocal renamed
+            new = change(old)
+            renamed = new.name
+            return new
+
+        work = self._parts.desk.change(
+            name,
+            do,
+            call.who.name,
+            lambda old: self._views.match(call, name, old),
+            override,
+        )
+        await carried_out(work)
+        return await self._told(renamed)
+
+    async def _quick(self, call: Call, name: str, body: MeterChange) -> None:
+        if body.status or body.interval is not None:
+            own = (await self._parts.own()).get(name)
+            await self._parts.desk.override(
+                name,
+                call.who.name,
+                status=body.status,  # type: ignore[arg-type]
+                interval=body.interval,
+                check=lambda: self._views.match(call, name, own),
+            )
+        if body.error_count is not None:
+            self.forgive(name)
+
+    async def _told(self, name: str) -> Reply:
+        view, tag = await self._views.tagged(name)
+        return Reply(view, headers=(("ETag", tag),))
+
+    def _profile_read(self, profile: str) -> tuple[str, ...]:
+        found = self._parts.reload.configuration.profiles.get(profile)
+        return tuple(found.read) if found else ()
+
+
+def _page(path: str, found: list[MeterView], page: Page) -> Reply:
+    rest = [one for one in found if one.id > page.cursor]
+    headers: tuple[tuple[str, str], ...] = ()
+    if len(rest) > page.limit:
+        after = rest[page.limit - 1].id
+        link = f'<{path}?limit={page.limit}&cursor={after}>; rel="next"'
+        headers = (("Link", link),)
+    return Reply(rest[: page.limit], headers=headers)
+
+
+async def carried_out(work: Any) -> None:
+    """A change of the desk's, its errors as refusals."""
+    try:
+        await work
+    except UnfitMeterError as error:
+        wrong = [FieldProblem(field_of(one.key), one.message) for one in error.problems]
+        raise RefusedError(422, "This meter cannot be read; errors says why.", wrong) from None
+    except (NameTakenError, FileMeterError, NoSuchMeterError) as error:
+        refusal = refusal_of(error)
+        status = 404 if isinstance(error, NoSuchMeterError) else 409
+        raise RefusedError(status, refusal.detail) from None

@@ -1,0 +1,87 @@
+"""What the operations work with; the composition root gives it to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from dlmsd.config.values import MeterOptions, SinkOptions, WebOptions
+from dlmsd.fleet.board import Board
+from dlmsd.fleet.desk import Desk
+from dlmsd.fleet.reload import Reload
+from dlmsd.model import Reading, ReloadStatus
+from dlmsd.store.counters import Account
+from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.web.problem import RefusedError
+from dlmsd.web.status import StatusDocument
+
+
+class Orders(Protocol):
+    """What may be asked of the running daemon; see :class:`dlmsd.orders.Orders`."""
+
+    @property
+    def reload(self) -> Callable[[str], Awaitable[ReloadStatus]]: ...
+    def read_now(self, meter: str) -> Awaitable[Reading]: ...
+    def reconnect(self, meter: str) -> Awaitable[None]: ...
+
+
+class Outbox(Protocol):
+    """What the outbox tells; see :class:`dlmsd.store.outbox.Outbox`."""
+
+    async def accounts(self) -> Mapping[tuple[str, str], Account]: ...
+    async def last_ts(self) -> dict[str, int]: ...
+    async def history(self, meter: str, since: int, until: int, limit: int) -> list[Reading]: ...
+
+
+@frozen
+class Parts:
+    """``wall`` gives Unix seconds; ``version`` is dlmsd's; ``reactor`` has network and timers."""
+
+    board: Board
+    document: StatusDocument
+    registry: Registry
+    reload: Reload
+    desk: Desk
+    orders: Orders
+    outbox: Outbox
+    web: WebOptions
+    state_dir: Path
+    reactor: Any
+    wall: Callable[[], float]
+    draw: Callable[[int], bytes]
+    reach: Callable[[SinkOptions], Any]
+    version: str
+
+    def now(self) -> int:
+        """Unix ms."""
+        return int(self.wall() * 1000)
+
+    def meters(self) -> dict[str, MeterOptions]:
+        """All that are in force, by name."""
+        return {one.name: one for one in self.reload.configuration.meters}
+
+    async def own(self) -> dict[str, OwnMeter]:
+        """Those that were added by API, read or not."""
+        return {one.name: one for one in await self.registry.meters()}
+
+    async def name_of(self, number: int) -> str:
+        """The meter of an id that is configured or was added; RefusedError with 404."""
+        for name, known in self.registry.ids.items():
+            if known == number:
+                return name
+        for one in (await self.own()).values():
+            if one.id == number:
+                return one.name
+        raise RefusedError(404, "There is no such meter.")
+
+
+def iso(ts: int | None) -> str | None:
+    """A time of Unix ms in ISO 8601, UTC, to the millisecond."""
+    if ts is None:
+        return None
+    moment = datetime.fromtimestamp(ts / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,56 @@
+"""Tokens by name and role: made, listed, removed; what is kept of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.cli.command import command
+from dlmsd.secret import Secret
+from dlmsd.tokens import Tokens, list_file
+
+
+class TokenTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.config = self.folder / "dlmsd.toml"
+        self.config.write_text(f'[daemon]\nstate_dir = "{self.folder / "state"}"\n')
+        self.list = list_file(self.folder / "state")
+        self.tokens = Tokens(Secret("first"), self.list)
+
+    def run_it(self, *arguments: str) -> Any:
+        return CliRunner().invoke(command, ["token", "-c", str(self.config), *arguments])
+
+    def test_made_listed_removed(self) -> None:
+        made = self.run_it("add", "grafana")
+        token = made.stdout.strip()
+        self.assertEqual(made.exit_code, 0)
+        self.assertIn(f"http://127.0.0.1:8425/#token={token}", made.stderr)
+        found = self.tokens.find(token.encode())
+        assert found is not None
+        self.assertEqual((found.name, found.role), ("grafana", "read"))
+        self.run_it("add", "ops", "--role", "admin")
+        listed = json.loads(self.run_it("list", "--json").stdout)
+        names = [(one["name"], one["role"]) for one in listed]
+        self.assertEqual(names, [("web", "admin"), ("grafana", "read"), ("ops", "admin")])
+        self.assertIn("grafana  read  20", self.run_it("list").stdout)
+        self.assertEqual(self.run_it("remove", "grafana").exit_code, 0)
+        self.assertIsNone(self.tokens.find(token.encode()))
+
+    def test_only_its_digest_is_kept_for_its_owner_alone(self) -> None:
+        token = self.run_it("add", "x").stdout.strip()
+        self.assertGreaterEqual(len(token), 32)
+        self.assertNotIn(token, self.list.read_text())
+        self.assertEqual(self.list.stat().st_mode & 0o777, 0o600)
+
+    def test_wrong_use(self) -> None:
+        self.run_it("add", "x")
+        for arguments in (("add", "x"), ("add", "web"), ("add", "a/b"), ("remove", "nobody")):
+            self.assertEqual(self.run_it(*arguments).exit_code, 2, arguments)
+        self.list.write_text("[")
+        self.assertEqual(self.run_it("add", "y").exit_code, 1)

@@ -1,0 +1,165 @@
+"""REST of the running daemon: the documented calls word for word, and what goes wrong."""
+
+from __future__ import annotations
+
+import time
+
+from tests.integration.mosquitto import free_port
+from tests.integration.processes import wait_until
+from tests.integration.rest import SINK, RestCase, ask
+
+FIELDS = frozenset(
+    (
+        *("id", "name", "ip_address", "port", "client_id", "server_id", "status", "last_seen"),
+        *("last_error", "error_count", "tb_enabled", "tb_host", "tb_port", "tb_device_name"),
+        *("model", "serial_number", "firmware_version", "created_at", "updated_at"),
+    )
+)
+CONFIG = frozenset(
+    ("measurement_name", "obis_code", "enabled", "sampling_interval", "tb_key", "meter_id")
+)
+
+
+class DocumentedTests(RestCase):
+    """With the token's header, and with legacy_open without it."""
+
+    def test_with_the_token(self) -> None:
+        self.begin()
+        self.assertEqual(ask(self.base, "POST", "/api/meters", self.documented()).status, 401)
+        self.calls()
+
+    def test_with_legacy_open(self) -> None:
+        self.begin(web="legacy_open = true\n")
+        self.headers = {}
+        self.calls()
+
+    def calls(self) -> None:
+        body = self.documented()
+        began = time.monotonic()
+        added = self.good("POST", "/api/meters", body)
+        self.assertLessEqual(FIELDS, set(added))
+        self.assertNotIn("tb_token", added)
+        number = added["id"]
+        wait_until(lambda: self.good("GET", f"/api/meters/{number}")["last_seen"], "a reading", 5)
+        print(f"POST to the first reading: {time.monotonic() - began:.2f} s")
+        found = self.good("GET", f"/api/meters/{number}")
+        self.assertEqual(
+            {key: found[key] for key in ("status", "client_id", "server_id", "tb_host", "tb_port")},
+            {
+                "status": "active",
+                "client_id": 1,
+                "server_id": 1,
+                "tb_host": "localhost",
+                "tb_port": 1883,
+            },
+        )
+        self.assertEqual([one["id"] for one in self.good("GET", "/api/meters")], [number])
+        status = self.daemon.status()
+        self.assertEqual({one["name"] for one in status["sinks"]}, {"plain", "thingsboard"})
+        self.assertEqual(set(status["meters"][0]["values"]), set(body["measurements"]))
+        self.configuration(number)
+        self.control(number)
+        changed = self.good("PUT", f"/api/meters/{number}", body | {"tb_device_name": "other"})
+        self.assertEqual((changed["id"], changed["tb_device_name"]), (number, "other"))
+        self.assertEqual(self.ask("DELETE", f"/api/meters/{number}").status, 204)
+        self.assertEqual(self.ask("GET", f"/api/meters/{number}").status, 404)
+        self.assertEqual(self.good("GET", "/api/meters"), [])
+        self.end()
+
+    def configuration(self, number: int) -> None:
+        read = self.good("GET", f"/api/config/{number}")
+        self.assertEqual({key for one in read for key in one}, CONFIG)
+        enabled = [one["measurement_name"] for one in read if one["enabled"]]
+        self.assertEqual(sorted(enabled), ["active_power", "current_l1", "voltage_l1"])
+        one = {"measurement_name": "voltage_l2", "sampling_interval": 2.5, "tb_key": "second"}
+        self.assertEqual(self.ask("POST", f"/api/meters/{number}/config", one).status, 201)
+        self.good("PUT", f"/api/config/{number}", [one, {"measurement_name": "frequency"}])
+        self.wait_for_keys(number, {"second", "frequency"})
+        self.good("PUT", f"/api/config/{number}", [{"measurement_name": "active_power"}])
+        self.wait_for_keys(number, {"active_power"})
+
+    def wait_for_keys(self, number: int, keys: set[str]) -> None:
+        now = self.good("POST", f"/api/meters/{number}/read-now")
+        self.assertEqual((now["meter_id"], set(now["values"])), (number, keys))
+
+    def control(self, number: int) -> None:
+        self.assertEqual(self.good("POST", f"/api/meters/{number}/stop")["status"], "inactive")
+        self.assertEqual(self.good("GET", f"/api/meters/{number}/status")["state"], "inactive")
+        self.assertEqual(self.good("GET", "/api/meters/active"), [])
+        self.assertEqual(self.ask("POST", f"/api/meters/{number}/read-now").status, 409)
+        self.assertEqual(self.good("POST", f"/api/meters/{number}/start")["status"], "active")
+        self.assertEqual(self.good("POST", f"/api/meters/{number}/restart")["status"], "active")
+        wait_until(
+            lambda: self.good("GET", f"/api/meters/{number}/status")["good"], "readings again"
+        )
+
+
+class ChangeTests(RestCase):
+    def test_stale_changes_and_names(self) -> None:
+        self.begin(2)
+        path = f"/api/meters/{self.good('POST', '/api/meters', self.documented())['id']}"
+        seen = self.ask("GET", path).headers["etag"]
+        self.assertEqual(self.ask("GET", path).headers["etag"], seen, "readings do not change it")
+        self.good("PATCH", path, {"interval": 2}, If_Match=seen)
+        for method, body in (
+            ("PATCH", {"interval": 3}),
+            ("PATCH", {"password": "x"}),
+            ("PUT", self.documented()),
+            ("DELETE", None),
+        ):
+            self.assertEqual(self.ask(method, path, body, If_Match=seen).status, 412, method)
+        self.assertEqual(self.good("GET", path)["interval"], 2)
+        self.good("PATCH", path, {"name": "otro"}, If_Match="*")
+        self.assertEqual(self.good("GET", path)["name"], "otro")
+        place = self.meters.endpoints[1]
+        other = {"name": "otro", "ip_address": place["host"], "port": place["port"]}
+        self.assertEqual(self.ask("POST", "/api/meters", other).status, 409)
+        second = self.good("POST", "/api/meters", other | {"name": "b"})
+        self.assertNotEqual(path, f"/api/meters/{second['id']}")
+        self.assertEqual(self.ask("PATCH", path, {"name": "b"}).status, 409)
+        first = self.ask("GET", "/api/meters?limit=1")
+        self.assertEqual([one["name"] for one in first.json], ["otro"])
+        following = first.headers["link"].partition(">")[0][1:]
+        self.assertEqual([one["name"] for one in self.good("GET", following)], ["b"])
+        self.end()
+
+    def test_what_cannot_be_read_is_not_taken(self) -> None:
+        self.begin()
+        body = self.documented()
+        for change, field in (
+            ({"profile": "nothing"}, "profile"),
+            ({"measurements": ["voltage_l1", "nothing"]}, "measurements.nothing"),
+            ({"sinks": ["nothing"]}, "sinks[0]"),
+            ({"options": {"security": "encrypted"}}, "options.system_title"),
+            ({"options": {"host": "x"}}, "options.host"),
+            ({"options": {"encryption_key": {"file": "/etc/passwd"}}}, "options.encryption_key"),
+            ({"options": {"timezone": "Nowhere"}}, "options.timezone"),
+        ):
+            answer = self.ask("POST", "/api/meters", body | change)
+            self.assertEqual(answer.status, 422, (change, answer.body))
+            named = [one["field"] for one in answer.json["errors"]]
+            self.assertIn(field, named, change)
+        self.assertEqual(self.good("GET", "/api/meters"), [])
+        self.end()
+
+    def test_a_meter_of_the_file(self) -> None:
+        self.begin(
+            text=SINK + '[[meters]]\nname = "own"\nhost = "127.0.0.1"\n'
+            f'port = {free_port()}\nprofile = "microstar"\n'
+        )
+        (meter,) = self.good("GET", "/api/meters")
+        path = f"/api/meters/{meter['id']}"
+        self.assertEqual(meter["source"], "file")
+        for method, body in (("PUT", self.documented()), ("PATCH", {"port": 5}), ("DELETE", None)):
+            answer = self.ask(method, path, body)
+            self.assertEqual(answer.status, 409, method)
+            self.assertIn("dlmsd.toml", answer.json["detail"])
+        self.assertEqual(self.ask("PUT", f"/api/config/{meter['id']}", []).status, 409)
+        self.assertEqual(self.good("PATCH", path, {"status": "inactive"})["status"], "inactive")
+        self.assertEqual(self.good("PATCH", path, {"interval": 7.5})["interval"], 7.5)
+        self.assertEqual(self.good("POST", f"{path}/start")["status"], "active")
+        self.assertEqual(self.good("GET", path)["interval"], 7.5)
+        self.assertEqual(
+            self.ask("POST", "/api/meters", self.documented() | {"name": "own"}).status, 409
+        )
+        self.end()
