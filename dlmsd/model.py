@@ -230,7 +230,8 @@ class SinkStatus:
     """One sink at one instant; a sink with a connection per meter counts them.
 
     ``delivered`` counts deliveries acknowledged since the start; what still waits is the
-    outbox's to tell. ``verdict`` stands as long as what it explains.
+    outbox's to tell. ``verdict`` stands as long as what it explains; ``held`` is a sentence
+    while the server's limits hold deliveries back.
     """
 
     name: str
@@ -245,6 +246,7 @@ class SinkStatus:
     advice: str = ""
     error_ts: int | None = None
     verdict: Verdict | None = None
+    held: str = ""
 
 
 @frozen

@@ -14,6 +14,7 @@ from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
 from dlmsd.publish.homeassistant import Discovery
+from dlmsd.publish.limits import Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Requests
@@ -56,11 +57,12 @@ def build(
     versions = VersionChoice(options.protocol)
     gently = paced(connect, clock, CONNECTS_PER_SECOND)
 
-    def route(dialect: Dialect, login: Login, meter: str | None = None) -> Route:
+    def route(make: Callable[[Limits], Dialect], login: Login, meter: str | None = None) -> Route:
         def states() -> list[tuple[str, bool]]:
             return [(name, state) for name, state in online.items() if meter in (None, name)]
 
-        courier = Courier(options.name, meter, outbox, dialect, tally, states)
+        limits = Limits(clock.seconds)
+        courier = Courier(options.name, meter, outbox, make(limits), tally, states, limits, clock)
         return Route(
             courier,
             Connection(gently, login, versions, options.inflight, courier, clock, random),
@@ -77,7 +79,11 @@ def build(
         login = _login(options, instance_id, meter.token, meter=meter.name)
         return Plan(
             meter.token,
-            lambda: route(DeviceDialect(meter.name, rpc(overall=False)), login, meter.name),
+            lambda: route(
+                lambda limits: DeviceDialect(meter.name, limits, rpc(overall=False)),
+                login,
+                meter.name,
+            ),
         )
 
     devices: dict[str, Device] = {}
@@ -91,7 +97,10 @@ def build(
             devices = dict(devices)
         devices.update(found)
         known, login = devices, _login(options, instance_id, options.token)
-        return Plan(id(known), lambda: route(GatewayDialect(known, names, rpc()), login))
+        return Plan(
+            id(known),
+            lambda: route(lambda limits: GatewayDialect(known, names, limits, rpc()), login),
+        )
 
     def plan(meters: Sequence[MeterOptions]) -> dict[str, Plan]:
         ours = [meter for meter in meters if options.name in meter.sinks]
@@ -108,7 +117,7 @@ def build(
         plain = PlainDialect(topics, discovery, requests)
         login = _login(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.
-        return {"": Plan(ours if discovery else (), lambda: route(plain, login))}
+        return {"": Plan(ours if discovery else (), lambda: route(lambda limits: plain, login))}
 
     return Sink(options.name, plan, meters, online, outbox, tally, clock)
 

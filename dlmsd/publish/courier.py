@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.model import Lane, MeterStatus
-from dlmsd.publish import troubles
+from dlmsd.publish import payload, troubles
 from dlmsd.publish.lane import PAGE, LaneQueue
+from dlmsd.publish.limits import REQUEST, Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
+from dlmsd.publish.pack import Room
 from dlmsd.publish.source import Delivery, Outbox
 from dlmsd.publish.suspicion import Suspicion
 from dlmsd.publish.unwanted import Unwanted
@@ -28,11 +31,7 @@ from dlmsd.publish.unwanted import Unwanted
 # Live deliveries between two of the backfill.
 LIVE_FIRST: Final = 4
 
-# Of the 64 KiB that ThingsBoard takes, 80 %; the records of some 200 meters with ten values.
-LARGEST_PACK: Final = 52_428
-
-# What the window may have in flight stays below a page, and a poison message among it is
-# found by few halvings.
+# A poison message in it is found by few halvings.
 MOST_PACKED: Final = 250
 
 # A broker that closes because of a message does so when it has read it, not later.
@@ -72,13 +71,8 @@ class Dialect(Protocol):
     def introduction(self, meter: str) -> Message | None:
         """What must precede this meter's next delivery."""
 
-    def pack(
-        self, queue: deque[Delivery], most: int, octets: int
-    ) -> tuple[Message, Sequence[Delivery]]:
-        """Takes one message's deliveries off the queue's left, in order; it and they.
-
-        At least one, at most ``most``; with more than one the payload is of at most ``octets``.
-        """
+    def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, Sequence[Delivery]]:
+        """Takes one message's deliveries off the queue, each meter's in order; it and they."""
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         """What a connection that is closed on purpose ends with."""
@@ -94,6 +88,7 @@ class Desk(Protocol):
     def down(self, courier: str, error: troubles.Trouble) -> None: ...
     def refused(self, courier: str, error: troubles.Trouble) -> None: ...
     def acknowledged(self, courier: str, deliveries: int) -> None: ...
+    def held(self, courier: str, why: str) -> None: ...
     def published(self, meter: str, octets: int) -> None: ...
 
 
@@ -113,6 +108,8 @@ class Courier:
         dialect: Dialect,
         desk: Desk,
         states: Callable[[], Iterable[tuple[str, bool]]],
+        limits: Limits,
+        clock: IReactorTime,
     ) -> None:
         self.name = meter or ""
         self._sink = sink
@@ -121,6 +118,9 @@ class Courier:
         self._dialect = dialect
         self._desk = desk
         self._states = states
+        self._limits = limits
+        self._clock = clock
+        self._held: IDelayedCall | None = None
         self._session: MqttProtocol | None = None
         self._notices: dict[str, Message] = {}  # by subject, so that only the newest waits
         self._lanes = {lane: LaneQueue(lane) for lane in Lane}
@@ -161,6 +161,7 @@ class Courier:
         self._fill()
 
     def down(self, error: troubles.Trouble) -> None:
+        self._release()
         session, self._session = self._session, None
         if session is not None:
             self._unheard = self._unheard + 1 if session.unheard else 0
@@ -172,18 +173,21 @@ class Courier:
 
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> bool:
         arrived: list[int] = []
+        taken = False
         refusals: list[tuple[troubles.Trouble, tuple[int, ...]]] = []
         for packet_id, reason in acknowledgements:
             message, ids = self._flying.pop(packet_id)
             if reason < 0x80:
                 arrived.extend(ids)
+                # Whoever is asked for limits is not yet known to take readings.
+                taken = taken or message is not REQUEST
             else:
                 refusals.append((troubles.unpublished(reason, message.topic), ids))
                 if not ids:
                     self._unwanted.refused(message.topic)
         if arrived:
             self._arrived(arrived)
-        if len(refusals) < len(acknowledgements):
+        if taken:
             self._desk.acknowledged(self.name, len(arrived))
         for error, ids in refusals:
             self._refused(error, ids)
@@ -205,7 +209,9 @@ class Courier:
 
     def told(self, message: Message) -> bool:
         """The broker sent a message."""
-        return self._dialect.told(message, self._say)
+        meant = self._dialect.told(message, self._say)
+        self._fill()  # the server may have told its limits
+        return meant
 
     def learn(self, status: MeterStatus) -> None:
         """A meter has a new status."""
@@ -268,13 +274,22 @@ class Courier:
         session = self._session
         if session is None:
             return
-        while session.room > 0:
-            if self._notices:
-                self._send(session, self._notices.pop(next(iter(self._notices))), ())
-            elif (lane := self._next()) is None:
+        self._release()
+        while session.room > 0 and len(self._flying) < self._limits.inflight:
+            lane = None if self._notices else self._next()
+            if lane is None and not self._notices:
+                self._desk.held(self.name, "")
                 break
+            seconds, why = self._wait(lane)
+            if seconds > 0:
+                self._desk.held(self.name, why)
+                self._held = self._clock.callLater(seconds, self._fill)
+                break
+            if lane is None:
+                self._limits.messages.take(1)
+                self._send(session, self._notices.pop(next(iter(self._notices))), ())
             elif (message := self._dialect.introduction(lane.queue[0].meter)) is not None:
-                self._send(session, message, ())
+                self._notices[lane.queue[0].meter] = message
             else:
                 self._send_from(session, lane)
         if self._ended is not None:
@@ -286,6 +301,17 @@ class Courier:
                 lane.paging = True
                 paged = Deferred.fromCoroutine(self._page(session, lane))
                 paged.addErrback(self._unreadable, session)
+
+    def _wait(self, lane: LaneQueue | None) -> tuple[float, str]:
+        """Seconds until a notice, or this lane's first, may go, and why not now."""
+        if lane is None:
+            return self._limits.messages.wait(1)
+        return self._limits.wait(payload.count(lane.queue[0].values))
+
+    def _release(self) -> None:
+        if self._held is not None and self._held.active():
+            self._held.cancel()
+        self._held = None
 
     def _next(self) -> LaneQueue | None:
         """The lane whose turn it is, if it may send."""
@@ -307,15 +333,19 @@ class Courier:
     def _send_from(self, session: MqttProtocol, lane: LaneQueue) -> None:
         self._live_in_a_row = self._live_in_a_row + 1 if lane.lane is Lane.LIVE else 0
         limit = self._suspicion.limit
-        most = MOST_PACKED if limit is None else limit - len(self._flying_ids())
-        octets = min(LARGEST_PACK, session.largest * 4 // 5)
-        message, taken = self._dialect.pack(lane.queue, most, octets)
+        room = Room(
+            MOST_PACKED if limit is None else limit - len(self._flying_ids()),
+            min(self._limits.payload, session.largest) * 4 // 5,
+            self._limits.values.left,
+        )
+        message, taken = self._dialect.pack(lane.queue, room)
         ids = tuple(one.id for one in taken)
         size = session.size(message)
         if size > session.largest:
             self._refused(troubles.oversized(size, session.largest, message.topic), ids)
         else:
             self._send(session, message, ids)
+            self._limits.take(1, sum(payload.count(one.values) for one in taken))
             for meter, count in Counter(one.meter for one in taken).items():
                 self._desk.published(meter, size * count // len(taken))
 

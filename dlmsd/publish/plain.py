@@ -13,6 +13,7 @@ from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
+from dlmsd.publish.pack import Room
 from dlmsd.publish.requests import Requests
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.topics import Topics
@@ -80,9 +81,7 @@ class PlainDialect:
     def introduction(self, meter: str) -> None:
         return None
 
-    def pack(
-        self, queue: deque[Delivery], most: int, octets: int
-    ) -> tuple[Message, list[Delivery]]:
+    def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
         """One reading a message, whatever its size."""
         one = queue.popleft()
         number = uuid.uuid5(READINGS, f"{one.meter}/{one.ts}")

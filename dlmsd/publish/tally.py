@@ -42,6 +42,7 @@ class Tally:
         self._connections = 0
         self._up: set[str] = set()
         self._troubles: dict[str, tuple[Trouble, int]] = {}
+        self._held: dict[str, str] = {}
         self._delivered = 0
         self._last_delivery: int | None = None
         self._soon: IDelayedCall | None = None
@@ -64,12 +65,14 @@ class Tally:
         """This one has ended on purpose."""
         self._up.discard(courier)
         self._troubles.pop(courier, None)
+        self._held.pop(courier, None)
 
     def close(self) -> None:
         """Nothing of what follows is news."""
         self._open = False
         self._up.clear()
         self._troubles.clear()
+        self._held.clear()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
@@ -99,6 +102,17 @@ class Tally:
         if self._troubles.pop(courier, None) is not None:
             self._now()
         elif deliveries and self._soon is None:
+            self._soon = self._clock.callLater(COUNT_INTERVAL, self._later)
+
+    def held(self, courier: str, why: str) -> None:
+        """What the server allows holds deliveries back; with an empty ``why`` no longer."""
+        if why == self._held.get(courier, ""):
+            return
+        if why:
+            self._held[courier] = why
+        else:
+            del self._held[courier]
+        if self._open and self._soon is None:
             self._soon = self._clock.callLater(COUNT_INTERVAL, self._later)
 
     def _stand(self, courier: str, error: Trouble) -> None:
@@ -146,4 +160,5 @@ class Tally:
             error=error,
             advice=advice,
             error_ts=error_ts,
+            held=next(iter(self._held.values()), ""),
         )

@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
+from dlmsd.publish.limits import ANSWERS, Limits
 from dlmsd.publish.message import Message
+from dlmsd.publish.pack import Room, take
 from dlmsd.publish.rpc import GATEWAY_RPC, RPC, Rpc
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
@@ -44,20 +46,26 @@ class GatewayDialect:
     """
 
     def __init__(
-        self, devices: Mapping[str, Device], ours: Collection[str], rpc: Rpc | None = None
+        self,
+        devices: Mapping[str, Device],
+        ours: Collection[str],
+        limits: Limits,
+        rpc: Rpc | None = None,
     ) -> None:
         self._devices = devices
         self._ours = ours
+        self._limits = limits
         self._rpc = rpc
         self._connected: set[str] = set()
 
     def subscriptions(self) -> Sequence[str]:
-        return () if self._rpc is None else (GATEWAY_RPC, f"{RPC}/request/+")
+        return (ANSWERS,) if self._rpc is None else (ANSWERS, GATEWAY_RPC, f"{RPC}/request/+")
 
     def told(self, message: Message, say: Say) -> bool:
         rpc = self._rpc
-        return rpc is not None and (
-            rpc.own(message, None, say) or rpc.relayed(message, self._meter_of, say)
+        return self._limits.told(message) or (
+            rpc is not None
+            and (rpc.own(message, None, say) or rpc.relayed(message, self._meter_of, say))
         )
 
     def _meter_of(self, device: str) -> str | None:
@@ -68,7 +76,7 @@ class GatewayDialect:
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         self._connected.clear()
-        return []
+        return [("limits", self._limits.ask())]
 
     def state(self, meter: str, online: bool) -> Message | None:
         if online:
@@ -87,27 +95,11 @@ class GatewayDialect:
         body = {"device": device.name, "type": device.type}
         return Message(f"{GATEWAY}/connect", payload.encode(body))
 
-    def pack(
-        self, queue: deque[Delivery], most: int, octets: int
-    ) -> tuple[Message, list[Delivery]]:
-        """One array a device; all of a pack's devices have been introduced."""
-        arrays: dict[str, list[bytes]] = {}
-        taken: list[Delivery] = []
-        room = octets - len(b"{}")
-        while queue and len(taken) < most:
-            one = queue[0]
-            record = payload.record(one.ts, one.values)
-            room -= len(record) + len(b",")
-            if one.meter not in arrays:
-                room -= len(self._key(one.meter)) + len(b":[]")
-            if taken and (room < 0 or one.meter not in self._connected):
-                break
-            arrays.setdefault(one.meter, []).append(record)
-            taken.append(queue.popleft())
-        body = b",".join(
-            b"%b:[%b]" % (self._key(meter), b",".join(array)) for meter, array in arrays.items()
-        )
-        return Message(f"{GATEWAY}/telemetry", b"{%b}" % body), taken
+    def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
+        key = payload.encode(self._device(queue[0].meter).name)
+        frame = len(key) + len(b"{:[]}")
+        records, taken = take(queue, evolve(room, octets=room.octets - frame))
+        return Message(f"{GATEWAY}/telemetry", b"{%b:[%b]}" % (key, b",".join(records))), taken
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         return [(meter, self._disconnect(meter)) for meter in sorted(self._connected)]
@@ -116,9 +108,6 @@ class GatewayDialect:
         if isinstance(error, UnacknowledgedTrouble):
             return NoGatewayTrouble(str(error))
         return error
-
-    def _key(self, meter: str) -> bytes:
-        return payload.encode(self._device(meter).name)
 
     def _device(self, meter: str) -> Device:
         return self._devices.get(meter) or Device(meter, "default")
@@ -131,21 +120,25 @@ class GatewayDialect:
 class DeviceDialect:
     """One meter, whose connection is its availability."""
 
-    def __init__(self, meter: str, rpc: Rpc | None = None) -> None:
+    def __init__(self, meter: str, limits: Limits, rpc: Rpc | None = None) -> None:
         self._meter = meter
+        self._limits = limits
         self._rpc = rpc
 
     def subscriptions(self) -> Sequence[str]:
-        return () if self._rpc is None else (f"{RPC}/request/+",)
+        return (ANSWERS,) if self._rpc is None else (ANSWERS, f"{RPC}/request/+")
 
     def told(self, message: Message, say: Say) -> bool:
-        return self._rpc is not None and self._rpc.own(message, self._meter, say)
+        rpc = self._rpc
+        return self._limits.told(message) or (
+            rpc is not None and rpc.own(message, self._meter, say)
+        )
 
     def learn(self, status: MeterStatus, say: Say) -> None:
         """ThingsBoard has it from telemetry."""
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
-        return []
+        return [("limits", self._limits.ask())]
 
     def state(self, meter: str, online: bool) -> None:
         return None
@@ -153,19 +146,8 @@ class DeviceDialect:
     def introduction(self, meter: str) -> None:
         return None
 
-    def pack(
-        self, queue: deque[Delivery], most: int, octets: int
-    ) -> tuple[Message, list[Delivery]]:
-        records: list[bytes] = []
-        taken: list[Delivery] = []
-        room = octets - len(b"[]")
-        while queue and len(taken) < most:
-            record = payload.record(queue[0].ts, queue[0].values)
-            room -= len(record) + len(b",")
-            if taken and room < 0:
-                break
-            records.append(record)
-            taken.append(queue.popleft())
+    def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
+        records, taken = take(queue, evolve(room, octets=room.octets - len(b"[]")))
         body = records[0] if len(records) == 1 else b"[%b]" % b",".join(records)
         return Message(TELEMETRY, body), taken
 

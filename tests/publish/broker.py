@@ -19,6 +19,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+REQUEST, RESPONSE = "v1/devices/me/rpc/request/", "v1/devices/me/rpc/response/"
+
 
 @frozen
 class Connect:
@@ -88,6 +90,9 @@ class ModelBroker(Factory):
     disconnects: int = 0
     wills: list[tuple[str, bytes, bool]] = Fresh(list)
     retained: dict[str, bytes] = Fresh(dict)
+    limits: bytes | None = b"{}"
+    """What it answers to getSessionLimits, as ThingsBoard does; such a request is not told in
+    ``published``."""
     unheard: bool = False
     """Refuses every subscription."""
     closing: bool = False
@@ -272,6 +277,11 @@ class BrokerConnection(Protocol):
         )
         if self.broker.deaf:
             self.broker.swallowed(published)
+            return
+        if topic.startswith(REQUEST):
+            self._puback(Ack(packet_id), published)
+            if self.broker.limits is not None:
+                self.tell(RESPONSE + topic.removeprefix(REQUEST), self.broker.limits, False)
             return
         self.broker.received(published)
         for ack in self.broker.puback(published):

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Lane
-from dlmsd.publish.courier import LARGEST_PACK, MOST_PACKED
+from dlmsd.publish.courier import MOST_PACKED
+from dlmsd.publish.limits import PAYLOAD
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter, stamps
 from tests.publish.broker import Ack, Published
@@ -41,7 +42,7 @@ class PackTests(SynchronousTestCase):
                 self.assertEqual(ours, list(range(parity, 1200, 2)))
             sizes = [len(one.payload) for one in packs(bench)]
             self.assertLess(len(sizes), 14)
-            self.assertTrue(LARGEST_PACK - 500 < max(sizes) <= LARGEST_PACK, sizes)
+            self.assertTrue(PAYLOAD * 0.8 - 500 < max(sizes) <= PAYLOAD * 0.8, sizes)
 
     def test_each_devices_records_are_its_own(self) -> None:
         bench = self.bench("thingsboard-gateway", "a", 'b "ñ"')

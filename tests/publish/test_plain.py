@@ -8,6 +8,7 @@ from decimal import Decimal
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Reading
+from dlmsd.publish.pack import Room
 from dlmsd.publish.plain import READINGS, PlainDialect
 from dlmsd.publish.topics import Topics
 from tests.publish.bench import Bench, meter
@@ -17,7 +18,7 @@ from tests.publish.outbox import MemoryDelivery, reading
 class PlainDialectTests(SynchronousTestCase):
     def pack(self, one: Reading, template: str = "dlmsd/{meter}") -> tuple[str, bytes]:
         message, taken = PlainDialect(Topics(template)).pack(
-            deque([MemoryDelivery(7, "s", one)]), 1000, 1000
+            deque([MemoryDelivery(7, "s", one)]), Room(1000, 1000)
         )
         self.assertEqual(([one.id for one in taken], message.retain), ([7], False))
         return message.topic, message.payload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +58,7 @@ class ThingsBoardServerTests(SynchronousTestCase):
                     bench = ServedBench(kind, "a", "b", release=release, protocol=protocol)
                     bench.start()
                     bench.outbox.commit([reading("a", 1, **EXACT), reading("b", 2, p="4.20")])
-                    bench.run(1)
+                    bench.run(3)  # below 3.8 the first connection waits for limits
                     self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
                     kept = bench.server["Device a"]
                     self.assertEqual(
@@ -78,7 +79,7 @@ class ThingsBoardServerTests(SynchronousTestCase):
                 bench = ServedBench(kind, "a", release=release, protocol=protocol)
                 bench.start()
                 bench.outbox.commit([reading("a", 1)])
-                bench.run(1)
+                bench.run(3)
                 Visitor(bench.server, username=token, client_id="another")
                 bench.run(0.5)
                 self.assertIn(why, bench.status.error)
@@ -86,33 +87,71 @@ class ThingsBoardServerTests(SynchronousTestCase):
                 bench.run(90)
                 self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
 
-    def test_a_rate_limit(self) -> None:
-        rates = Rates(telemetry_messages="3:60")
-        for kind, release, why in (
-            ("thingsboard", "4.3", "DISCONNECT 0x83"),
-            ("thingsboard-gateway", "4.3", "PUBACK 0x97"),
-            ("thingsboard-gateway", "3.8", "without a reason"),
-        ):
-            limits = {"device": rates, "gateway_devices": rates}
-            bench = ServedBench(kind, "a", release=release, limits=limits, protocol=5)
+    def test_a_rate_limit_that_the_server_tells_is_kept(self) -> None:
+        """L3, L6; in 3.1.1 what is above it would be acknowledged and lost (L8)."""
+        rates = Rates(telemetry_messages="10:60")
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            for release, protocol in itertools.product(("3.8", "4.2.1", "4.3"), (5, 311)):
+                limits = {"device": rates, "gateway_devices": rates}
+                bench = ServedBench(kind, "a", release=release, limits=limits, protocol=protocol)
+                bench.start()
+                for ts in range(30):
+                    bench.outbox.commit([reading("a", ts)])
+                    bench.run(1)
+                self.assertIn("limit of 10 telemetry messages in 60 s", bench.status.held)
+                # What waits shares messages: 8 a minute are enough for it.
+                bench.run(60)
+                self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+                self.assertEqual({one.error for one in bench.statuses}, {""})
+                self.assertEqual((bench.status.held, bench.status.delivered), ("", 30))
+
+    def test_a_limit_of_values_and_one_of_other_messages(self) -> None:
+        rates = Rates(messages="5:10", telemetry_points="60:60")
+        names = [f"m{number}" for number in range(12)]
+        for protocol in (5, 311):
+            limits = {"gateway_devices": rates, "gateway_itself": rates}
+            bench = ServedBench("thingsboard-gateway", *names, limits=limits, protocol=protocol)
+            bench.outbox.commit([reading(name, ts, **EXACT) for ts in range(4) for name in names])
             bench.start()
+            bench.run(300)
+            self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+            self.assertEqual({one.error for one in bench.statuses}, {""})
+            sentences = {one.held for one in bench.statuses}
+            self.assertEqual(
+                sentences,
+                {
+                    "",
+                    "held to the server's limit of 5 messages in 10 s",
+                    "held to the server's limit of 60 telemetry values in 60 s",
+                },
+            )
+
+    def test_a_rate_limit_that_nobody_tells(self) -> None:
+        rates = Rates(telemetry_messages="3:60")
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            limits = {"device": rates, "gateway_devices": rates}
+            bench = ServedBench(kind, "a", release="3.6", limits=limits, protocol=5)
+            bench.start()
+            bench.run(2)
             for ts in range(5):
                 bench.outbox.commit([reading("a", ts)])
                 bench.run(1)
-            self.assertIn(why, bench.status.error)
+            self.assertIn("without a reason", bench.status.error)
             self.assertEqual(len(bench.outbox.waiting), 2)
             bench.run(300)
             self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
 
-    def test_a_rate_limit_that_3_1_1_cannot_see(self) -> None:
-        """L8: the server says it to version 5 alone."""
-        limits = {"gateway_devices": Rates(telemetry_messages="3:60")}
-        bench = ServedBench("thingsboard-gateway", "a", limits=limits, protocol=311)
-        bench.start()
-        for ts in range(5):
-            bench.outbox.commit([reading("a", ts)])
-            bench.run(1)
-        self.assertTrue(bench.lost)
+    def test_a_smaller_payload_and_window_are_kept(self) -> None:
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            limits = {"max_payload": 2000, "max_queued": 2}
+            bench = ServedBench(kind, "a", limits=limits)
+            bench.outbox.commit([reading("a", ts, **EXACT) for ts in range(500)])
+            bench.start()
+            bench.run(5)
+            self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+            self.assertEqual({one.error for one in bench.statuses}, {""})
+            courier = next(iter(bench.sink._routes.values())).courier
+            self.assertEqual((courier._limits.payload, courier._limits.inflight), (2000, 2))
 
     def test_a_device_that_is_no_gateway(self) -> None:
         bench = ServedBench("thingsboard-gateway", "a")

@@ -71,7 +71,7 @@ class SinkCard extends Card {
     this.set("last_delivery", ago(sink.last_delivery_ts));
     const past = sink.state === "connected" && sink.connected === sink.connections;
     const when = past && sink.error_ts !== null ? `${t("last_trouble")}, ${ago(sink.error_ts)}: ` : "";
-    this.tell(sink.error && when + sink.error, past ? "" : sink.advice, past);
+    this.tell(sink.error ? when + sink.error : sink.held, past ? "" : sink.advice, past);
   }
 }
 
