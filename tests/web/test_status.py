@@ -88,6 +88,7 @@ class ShapeTests(SynchronousTestCase):
                     "advice": "",
                     "error_ts": None,
                     "verdict": None,
+                    "held": "",
                     "queued": 2,
                 }
             ],
