@@ -15,9 +15,11 @@ from dlmsd.cli.check import check
 from dlmsd.cli.clock import clock
 from dlmsd.cli.demo import demo
 from dlmsd.cli.firmware import firmware
+from dlmsd.cli.health import health
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.outbox import outbox
+from dlmsd.cli.plan import plan
 from dlmsd.cli.profile import profile
 from dlmsd.cli.provision import provision
 from dlmsd.cli.read import read
@@ -43,8 +45,10 @@ for part in (
     clock,
     demo,
     firmware,
+    health,
     keys,
     outbox,
+    plan,
     profile,
     provision,
     read,

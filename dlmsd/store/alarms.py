@@ -166,3 +166,9 @@ class Alarms:
         """Remove history that is too old."""
         now = self._now()
         await self._file.change(lambda database: sweep(database, LIMIT, now))
+
+
+def standing(database: sqlite3.Connection) -> tuple[Alarm, ...]:
+    """All that stand, the oldest first."""
+    rows = database.execute(f"SELECT {_COLUMNS} FROM alarms WHERE cleared_at IS NULL ORDER BY id")  # noqa: S608
+    return tuple(Alarm(*row) for row in rows)

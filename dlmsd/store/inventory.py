@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
-from dlmsd.errors import StoreError
 from dlmsd.model import Gap
 from dlmsd.store.counters import Account, Stream, accounts, audit
-from dlmsd.store.database import explain, schema_steps
 from dlmsd.store.gaps import gaps_since
+from dlmsd.store.onlooker import opened
 from dlmsd.store.replay import Replay, ask, outcome
-
-# A daemon's transaction takes milliseconds, its checkpoint on a bad disk seconds.
-PATIENCE: Final = 10.0
 
 _OLDEST: Final = """
     SELECT d.meter, d.sink, min(r.ts) FROM deliveries d JOIN readings r ON r.id = d.reading
@@ -56,7 +49,7 @@ class Inventory:
 
 def take_inventory(path: Path, since: int, most_isolated: int) -> Inventory:
     """Everything at one moment; ``since`` (ms) is how old a gap may be. Raises StoreError."""
-    with _opened(path, "ro") as database:
+    with opened(path, "outbox", "ro") as database:
         database.execute("BEGIN")  # one moment for all questions
         return Inventory(
             accounts(database),
@@ -74,7 +67,7 @@ def take_inventory(path: Path, since: int, most_isolated: int) -> Inventory:
 
 def ask_daemon(path: Path, replays: list[Replay]) -> list[int]:
     """Leave requests for the daemon that has the file open; their numbers. Raises StoreError."""
-    with _opened(path, "rw") as database:
+    with opened(path, "outbox", "rw") as database:
         database.execute("BEGIN IMMEDIATE")
         requests = [ask(database, replay) for replay in replays]
         database.execute("COMMIT")
@@ -83,26 +76,5 @@ def ask_daemon(path: Path, replays: list[Replay]) -> list[int]:
 
 def outcomes(path: Path, requests: list[int]) -> list[int | None]:
     """How many deliveries of each request wait again; None for what is not done."""
-    with _opened(path, "ro") as database:
+    with opened(path, "outbox", "ro") as database:
         return [outcome(database, request) for request in requests]
-
-
-@contextmanager
-def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    if not path.exists():
-        raise StoreError(f"{path}: no such file; dlmsd has not run with this state_dir yet")
-    known = len(schema_steps("outbox"))
-    try:
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        with closing(
-            sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
-        ) as database:
-            ((version,),) = database.execute("PRAGMA user_version")
-            if version != known:
-                raise StoreError(
-                    f"{path}: version {version} of the file, and this dlmsd knows {known}; "
-                    "start the daemon of this version first"
-                )
-            yield database
-    except sqlite3.Error as error:
-        raise explain(path, error) from error

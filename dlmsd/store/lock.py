@@ -49,6 +49,21 @@ class Lock:
             raise StoreError(f"{self._path}: {error.strerror}") from error
         self._descriptor = descriptor
 
+    @property
+    def held(self) -> bool:
+        """Whether some process has it now."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def release(self) -> None:
         """Let the next one in; idempotent."""
         if self._descriptor is not None:

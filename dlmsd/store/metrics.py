@@ -168,9 +168,19 @@ class Metrics:
 
     async def each(self, span: Span, since: int, until: int) -> dict[int, Figures]:
         """Each meter's sum over since <= at < until; ``queued`` is the most there was."""
-        values = (int(span), since, until)
-        rows = await self._file.read(lambda database: database.execute(_EACH, values).fetchall())
-        return {meter: Figures(*figures) for meter, *figures in rows}
+        return await self._file.read(lambda database: each(database, span, since, until))
+
+
+def each(database: sqlite3.Connection, span: Span, since: int, until: int) -> dict[int, Figures]:
+    """Each meter's sum over since <= at < until; ``queued`` is the most there was."""
+    rows = database.execute(_EACH, (int(span), since, until)).fetchall()
+    return {meter: Figures(*figures) for meter, *figures in rows}
+
+
+def newest(database: sqlite3.Connection) -> int | None:
+    """The last minute (Unix ms) of which there are figures."""
+    ((at,),) = database.execute("SELECT max(at) FROM metrics WHERE span = ?", (int(Span.MINUTE),))
+    return None if at is None else int(at)
 
 
 def _of(

@@ -11,7 +11,7 @@ from dlmsd.model import MeterState, Reading, Rung
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.finding import Finding, Number, quote
-from dlmsd.watch.history import MeterHistory
+from dlmsd.watch.history import WINDOW, MeterHistory
 from dlmsd.watch.rules.reach import late_after
 
 # In ten minutes, and in a row.
@@ -84,17 +84,30 @@ def _shares(meter: MeterHistory, sums: Counter[str]) -> Iterator[Finding]:
     if failed > FAILED:
         yield _found(meter, "read-failures", "warning", 0.6, meter.status.error,
                      failed=failed, cycles=cycles)  # fmt: skip
+    shares = share_finding(meter.status.name, good, failed, round(WINDOW / 60), meter.status.error)
+    if shares is not None:
+        yield shares
+
+
+def share_finding(
+    name: str, good: int, failed: int, minutes: int, error: str = ""
+) -> Finding | None:
+    """What the share of good cycles within ``minutes`` says of a meter."""
+    cycles = good + failed
     if cycles < CYCLES or failed < FAILURES or good / cycles >= HEALTHY:
-        return
+        return None
     share = good / cycles
     rule: str = "success-degraded"
     severity: Severity = "warning"
     if share < DEGRADED:
         rule, severity = ("success-critical", "error") if good else ("success-down", "critical")
-    percent = round(100 * share)
-    yield _found(
-        meter, rule, severity, 0.9, meter.status.error, percent=percent, good=good, cycles=cycles
-    )
+    numbers: dict[str, Number] = {
+        "percent": round(100 * share),
+        "good": good,
+        "cycles": cycles,
+        "minutes": minutes,
+    }
+    return Finding(rule, name, severity, 0.9, numbers, quote(error), (name,))
 
 
 def _times(meter: MeterHistory, sums: Counter[str], now: float) -> Iterator[Finding]:

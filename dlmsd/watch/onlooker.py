@@ -1,0 +1,72 @@
+"""Health from the files of the state folder, whether the daemon runs or not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dlmsd.config.values import Configuration
+from dlmsd.store.inventory import Inventory, take_inventory
+from dlmsd.store.lock import Lock
+from dlmsd.store.metrics import Figures, Span
+from dlmsd.store.record import Record, take_record
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.health import HealthReport
+from dlmsd.watch.rules.meter import share_finding
+from dlmsd.watch.rules.store import lost_findings
+
+_MINUTE_MS: Final = 60_000
+# The first figures are written after a minute.
+_YOUNG_MINUTES: Final = 2
+
+
+def look(configuration: Configuration, minutes: int, wall: float) -> HealthReport:
+    """Of the last ``minutes`` before ``wall`` (Unix seconds). Raises StoreError."""
+    folder = configuration.daemon.state_dir
+    at = int(wall * 1000)
+    since = at - minutes * _MINUTE_MS
+    record = take_record(folder / "registry.db", since, at + Span.MINUTE)
+    inventory = take_inventory(folder / "outbox.db", since, 0)
+    runs = Lock(folder / "dlmsd.lock").held
+    figures = dict(record.figures)
+    if runs and minutes > _YOUNG_MINUTES:
+        # Whoever is to be read and has no figures at all gave nothing.
+        figures = {name: Figures() for name in _active(configuration, record, minutes)} | figures
+    findings = _findings(record, inventory, figures, minutes)
+    if not runs:
+        age = 0 if record.newest is None else max(0, at - record.newest) // _MINUTE_MS
+        findings.append(Finding("daemon-stopped", "dlmsd", "critical", 0.95, {"minutes": age}))
+    queued = sum(one.queued for one in inventory.accounts.values())
+    findings.sort(key=lambda one: (-one.rank, one.rule, one.subject))
+    return HealthReport(at, minutes, figures, queued, findings)
+
+
+def _active(configuration: Configuration, record: Record, minutes: int) -> set[str]:
+    """Who is read within ``minutes``: by the file, unless an operator wants otherwise."""
+    wanted = {
+        one.name: record.statuses.get(one.name, one.status)
+        for one in configuration.meters
+        if 2 * (one.expect_every if one.transport == "push" else one.interval) <= 60 * minutes
+    }
+    wanted |= {name: record.statuses.get(name, "active") for name in record.own}
+    return {name for name, status in wanted.items() if status == "active"}
+
+
+def _findings(
+    record: Record, inventory: Inventory, figures: dict[str, Figures], minutes: int
+) -> list[Finding]:
+    """Of the alarms that stand, and what figures and files show besides."""
+    decoded = (Finding.decode(one.details) for one in record.alarms)
+    found = [one for one in decoded if one is not None]
+    known = {one.key for one in found}
+    named = {name for one in found for name in (one.subject, *one.meters)}
+    shares = (
+        share_finding(name, one.good, one.failed, minutes)
+        for name, one in figures.items()
+        if name not in named
+    )
+    isolated = sum(one.quarantined for one in inventory.accounts.values())
+    more = [one for one in shares if one is not None]
+    more += lost_findings(tuple(inventory.gaps))
+    if isolated:
+        more.append(Finding("quarantine", "outbox", "warning", 0.9, {"count": isolated}))
+    return found + [one for one in more if one.key not in known]

@@ -1,0 +1,154 @@
+"""``dlmsd health`` and ``dlmsd plan`` on a state folder, with its daemon and without."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from click import UsageError
+from click.testing import CliRunner, Result
+from twisted.internet.task import Clock
+
+from dlmsd.cli.health import health
+from dlmsd.cli.plan import plan
+from dlmsd.config.values import OutboxOptions
+from dlmsd.model import GapCause
+from dlmsd.store.lock import Lock
+from dlmsd.store.metrics import Figures
+from dlmsd.store.outbox import Outbox
+from dlmsd.store.registry import Override
+from dlmsd.watch.alarms import AlarmKeeper
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
+from tests.store.immediate import ImmediateWriter
+from tests.store.registry_case import RegistryCase
+
+CONFIG = """
+[daemon]
+state_dir = "{folder}"
+[[meters]]
+name = "a"
+host = "h"
+profile = "microstar"
+password = "22222222"
+[[meters]]
+name = "b"
+host = "h2"
+profile = "microstar"
+password = "22222222"
+"""
+REACH = {"address": "h:1", "seconds": 30, "failures": 3, "attempts": 2}
+BUSY = Finding("meter-busy", "a", "error", 0.8, REACH, ("closed",), ("a",))
+
+
+class HealthCommandTests(RegistryCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.now = time.time()
+        folder = self.path.parent.absolute()
+        self.config = folder / "dlmsd.toml"
+        self.config.write_text(CONFIG.format(folder=folder))
+        for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+            self.patch(os, "environ", {**os.environ, name: "C"})
+        writer = ImmediateWriter()
+        writer.start()
+        self.outbox = Outbox(
+            folder / "outbox.db", OutboxOptions(), writer=writer, clock=Clock(),
+            wall=lambda: self.now, post=lambda status: None,
+        )  # fmt: skip
+        self.done(self.outbox.start())
+        self.addCleanup(lambda: self.done(self.outbox.stop()))
+        self.lock = Lock(folder / "dlmsd.lock")
+        self.lock.take()
+        self.addCleanup(self.lock.release)
+        self.done(self.registry.configured(["a", "b"]))
+        self.fared(a=(60, 0), b=(60, 0))
+
+    def fared(self, **meters: tuple[int, int]) -> None:
+        rows = [
+            (self.registry.ids[name], Figures(good=good, failed=failed))
+            for name, (good, failed) in meters.items()
+        ]
+        self.done(self.registry.metrics.write(int(self.now * 1000) - 600_000, rows))
+
+    def raise_(self, *findings: Finding) -> None:
+        keeper = AlarmKeeper(self.registry.alarms, lambda: {}, Language.of("en"))
+        self.done(keeper.keep(findings, 0.0))
+
+    def invoke(self, command: Any, *arguments: str) -> Result:
+        return CliRunner().invoke(
+            command, ["-c", str(self.config), *arguments],
+            standalone_mode=False, catch_exceptions=False,
+        )  # fmt: skip
+
+    def told(self, *arguments: str) -> tuple[int, Any]:
+        result = self.invoke(health, "--json", *arguments)
+        return result.return_value, json.loads(result.stdout)
+
+    def test_good(self) -> None:
+        status, document = self.told()
+        self.assertEqual((status, document["status"], document["findings"]), (0, 0, []))
+        self.assertEqual(document["classes"]["healthy"], 2)
+        self.assertIn("All is well.", self.invoke(health).output)
+
+    def test_without_its_daemon(self) -> None:
+        self.lock.release()
+        status, document = self.told()
+        self.assertEqual(status, 2)
+        self.assertEqual([one["rule"] for one in document["findings"]], ["daemon-stopped"])
+        self.lock.take()  # nobody was kept out
+
+    def test_alarms_shares_gaps_and_quarantine(self) -> None:
+        self.raise_(BUSY)
+        self.fared(b=(0, 40))
+        at = int(self.now * 1000)
+        self.done(self.outbox.gaps.open("a", GapCause.LOST_IN_METER, at - 9000, at - 1000))
+        status, document = self.told()
+        self.assertEqual(status, 1)
+        rules = [one["rule"] for one in document["findings"]]
+        self.assertEqual(rules, ["meter-busy", "gaps-lost", "success-degraded"])
+        self.assertIn("60 of 100 cycles in 60 minutes", document["findings"][2]["evidence"][0])
+
+    def test_a_minute_ago_is_not_an_hour_ago(self) -> None:
+        self.fared(b=(0, 400))
+        self.assertEqual(self.told()[0], 2)
+        _, document = self.told("--minutes", "5")
+        self.assertEqual(document["meters"]["b"]["good"], 0)
+        self.assertEqual(document["classes"]["down"], 2, "who gave nothing at all is down")
+
+    def test_an_operators_decision_is_nobodys_trouble(self) -> None:
+        self.done(self.registry.override("b", Override(status="inactive"), "op"))
+        self.done(self.registry.metrics.write(int(self.now * 1000), []))
+        _, document = self.told("--minutes", "5")
+        self.assertEqual(list(document["meters"]), ["a"])
+
+    def test_spanish_and_saved(self) -> None:
+        self.raise_(BUSY)
+        before = Path.cwd()
+        os.chdir(self.path.parent)
+        self.addCleanup(os.chdir, before)
+        result = self.invoke(health, "--language", "es", "--save")
+        self.assertIn("otro cliente lo ocupa", result.output)
+        (file,) = Path().glob("health-*.json")
+        self.assertEqual(json.loads(file.read_text())["status"], 1)
+        self.patch(os, "environ", {**os.environ, "LC_ALL": "es_CO.UTF-8"})
+        self.assertIn("Plan de acción", self.invoke(plan).output)
+
+    def test_plan(self) -> None:
+        self.raise_(BUSY)
+        self.assertIn("1. Find the other program that reads the meter", self.invoke(plan).output)
+        document = json.loads(self.invoke(plan, "--json").output)
+        self.assertEqual(document["immediate"][1]["commands"], ["dlmsd doctor meter a"])
+        file = self.path.with_name("plan.md")
+        result = self.invoke(plan, "--save", str(file))
+        self.assertEqual(result.return_value, 0)
+        self.assertTrue(file.read_text().startswith("# Action plan"))
+        self.assertRaises(UsageError, self.invoke, plan, "--json", "--markdown")
+
+    def test_no_files(self) -> None:
+        self.config.write_text(CONFIG.format(folder=self.path.parent.absolute() / "none"))
+        self.assertEqual(self.invoke(health).return_value, 2)
+        self.assertEqual(self.invoke(plan).return_value, 1)
