@@ -26,6 +26,7 @@ from dlmsd.store.writer import WriterThread
 METERS = 1000
 IN_FLIGHT = 4000
 PAGE = 500
+WINDOW = 20
 VALUES = {f"measurement_{number}": Decimal("230.10") + number for number in range(10)}
 
 
@@ -48,6 +49,7 @@ async def main(readings: int) -> None:
         outbox = await opened(path, writer, OutboxOptions())
         report("start with that backlog", 1, time.perf_counter() - start)
         await delivered(outbox, readings // 4)
+        await one_by_one(outbox, readings // 4, readings // 4)
         await outbox.stop()
         await room(path, writer)
         await writer.stop()
@@ -92,6 +94,14 @@ async def delivered(outbox: Outbox, readings: int) -> None:
         outbox.delivered(range(first + 1, first + PAGE + 1))
     await outbox.flush()
     report("delivered", readings, time.perf_counter() - start)
+
+
+async def one_by_one(outbox: Outbox, after: int, readings: int) -> None:
+    """As a broker acknowledges: the next are sent when these are in the file."""
+    start = time.perf_counter()
+    for first in range(after, after + readings, WINDOW):
+        await outbox.delivered(range(first + 1, first + WINDOW + 1))
+    report(f"delivered, {WINDOW} after the other", readings, time.perf_counter() - start)
 
 
 async def room(path: Path, writer: WriterThread) -> None:

@@ -1,7 +1,8 @@
 """How fast deliveries go to a real mosquitto: ``python benchmarks/publish.py [count]``.
 
 From an outbox in memory, at QoS 1, for both MQTT versions and three windows; CPU is that
-of this process, so the outbox's own cost is not in it.
+of this process, so the outbox's own cost is not in it. At last from a real one, whose marks
+the window waits for.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -18,10 +21,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from dlmsd.config.values import SinkOptions
-from dlmsd.model import Lane
+from dlmsd.config.values import OutboxOptions, SinkOptions
+from dlmsd.model import Lane, OutboxStatus
 from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
+from dlmsd.store.outbox import Outbox
+from dlmsd.store.writer import WriterThread
 from tests.integration.mosquitto import Mosquitto
 from tests.publish.bench import meter
 from tests.publish.orders import MemoryOrders
@@ -42,10 +47,40 @@ class Backlog(MemoryOutbox):
         return self.deliveries[after : after + limit] if lane is Lane.LIVE else []
 
 
-async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
+VALUES = {f"value_{n}": "230.12" for n in range(10)}
+
+
+async def from_memory(port: int, protocol: int, inflight: int, count: int) -> None:
     outbox = Backlog(reactor)
-    values = {f"value_{n}": "230.12" for n in range(10)}
-    outbox.commit(reading("a", ts, **values) for ts in range(count))
+    outbox.commit(reading("a", ts, **VALUES) for ts in range(count))
+    await measure(outbox, lambda: len(outbox.done), port, protocol, inflight, count)
+
+
+async def from_file(path: Path, port: int, inflight: int, count: int) -> None:
+    statuses: list[OutboxStatus] = []
+    writer = WriterThread(reactor)
+    writer.start()
+    outbox = Outbox(
+        path, OutboxOptions(), writer=writer, clock=reactor, wall=time.time, post=statuses.append
+    )
+    await outbox.start()
+    for ts in range(count):
+        outbox.commit(reading("a", ts, **VALUES), ["s"])
+        if ts % 1000 == 999:
+            await outbox.flush()
+    await outbox.flush()
+
+    def done() -> int:
+        return outbox._file.bulletin.status.delivered
+
+    await measure(outbox, done, port, 5, inflight, count)
+    await outbox.stop()
+    await writer.stop()
+
+
+async def measure(
+    outbox: Any, done: Callable[[], int], port: int, protocol: int, inflight: int, count: int
+) -> None:
     options = SinkOptions(
         "s", "mqtt", f"mqtt://127.0.0.1:{port}", protocol=protocol, inflight=inflight
     )
@@ -64,11 +99,12 @@ async def measure(port: int, protocol: int, inflight: int, count: int) -> None:
     )
     began, cpu = time.perf_counter(), time.process_time()
     await sink.start()
-    while len(outbox.done) < count:
+    while done() < count:
         await deferLater(reactor, 0.005, lambda: None)
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
     print(
-        f"MQTT {protocol:<3} window {inflight:>3}: {count / took:>7.0f} readings/s, "
+        f"{type(outbox).__name__:<8} MQTT {protocol:<3} window {inflight:>3}: "
+        f"{count / took:>7.0f} readings/s, "
         f"{cpu / count * 1e6:>5.1f} CPU us each"
     )
     await sink.stop()
@@ -82,7 +118,10 @@ async def main() -> None:
         try:
             for protocol in (5, 311):
                 for inflight in (1, 20, 100):
-                    await measure(broker.port, protocol, inflight, count)
+                    await from_memory(broker.port, protocol, inflight, count)
+            for inflight in (1, 20, 100):
+                path = Path(folder) / f"outbox-{inflight}.db"
+                await from_file(path, broker.port, inflight, count)
         finally:
             broker.stop()
 

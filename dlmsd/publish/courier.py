@@ -4,6 +4,9 @@ There are two lanes, each in order: live deliveries go first, and while some wai
 one in five is of the backfill. What was not acknowledged when a connection ends is still
 pending, so the next connection begins with it; what its broker refuses for good is put in
 quarantine, so that the rest goes on.
+
+The window holds a message until the outbox has written that it was acknowledged: what a
+kill makes duplicates is never more.
 """
 
 from __future__ import annotations
@@ -126,6 +129,7 @@ class Courier:
         self._lanes = {lane: LaneQueue(lane) for lane in Lane}
         self._live_in_a_row = 0
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
+        self._unmarked = 0  # messages that were acknowledged, and the outbox's file lacks it
         self._suspicion = Suspicion()
         self._unwanted = Unwanted()
         self._refused_in_a_row = 0
@@ -173,12 +177,13 @@ class Courier:
 
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> bool:
         arrived: list[int] = []
-        taken = False
+        taken, messages = False, 0
         refusals: list[tuple[troubles.Trouble, tuple[int, ...]]] = []
         for packet_id, reason in acknowledgements:
             message, ids = self._flying.pop(packet_id)
             if reason < 0x80:
                 arrived.extend(ids)
+                messages += bool(ids)
                 # Whoever is asked for limits is not yet known to take readings.
                 taken = taken or message is not REQUEST
             else:
@@ -186,13 +191,20 @@ class Courier:
                 if not ids:
                     self._unwanted.refused(message.topic)
         if arrived:
-            self._arrived(arrived)
+            self._unmarked += messages
+            marked = self._arrived(arrived)
         if taken:
             self._desk.acknowledged(self.name, len(arrived))
         for error, ids in refusals:
             self._refused(error, ids)
+        if arrived:
+            marked.addCallback(self._marked, messages)
         self._fill()
         return bool(arrived)
+
+    def _marked(self, _: None, messages: int) -> None:
+        self._unmarked -= messages
+        self._fill()
 
     def offer(self, delivery: Delivery) -> None:
         """A delivery has just been committed."""
@@ -240,8 +252,9 @@ class Courier:
         if message is not None and not self._unwanted.spares(message):
             self._notices[subject] = message
 
-    def _arrived(self, ids: Sequence[int]) -> None:
-        self._outbox.delivered(ids)
+    def _arrived(self, ids: Sequence[int]) -> Deferred[None]:
+        """Fires when the outbox has marked them."""
+        marked = self._outbox.delivered(ids)
         self._refused_in_a_row = 0
         guilty = self._suspicion.arrived(ids)
         if guilty:
@@ -250,6 +263,7 @@ class Courier:
             self._desk.refused(self.name, error)
             for lane in self._lanes.values():
                 lane.aside.clear()
+        return marked
 
     def _refused(self, error: troubles.Trouble, ids: tuple[int, ...]) -> None:
         """A notice, or deliveries that the broker does not want, now or ever."""
@@ -275,7 +289,7 @@ class Courier:
         if session is None:
             return
         self._release()
-        while session.room > 0 and len(self._flying) < self._limits.inflight:
+        while min(session.room, self._limits.inflight - len(self._flying)) > self._unmarked:
             lane = None if self._notices else self._next()
             if lane is None and not self._notices:
                 self._desk.held(self.name, "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from twisted.internet.defer import Deferred
+
 from dlmsd.model import Lane
 
 
@@ -51,8 +53,11 @@ class Outbox(Protocol):
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` each commit's deliveries, of all sinks; the result ends it."""
 
-    def delivered(self, ids: Sequence[int]) -> object:
-        """The broker has acknowledged these; no later ``pending`` gives them."""
+    def delivered(self, ids: Sequence[int]) -> Deferred[None]:
+        """The broker has acknowledged these; no later ``pending`` gives them.
+
+        Fires, and never fails, when a kill no longer makes them duplicates.
+        """
 
     def quarantine(self, ids: Sequence[int], reason: str) -> object:
         """The broker refuses these for good; no later ``pending`` gives them."""

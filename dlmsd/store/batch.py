@@ -47,17 +47,24 @@ class Waiting:
 
 @frozen
 class Batch:
-    """One transaction: new readings, ids of what was delivered, what brokers refuse for good,
-    invocation counters that came meanwhile, by name, and readings that found no room."""
+    """One transaction: new readings, ids of what was delivered, and who waits for their marks,
+    what brokers refuse for good, invocation counters that came meanwhile, by name, and readings
+    that found no room."""
 
     waiting: Sequence[Waiting] = ()
     marks: Sequence[int] = ()
+    marked: Sequence[Deferred[None]] = ()
     verdicts: Sequence[Verdict] = ()
     received: dict[str, int] = field(factory=dict)
     refusals: Sequence[Refusal] = ()
 
     def __bool__(self) -> bool:
         return any((self.waiting, self.marks, self.verdicts, self.received, self.refusals))
+
+    @property
+    def synced(self) -> bool:
+        """Whether it must outlive a power cut: a mark that does not costs a duplicate."""
+        return any((self.waiting, self.received, self.refusals))
 
     @property
     def entries(self) -> list[Entry]:
@@ -70,6 +77,7 @@ class Gathering:
     def __init__(self) -> None:
         self.readings: list[Waiting] = []
         self.marks: list[int] = []
+        self._marked: list[Deferred[None]] = []
         self.received = Unkept()
         self._verdicts: list[Verdict] = []
         self._refusals: dict[tuple[str, GapCause], Refusal] = {}  # no more than meters
@@ -79,8 +87,14 @@ class Gathering:
         """Whether something gathers that ``pending`` must no longer give."""
         return bool(self.marks or self._verdicts)
 
-    def mark(self, ids: Sequence[int]) -> None:
-        """These were delivered."""
+    def mark(self, ids: Sequence[int]) -> Deferred[None]:
+        """These were delivered; fires when they are written, or could not be."""
+        done: Deferred[None] = Deferred()
+        self._marked.append(done)
+        self._remember(ids)
+        return done
+
+    def _remember(self, ids: Sequence[int]) -> None:
         self.marks.extend(ids)
         del self.marks[: max(0, len(self.marks) - MOST_MARKS)]
 
@@ -105,15 +119,28 @@ class Gathering:
         if refusals and self._refusals:
             refused = tuple(self._refusals.values())
             self._refusals.clear()
-        batch = Batch(self.readings, self.marks, self._verdicts, self.received.take(), refused)
-        self.readings, self.marks, self._verdicts = [], [], []
+        return evolve(
+            self.take_marks(),
+            waiting=self._take_readings(),
+            received=self.received.take(),
+            refusals=refused,
+        )
+
+    def take_marks(self) -> Batch:
+        """What brokers said, alone."""
+        batch = Batch(marks=self.marks, marked=self._marked, verdicts=self._verdicts)
+        self.marks, self._marked, self._verdicts = [], [], []
         return batch
+
+    def _take_readings(self) -> Sequence[Waiting]:
+        readings, self.readings = self.readings, []
+        return readings
 
     def give_back(self, batch: Batch) -> None:
         """Nothing of it could be written; its readings are lost."""
         self.marks[:0] = batch.marks
         self._verdicts[:0] = batch.verdicts
-        self.mark(())
+        self._remember(())
         self.isolate(())
         for name, counter in batch.received.items():
             self.received.add(name, counter)

@@ -97,9 +97,19 @@ def schema_steps(name: str) -> tuple[str, ...]:
 
 
 class Database(sqlite3.Connection):
-    """A connection; while ``hurry`` is set, nobody waits for a lock."""
+    """A connection; while ``hurry`` is set, nobody waits for a lock.
+
+    ``synced`` tells whether a COMMIT waits for the disk now.
+    """
 
     hurry: threading.Event
+    synced = True
+
+    def sync(self, wanted: bool) -> None:
+        """From now on a COMMIT waits for the disk, or does not; outside a transaction."""
+        if self.synced is not wanted:
+            self.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self.synced = wanted
 
 
 def open_database(
@@ -150,10 +160,15 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def transaction(database: Database) -> Iterator[None]:
-    """All of the body on disk at its end, or nothing of it."""
+def transaction(database: Database, *, synced: bool = True) -> Iterator[None]:
+    """All of the body on disk at its end, or nothing of it.
+
+    What is not ``synced`` is in the file, and outlives the process; a power cut may take it
+    back, whole, until the next one that is: a sync covers all of the log before it.
+    """
     if database.in_transaction:  # a ROLLBACK that failed must not fail all that follows
         database.execute("ROLLBACK")
+    database.sync(synced)
     _begin(database)
     try:
         yield

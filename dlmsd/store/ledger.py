@@ -101,7 +101,7 @@ class Ledger:
         """
         deliveries: list[Delivery] = []
         refused: set[int] = set()
-        with self.change() as change:
+        with self.change(synced=batch.synced) as change:
             for position, entry in enumerate(batch.entries):
                 stored = self._store(entry, Lane.LIVE, change)
                 if stored is None:
@@ -185,10 +185,10 @@ class Ledger:
         return size
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def change(self, *, synced: bool = True) -> Iterator[Change]:
         """A transaction that ends with its counters; they count once it is committed."""
         change = Change()
-        with transaction(self.database):
+        with transaction(self.database, synced=synced):
             yield change
             change.write(self.database)
             sinks = {*self._totals.sinks, *(sink for _, sink in change.committed)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -41,10 +41,11 @@ Listener = Callable[[Sequence[Delivery]], None]
 GROUP_SECONDS: Final = 0.25
 GROUP_READINGS: Final = 200
 
-# Losing a mark costs a duplicate, so marks alone may wait longer; as many as this are one
-# short transaction.
-MARK_SECONDS: Final = 1.0
+# As many marks as this are one short transaction.
 MARKS: Final = 2000
+
+# A counter that was believed, and is then lost, lets one be replayed that came within this.
+KEEP_SECONDS: Final = 1.0
 
 # Time between two tries to write marks on a disk that refuses.
 RETRY_SECONDS: Final = 5.0
@@ -102,6 +103,7 @@ class Outbox:
         self._listeners: list[Listener] = []
         self._gathering = Gathering()
         self._unwritten = 0
+        self._marking = 0  # batches of marks alone that are on their way
         self._write_timer: IDelayedCall | None = None
         self.gaps = Gaps(self._file.change, self._file.read, self._now)
 
@@ -173,24 +175,27 @@ class Outbox:
         """How far each load profile has been read."""
         return await self._file.run(self._file.ledger.watermarks)
 
-    def delivered(self, ids: Sequence[int]) -> None:
-        """The broker acknowledged these deliveries; to be marked in the file soon.
+    def delivered(self, ids: Sequence[int]) -> Deferred[None]:
+        """The broker acknowledged these deliveries; fires when the file says so.
 
-        No later ``pending`` gives them, unless the disk refuses the mark or the process is
-        killed before: then they are delivered twice.
+        Then no kill makes them duplicates, only a power cut may. Who keeps them within its
+        window until then has no more duplicates than that. On a disk that refuses it fires,
+        too, and they are marked later. No later ``pending`` gives them.
         """
-        if self._file.is_open:
-            self._gathering.mark(ids)
-            self._write_soon(len(self._gathering.marks) >= MARKS)
+        if not ids or not self._file.is_open:
+            return succeed(None)
+        marked = self._gathering.mark(ids)
+        self._mark_soon()
+        return succeed(None) if self._file.bulletin.status.error else marked
 
     def quarantine(self, ids: Sequence[int], reason: str) -> None:
-        """The broker refuses these deliveries for good; to be put aside in the file soon.
+        """The broker refuses these deliveries for good; to be put aside in the file at once.
 
-        No later ``pending`` gives them, with the exceptions of ``delivered``.
+        No later ``pending`` gives them.
         """
         if self._file.is_open:
             self._gathering.isolate([(number, reason) for number in ids])
-            self._write_soon(False)
+            self._mark_soon()
 
     async def pending(
         self,
@@ -256,7 +261,8 @@ class Outbox:
         """The highest invocation counter believed under this name; in the file soon."""
         self._gathering.received.add(name, counter)
         if self._file.is_open:
-            self._write_soon(False)
+            late = RETRY_SECONDS if self._file.bulletin.status.error else KEEP_SECONDS
+            self._write_within(late)
 
     async def received_counters(self, prefix: str = "") -> dict[str, int]:
         """The highest that were kept, by name, of names that begin so. Raises StoreError."""
@@ -298,13 +304,13 @@ class Outbox:
 
     # What is written, and when.
 
-    def _write_soon(self, at_once: bool) -> None:
+    def _mark_soon(self) -> None:
+        """At once; but while marks are on their way more gather, so that readings, which go
+        past them, wait for one short transaction at most."""
         if self._file.bulletin.status.error:
             self._write_within(RETRY_SECONDS)
-        elif at_once:
-            self._write()
-        else:
-            self._write_within(MARK_SECONDS)
+        elif not self._marking or len(self._gathering.marks) >= MARKS:
+            self._settle()
 
     def _write_within(self, seconds: float) -> None:
         timer = self._write_timer
@@ -316,7 +322,14 @@ class Outbox:
     def _settle(self) -> None:
         """Write what ``pending`` must no longer give."""
         if self._gathering.settled:
-            self._write()
+            self._marking += 1
+            marked = self._give(self._gathering.take_marks())
+            marked.addBoth(self._marks_ended)
+
+    def _marks_ended(self, _: object) -> None:
+        self._marking -= 1
+        if self._gathering.settled and self._file.is_open:
+            self._mark_soon()
 
     def _write(self) -> None:
         """Give the batch to the writer, as one transaction."""
@@ -324,9 +337,12 @@ class Outbox:
             self._write_timer.cancel()
         batch = self._gathering.take(refusals=self.obstacle() is None)
         if batch:
-            # All errors end in the batch's Deferreds; anything else is a bug, to be seen.
-            written = Deferred.fromCoroutine(self._commit(batch))
-            written.addErrback(lambda failure: self.log.failure("The outbox failed", failure))
+            self._give(batch)
+
+    def _give(self, batch: Batch) -> Deferred[None]:
+        # All errors end in the batch's Deferreds; anything else is a bug, to be seen.
+        written = Deferred.fromCoroutine(self._commit(batch))
+        return written.addErrback(lambda failure: self.log.failure("The outbox failed", failure))
 
     async def _commit(self, batch: Batch) -> None:
         try:
@@ -341,6 +357,7 @@ class Outbox:
             for waiting in batch.waiting:
                 self._refuse(waiting.entry.reading, error)
                 waiting.done.errback(error)
+            _fire(batch.marked)
             return
         self._unwritten -= len(batch.waiting)
         self._stored(committed)
@@ -349,6 +366,7 @@ class Outbox:
                 waiting.done.errback(_duplicate(waiting.entry.reading))
             else:
                 waiting.done.callback(None)
+        _fire(batch.marked)
 
     def _stored(self, committed: Committed) -> None:
         self._file.wrote(committed.status)
@@ -361,6 +379,11 @@ class Outbox:
                 listener(deliveries)
             except Exception:  # noqa: BLE001 - one listener's bug must not cost the others
                 self.log.failure("A listener of the outbox failed")
+
+
+def _fire(marked: Sequence[Deferred[None]]) -> None:
+    for one in marked:
+        one.callback(None)
 
 
 def _duplicate(reading: Reading) -> StoreError:

@@ -41,6 +41,15 @@ class Subscriber:
         """At QoS 1; the broker has it afterwards."""
         self._client.publish(topic, payload, 1).wait_for_publish(5)
 
+    def catch_up(self, topic: str) -> None:
+        """All that the broker has taken before is in ``messages``; ``topic`` is subscribed to."""
+        told = len(self.messages)
+        self.publish(topic, b"{}")
+        end = time.monotonic() + 20
+        while not any(at == topic for at, _, _ in self.messages[told:]):
+            assert time.monotonic() < end, "the broker is behind"
+            time.sleep(0.01)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()

@@ -20,11 +20,14 @@ from attrs import frozen
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.processes import wait_until
 from tests.integration.subscriber import Subscriber
+from tests.kills.backlog import METER, fill
 from tests.kills.judge import Figures, Judge
 from tests.kills.meters import COUNTERS, PROFILES, READY, RECORD
 from tests.kills.nursery import Child, Nursery, program
 
 WINDOW = 20
+# Deliveries that wait when a life begins whose end comes while they drain.
+BACKLOG = 3000
 OBIS = {
     "1-1:32.7.0": "voltage_l1",
     "1-1:52.7.0": "voltage_l2",
@@ -61,17 +64,22 @@ inflight = {window}
 class Lot:
     """How one life ends: SIGKILL after ``seconds``, or SIGTERM then and SIGKILL ``later``.
 
-    Unless it dies as it starts, they begin when its page answers.
+    Unless it dies as it starts, they begin when its page answers; where a backlog drains, when
+    ``drained`` of it have arrived.
     """
 
     kind: str
     seconds: float
     later: float = 0.0
+    drained: int = 0
 
     @classmethod
     def draw(cls, random: Random) -> Lot:
-        kind = random.choices(("start", "reading", "shutdown"), (2, 6, 2))[0]
+        kind = random.choices(("start", "reading", "shutdown", "drain"), (2, 6, 2, 3))[0]
         match kind:
+            case "drain":
+                drained = random.randint(1, BACKLOG // 2)
+                return cls(kind, random.uniform(0.0, 0.02), drained=drained)
             case "start":
                 return cls(kind, random.uniform(0.0, 0.5))
             case "reading":
@@ -89,7 +97,7 @@ class Episode:
         self._random = Random(seed)
         self._nursery = nursery
         self._broker = broker
-        self._judge = Judge(self.figures, WINDOW, OBIS, KILO)
+        self._judge = Judge(self.figures, WINDOW, OBIS, KILO, METER)
         self._folder = Path(tempfile.mkdtemp(prefix=f"kills-{seed}-"))
         self._log = self._folder / "daemon.log"
         self._outbox = self._folder / "state/outbox.db"
@@ -143,11 +151,18 @@ class Episode:
     def _life(self, subscriber: Subscriber) -> None:
         """From a start to its kill, and what is left then."""
         lot = Lot.draw(self._random)
+        if lot.kind == "drain":
+            self._fill()
+        before = len(subscriber.messages)
         daemon = self._start()
         told = b""
         try:
             if lot.kind != "start":
                 wait_until(lambda: daemon.ended() or self._answers(), "its page")
+            wait_until(
+                lambda: daemon.ended() or len(subscriber.messages) >= before + lot.drained,
+                "the backlog drains",
+            )
             if daemon.ended(lot.seconds):
                 raise AssertionError(f"the daemon ended by itself: {self._log.read_text()[-2000:]}")
             if lot.kind == "shutdown":
@@ -163,7 +178,14 @@ class Episode:
             self._judge.examine(self._outbox)
             if told:
                 self._judge.told(json.loads(told))
+        subscriber.catch_up(f"kills{self._seed}/all/so/far")
         self._judge.arrived(subscriber.messages)
+
+    def _fill(self) -> None:
+        """As if the broker had been away for some minutes."""
+        (self._folder / "state").mkdir(mode=0o700, exist_ok=True)
+        fill(self._outbox, BACKLOG, "local")
+        self._judge.examine(self._outbox)
 
     def _last_life(self, subscriber: Subscriber) -> None:
         """Nobody disturbs it: all that waits must arrive."""

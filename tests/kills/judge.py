@@ -105,17 +105,24 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 class Judge:
     """Of one episode, from its first start to its last stop; it believes the file alone.
 
-    ``obis`` gives the measurement of each OBIS code, ``kilo`` those told in thousands.
+    ``obis`` gives the measurement of each OBIS code, ``kilo`` those told in thousands;
+    ``unread`` is a meter whose readings no meter has answered.
     """
 
     def __init__(
-        self, figures: Figures, window: int, obis: dict[str, str], kilo: frozenset[str]
+        self,
+        figures: Figures,
+        window: int,
+        obis: dict[str, str],
+        kilo: frozenset[str],
+        unread: str = "",
     ) -> None:
         self.figures = figures
         self.committed: dict[Key, Values] = {}
         self._window = window
         self._obis = obis
         self._kilo = kilo
+        self._unread = unread
         self._last_id = 0
         self._arrived: dict[Key, bytes] = {}
         self._newest: dict[str, int] = {}
@@ -240,7 +247,8 @@ class Judge:
         answered = self._answered(answers)
         readings: dict[str, list[tuple[int, Values]]] = defaultdict(list)
         for (meter, ts), values in sorted(self.committed.items()):
-            readings[meter].append((ts, values))
+            if meter != self._unread:
+                readings[meter].append((ts, values))
         for meter, cycles in readings.items():
             left = iter(answered[meter])
             for ts, values in cycles:

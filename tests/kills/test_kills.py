@@ -17,6 +17,7 @@ from dlmsd.model import Reading
 from dlmsd.store.batch import Batch, Entry, Waiting
 from dlmsd.store.ledger import Ledger
 from dlmsd.store.values import encode_values
+from tests.kills.episode import BACKLOG
 from tests.kills.judge import Figures, Judge
 from tests.kills.run import run
 
@@ -28,12 +29,13 @@ class KillTests(SynchronousTestCase):
         self.assertEqual(figures.violations, [])
         self.assertEqual(figures.killed, 52)
         # Nothing is shown by kills that met nobody.
-        self.assertEqual(set(figures.kills), {"start", "reading", "shutdown"})
+        self.assertEqual(set(figures.kills), {"start", "reading", "shutdown", "drain"})
         self.assertGreater(figures.starts["program"], 0)
         self.assertGreater(figures.readings, 50)
         self.assertGreater(figures.duplicates, 0)
         self.assertGreater(figures.counters, 50)
         self.assertGreater(figures.told, 0)
+        self.assertGreater(figures.readings, BACKLOG)
 
 
 class JudgeTests(SynchronousTestCase):

@@ -39,6 +39,24 @@ KEEPING: Final = (
         "store/database.py",
         CUTS,
         ('("synchronous", "FULL", 2)', '("synchronous", "NORMAL", 1)'),
+        ("{'FULL' if wanted else 'NORMAL'}", "NORMAL"),
+    ),
+    Mutant.of(
+        "readings are committed as marks are",
+        "store/batch.py",
+        CUTS,
+        ("any((self.waiting, self.received, self.refusals))", "False"),
+    ),
+    Mutant.of(
+        "marks wait a second, and the window does not",
+        "store/outbox.py",
+        KILLS,
+        (
+            "        elif not self._marking or len(self._gathering.marks) >= MARKS:\n"
+            "            self._settle()\n",
+            "        else:\n            self._write_within(1.0)\n",
+        ),
+        ("succeed(None) if self._file.bulletin.status.error else marked", "succeed(None)"),
     ),
     Mutant.of(
         "a reading that the disk refused is told as read",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.model import Lane, Reading
@@ -40,7 +40,10 @@ def reading(meter: str, ts: int, **values: str) -> Reading:
 
 
 class MemoryOutbox:
-    """``latency`` is what a ``pending`` takes on the clock; 0 answers at once."""
+    """``latency`` is what a ``pending`` takes on the clock; 0 answers at once.
+
+    Marks are written at once, unless ``marking`` is a list: then it gets who waits for them.
+    """
 
     def __init__(self, clock: IReactorTime, latency: float = 0.0) -> None:
         self.clock = clock
@@ -49,6 +52,7 @@ class MemoryOutbox:
         self.deliveries: list[MemoryDelivery] = []
         self.done: set[int] = set()
         self.isolated: dict[int, str] = {}
+        self.marking: list[Deferred[None]] | None = None
         self.pages = 0
         self.listeners: list[Listener] = []
         self.witness: Callable[[MemoryDelivery], None] = lambda delivery: None
@@ -99,13 +103,17 @@ class MemoryOutbox:
         self.listeners.append(listener)
         return lambda: self.listeners.remove(listener)
 
-    def delivered(self, ids: Sequence[int]) -> None:
+    def delivered(self, ids: Sequence[int]) -> Deferred[None]:
         for number in ids:
             assert 0 < number <= len(self.deliveries), "an id that was never given"
             assert number not in self.done, "delivered twice"
             assert number not in self.isolated, "delivered from quarantine"
             self.witness(self.deliveries[number - 1])
             self.done.add(number)
+        if self.marking is None:
+            return succeed(None)
+        self.marking.append(Deferred())
+        return self.marking[-1]
 
     def quarantine(self, ids: Sequence[int], reason: str) -> None:
         for number in ids:

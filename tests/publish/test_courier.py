@@ -46,6 +46,22 @@ class CourierTests(SynchronousTestCase):
         bench.run(2)
         self.assertEqual(bench.stamps(), list(range(1, 40)))
 
+    def test_the_window_holds_what_the_file_has_not_marked(self) -> None:
+        """A kill now makes duplicates of what lacks its mark: never more than the window."""
+        bench = Bench(meter("a"), inflight=20)
+        marking = bench.outbox.marking = []
+        bench.outbox.commit(readings(50))
+        bench.start()
+        bench.run(2)
+        self.assertEqual((len(bench.stamps()), len(bench.outbox.done)), (20, 20))
+        marking.pop(0).callback(None)
+        bench.run(2)
+        self.assertGreater(len(bench.stamps()), 20)
+        while marking:
+            marking.pop(0).callback(None)
+            bench.run(0.1)
+        self.assertEqual(bench.stamps(), list(range(1, 51)))
+
     def test_overflow_falls_behind_and_catches_up(self) -> None:
         bench = Bench(meter("a"))
         bench.broker.puback = lambda published: [Ack(published.packet_id, delay=0.05)]

@@ -177,25 +177,62 @@ class PendingTests(OutboxCase):
         self.outbox.delivered(ids[1:3])
         self.assertEqual([one.id for one in self.pending()], [ids[0], *ids[3:]])
 
-    def test_marks_are_lazy(self) -> None:
+    def test_marks_are_written_at_once(self) -> None:
         ids = self.store(reading(ts=1), reading(ts=2))
-        waiting = "SELECT count(*) FROM deliveries WHERE delivered_at IS NULL"
+        self.clock.advance(1)
+        marked = self.outbox.delivered(ids[:1])
+        self.successResultOf(marked)
+        self.assertEqual(
+            self.look("SELECT delivered_at FROM deliveries"), [(NOW_MS + 1000,), (None,)]
+        )
+        self.successResultOf(self.outbox.delivered([]))
+
+    def test_only_marks_do_not_wait_for_the_disk(self) -> None:
+        database = self.outbox._file.ledger.database
+        modes: list[int] = []
+
+        def committing(statement: str) -> None:
+            if statement.startswith("COMMIT"):
+                modes.append(database.execute("PRAGMA synchronous").fetchone()[0])
+
+        database.set_trace_callback(committing)
+        ids = self.store(reading(ts=1), reading(ts=2), reading(ts=3))
         self.outbox.delivered(ids[:1])
-        self.clock.advance(0.9)
-        self.assertEqual(self.look(waiting), [(2,)])
-        self.clock.advance(0.1)
-        self.assertEqual(self.look(waiting), [(1,)])
-        self.assertEqual(self.look("SELECT delivered_at FROM deliveries")[0], (NOW_MS + 1000,))
-        self.outbox.delivered(ids[1:])
-        self.store(reading(ts=3))  # a commit takes the marks along
-        self.assertEqual(self.look(waiting), [(1,)])
+        self.outbox.quarantine(ids[1:2], "no")
+        self.store(reading(ts=4))
+        self.outbox.delivered(ids[2:])
+        self.outbox.keep_received("meter", 7)
+        self.clock.advance(module.KEEP_SECONDS)
+        self.successResultOf(self.outbox.reserve_counters("meter", 0, 10))
+        self.assertEqual(modes, [2, 1, 1, 2, 1, 2, 2])
+
+    def test_marks_gather_while_marks_are_written(self) -> None:
+        """Readings go past those that gather, and take them along."""
+        ids = self.store(*(reading(ts=ts) for ts in range(6)))
+        self.writer.hold()
+        marked = [self.outbox.delivered([number]) for number in ids[:3]]
+        self.assertEqual(len(self.writer._jobs), 1)
+        committed = self.outbox.commit(reading(ts=7), ["tb"])
+        self.clock.advance(0.25)
+        self.assertEqual(len(self.writer._jobs), 2)
+        marked.append(self.outbox.delivered(ids[3:4]))
+        self.assertEqual(len(self.writer._jobs), 2)
+        self.assertNoResult(marked[0])
+        self.writer.release()
+        self.successResultOf(committed)
+        for one in marked:
+            self.successResultOf(one)
+        self.assertEqual([one.id for one in self.pending()], [*ids[4:], ids[-1] + 1])
 
     def test_many_marks_are_written(self) -> None:
         self.patch(module, "MARKS", 3)
         ids = self.store(*(reading(ts=ts) for ts in range(5)))
-        self.outbox.delivered(ids[:2])
-        self.outbox.delivered(ids[2:4])
-        self.assertEqual(self.look("SELECT sum(delivered) FROM counters"), [(4,)])
+        self.writer.hold()
+        for number in ids:
+            self.outbox.delivered([number])
+        self.assertEqual(len(self.writer._jobs), 2)
+        self.writer.release()
+        self.assertEqual(self.look("SELECT sum(delivered) FROM counters"), [(5,)])
 
     def test_delivered_twice(self) -> None:
         """Counted once; ids that never were are nobody's."""
@@ -209,11 +246,16 @@ class PendingTests(OutboxCase):
     def test_marks_survive_a_failed_write(self) -> None:
         ids = self.store(reading("a", 1), reading("a", 2))
         self.look(REFUSE)
+        self.writer.hold()
         self.outbox.delivered(ids[:1])
+        held = self.outbox.delivered(ids[1:])  # gathers, and goes with the group that fails
         committed = self.outbox.commit(reading("bad"), ["tb"])
         self.clock.advance(0.25)
+        self.writer.release()
         self.failureResultOf(committed, StoreError)
-        self.outbox.delivered(ids[1:])
+        self.successResultOf(held)  # nobody is held up by a disk that refuses
+        self.successResultOf(self.outbox.delivered([4711]))
+        self.assertEqual(self.look("SELECT sum(delivered) FROM counters"), [(1,)])
         self.clock.advance(module.RETRY_SECONDS)
         self.assertEqual(self.pending(), [])
         self.assertEqual((self.status.delivered, self.status.error), (2, ""))
