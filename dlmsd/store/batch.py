@@ -49,7 +49,7 @@ class Waiting:
 class Batch:
     """One transaction: new readings, ids of what was delivered, and who waits for their marks,
     what brokers refuse for good, invocation counters that came meanwhile, by name, and readings
-    that found no room."""
+    that found no room. What is not ``synced`` does not wait for the disk."""
 
     waiting: Sequence[Waiting] = ()
     marks: Sequence[int] = ()
@@ -57,14 +57,10 @@ class Batch:
     verdicts: Sequence[Verdict] = ()
     received: dict[str, int] = field(factory=dict)
     refusals: Sequence[Refusal] = ()
+    synced: bool = True
 
     def __bool__(self) -> bool:
         return any((self.waiting, self.marks, self.verdicts, self.received, self.refusals))
-
-    @property
-    def synced(self) -> bool:
-        """Whether it must outlive a power cut: a mark that does not costs a duplicate."""
-        return any((self.waiting, self.received, self.refusals))
 
     @property
     def entries(self) -> list[Entry]:
@@ -88,7 +84,7 @@ class Gathering:
         return bool(self.marks or self._verdicts)
 
     def mark(self, ids: Sequence[int]) -> Deferred[None]:
-        """These were delivered; fires when they are written, or could not be."""
+        """These were delivered; fires when they are written."""
         done: Deferred[None] = Deferred()
         self._marked.append(done)
         self._remember(ids)
@@ -120,15 +116,15 @@ class Gathering:
             refused = tuple(self._refusals.values())
             self._refusals.clear()
         return evolve(
-            self.take_marks(),
+            self.take_marks(synced=True),
             waiting=self._take_readings(),
             received=self.received.take(),
             refusals=refused,
         )
 
-    def take_marks(self) -> Batch:
-        """What brokers said, alone."""
-        batch = Batch(marks=self.marks, marked=self._marked, verdicts=self._verdicts)
+    def take_marks(self, *, synced: bool) -> Batch:
+        """What brokers said, alone: a power cut may take that back."""
+        batch = Batch(marks=self.marks, marked=self._marked, verdicts=self._verdicts, synced=synced)
         self.marks, self._marked, self._verdicts = [], [], []
         return batch
 
@@ -139,6 +135,7 @@ class Gathering:
     def give_back(self, batch: Batch) -> None:
         """Nothing of it could be written; its readings are lost."""
         self.marks[:0] = batch.marks
+        self._marked[:0] = batch.marked
         self._verdicts[:0] = batch.verdicts
         self._remember(())
         self.isolate(())

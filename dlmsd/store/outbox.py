@@ -44,6 +44,10 @@ GROUP_READINGS: Final = 200
 # As many marks as this are one short transaction.
 MARKS: Final = 2000
 
+# Time without a sync after which marks are synced: what a power cut makes duplicates came
+# within it.
+SYNC_SECONDS: Final = 1.0
+
 # A counter that was believed, and is then lost, lets one be replayed that came within this.
 KEEP_SECONDS: Final = 1.0
 
@@ -103,6 +107,7 @@ class Outbox:
         self._listeners: list[Listener] = []
         self._gathering = Gathering()
         self._unwritten = 0
+        self._synced_at = -SYNC_SECONDS  # on the clock
         self._marking = 0  # batches of marks alone that are on their way
         self._write_timer: IDelayedCall | None = None
         self.gaps = Gaps(self._file.change, self._file.read, self._now)
@@ -178,20 +183,21 @@ class Outbox:
     def delivered(self, ids: Sequence[int]) -> Deferred[None]:
         """The broker acknowledged these deliveries; fires when the file says so.
 
-        Then no kill makes them duplicates, only a power cut may. Who keeps them within its
-        window until then has no more duplicates than that. On a disk that refuses it fires,
-        too, and they are marked later. No later ``pending`` gives them.
+        Then no kill makes them duplicates, and a power cut those of the last second. Who keeps
+        them within its window until then has no more duplicates than that. On a disk that
+        refuses it fires when it does so no longer. No later ``pending`` gives them, unless the
+        disk refuses.
         """
         if not ids or not self._file.is_open:
             return succeed(None)
         marked = self._gathering.mark(ids)
         self._mark_soon()
-        return succeed(None) if self._file.bulletin.status.error else marked
+        return marked
 
     def quarantine(self, ids: Sequence[int], reason: str) -> None:
         """The broker refuses these deliveries for good; to be put aside in the file at once.
 
-        No later ``pending`` gives them.
+        No later ``pending`` gives them, unless the disk refuses.
         """
         if self._file.is_open:
             self._gathering.isolate([(number, reason) for number in ids])
@@ -323,7 +329,8 @@ class Outbox:
         """Write what ``pending`` must no longer give."""
         if self._gathering.settled:
             self._marking += 1
-            marked = self._give(self._gathering.take_marks())
+            synced = self._clock.seconds() - self._synced_at >= SYNC_SECONDS
+            marked = self._give(self._gathering.take_marks(synced=synced))
             marked.addBoth(self._marks_ended)
 
     def _marks_ended(self, _: object) -> None:
@@ -350,16 +357,19 @@ class Outbox:
         except StoreError as error:
             self._unwritten -= len(batch.waiting)
             self._file.failed(error)
-            if self._file.is_open:
+            if not self._file.is_open:
+                _fire(batch.marked)
+            else:
                 self._gathering.give_back(batch)
                 if batch.marks or batch.verdicts or batch.received:
                     self._write_within(RETRY_SECONDS)
             for waiting in batch.waiting:
                 self._refuse(waiting.entry.reading, error)
                 waiting.done.errback(error)
-            _fire(batch.marked)
             return
         self._unwritten -= len(batch.waiting)
+        if batch.synced:
+            self._synced_at = self._clock.seconds()
         self._stored(committed)
         for position, waiting in enumerate(batch.waiting):
             if position in committed.refused:

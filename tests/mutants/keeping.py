@@ -29,8 +29,8 @@ KEEPING: Final = (
         "store/database.py",
         KILLS,
         (
-            '        database.execute("ROLLBACK")\n    _begin(database)\n',
-            '        database.execute("COMMIT")\n    _begin(database)\n',
+            'database.execute("ROLLBACK")\n    database.sync(synced)\n',
+            'database.execute("COMMIT")\n    database.sync(synced)\n',
         ),
         ('        yield\n        database.execute("COMMIT")\n', "        yield\n"),
     ),
@@ -45,7 +45,7 @@ KEEPING: Final = (
         "readings are committed as marks are",
         "store/batch.py",
         CUTS,
-        ("any((self.waiting, self.received, self.refusals))", "False"),
+        ("self.take_marks(synced=True)", "self.take_marks(synced=False)"),
     ),
     Mutant.of(
         "marks wait a second, and the window does not",
@@ -56,7 +56,7 @@ KEEPING: Final = (
             "            self._settle()\n",
             "        else:\n            self._write_within(1.0)\n",
         ),
-        ("succeed(None) if self._file.bulletin.status.error else marked", "succeed(None)"),
+        ("        return marked\n", "        return succeed(None)\n"),
     ),
     Mutant.of(
         "a reading that the disk refused is told as read",

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -206,6 +207,21 @@ class PendingTests(OutboxCase):
         self.successResultOf(self.outbox.reserve_counters("meter", 0, 10))
         self.assertEqual(modes, [2, 1, 1, 2, 1, 2, 2])
 
+    def test_a_power_cut_takes_back_the_marks_of_a_second(self) -> None:
+        ids = self.store(*(reading(ts=ts) for ts in range(9)))
+        modes: list[bool] = []
+        commit = self.outbox._file.ledger.commit
+
+        def watched(batch: Any, now: int) -> Any:
+            modes.append(batch.synced)
+            return commit(batch, now)
+
+        self.patch(self.outbox._file.ledger, "commit", watched)
+        for number in ids:
+            self.outbox.delivered([number])
+            self.clock.advance(0.4)
+        self.assertEqual(modes, [False] * 3 + [True, False, False] * 2)
+
     def test_marks_gather_while_marks_are_written(self) -> None:
         """Readings go past those that gather, and take them along."""
         ids = self.store(*(reading(ts=ts) for ts in range(6)))
@@ -253,10 +269,10 @@ class PendingTests(OutboxCase):
         self.clock.advance(0.25)
         self.writer.release()
         self.failureResultOf(committed, StoreError)
-        self.successResultOf(held)  # nobody is held up by a disk that refuses
-        self.successResultOf(self.outbox.delivered([4711]))
+        self.assertNoResult(held)
         self.assertEqual(self.look("SELECT sum(delivered) FROM counters"), [(1,)])
         self.clock.advance(module.RETRY_SECONDS)
+        self.successResultOf(held)
         self.assertEqual(self.pending(), [])
         self.assertEqual((self.status.delivered, self.status.error), (2, ""))
 
