@@ -74,6 +74,8 @@ class Reload:
         self.configuration = found.configuration
         self._warn(found)
         await self._identify()
+        if self._registry.damage:
+            self._tell(self._status("start", problems=self._registry.damage))
         return self.configuration
 
     async def stop(self) -> None:

@@ -56,6 +56,10 @@ class StepBackups:
         for _, old in self._found()[:-_KEPT]:
             old.unlink(missing_ok=True)
 
+    def newest_first(self) -> list[Path]:
+        """Those that are kept."""
+        return [path for _, path in reversed(self._found())]
+
     def _found(self) -> list[tuple[int, Path]]:
         pattern = re.compile(rf"{re.escape(self._path.stem)}-(\d+)\.bak")
         matches = ((pattern.fullmatch(one.name), one) for one in self._path.parent.iterdir())

@@ -1,20 +1,19 @@
-"""A damaged outbox file: noticed, set aside, and replaced by what can be read of it.
+"""A damaged file: noticed, set aside, and replaced by what can be read of it.
 
 The new file is complete under another name before the damaged one is moved, and each step
-is done again, or ended, by the next start: no moment of a crash leaves an empty outbox.
+is done again, or ended, by the next start: no moment of a crash leaves an empty file.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
+from dlmsd.store.backup import StepBackups
 from dlmsd.store.database import DamagedError, sync_folder
-from dlmsd.store.ledger import Ledger
-from dlmsd.store.salvage import salvage
 
 # The file itself, and what SQLite keeps beside it.
 _PARTS: Final = ("", "-wal", "-shm")
@@ -25,25 +24,37 @@ _WAL_HEADER: Final = 32
 _WAL_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 
-def open_ledger(path: Path, hurry: threading.Event, now: int) -> tuple[Ledger, list[str]]:
-    """The ledger, and what an operator must be told; ``now`` is the wall time in ms.
+class Opened(Protocol):
+    """What a file is, once it is open."""
 
-    A damaged file is set aside as ``<name>.corrupt-<UTC time>``. As long as one lies there it
-    is told of. Raises StoreError.
+    def close(self) -> None:
+        """Close it."""
+
+
+T = TypeVar("T", bound=Opened)
+
+
+def open_sound(
+    path: Path, opened: Callable[[Path], T], rescue: Callable[[T], str], now: int, look: str
+) -> tuple[T, list[str]]:
+    """What ``opened`` makes of the file, and what an operator must be told.
+
+    A damaged file is set aside as ``<name>.corrupt-<UTC time>``; ``rescue`` fills a new one
+    with what can be read of it, and says so. As long as one lies there it is told of, with
+    ``look``, what to look at. ``now`` is the wall time in ms. Raises StoreError.
     """
     _end_replacement(path)
     told = [
-        f"{aside}: the outbox file was damaged and is set aside. See dlmsd outbox status for "
-        "what is missing; then remove this file"
+        f"{aside}: this file was damaged and is set aside. {look}; then remove this file"
         for aside in sorted(path.parent.glob(f"{path.name}.corrupt-*"))
         if not aside.name.endswith(_PARTS[1:])
     ]
     try:
         _suspect(path)
-        return Ledger(path, hurry), told
+        return opened(path), told
     except DamagedError as error:
-        told.append(_replace(path, hurry, now, str(error)))
-    return Ledger(path, hurry), told
+        told.append(_replace(path, opened, rescue, now, str(error)))
+    return opened(path), told
 
 
 def note_damage(path: Path) -> None:
@@ -56,6 +67,8 @@ def _suspect(path: Path) -> None:
     if _beside(path, ".damaged").exists():
         raise DamagedError(f"{path}: the file turned out damaged while it was used")
     log = _beside(path, "-wal")
+    if path.exists() and path.stat().st_size == 0 and StepBackups(path).newest_first():
+        raise DamagedError(f"{path}: the file is empty, and was not when it was copied")
     if not log.exists() or log.stat().st_size <= _WAL_HEADER:
         return
     if not path.exists() or path.stat().st_size == 0:
@@ -65,16 +78,18 @@ def _suspect(path: Path) -> None:
             raise DamagedError(f"{log}: the log is damaged, and its transactions are lost")
 
 
-def _replace(path: Path, hurry: threading.Event, now: int, reason: str) -> str:
+def _replace(
+    path: Path, opened: Callable[[Path], T], rescue: Callable[[T], str], now: int, reason: str
+) -> str:
     """What became of it, as a sentence."""
     making = _beside(path, ".salvaging")
     for part in _PARTS:
         _beside(making, part).unlink(missing_ok=True)
-    ledger = Ledger(making, hurry)
+    new = opened(making)
     try:
-        kept = salvage(path, ledger.database, now)
+        kept = rescue(new)
     finally:
-        ledger.close()
+        new.close()
     making.rename(_beside(path, ".salvaged"))
     sync_folder(path.parent)
     aside = _aside(path, now)

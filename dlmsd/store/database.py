@@ -57,8 +57,8 @@ class DiskError(StoreError):
 
 
 class DamagedError(StoreError):
-    """The file is damaged; that of the outbox is set aside at the next start, and what can be
-    read of it is kept."""
+    """The file is damaged; it is set aside, that of the outbox at the next start, and what can
+    be read of it is kept."""
 
 
 def explain(path: Path, error: Exception) -> StoreError:
@@ -144,6 +144,9 @@ def open_database(
     except (sqlite3.Error, OSError) as error:
         database.close()
         raise explain(path, error) from error
+    except UnicodeDecodeError as error:  # in the message that tells of a damaged schema
+        database.close()
+        raise DamagedError(f"{path}: the file is damaged; move it away ({error})") from error
     except StoreError:
         database.close()
         raise

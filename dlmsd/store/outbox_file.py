@@ -19,7 +19,7 @@ from dlmsd.errors import StoreError
 from dlmsd.model import OutboxStatus
 from dlmsd.store.batch import Batch
 from dlmsd.store.bulletin import Bulletin
-from dlmsd.store.damage import note_damage, open_ledger
+from dlmsd.store.damage import note_damage, open_sound
 from dlmsd.store.database import DamagedError, DiskFullError, transaction
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
@@ -28,6 +28,7 @@ from dlmsd.store.jobs import Jobs
 from dlmsd.store.ledger import Committed, Ledger
 from dlmsd.store.replay import Replay, Replays, ask, outcome
 from dlmsd.store.replayer import Replayer
+from dlmsd.store.salvage import salvage
 from dlmsd.store.sweeper import Sweeper
 from dlmsd.store.writer import Writer
 
@@ -206,7 +207,14 @@ class OutboxFile:
         return None
 
     def _open(self) -> tuple[Ledger, list[str]]:
-        ledger, alarms = open_ledger(self.path, self._hurry, self._now())
+        now = self._now()
+        ledger, alarms = open_sound(
+            self.path,
+            lambda path: Ledger(path, self._hurry),
+            lambda new: salvage(self.path, new.database, now),
+            now,
+            "See dlmsd outbox status for what is missing",
+        )
         wrong = (f"{self.path}: the counters do not agree: {one}" for one in ledger.audit())
         return ledger, [*alarms, *wrong]
 

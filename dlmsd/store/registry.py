@@ -24,6 +24,7 @@ from dlmsd.store.diagnostics import Diagnostics
 from dlmsd.store.file import StoreFile
 from dlmsd.store.health import HealthChecks
 from dlmsd.store.metrics import Metrics
+from dlmsd.store.registry_rescue import rescue_registry
 from dlmsd.store.retention import DAY, Limit, sweep
 from dlmsd.store.sealing import Seal, SealError
 from dlmsd.store.writer import Writer
@@ -131,9 +132,9 @@ class Registry:
         draw: Callable[[int], bytes],
         key: Secret | None = None,
     ) -> None:
-        self._file = file = StoreFile(path, "registry", writer)
         self._seal = Seal(key, draw)
         self._now = now = lambda: int(wall() * 1000)
+        self._file = file = StoreFile(path, "registry", writer, now, rescue_registry)
         self.ids: Mapping[str, int] = {}
         self.born: Mapping[str, int] = {}
         self.metrics = Metrics(file)
@@ -141,6 +142,11 @@ class Registry:
         self.diagnostics = Diagnostics(file, now)
         self.health = HealthChecks(file, now)
         self.audit = Audit(file, now)
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What an operator must be told of a file that was damaged."""
+        return tuple(self._file.alarms)
 
     async def start(self) -> None:
         """Open or create the file; secrets that lay open are sealed, if there is a key now."""
@@ -223,12 +229,15 @@ class Registry:
         measurements: tuple[OwnMeasurement, ...],
     ) -> OwnMeter:
         secrets: dict[str, Secret] = {}
+        said: dict[str, object] = {}
         locked = ""
         try:
+            said = json.loads(options, parse_float=Decimal)
             secrets = self._seal.open(name, closed)
         except SealError as error:
             locked = f"{error}. {error.advice}"
-        said = json.loads(options, parse_float=Decimal)
+        except (ValueError, TypeError, AttributeError):
+            locked = "what the registry holds of it is damaged; remove it, and add it again"
         return OwnMeter(name, said, secrets, measurements, meter, created_at, updated_at, locked)
 
     async def add(self, meter: OwnMeter, who: str) -> int:
@@ -298,7 +307,7 @@ class Registry:
         """By meter, of the file or not."""
         wanted = "SELECT m.name, status, interval FROM overrides JOIN meters m ON m.id = meter"
         rows = await self._file.read(lambda database: database.execute(wanted).fetchall())
-        return {name: Override(status, interval) for name, status, interval in rows}
+        return {name: Override(status, _seconds(interval)) for name, status, interval in rows}
 
     async def override(self, name: str, wanted: Override, who: str) -> None:
         """From now on this; an empty one is as the configuration says."""
@@ -319,6 +328,11 @@ class Registry:
 _IS_OWN: Final = "SELECT m.id FROM own_meters JOIN meters m ON m.id = meter WHERE m.name = ?"
 _IS_KNOWN: Final = "SELECT id FROM meters WHERE name = ?"
 _UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
+
+
+def _seconds(interval: object) -> float | None:
+    """None also for what damage has made of it."""
+    return float(interval) if isinstance(interval, int | float) and interval > 0 else None
 
 
 def _identify(database: sqlite3.Connection, name: str, now: int) -> int:

@@ -1,16 +1,11 @@
-"""Copies what can be read of a damaged outbox file into a new one, what matters most first.
-
-Tables are walked by their keys. Where a page cannot be read, the next row that can is sought
-by doubling and halving, so that one bad page costs its own rows.
-"""
+"""Copies what can be read of a damaged outbox file into a new one, what matters most first."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.model import GapCause
@@ -18,17 +13,12 @@ from dlmsd.store.counters import Stream
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.gaps import record_loss
 from dlmsd.store.invocation import UNKNOWN
+from dlmsd.store.rescue import UNREADABLE, columns, copy_table, walk, wreck
 from dlmsd.store.values import decode_values
 
 # More numbers than can have been reserved since the last checkpoint of the log, which holds
 # at most 4,096 pages, and one in a thousand of all.
 JUMP: Final = 1 << 22
-
-# Rows of one transaction.
-_ROWS: Final = 500
-
-# No id comes near it: then there is nothing beyond.
-_FAR: Final = 1 << 40
 
 _REST: Final = ("gaps", "watermarks", "meters")
 _RECOUNT_METERS: Final = """
@@ -51,7 +41,7 @@ def salvage(path: Path, new: Database, now: int) -> str:
     """
     rescue = _Rescue(path, new)
     try:
-        with suppress(sqlite3.Error), closing(_source(path)) as source:
+        with suppress(*UNREADABLE), closing(wreck(path)) as source:
             rescue.copy(source)
         rescue.raise_counters(now // 1000)
         lost = rescue.recount(now)
@@ -63,14 +53,6 @@ def salvage(path: Path, new: Database, now: int) -> str:
     )
 
 
-def _source(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise sqlite3.OperationalError("no such file")
-    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    source.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    return source
-
-
 class _Rescue:
     def __init__(self, path: Path, new: Database) -> None:
         self._new = new
@@ -80,8 +62,8 @@ class _Rescue:
     def copy(self, source: sqlite3.Connection) -> None:
         """As much as can be read."""
         for table in ("transmit_counters", "received_counters", *_REST):
-            self._whole(source, table)
-        with suppress(sqlite3.DatabaseError), closing(source.cursor()) as cursor:
+            copy_table(source, self._new, table)
+        with suppress(*UNREADABLE), closing(source.cursor()) as cursor:
             for meter, sink, *counts in cursor.execute(
                 "SELECT meter, sink, committed, delivered, dropped FROM counters"
             ):
@@ -129,33 +111,8 @@ class _Rescue:
                 all_lost += lost
         return all_lost
 
-    def _whole(self, source: sqlite3.Connection, table: str) -> None:
-        """A small table, up to the first page that cannot be read."""
-        columns = self._columns(source, table)
-        if not columns:
-            return
-        names = ", ".join(columns)
-        marks = ", ".join("?" for _ in columns)
-        with transaction(self._new), suppress(sqlite3.DatabaseError):
-            for row in source.execute(f"SELECT {names} FROM {table}"):  # noqa: S608
-                # A row that the new table's rules refuse is damaged too.
-                with suppress(sqlite3.IntegrityError):
-                    self._new.execute(
-                        f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
-                        row,
-                    )
-
-    def _columns(self, source: sqlite3.Connection, table: str) -> list[str]:
-        """Those that old and new file have: the old one may be of an earlier version."""
-        found: list[set[str]] = []
-        for database in (source, self._new):
-            with suppress(sqlite3.DatabaseError):
-                rows = database.execute(f"PRAGMA table_info({table})").fetchall()
-                found.append({row[1] for row in rows})
-        return sorted(found[0] & found[1]) if len(found) == 2 else []
-
     def _readings(self, source: sqlite3.Connection) -> None:
-        for rows in _walk(source, "readings", "id, meter, ts, values_json"):
+        for rows in walk(source, "readings", "id, meter, ts, values_json"):
             with transaction(self._new):
                 for number, meter, ts, values in rows:
                     if _sound(meter, ts, values):
@@ -166,15 +123,15 @@ class _Rescue:
                         self.readings += cursor.rowcount
 
     def _deliveries(self, source: sqlite3.Connection, table: str) -> None:
-        columns = self._columns(source, table)
-        if "reading" not in columns:
+        found = columns(source, self._new, table)
+        if "reading" not in found:
             return
-        names = ["id", "reading", *(one for one in columns if one not in ("id", "reading"))]
+        names = ["id", "reading", *(one for one in found if one not in ("id", "reading"))]
         marks = ", ".join("?" for _ in names)
         add = f"""INSERT OR IGNORE INTO {table} ({", ".join(names)})
             SELECT {marks} WHERE EXISTS (SELECT 1 FROM readings WHERE id = ?)"""  # noqa: S608
         only = "delivered_at IS NULL" if table == "deliveries" else "true"
-        for rows in _walk(source, table, ", ".join(names), only):
+        for rows in walk(source, table, ", ".join(names), only):
             with transaction(self._new):
                 for row in rows:
                     with suppress(sqlite3.IntegrityError):
@@ -190,39 +147,3 @@ def _sound(meter: object, ts: object, values: object) -> bool:
         return isinstance(decode_values(values), dict)
     except ValueError:
         return False
-
-
-def _walk(
-    source: sqlite3.Connection, table: str, columns: str, only: str = "true"
-) -> Iterator[Sequence[Any]]:
-    """Rows by their id, which is the first column, past whatever cannot be read."""
-    ask = (
-        f"SELECT {columns} FROM {table} NOT INDEXED "  # noqa: S608
-        f"WHERE id > ? AND {only} ORDER BY id LIMIT ?"
-    )
-
-    def read(after: int, limit: int) -> Sequence[Any] | None:
-        try:
-            return source.execute(ask, (after, limit)).fetchall()
-        except sqlite3.DatabaseError:
-            return None
-
-    after, limit = 0, _ROWS
-    while after < _FAR:
-        rows = read(after, limit)
-        if rows:
-            yield rows
-            after, limit = rows[-1][0], min(2 * limit, _ROWS)
-        elif rows is not None:
-            return
-        elif limit > 1:
-            limit = 1
-        else:
-            step = 1
-            while after + step < _FAR and read(after + step, 1) is None:
-                step *= 2
-            low, high = after, after + step
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if read(middle, 1) is None else (low, middle)
-            after = high

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -180,10 +182,11 @@ class ReloadTests(SynchronousTestCase):
 
     def test_without_the_registry_the_files_meters_are_read(self) -> None:
         path = self.folder / "registry.db"
-        path.write_bytes(b"these are the voyages " * 500)
+        with closing(sqlite3.connect(path)) as newer:
+            newer.execute("PRAGMA user_version = 99")
         self.assertEqual([one.name for one in self.start().meters], ["a", "b"])
         assert self.board.reload is not None
-        self.assertIn("move it away", self.board.reload.problems[0])
+        self.assertIn("newer dlmsd", self.board.reload.problems[0])
         self.clock.advance(30)
         self.assertEqual(self.again().problems[0], self.board.reload.problems[0])
         self.assertEqual(self.applied, [])
@@ -192,6 +195,15 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(self.board.reload.problems, ())
         self.assertEqual(len(self.registry.ids), 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_damaged_registry_is_replaced_and_told_of(self) -> None:
+        path = self.folder / "registry.db"
+        path.write_bytes(b"these are the voyages " * 500)
+        self.assertEqual([one.name for one in self.start().meters], ["a", "b"])
+        assert self.board.reload is not None
+        self.assertIn("set aside as registry.db.corrupt-", self.board.reload.problems[0])
+        self.assertEqual(len(self.registry.ids), 2)
+        self.assertEqual(self.again().problems, ())
 
     def test_one_after_the_other_and_none_after_the_stop(self) -> None:
         self.start()

@@ -1,0 +1,126 @@
+"""Reads what can be read of a damaged SQLite file, table by table.
+
+Tables are walked by their keys. Where a page cannot be read, the next row that can is sought
+by doubling and halving, so that one bad page costs its own rows; a table without row ids is
+read from both of its ends.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from dlmsd.store.database import Database, transaction
+
+# The second is what sqlite3 makes of a message that quotes a damaged schema.
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+
+# Rows of one transaction.
+ROWS: Final = 500
+
+# No id comes near it: then there is nothing beyond.
+_FAR: Final = 1 << 40
+
+
+def wreck(path: Path) -> sqlite3.Connection:
+    """The damaged file, which is not changed. Raises sqlite3.Error."""
+    if not path.exists():
+        raise sqlite3.OperationalError("no such file")
+    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    source.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return source
+
+
+def columns(source: sqlite3.Connection, new: sqlite3.Connection, table: str) -> list[str]:
+    """Those that old and new file have: the old one may be of an earlier version."""
+    found: list[set[str]] = []
+    for database in (source, new):
+        with suppress(*UNREADABLE):
+            rows = database.execute(f"PRAGMA table_info({table})").fetchall()
+            found.append({row[1] for row in rows})
+    return sorted(found[0] & found[1]) if len(found) == 2 else []
+
+
+def copy_table(source: sqlite3.Connection, new: Database, table: str) -> None:
+    """Every row that can be read and that the new table's rules allow."""
+    names = columns(source, new, table)
+    if not names:
+        return
+    add = (
+        f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) "  # noqa: S608
+        f"VALUES ({', '.join('?' for _ in names)})"
+    )
+    for rows in _rows(source, new, table, ", ".join(names)):
+        with transaction(new):
+            for row in rows:
+                # A row that the new table's rules refuse is damaged too.
+                with suppress(sqlite3.IntegrityError):
+                    new.execute(add, row)
+
+
+def _rows(
+    source: sqlite3.Connection, new: sqlite3.Connection, table: str, names: str
+) -> Iterator[Sequence[Any]]:
+    key = [row[1] for row in new.execute(f"PRAGMA table_info({table})") if row[5]]
+    try:
+        new.execute(f"SELECT rowid FROM {table} LIMIT 0")  # noqa: S608
+    except sqlite3.OperationalError:
+        for order in ("ASC", "DESC"):
+            by = ", ".join(f"{column} {order}" for column in key)
+            with suppress(*UNREADABLE):
+                cursor = source.execute(f"SELECT {names} FROM {table} ORDER BY {by}")  # noqa: S608
+                while rows := _readable(cursor):
+                    yield rows
+    else:
+        for found in walk(source, table, f"rowid, {names}"):
+            yield [row[1:] for row in found]
+
+
+def _readable(cursor: sqlite3.Cursor) -> list[Any]:
+    """The next rows, up to one that cannot be read."""
+    rows = []
+    with suppress(*UNREADABLE):
+        for row in cursor:
+            rows.append(row)
+            if len(rows) == ROWS:
+                break
+    return rows
+
+
+def walk(
+    source: sqlite3.Connection, table: str, columns: str, only: str = "true"
+) -> Iterator[Sequence[Any]]:
+    """Rows by their id, which is the first column, past whatever cannot be read."""
+    ask = (
+        f"SELECT {columns} FROM {table} NOT INDEXED "  # noqa: S608
+        f"WHERE rowid > ? AND {only} ORDER BY rowid LIMIT ?"
+    )
+
+    def read(after: int, limit: int) -> Sequence[Any] | None:
+        try:
+            return source.execute(ask, (after, limit)).fetchall()
+        except UNREADABLE:
+            return None
+
+    after, limit = 0, ROWS
+    while after < _FAR:
+        rows = read(after, limit)
+        if rows:
+            yield rows
+            after, limit = rows[-1][0], min(2 * limit, ROWS)
+        elif rows is not None:
+            return
+        elif limit > 1:
+            limit = 1
+        else:
+            step = 1
+            while after + step < _FAR and read(after + step, 1) is None:
+                step *= 2
+            low, high = after, after + step
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if read(middle, 1) is None else (low, middle)
+            after = high
