@@ -44,6 +44,7 @@ from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
 from dlmsd.tokens import Tokens, list_file
 from dlmsd.watch.language import Language
+from dlmsd.watch.systemd import SignOfLife
 from dlmsd.watch.watch import Watch
 from dlmsd.web.api.all import operations
 from dlmsd.web.api.parts import Parts
@@ -161,7 +162,10 @@ class Daemon(Service):
             wall=wall,
             language=Language.of(configuration.daemon.language),
             folder=state_dir,
+            rebuild_meter=lambda name: self._fleet.reconnect(name, self._last_ts),
+            rebuild_sink=self._sinks.restart,
         )
+        self._life = SignOfLife(machine.systemd, reactor)
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
         self._beginning: Deferred[None] | None = None
@@ -253,6 +257,7 @@ class Daemon(Service):
 
     async def _start(self) -> None:
         try:
+            self._life.start()
             self._writer.start()
             self._clerk.start()
             await self._outbox.start()
@@ -280,6 +285,7 @@ class Daemon(Service):
             self._report.start()
             self.watch.start()
             self._ready = True
+            self._life.ready()
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, DlmsdError):
@@ -292,6 +298,7 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         self._ready = False
+        self._life.stopping()
         if self._beginning is not None:
             await self._beginning  # a part that starts behind its stop would stay
         # A commit that ends after its meter was left must not call that meter online again.
@@ -317,6 +324,7 @@ class Daemon(Service):
         await self._clerk.stop()
         await self._writer.stop()
         self.lock.release()
+        self._life.stop()
 
     def _availability(self, status: Status) -> None:
         """A meter is online while it is read; sinks hear of it when that changes."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from dlmsd.config.origin import Origin
 from dlmsd.config.values import SinkOptions
@@ -22,6 +22,7 @@ from dlmsd.publish.connection import Connect
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.store.disk import BALLAST
 from dlmsd.store.writer import Writer, WriterThread
+from dlmsd.watch.systemd import Systemd
 
 _TIME_ERROR: Final = 5
 # struct timex has some 200 octets.
@@ -47,6 +48,7 @@ class Machine:
     where a configuration is read from again; what ``hangup`` is given is called when somebody
     asks for that by SIGHUP. ``ballast`` bytes of its disk are kept free for the day on which
     it is full. ``settle`` is called when what was made to live long has come to rest.
+    ``systemd`` wants to hear that we live, or does not.
     ``synchronised`` tells whether its clock is right.
     """
 
@@ -61,6 +63,7 @@ class Machine:
     hangup: Callable[[Callable[[], None]], None] = lambda asked: None
     ballast: int = BALLAST
     settle: Callable[[], None] = lambda: None
+    systemd: Systemd = field(factory=Systemd)
     synchronised: Callable[[], bool] = synchronised
 
     @classmethod
@@ -76,6 +79,7 @@ class Machine:
             socket.gethostname(),
             hangup=lambda asked: _on_sighup(reactor, asked),
             settle=_settle,
+            systemd=Systemd.of(os.environ, os.getpid()),
         )
 
 

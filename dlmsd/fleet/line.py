@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
 
 from dlmsd.config.recovery import of_line
 from dlmsd.config.values import MeterOptions
@@ -25,6 +25,8 @@ from dlmsd.model import MeterStatus, Reading
 # Many silent meters behind one gateway could each take a second to say goodbye to; the
 # daemon has five for everything.
 POLITE_SECONDS: Final = 1.5
+# By then each has ended, unless it hangs for a reason that nobody thought of.
+_STUCK_SECONDS: Final = 10.0
 
 
 @frozen
@@ -116,7 +118,9 @@ class Line:
         """DISC to every meter that still listens, then FIN."""
         late = self._around.reactor.callLater(POLITE_SECONDS, self._factory.hang_up)
         stops = [Deferred.fromCoroutine(poller.stop()) for poller in self._pollers]
-        await gatherResults(stops, consumeErrors=True)
+        # A cycle that hangs is cancelled then.
+        ended = DeferredList(stops, consumeErrors=True)
+        await ended.addTimeout(_STUCK_SECONDS, self._around.reactor)
         if late.active():
             late.cancel()
         await self._factory.stop()

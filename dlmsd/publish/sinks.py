@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.model import MeterStatus
@@ -19,9 +19,30 @@ class Sinks:
         self._options: dict[str, SinkOptions] = {}
         self._sinks: dict[str, Sink] = {}
         self._online: dict[str, bool] = {}
+        self._turn = DeferredLock()
+        self._configuration: Configuration | None = None
 
     async def change(self, configuration: Configuration) -> None:
         """These sinks for these meters from now on; what need not change goes on."""
+        await self._turn.acquire()
+        try:
+            self._configuration = configuration
+            await self._change(configuration)
+        finally:
+            self._turn.release()
+
+    async def restart(self, name: str) -> None:
+        """End a sink, and make it anew; nothing for one that is not there."""
+        await self._turn.acquire()
+        try:
+            if name in self._sinks:
+                await self._stop([name])
+            if self._configuration is not None:  # nobody has stopped them all meanwhile
+                await self._change(self._configuration)
+        finally:
+            self._turn.release()
+
+    async def _change(self, configuration: Configuration) -> None:
         wanted = {options.name: options for options in configuration.sinks}
         gone = [name for name, options in self._options.items() if wanted.get(name) != options]
         await self._stop(gone)
@@ -53,6 +74,7 @@ class Sinks:
         """Every meter is offline; say so, and close everything within 2 s."""
         for name in list(self._online):
             self.meter_state(name, False)
+        self._configuration = None
         await self._stop(list(self._sinks))
 
     async def _stop(self, names: Sequence[str]) -> None:

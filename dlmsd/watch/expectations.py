@@ -21,13 +21,15 @@ _CLOCK: Final = 8
 @frozen
 class Expectations:
     """``units`` by measurement; ``clocks`` and ``serials`` are the measurements that tell a
-    meter's time and who it is. ``files`` are certificates; ``keys`` name invocation counters.
+    meter's time and who it is. ``files`` are certificates; ``unasked`` are meters that
+    push or call; ``keys`` name invocation counters.
     """
 
     units: Mapping[str, Mapping[str, str]] = field(factory=dict)
     clocks: Mapping[str, tuple[str, ...]] = field(factory=dict)
     serials: Mapping[str, tuple[str, ...]] = field(factory=dict)
     files: tuple[Path, ...] = ()
+    unasked: frozenset[str] = frozenset()
     keys: Mapping[str, str] = field(factory=dict)
     max_bytes: int = 0
 
@@ -42,6 +44,7 @@ class Expectations:
             {one.name: keys for one in meters if (keys := _clocks(one))},
             {one.name: keys for one in meters if (keys := _serials(one))},
             tuple(sorted(files)),
+            frozenset(one.name for one in meters if one.transport in ("push", "dial-in")),
             {name: one.name for one in meters if (name := _counter(one))},
             configuration.outbox.max_bytes,
         )

@@ -81,6 +81,7 @@ class MeterHistory:
         before, self.status = self.status, status
         if before.state is MeterState.INACTIVE and status.state is not MeterState.INACTIVE:
             self.since, self.good_at, self.failing = now, None, 0
+            self.moved_at = now
         for name in _COUNTED:
             count = getattr(status, name) - getattr(before, name)
             if count:
@@ -98,6 +99,8 @@ class MeterHistory:
             self.moved_at = now
         if status.error and status.error_ts != before.error_ts:
             self._window.add(f"cause {status.cause}", 1, now)
+            if status.cause == "store":
+                self.moved_at = now  # no cycle begins while nothing could be kept
 
     def _look(self, status: MeterStatus, now: float, keys: Iterable[str]) -> None:
         for key in keys:
@@ -118,11 +121,13 @@ class MeterHistory:
 @define(eq=False)
 class SinkHistory:
     """One sink. ``down_at`` is since when it has not been connected as it should, None if it
-    is; ``moved_at`` when it last delivered anything or had nothing to deliver."""
+    is; ``moved_at`` when it last delivered anything or had nothing to deliver, ``told_at``
+    when there last was news of its connection."""
 
     status: SinkStatus
     down_at: float | None
     moved_at: float
+    told_at: float
 
     def learn(self, status: SinkStatus, now: float) -> None:
         """A newer status."""
@@ -133,7 +138,13 @@ class SinkHistory:
             self.down_at = now
         if status.delivered != self.status.delivered:
             self.moved_at = now
+        if _news(status) != _news(self.status):
+            self.told_at = now
         self.status = status
+
+
+def _news(status: SinkStatus) -> tuple[object, ...]:
+    return status.state, status.connected, status.error_ts, status.error
 
 
 @define(eq=False)
@@ -235,7 +246,7 @@ class History:
         elif isinstance(status, SinkStatus):
             sink = self.sinks.get(status.name)
             if sink is None:
-                sink = self.sinks[status.name] = SinkHistory(status, None, now)
+                sink = self.sinks[status.name] = SinkHistory(status, None, now, now)
             sink.learn(status, now)
         elif isinstance(status, OutboxStatus):
             self.outbox.learn(status, now)

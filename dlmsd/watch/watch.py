@@ -27,6 +27,7 @@ from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
 from dlmsd.watch.history import History
 from dlmsd.watch.language import Language
+from dlmsd.watch.supervisor import Rebuild, Supervisor
 
 LOOK_SECONDS: Final = 10.0
 # What has to be asked of a file, and what changes by the day.
@@ -55,6 +56,8 @@ class Watch:
         wall: Callable[[], float],
         language: Language,
         folder: Path,
+        rebuild_meter: Rebuild,
+        rebuild_sink: Rebuild,
     ) -> None:
         self.findings: list[Finding] = []
         self.history = History(board)
@@ -66,6 +69,7 @@ class Watch:
         self._language = language
         self._folder = folder
         self._keeper = AlarmKeeper(registry.alarms, lambda: registry.ids, language)
+        self._supervisor = Supervisor(self.history, meter=rebuild_meter, sink=rebuild_sink)
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
         self._looks = 0
@@ -86,6 +90,7 @@ class Watch:
     def stop(self) -> None:
         """No more looks; what is being written may end by itself."""
         self._forget()
+        self._supervisor.stop()
         if self._loop.running:
             self._loop.stop()
 
@@ -100,12 +105,19 @@ class Watch:
     def _tick(self) -> None:
         host = self.history.host
         host.look(self._clock.seconds(), self._wall(), LOOK_SECONDS, _STEP_SECONDS)
+        self._supervise()
         if self._busy:  # a disk that hangs
             return
         self._busy = True
         done = Deferred.fromCoroutine(self._look())
         done.addErrback(lambda failure: self._log.failure("A look at everything failed", failure))
         done.addBoth(self._rest)
+
+    def _supervise(self) -> None:
+        try:
+            self._supervisor.look(self._clock.seconds())
+        except Exception:  # noqa: BLE001 - the next look must still come
+            self._log.failure("The supervisor failed")
 
     def _rest(self, _: object) -> None:
         self._busy = False
