@@ -22,6 +22,7 @@ from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
 from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.filewatch import FileWatch
+from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.reload import Reload
 from dlmsd.fleet.report import Report
 from dlmsd.fleet.service import Fleet
@@ -151,6 +152,9 @@ class Daemon(Service):
             clock=reactor,
             wall=wall,
             synchronised=machine.synchronised,
+            overrides=Overrides(
+                self.registry, lambda: self.reload.configuration, self.reload.refresh, reactor
+            ),
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
 from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.service import LastTs
 from dlmsd.meter.excerpt import Excerpt
 from dlmsd.meter.installation import Installation
@@ -92,6 +93,7 @@ class Orders:
         clock: IReactorTime,
         wall: Callable[[], float],
         synchronised: Callable[[], bool],
+        overrides: Overrides,
     ) -> None:
         self._board = board
         self._fleet = fleet
@@ -103,12 +105,14 @@ class Orders:
         self._clock = clock
         self._wall = wall
         self._synchronised = synchronised
+        self._overrides = overrides
         self._waiting: set[Deferred[Reading]] = set()
         self._stopped = False
 
     def stop(self) -> None:
         """Whoever waits is told, and nobody waits any more."""
         self._stopped = True
+        self._overrides.stop()
         for one in tuple(self._waiting):
             one.errback(FailedError("dlmsd stops"))
 
@@ -208,6 +212,15 @@ class Orders:
             meter, lambda session: switch(session, on=on), who, action
         )
         return told
+
+    async def override(self, meter: str, wanted: Mapping[str, object], who: str) -> None:
+        """See :meth:`dlmsd.fleet.overrides.Overrides.change`; nothing once the daemon stops."""
+        if self._stopped:
+            return
+        try:
+            await self._overrides.change(meter, wanted, who)
+        except LookupError:
+            raise UnknownMeterError("no such meter") from None
 
     def _options(self, meter: str) -> MeterOptions:
         for options in self._configuration().meters:

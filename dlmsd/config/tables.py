@@ -164,6 +164,12 @@ SECRETS: Final = frozenset(one.name for one in fields(MeterTable) if "Secret" in
 RENAMED: Final = {"class_id": "class"}
 """Fields whose key in TOML is no name in Python."""
 
+OVERRIDES: Final[Mapping[str, Rule]] = {
+    "status": rules.choice("active", "inactive"),
+    "interval": rules.number(low=_SHORTEST, high=YEAR),
+}
+"""What an operator may want of a meter otherwise than its configuration says."""
+
 
 def file_rules(
     secrets: SecretReader, read: Rule, recovery: Rule, unit: Rule, obis: Rule
@@ -206,7 +212,7 @@ def file_rules(
         "agreement_key": secrets.octets(*FIELD_SIZES),
         "meter_agreement_key": rules.octets(*(2 * size for size in FIELD_SIZES)),
         "timeout": rules.number(low=_SHORTEST, high=3600),
-        "interval": rules.number(low=_SHORTEST, high=YEAR),
+        "interval": OVERRIDES["interval"],
         "max_info": rules.whole(32, 2030),
         "window": rules.whole(1, 7),
         "referencing": rules.choice("ln", "sn"),
@@ -300,7 +306,7 @@ def file_rules(
             "serial_number": rules.text(64),
             "profile": rules.text(64),
             "device_name": rules.text(255),
-            "status": rules.choice("active", "inactive"),
+            "status": OVERRIDES["status"],
             "token": secrets.read,
             "sinks": rules.names,
         },

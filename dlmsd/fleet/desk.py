@@ -135,11 +135,9 @@ class Desk:
 
         async def change() -> None:
             check()
-            before = (await self._registry.overrides()).get(name, Override())
-            wanted = Override(
-                status or before.status, before.interval if interval is None else interval
-            )
-            await self._registry.override(name, wanted, who)
+            asked = {"status": status, "interval": interval}
+            changes = {key: value for key, value in asked.items() if value is not None}
+            await self._registry.amend(name, changes, who)
             await self._reload.refresh(who)
 
         await self._in_turn(change)

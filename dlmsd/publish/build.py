@@ -13,12 +13,14 @@ from dlmsd.model import SinkStatus
 from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
+from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.limits import Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Requests
 from dlmsd.publish.rpc import Rpc
+from dlmsd.publish.shared import Shared
 from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
@@ -69,6 +71,8 @@ def build(
         )
 
     names: set[str] = set()
+    facts = Facts()
+    shared = Shared(orders.override, options.name) if options.requests else None
 
     def rpc(*, overall: bool = True) -> Rpc | None:
         if not options.requests:
@@ -80,7 +84,7 @@ def build(
         return Plan(
             meter.token,
             lambda: route(
-                lambda limits: DeviceDialect(meter.name, limits, rpc(overall=False)),
+                lambda limits: DeviceDialect(meter.name, facts, limits, rpc(overall=False), shared),
                 login,
                 meter.name,
             ),
@@ -99,13 +103,16 @@ def build(
         known, login = devices, _login(options, instance_id, options.token)
         return Plan(
             id(known),
-            lambda: route(lambda limits: GatewayDialect(known, names, limits, rpc()), login),
+            lambda: route(
+                lambda limits: GatewayDialect(known, names, facts, limits, rpc(), shared), login
+            ),
         )
 
     def plan(meters: Sequence[MeterOptions]) -> dict[str, Plan]:
         ours = [meter for meter in meters if options.name in meter.sinks]
         names.clear()
         names.update(one.name for one in ours)
+        facts.configured(ours)
         if options.kind == "thingsboard":
             return {meter.name: device(meter) for meter in ours if meter.token is not None}
         if options.kind == "thingsboard-gateway":

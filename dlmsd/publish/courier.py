@@ -300,8 +300,9 @@ class Courier:
                 self._held = self._clock.callLater(seconds, self._fill)
                 break
             if lane is None:
-                self._limits.messages.take(1)
-                self._send(session, self._notices.pop(next(iter(self._notices))), ())
+                notice = self._notices.pop(next(iter(self._notices)))
+                self._limits.take_notice(notice)
+                self._send(session, notice, ())
             elif (message := self._dialect.introduction(lane.queue[0].meter)) is not None:
                 self._notices[lane.queue[0].meter] = message
             else:
@@ -319,7 +320,7 @@ class Courier:
     def _wait(self, lane: LaneQueue | None) -> tuple[float, str]:
         """Seconds until a notice, or this lane's first, may go, and why not now."""
         if lane is None:
-            return self._limits.messages.wait(1)
+            return self._limits.wait_notice(next(iter(self._notices.values())))
         return self._limits.wait(payload.count(lane.queue[0].values))
 
     def _release(self) -> None:

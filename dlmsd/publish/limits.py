@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from attrs import define
 
+from dlmsd.publish import payload
 from dlmsd.publish.message import Message
 
 SHARE: Final = 0.8
@@ -31,6 +32,7 @@ REQUEST: Final = Message(
 ANSWER: Final = "v1/devices/me/rpc/response/1"
 ANSWERS: Final = "v1/devices/me/rpc/response/+"
 
+_ATTRIBUTES: Final = "/attributes"
 _BAND: Final = re.compile(r"([1-9][0-9]{0,8}):([1-9][0-9]{0,8})")
 
 
@@ -154,6 +156,21 @@ class Limits:
     def wait(self, values: int) -> tuple[float, str]:
         """Seconds until a reading may go, and the sentence that says why."""
         return max((self.patience, ""), self.entries.wait(1), self.values.wait(values))
+
+    def wait_notice(self, message: Message) -> tuple[float, str]:
+        """The same of a message without readings; attributes count as telemetry."""
+        if message.topic.endswith(_ATTRIBUTES):
+            return self.wait(payload.count(message.payload.decode()))
+        # The question itself waits for no answer.
+        patience = 0.0 if message is REQUEST else self.patience
+        return max((patience, ""), self.messages.wait(1))
+
+    def take_notice(self, message: Message) -> None:
+        """A message without readings goes."""
+        if message.topic.endswith(_ATTRIBUTES):
+            self.take(1, payload.count(message.payload.decode()))
+        else:
+            self.messages.take(1)
 
     def take(self, entries: int, values: int) -> None:
         """A message with telemetry goes."""

@@ -6,7 +6,7 @@ Neither has a will: ThingsBoard ignores it, and takes the session for availabili
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -14,15 +14,18 @@ from attrs import evolve, frozen
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
+from dlmsd.publish.facts import Facts
 from dlmsd.publish.limits import ANSWERS, Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.pack import Room, take
 from dlmsd.publish.rpc import GATEWAY_RPC, RPC, Rpc
+from dlmsd.publish.shared import KEYS, Shared, decoded
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
 
 GATEWAY: Final = "v1/gateway"
 TELEMETRY: Final = "v1/devices/me/telemetry"
+ATTRIBUTES: Final = "v1/devices/me/attributes"
 
 
 class NoGatewayTrouble(UnacknowledgedTrouble):
@@ -42,49 +45,109 @@ class GatewayDialect:
     """All meters over one connection; ``devices`` by meter, of which ``ours`` are configured.
 
     A meter that is no longer configured keeps its own name for what it left behind. ``rpc``
-    is who hears requests, if anybody does.
+    and ``shared`` are who hears requests and attributes, if anybody does.
+
+    A device stays connected while its meter is down: one that is not is told nothing by the
+    server, neither to be read anew nor to be left alone. Its attribute ``online`` says it.
     """
 
     def __init__(
         self,
         devices: Mapping[str, Device],
         ours: Collection[str],
+        facts: Facts,
         limits: Limits,
         rpc: Rpc | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._devices = devices
         self._ours = ours
+        self._facts = facts
         self._limits = limits
         self._rpc = rpc
+        self._shared = shared
         self._connected: set[str] = set()
+        self._carried: set[str] = set()
+        self._asked: dict[int, str] = {}
+        self._count = 0
 
     def subscriptions(self) -> Sequence[str]:
-        return (ANSWERS,) if self._rpc is None else (ANSWERS, GATEWAY_RPC, f"{RPC}/request/+")
+        heard = [ANSWERS] if self._rpc is None else [ANSWERS, GATEWAY_RPC, f"{RPC}/request/+"]
+        answers = f"{GATEWAY}/attributes/response"
+        return heard if self._shared is None else [*heard, f"{GATEWAY}/attributes", answers]
 
     def told(self, message: Message, say: Say) -> bool:
+        if message.topic.startswith(f"{GATEWAY}/attributes"):
+            return self._told_attributes(message, say)
         rpc = self._rpc
         return self._limits.told(message) or (
             rpc is not None
             and (rpc.own(message, None, say) or rpc.relayed(message, self._meter_of, say))
         )
 
+    def _told_attributes(self, message: Message, say: Say) -> bool:
+        body = decoded(message.payload)
+        if self._shared is None or body is None:
+            return False
+        number, device = body.get("id"), body.get("device")
+        if message.topic == f"{GATEWAY}/attributes":
+            meter = self._meter_of(device) if isinstance(device, str) else None
+            take, values = self._shared.updated, body.get("data")
+        else:
+            meter = self._asked.pop(number, None) if isinstance(number, int) else None
+            take, values = self._shared.current, body.get("values", {})
+        if meter is None or meter not in self._ours or not isinstance(values, dict):
+            return False
+
+        def report(problem: str) -> None:
+            if self._facts.report(meter, problem):
+                self._say_facts(meter, say)
+
+        take(meter, values, report)
+        return True
+
     def _meter_of(self, device: str) -> str | None:
         return next((one for one in self._ours if self._device(one).name == device), None)
 
     def learn(self, status: MeterStatus, say: Say) -> None:
-        """ThingsBoard has it from telemetry."""
+        for meter in sorted(self._carried - set(self._ours)):
+            self._carried.discard(meter)
+            self._connected.discard(meter)
+            say(f"connect/{meter}", self._disconnect(meter))
+        if self._facts.learn(status):
+            self._say_facts(status.name, say)
+
+    def _say_facts(self, meter: str, say: Say) -> None:
+        for subject, message in self._about(meter):
+            say(subject, message)
+
+    def _about(self, meter: str) -> Iterator[tuple[str, Message]]:
+        """All that concerns one device, and what is asked of it once a connection."""
+        connect = self.introduction(meter)
+        if connect is not None:
+            yield f"connect/{meter}", connect
+        facts = self._facts.of(meter)
+        if facts:
+            body = payload.encode({self._device(meter).name: facts})
+            yield f"facts/{meter}", Message(f"{GATEWAY}/attributes", body)
+        if meter not in self._carried and self._shared is not None:
+            self._count += 1
+            self._asked[self._count] = meter
+            wanted = {"id": self._count, "device": self._device(meter).name, "client": False}
+            body = payload.encode({**wanted, "keys": KEYS})
+            yield f"shared/{meter}", Message(f"{GATEWAY}/attributes/request", body)
+        self._carried.add(meter)
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         self._connected.clear()
-        return [("limits", self._limits.ask())]
+        self._carried.clear()
+        self._asked.clear()
+        yield "limits", self._limits.ask()
+        for meter in sorted(self._ours):
+            yield from self._about(meter)
 
     def state(self, meter: str, online: bool) -> Message | None:
-        if online:
-            return self.introduction(meter)
-        if meter not in self._connected:
-            return None
-        self._connected.discard(meter)
-        return self._disconnect(meter)
+        return self.introduction(meter) if meter in self._ours else None
 
     def introduction(self, meter: str) -> Message | None:
         """Without it ThingsBoard makes the device with profile ``default``."""
@@ -118,27 +181,60 @@ class GatewayDialect:
 
 
 class DeviceDialect:
-    """One meter, whose connection is its availability."""
+    """One meter over a connection of its own."""
 
-    def __init__(self, meter: str, limits: Limits, rpc: Rpc | None = None) -> None:
+    def __init__(
+        self,
+        meter: str,
+        facts: Facts,
+        limits: Limits,
+        rpc: Rpc | None = None,
+        shared: Shared | None = None,
+    ) -> None:
         self._meter = meter
+        self._facts = facts
         self._limits = limits
         self._rpc = rpc
+        self._shared = shared
 
     def subscriptions(self) -> Sequence[str]:
-        return (ANSWERS,) if self._rpc is None else (ANSWERS, f"{RPC}/request/+")
+        heard = [ANSWERS] if self._rpc is None else [ANSWERS, f"{RPC}/request/+"]
+        return heard if self._shared is None else [*heard, ATTRIBUTES, f"{ATTRIBUTES}/response/+"]
 
     def told(self, message: Message, say: Say) -> bool:
-        rpc = self._rpc
-        return self._limits.told(message) or (
-            rpc is not None and rpc.own(message, self._meter, say)
-        )
+        if not message.topic.startswith(ATTRIBUTES):
+            rpc = self._rpc
+            return self._limits.told(message) or (
+                rpc is not None and rpc.own(message, self._meter, say)
+            )
+        body = decoded(message.payload)
+        if self._shared is None or body is None:
+            return False
+
+        def report(problem: str) -> None:
+            if self._facts.report(self._meter, problem):
+                say("facts", self._message())
+
+        if message.topic == ATTRIBUTES:
+            self._shared.updated(self._meter, body, report)
+        elif isinstance(values := body.get("shared", {}), dict):
+            self._shared.current(self._meter, values, report)
+        return True
 
     def learn(self, status: MeterStatus, say: Say) -> None:
-        """ThingsBoard has it from telemetry."""
+        if self._facts.learn(status):
+            say("facts", self._message())
+
+    def _message(self) -> Message:
+        return Message(ATTRIBUTES, payload.encode(self._facts.of(self._meter)))
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
-        return [("limits", self._limits.ask())]
+        yield "limits", self._limits.ask()
+        if self._facts.of(self._meter):
+            yield "facts", self._message()
+        if self._shared is not None:
+            body = payload.encode({"sharedKeys": ",".join(KEYS)})
+            yield "shared", Message(f"{ATTRIBUTES}/request/1", body)
 
     def state(self, meter: str, online: bool) -> None:
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError, StoreError
@@ -56,6 +56,11 @@ _OVERRIDE: Final = """
     INSERT INTO overrides (meter, status, interval, updated_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (meter) DO UPDATE SET status = excluded.status, interval = excluded.interval,
     updated_at = excluded.updated_at
+"""
+
+
+_OVERRIDE_OF: Final = """
+    SELECT status, interval FROM overrides JOIN meters m ON m.id = meter WHERE m.name = ?
 """
 
 
@@ -313,16 +318,23 @@ class Registry:
         """From now on this; an empty one is as the configuration says."""
 
         def change(database: sqlite3.Connection) -> None:
-            now = self._now()
-            meter = _identify(database, name, now)
-            if wanted == Override():
-                database.execute("DELETE FROM overrides WHERE meter = ?", (meter,))
-            else:
-                database.execute(_OVERRIDE, (meter, wanted.status, wanted.interval, now))
-            detail = f"status {wanted.status or '-'}, interval {wanted.interval or '-'}"
-            note(database, now, who, "override", name, detail)
+            _override(database, name, wanted, who, self._now())
 
         await self._file.change(change)
+
+    async def amend(self, name: str, changes: Mapping[str, Any], who: str) -> bool:
+        """The same of these fields alone; whether anything is now otherwise."""
+
+        def change(database: sqlite3.Connection) -> bool:
+            row = database.execute(_OVERRIDE_OF, (name,)).fetchone()
+            before = Override(*row) if row else Override()
+            wanted = evolve(before, **changes)
+            if wanted == before:
+                return False
+            _override(database, name, wanted, who, self._now())
+            return True
+
+        return await self._file.change(change)
 
 
 _IS_OWN: Final = "SELECT m.id FROM own_meters JOIN meters m ON m.id = meter WHERE m.name = ?"
@@ -333,6 +345,18 @@ _UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
 def _seconds(interval: object) -> float | None:
     """None also for what damage has made of it."""
     return float(interval) if isinstance(interval, int | float) and interval > 0 else None
+
+
+def _override(
+    database: sqlite3.Connection, name: str, wanted: Override, who: str, now: int
+) -> None:
+    meter = _identify(database, name, now)
+    if wanted == Override():
+        database.execute("DELETE FROM overrides WHERE meter = ?", (meter,))
+    else:
+        database.execute(_OVERRIDE, (meter, wanted.status, wanted.interval, now))
+    detail = f"status {wanted.status or '-'}, interval {wanted.interval or '-'}"
+    note(database, now, who, "override", name, detail)
 
 
 def _identify(database: sqlite3.Connection, name: str, now: int) -> int:

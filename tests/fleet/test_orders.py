@@ -30,6 +30,7 @@ from dlmsd.errors import (
     UnsynchronisedError,
 )
 from dlmsd.fleet.board import Board
+from dlmsd.fleet.overrides import Overrides
 from dlmsd.meter.excerpt import Excerpt
 from dlmsd.meter.session import Session
 from dlmsd.meter.timekeeping import TIME
@@ -102,6 +103,7 @@ class OrdersCase(FleetCase):
             clock=self.network,
             wall=self.wall,
             synchronised=lambda: self.synchronised,
+            overrides=Overrides(self.registry, self.configuration, self.reload, self.network),
         )
         self.run_for(2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,7 @@ class MemoryOrders:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None]] = []
         self.readings: list[Deferred[Reading]] = []
+        self.overridden: list[tuple[str, dict[str, object], str]] = []
         self.broken: Exception | None = None
 
     def read_now(self, meter: str) -> Awaitable[Reading]:
@@ -60,6 +61,11 @@ class MemoryOrders:
     async def switch(self, meter: str, who: str, *, on: bool) -> Supply:
         self._note(f"switch {'on' if on else 'off'} by {who}", meter)
         return Supply(on, "connected" if on else "disconnected")
+
+    async def override(self, meter: str, wanted: Mapping[str, object], who: str) -> None:
+        self.overridden.append((meter, dict(wanted), who))
+        if self.broken is not None:
+            raise self.broken
 
     def _note(self, name: str, meter: str | None) -> None:
         self.asked.append((name, meter))

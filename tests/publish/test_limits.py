@@ -149,8 +149,8 @@ class PatienceTests(SynchronousTestCase):
     def test_no_more_in_flight_than_it_takes(self) -> None:
         bench = Bench(meter("a"), kind="thingsboard")
         bench.broker.limits = b'{"maxInflightMessages":2}'
-        bench.broker.puback = lambda published: []
         bench.start()
+        bench.broker.puback = lambda published: []
         for ts in range(5):
             bench.outbox.commit([reading("a", ts)])
         bench.run(1)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.model import MeterState, MeterStatus
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter
 from tests.publish.broker import Ack, Published, acknowledge
@@ -16,12 +19,17 @@ def gateway(*meters: str, **options: object) -> Bench:
     return Bench(*map(meter, meters), **given)
 
 
+def status(name: str, **changes: Any) -> MeterStatus:
+    given = {"interval": 5.0, "state": MeterState.READING, **changes}
+    return MeterStatus(name, "h:1", "microstar", **given)
+
+
 class GatewayTests(SynchronousTestCase):
     def said(self, bench: Bench, connection: int = 0) -> list[tuple[str, object]]:
         return [
             (one.topic, json.loads(one.payload))
             for one in bench.broker.published
-            if one.connection == connection
+            if one.connection == connection and "attributes" not in one.topic
         ]
 
     def test_connect_once_then_telemetry(self) -> None:
@@ -32,19 +40,15 @@ class GatewayTests(SynchronousTestCase):
         self.assertEqual(connect.will, None)
         bench.outbox.commit([reading("a", 1, p="4.20"), reading("b", 2), reading("a", 3)])
         bench.run(0.5)
-        self.assertEqual(
-            [one.topic for one in bench.broker.published],
-            [
-                f"v1/gateway/{w}"
-                for w in ("connect", "telemetry", "connect", "telemetry", "telemetry")
-            ],
-        )
         said = self.said(bench)
-        self.assertEqual(said[0][1], {"device": "Device a", "type": "microstar"})
         self.assertEqual(
-            bench.broker.published[1].payload, b'{"Device a":[{"ts":1,"values":{"p":4.20}}]}'
+            [topic for topic, _ in said],
+            [f"v1/gateway/{w}" for w in ("connect", "connect", *["telemetry"] * 3)],
         )
-        self.assertEqual(said[2][1], {"device": "Device b", "type": "microstar"})
+        self.assertEqual(said[0][1], {"device": "Device a", "type": "microstar"})
+        telemetry = [one for one in bench.broker.published if one.topic.endswith("telemetry")]
+        self.assertEqual(telemetry[0].payload, b'{"Device a":[{"ts":1,"values":{"p":4.20}}]}')
+        self.assertEqual(said[1][1], {"device": "Device b", "type": "microstar"})
 
     def test_connect_again_on_every_connection(self) -> None:
         bench = gateway("a")
@@ -60,25 +64,37 @@ class GatewayTests(SynchronousTestCase):
             ["v1/gateway/connect", "v1/gateway/telemetry"],
         )
 
-    def test_states_connect_and_disconnect(self) -> None:
+    def test_devices_of_meters_that_are_down_stay_connected(self) -> None:
+        """Else the server could not ask for another attempt, nor tell it to end."""
         bench = gateway("a", "b")
         bench.sink.meter_state("b", False)
         bench.start()
-        self.assertEqual(self.said(bench), [])
-        bench.sink.meter_state("a", True)
+        connects = [
+            ("v1/gateway/connect", {"device": f"Device {name}", "type": "microstar"})
+            for name in "ab"
+        ]
+        self.assertEqual(self.said(bench), connects)
+        for online in (True, False):
+            bench.sink.meter_state("a", online)
+            bench.run(0.5)
+        self.assertEqual(self.said(bench), connects)
+
+    def test_the_device_of_a_meter_that_is_gone_is_disconnected(self) -> None:
+        bench = gateway("a", "b")
+        bench.start()
+        changed = Deferred.fromCoroutine(bench.sink.change([meter("b"), meter("c")]))
         bench.run(0.5)
-        bench.sink.meter_state("a", False)
+        self.successResultOf(changed)
+        for name in "bc":
+            bench.sink.meter_status(status(name))
         bench.run(0.5)
         self.assertEqual(
-            self.said(bench),
+            self.said(bench)[2:],
             [
-                ("v1/gateway/connect", {"device": "Device a", "type": "microstar"}),
                 ("v1/gateway/disconnect", {"device": "Device a"}),
+                ("v1/gateway/connect", {"device": "Device c", "type": "microstar"}),
             ],
         )
-        bench.outbox.commit([reading("a", 1)])
-        bench.run(0.5)
-        self.assertEqual(self.said(bench)[2][0], "v1/gateway/connect")
 
     def test_a_clean_stop_disconnects_the_devices(self) -> None:
         bench = gateway("a", "b")
@@ -87,14 +103,17 @@ class GatewayTests(SynchronousTestCase):
         stopping = bench.stop()
         bench.run(0.5)
         self.successResultOf(stopping)
-        self.assertEqual(self.said(bench)[-1], ("v1/gateway/disconnect", {"device": "Device a"}))
+        ends = [("v1/gateway/disconnect", {"device": f"Device {name}"}) for name in "ab"]
+        self.assertEqual(self.said(bench)[-2:], ends)
         self.assertEqual(bench.broker.disconnects, 1)
 
     def test_what_a_removed_meter_left_behind_still_goes(self) -> None:
         bench = gateway("a")
         bench.outbox.commit([reading("gone", 1)])
         bench.start()
-        self.assertEqual(self.said(bench)[0][1], {"device": "gone", "type": "default"})
+        self.assertIn(
+            ("v1/gateway/connect", {"device": "gone", "type": "default"}), self.said(bench)
+        )
         self.assertEqual(bench.outbox.waiting, [])
 
     def test_no_puback_hints_at_is_gateway(self) -> None:
@@ -148,7 +167,11 @@ class DeviceTests(SynchronousTestCase):
         bench.sink.meter_state("a", True)
         bench.outbox.commit([reading("b", 1, p="1.50"), reading("a", 2)])
         bench.run(0.5)
-        sent = {(one.connection, one.topic, one.payload) for one in bench.broker.published}
+        sent = {
+            (one.connection, one.topic, one.payload)
+            for one in bench.broker.published
+            if "attributes" not in one.topic
+        }
         self.assertIn((1, "v1/devices/me/telemetry", b'{"ts":1,"values":{"p":1.50}}'), sent)
         self.assertEqual((len(sent), bench.outbox.waiting), (2, []))
 

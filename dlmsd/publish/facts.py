@@ -1,0 +1,83 @@
+"""What ThingsBoard is told of a meter as client attributes: who it is, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from dlmsd.config.values import MeterOptions
+from dlmsd.model import MeterState, MeterStatus, Value
+
+# Names under which meters' configurations read them, the most usual one first.
+_SERIAL: Final = ("serial_number", "serial", "meter_serial", "device_id", "0-0:96.1.0")
+_FIRMWARE: Final = ("firmware_version", "firmware", "1-0:0.2.0")
+_DEVICE_NAME: Final = ("logical_device_name", "0-0:42.0.0")
+# What some server may take for a number, and so lose a leading zero.
+_NUMBER: Final = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|[\d.]+([eE][-+]?\d+)?)[dDfFlL]?")
+# While a meter is being connected, it is what it was.
+_BETWEEN: Final = (MeterState.CONNECTING, MeterState.ASSOCIATING)
+
+Fact = str | float | bool
+
+
+class Facts:
+    """Of the meters of one sink. What is said again after ``restart`` is what is known."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Fact]] = {}
+
+    def configured(self, meters: Sequence[MeterOptions]) -> None:
+        """What the configuration says of these, and of no others any more."""
+        self._known = {one.name: self._known.get(one.name, {}) | _told(one) for one in meters}
+
+    def of(self, meter: str) -> Mapping[str, Fact]:
+        """Everything that is known."""
+        return self._known.get(meter, {})
+
+    def learn(self, status: MeterStatus) -> bool:
+        """Whether there is news in it."""
+        known = self._known.get(status.name)
+        if known is None:
+            return False
+        found: dict[str, Fact] = {
+            "interval": status.interval,
+            "status": "inactive" if status.state is MeterState.INACTIVE else "active",
+        }
+        if status.state not in _BETWEEN:
+            found["online"] = status.state is MeterState.READING
+        for key, letters, names in (
+            ("serial", "SN-", _SERIAL),
+            ("firmware", "v", _FIRMWARE),
+            ("logical_device_name", "LDN-", _DEVICE_NAME),
+        ):
+            told = next((status.values[name] for name in names if name in status.values), None)
+            if told is not None:
+                found[key] = _text(told, letters)
+        return self._keep(known, found)
+
+    def report(self, meter: str, problem: str) -> bool:
+        """What is wrong with its shared attributes; whether that is news."""
+        known = self._known.get(meter)
+        if known is None or (not problem and "attributes_error" not in known):
+            return False
+        return self._keep(known, {"attributes_error": problem})
+
+    def _keep(self, known: dict[str, Fact], found: Mapping[str, Fact]) -> bool:
+        before = dict(known)
+        known.update(found)
+        return known != before
+
+
+def _told(meter: MeterOptions) -> dict[str, Fact]:
+    found: dict[str, Fact] = {"model": _text(meter.profile, "model ")} if meter.profile else {}
+    if meter.serial_number:
+        found["serial"] = _text(meter.serial_number, "SN-")
+    return found
+
+
+def _text(told: Value, letters: str) -> str:
+    """With these letters before what would become a number there."""
+    text = f"{told:f}" if isinstance(told, Decimal) else str(told)
+    return letters + text if _NUMBER.fullmatch(text) or not text else text
