@@ -21,9 +21,11 @@ METER = "backlog"
 _GROUP = 500
 
 
-def fill(path: Path, count: int, sink: str) -> None:
-    """So many readings of METER wait for ``sink``, and no daemon runs."""
+def fill(path: Path, most: int, sink: str) -> None:
+    """Until so many deliveries wait for ``sink``; no daemon runs."""
     with closing(Ledger(path, threading.Event())) as ledger:
+        waiting = ledger.status().queued.get(sink, 0)
+        count = max(0, most - waiting)
         first = max(int(time.time() * 1000), ledger.last_ts().get(METER, 0) + 1)
         for start in range(first, first + count, _GROUP):
             batch = []

@@ -191,7 +191,8 @@ class Episode:
         """Nobody disturbs it: all that waits must arrive."""
         daemon = self._start()
         try:
-            wait_until(lambda: self._arrived(subscriber), "all that was committed arrives")
+            arrived = "all that was committed arrives"
+            wait_until(lambda: self._arrived(subscriber), arrived, 60.0)
             daemon.signal(signal.SIGTERM)
             assert daemon.ended(10), "it does not stop"
         finally:
