@@ -109,7 +109,7 @@ class Daemon(Service):
             random=machine.random.random,
             connects_per_second=configuration.daemon.connects_per_second,
             commit=self._outbox.commit,
-            obstacle=self._outbox.obstacle,
+            obstacle=lambda meter: self._outbox.obstacle(elsewhere=meter.load_profile is not None),
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox, machine.draw),

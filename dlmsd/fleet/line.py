@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -38,7 +39,7 @@ class Surroundings:
     random: Callable[[], float]
     admit: Callable[[], Deferred[Leave]]
     commit: Commit
-    obstacle: Callable[[], DlmsdError | None]
+    obstacle: Callable[[MeterOptions], DlmsdError | None]
     post: Callable[[MeterStatus], None]
     tracer: Callable[[MeterOptions], Trace | None]
     secure: Callable[[MeterOptions], MeterSecurity | None]
@@ -89,7 +90,7 @@ class Line:
                 session,
                 self._factory,
                 commit=self._commit,
-                obstacle=around.obstacle,
+                obstacle=partial(around.obstacle, meter),
                 post=around.post,
                 clock=around.reactor,
                 wall=around.wall,

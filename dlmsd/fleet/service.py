@@ -32,7 +32,7 @@ class Fleet:
 
     ``tracer`` gives the function that a meter's frames are shown to, ``secure`` a meter's
     security; either may give None. ``reception`` is where meters call in, if any do.
-    ``obstacle`` tells why no reading can be kept now.
+    ``obstacle`` tells why no reading of a meter can be kept now.
     """
 
     _log = Logger()
@@ -45,7 +45,7 @@ class Fleet:
         random: Callable[[], float],
         connects_per_second: float,
         commit: Commit,
-        obstacle: Callable[[], DlmsdError | None] = lambda: None,
+        obstacle: Callable[[MeterOptions], DlmsdError | None] = lambda meter: None,
         post: Callable[[MeterStatus], None],
         tracer: Callable[[MeterOptions], Trace | None],
         secure: Callable[[MeterOptions], MeterSecurity | None],

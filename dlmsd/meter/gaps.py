@@ -82,10 +82,10 @@ class GapKeeper:
         if self._backfill is not None:
             await self._backfill.step(session)
 
-    def missed(self, now: int) -> None:
-        """A slot gave nothing (``now`` in ms)."""
+    def missed(self, now: int, cause: GapCause | None = None) -> None:
+        """A slot gave nothing (``now`` in ms), for a ``cause`` that is not the meter's."""
         if self._last and not self._lasts and now - self._last > self._least:
-            self._begin()
+            self._begin(cause)
 
     def read(self, ts: int) -> None:
         """A reading of ``ts`` is stored."""
@@ -97,9 +97,9 @@ class GapKeeper:
             self._lasts = False
             self._queue(_End(before, ts))
 
-    def _begin(self) -> None:
+    def _begin(self, cause: GapCause | None = None) -> None:
         # Before the first reading of this life there was nobody who could have read.
-        cause = GapCause.HOST_DOWN if self._first else GapCause.METER_LINK
+        cause = cause or (GapCause.HOST_DOWN if self._first else GapCause.METER_LINK)
         self._lasts = True
         self._queue(_Begin(cause, self._last))
 

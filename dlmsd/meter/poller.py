@@ -24,7 +24,7 @@ from dlmsd.meter.refusals import Memory
 from dlmsd.meter.session import Session
 from dlmsd.meter.turns import Turns, Work
 from dlmsd.meter.way import CONNECT_SECONDS
-from dlmsd.model import MeterState, MeterStatus, Reading
+from dlmsd.model import GapCause, MeterState, MeterStatus, Reading
 
 # A meter that is read seldom is not silent before it has missed a few cycles.
 _SILENT_CYCLES: Final = 3
@@ -83,6 +83,7 @@ class Poller:
         self._last_ts = last_ts
         self._running = False
         self._late = False
+        self._hindered = False
         self._hurried = False
         self._everything = False
         self._ended = clock.seconds()
@@ -152,10 +153,12 @@ class Poller:
     async def _slot(self) -> bool:
         """One cycle, and whether it was a good one; no error leaves here."""
         try:
+            obstacle = self._obstacle()
+            self._hindered = obstacle is not None
             held = self._recovery.due(self._clock.seconds())
             if held is not None:
                 raise held.error
-            if (obstacle := self._obstacle()) is not None:
+            if obstacle is not None:
                 self._watch()  # the meter is not to blame for this silence
                 self._account.trouble(obstacle, MeterState.WAITING)
                 return False
@@ -180,7 +183,8 @@ class Poller:
         if self._gaps is None or not self._running:
             return
         if not good:
-            self._gaps.missed(int(self._wall() * 1000))
+            cause = GapCause.OUTBOX_FULL if self._hindered else None
+            self._gaps.missed(int(self._wall() * 1000), cause)
             return
         try:
             await self._gaps.fill(self._session)

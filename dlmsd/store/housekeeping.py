@@ -1,8 +1,8 @@
 """Makes room in the outbox's file: by age, and when it is over its limit.
 
 A ladder, each step when the one before was not enough: delivered history goes, oldest
-first, from PRESSURE of the limit on; there is ``pressure``, so that what a load profile holds may
-stay in its meter; at the limit, with "drop_oldest", what is in quarantine and then the
+first, from PRESSURE of the limit on; while there is ``pressure`` what a load profile holds stays
+in its meter; at the limit, with "drop_oldest", what is in quarantine and then the
 oldest readings that still wait are dropped, each with its place in a gap row and in the
 dropped counter; with "pause" nothing is, and no reading is taken until there is room.
 """

@@ -134,9 +134,12 @@ class Outbox:
             if late.active():
                 late.cancel()
 
-    def obstacle(self) -> StoreError | None:
-        """Why there is no room for a reading, so that none need be read; None when there is."""
-        return self._file.obstacle()
+    def obstacle(self, *, elsewhere: bool = False) -> StoreError | None:
+        """Why there is no room for a reading, so that none need be read; None when there is.
+
+        Of a meter whose load profile holds it ``elsewhere`` none need be read earlier.
+        """
+        return self._file.obstacle(elsewhere=elsewhere)
 
     def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
         """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it.

@@ -43,6 +43,11 @@ class OutboxFullError(StoreError):
     or raise max_bytes."""
 
 
+class PressureError(StoreError):
+    """The outbox is nearly full, so what a meter's load profile holds waits there, and is read
+    back later; bring the sinks back, or raise max_bytes."""
+
+
 class OutboxFile:
     """One file from ``open`` to ``close``; use it in the reactor's thread.
 
@@ -193,8 +198,9 @@ class OutboxFile:
         """Something could not be written."""
         self.bulletin.bad(str(error))
 
-    def obstacle(self) -> StoreError | None:
-        """Why there is no room for a reading; None when there is."""
+    def obstacle(self, *, elsewhere: bool = False) -> StoreError | None:
+        """Why there is no room for a reading, None when there is; for one that a load profile
+        holds ``elsewhere`` there is none while there is pressure."""
         if self._disk.full:
             return DiskFullError(
                 f"{self.path}: the disk is full; no meter is read until there is space"
@@ -203,6 +209,11 @@ class OutboxFile:
             return OutboxFullError(
                 f"{self.path}: all {self._options.max_bytes} bytes are taken by readings that "
                 "wait; no meter is read until some are delivered"
+            )
+        if elsewhere and self.bulletin.status.pressure:
+            return PressureError(
+                f"{self.path}: little is left of {self._options.max_bytes} bytes; this meter's "
+                "load profile keeps what is missed until some readings are delivered"
             )
         return None
 

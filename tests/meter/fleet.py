@@ -126,7 +126,7 @@ class FleetCase(SynchronousTestCase):
             random=self.chance,
             connects_per_second=self.connects_per_second,
             commit=self.commit,
-            obstacle=lambda: self.obstacle,
+            obstacle=lambda meter: self.hindrance(meter),
             post=self.post,
             tracer=self.tracer,
             secure=lambda meter: secured(meter, self.counters, self.draw),
@@ -134,6 +134,9 @@ class FleetCase(SynchronousTestCase):
             reception=self.reception,
         )
         self.change(meters, last_ts)
+
+    def hindrance(self, meter: MeterOptions) -> StoreError | None:
+        return self.obstacle
 
     def tracer(self, meter: MeterOptions) -> Trace | None:
         return self.trace

@@ -1,0 +1,106 @@
+"""An outbox that is nearly full: what a load profile holds waits in its meter, in virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from dlmsd.config.values import MeterOptions, OutboxOptions
+from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.meter.backfill import Backfill
+from dlmsd.meter.gaps import GapKeeper, spacing
+from dlmsd.model import GapCause, Lane, MeterState, OutboxStatus, Reading
+from dlmsd.store.outbox import Outbox
+from tests.meter.fleet import FleetCase
+from tests.store.immediate import ImmediateWriter
+
+PROFILE = Obis.parse("1-0:99.1.0")
+HOURS = 4
+
+
+class PressureTests(FleetCase):
+    def setUp(self) -> None:
+        super().setUp()
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        writer = ImmediateWriter()
+        writer.start()
+        posted: list[OutboxStatus] = []
+        self.outbox = Outbox(
+            folder / "outbox.db",
+            OutboxOptions(max_bytes=1_000_000),
+            writer=writer,
+            clock=self.network,
+            wall=self.wall,
+            post=posted.append,
+        )
+        self.done(self.outbox.start())
+        self.addCleanup(lambda: self.done(self.outbox.stop()))
+        self.answer = lambda reading: self.outbox.commit(reading, ["tb"])
+        self.gaps = self.keeper
+
+    def done(self, work: Any) -> Any:
+        return self.successResultOf(Deferred.fromCoroutine(work))
+
+    def hindrance(self, meter: MeterOptions) -> Any:
+        return self.outbox.obstacle(elsewhere=meter.load_profile is not None)
+
+    def keeper(self, options: MeterOptions, last_ts: int) -> GapKeeper:
+        backfill = None
+        if options.load_profile is not None:
+            backfill = Backfill(
+                options, options.load_profile, self.outbox, self.outbox.gaps, self.network
+            )
+        return GapKeeper(options.name, spacing(options), self.outbox.gaps, last_ts, backfill)
+
+    def pressed(self) -> bool:
+        return self.outbox._file.bulletin.status.pressure
+
+    def squeeze(self) -> None:
+        """Another meter's readings, until there is pressure."""
+        ts = int(self.wall() * 1000)
+        while not self.pressed():
+            ts += 1
+            self.outbox.commit(Reading("other", ts, {"text": "x" * 2000}), ["tb"])
+            self.done(self.outbox.flush())
+
+    def counted(self) -> dict[str, int]:
+        names = [one.meter for one in self.readings]
+        return {name: names.count(name) for name in names}
+
+    def test_it_waits_there_and_is_read_back(self) -> None:
+        self.simulate(2)
+        first, second = self.options(interval=60.0, sinks=("tb",))
+        self.read([evolve(first, load_profile=PROFILE), second])
+        self.run_for(600)
+        self.squeeze()
+        before = self.counted()
+        self.run_for(HOURS * 3600)
+        after = self.counted()
+        self.assertTrue(self.pressed())
+        self.assertEqual(after[first.name], before[first.name])
+        self.assertGreaterEqual(after[second.name], before[second.name] + HOURS * 60 - 1)
+        told = {
+            (one.state, one.error.partition("; ")[2])
+            for one in self.history
+            if one.name == first.name
+        }
+        why = "this meter's load profile keeps what is missed until some readings are delivered"
+        self.assertIn((MeterState.WAITING, why), told)
+        self.assertEqual(self.statuses[first.name].failed, 0)
+        self.assertEqual(self.outbox._file.bulletin.status.dropped, 0)
+
+        waiting = self.done(self.outbox.pending("tb", 0, 1000, "other"))
+        self.outbox.delivered([one.id for one in waiting])
+        self.run_for(1200)
+        self.assertFalse(self.pressed())
+        self.assertIs(self.statuses[first.name].state, MeterState.READING)
+        found = self.done(self.outbox.gaps.since(0, first.name))
+        self.assertEqual([one.cause for one in found], [GapCause.OUTBOX_FULL])
+        self.assertIsNotNone(found[0].filled_at)
+        back = self.done(self.outbox.pending("tb", 0, 1000, first.name, Lane.BACKFILL))
+        self.assertGreaterEqual(len(back), HOURS * 4)
+        self.assertEqual(self.done(self.outbox.gaps.since(0, second.name)), [])
