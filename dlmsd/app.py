@@ -47,7 +47,7 @@ from dlmsd.tokens import Tokens, list_file
 from dlmsd.watch.language import Language
 from dlmsd.watch.systemd import SignOfLife
 from dlmsd.watch.watch import Watch
-from dlmsd.web.api.all import operations
+from dlmsd.web.api.all import Api
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
@@ -197,6 +197,7 @@ class Daemon(Service):
             # child; the child's own traceback would only hide the sentence above.
             sys.excepthook = lambda *_: None
             raise
+        self._api = Api(self._parts())
         self.web = WebService(
             self._configuration.web,
             self.board,
@@ -206,7 +207,7 @@ class Daemon(Service):
             tokens=Tokens(token, list_file(state_dir)),
             language=self._configuration.daemon.language,
             version=__version__,
-            operations=operations(self._parts()),
+            operations=self._api.operations,
         )
         return Deferred.fromCoroutine(self._start())
 
@@ -220,6 +221,7 @@ class Daemon(Service):
             Desk(self.registry, self.reload),
             self._orders,
             self._outbox,
+            self._collector.unwritten,
             self._configuration.web,
             self._configuration.daemon.state_dir,
             machine.reactor,
@@ -313,6 +315,7 @@ class Daemon(Service):
             self._settling.cancel()
         self._report.stop()
         self.watch.stop()
+        await self._api.stop()
         await self.reload.stop()
         await self._push.stop()
         await self._reception.stop()

@@ -116,7 +116,8 @@ class MeterStatus:
     how many seconds an answer takes, smoothed. ``cause`` is the kind of the last failure
     (``dlmsd.errors.Cause``), and stays when it is over; ``next_attempt_ts`` is when a meter that
     cannot be read is tried again, if that is known. ``requests``, ``responses`` and
-    octets are what went over the line to and from this meter.
+    octets are what went over the line to and from this meter. ``scales_kept`` counts values
+    whose scaler was known from before, ``scales_asked`` those for which it was asked.
     """
 
     name: str
@@ -147,6 +148,8 @@ class MeterStatus:
     responses: int = 0
     octets_out: int = 0
     octets_in: int = 0
+    scales_kept: int = 0
+    scales_asked: int = 0
 
 
 class ListenerState(enum.Enum):

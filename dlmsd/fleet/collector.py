@@ -78,10 +78,10 @@ class _Meter:
             self.most_ms = ms if self.most_ms is None else max(ms, self.most_ms)
         self.last = now
 
-    def take(self, delivered: int, queued: int) -> Figures:
-        """All of it, and begin anew."""
+    def figures(self, delivered: int = 0, queued: int = 0) -> Figures:
+        """All of it so far."""
         counted = dict(zip(_COUNTED.values(), self.counts, strict=True))
-        figures = Figures(
+        return Figures(
             timed=self.timed,
             read_ms=self.read_ms,
             least_ms=self.least_ms,
@@ -92,6 +92,10 @@ class _Meter:
             queued=queued,
             **counted,
         )
+
+    def take(self, delivered: int, queued: int) -> Figures:
+        """All of it, and begin anew."""
+        figures = self.figures(delivered, queued)
         self.counts = [0] * len(_COUNTED)
         self.timed = self.read_ms = self.messages = self.octets = 0
         self.least_ms = self.most_ms = None
@@ -145,6 +149,10 @@ class Collector:
         found = self._meters.get(meter) or self._meters.setdefault(meter, _Meter.new())
         found.messages += 1
         found.octets += octets
+
+    def unwritten(self) -> dict[str, Figures]:
+        """What meters did since the last row; without deliveries, which are the outbox's."""
+        return {name: meter.figures() for name, meter in self._meters.items()}
 
     def _posted(self, status: Status) -> None:
         if isinstance(status, MeterStatus):

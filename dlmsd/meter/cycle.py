@@ -39,6 +39,7 @@ class Cycle:
         self._last: dict[str, float] = {}
         self._absent: dict[str, str] = {}
         self.units: Mapping[str, str] = MappingProxyType({})
+        self.scales_kept = self.scales_asked = 0
 
     @property
     def absent(self) -> Mapping[str, str]:
@@ -58,8 +59,11 @@ class Cycle:
 
     async def run(self, due: Sequence[Measurement], now: float) -> dict[str, Value]:
         """Read what is ``due``; a value for each key that the meter gave one for."""
-        if any(wanted.key not in self._scales for wanted in due):
-            await self._learn(due)
+        new = [wanted for wanted in due if wanted.key not in self._scales]
+        self.scales_kept += len(due) - len(new)
+        if new:
+            self.scales_asked += len(new)
+            await self._learn(new)
         known = [wanted for wanted in due if wanted.key in self._scales]
         results = await self._session.get_many([wanted.attribute for wanted in known])
         values: dict[str, Value] = {}
@@ -78,9 +82,8 @@ class Cycle:
                 self._absent.pop(key, None)
         return values
 
-    async def _learn(self, due: Sequence[Measurement]) -> None:
+    async def _learn(self, new: Sequence[Measurement]) -> None:
         """Scaler and unit of what has none yet."""
-        new = [wanted for wanted in due if wanted.key not in self._scales]
         for key, scale in (await learn(self._session, new, self._installation)).items():
             if isinstance(scale, str):
                 self._absent[key] = scale

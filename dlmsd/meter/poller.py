@@ -255,7 +255,14 @@ class Poller:
 
     def _committed(self, _: None, reading: Reading, seconds: float) -> None:
         cycle = self._cycle
-        self._account.good(reading, seconds, units=cycle.units, absent=cycle.absent)
+        self._account.good(
+            reading,
+            seconds,
+            units=cycle.units,
+            absent=cycle.absent,
+            scales_kept=cycle.scales_kept,
+            scales_asked=cycle.scales_asked,
+        )
         if self._gaps is not None:
             self._gaps.read(reading.ts)
 

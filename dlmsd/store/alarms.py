@@ -42,6 +42,10 @@ _LIST: Final = f"""
     AND (?5 IS NULL OR category = ?5) AND (?6 IS NULL OR id < ?6)
     ORDER BY id DESC LIMIT ?7
 """  # noqa: S608
+_DELETE: Final = """
+    DELETE FROM alarms WHERE (?1 IS NULL OR category = ?1) AND (?2 IS NULL OR meter = ?2)
+    AND (?3 IS NULL OR raised_at < ?3)
+"""
 
 
 @frozen
@@ -142,6 +146,25 @@ class Alarms:
             gone = database.execute("DELETE FROM alarms WHERE id = ?", (number,)).rowcount > 0
             if gone:
                 note(database, now, who, "alarm deleted", str(number))
+            return gone
+
+        return await self._file.change(delete)
+
+    async def delete_all(
+        self,
+        who: str,
+        *,
+        category: str | None = None,
+        meter: int | None = None,
+        before: int | None = None,
+    ) -> int:
+        """Forget all that fit, raised before a time (Unix ms); how many."""
+        now = self._now()
+
+        def delete(database: sqlite3.Connection) -> int:
+            gone = database.execute(_DELETE, (category, meter, before)).rowcount
+            if gone:
+                note(database, now, who, "alarms deleted", str(gone))
             return gone
 
         return await self._file.change(delete)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -172,6 +173,14 @@ class Ledger:
         """The oldest ``limit`` with since <= ts < until, oldest first."""
         rows = self.database.execute(_ONWARDS, (meter, since, until, limit))
         return [Reading(meter, ts, decode_values(values)) for ts, values in rows]
+
+    def sampled(self, meter: str, since: int, until: int, points: int) -> list[Reading]:
+        """The first reading of each of ``points`` equal parts of since <= ts < until."""
+        edges = [since + (until - since) * part // points for part in range(points + 1)]
+        found: list[Reading] = []
+        for start, end in pairwise(edges):
+            found += self.history(meter, start, end, 1)
+        return found
 
     def last_ts(self) -> dict[str, int]:
         """The newest ts that each meter ever had, in ms."""

@@ -238,6 +238,11 @@ class Outbox:
         ledger = self._file.ledger
         return await self._file.run(lambda: ledger.history(meter, since, until, limit))
 
+    async def sampled(self, meter: str, since: int, until: int, points: int) -> list[Reading]:
+        """History for a chart: the first reading of each of so many equal parts of the time."""
+        ledger = self._file.ledger
+        return await self._file.run(lambda: ledger.sampled(meter, since, until, points))
+
     async def last_ts(self) -> dict[str, int]:
         """The newest ts of each meter, ms, also when that reading is no longer kept."""
         return await self._file.run(self._file.ledger.last_ts)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import quote
 
 from attrs import NOTHING, field, frozen
 from cattrs import IterableValidationError, IterableValidationNote
@@ -88,6 +89,11 @@ def list_of(item: Kind, most: int) -> Kind:
 
     schema = {"type": "array", "items": item.schema, "maxItems": most}
     return Kind(rule, schema, item.holds)
+
+
+def quoted(value: str) -> str:
+    """As a value of a query."""
+    return quote(value, safe="")
 
 
 def _decimal(value: str) -> object:

@@ -52,11 +52,14 @@ Work: TypeAlias = Callable[[Call], Awaitable[Reply | Stream]]
 
 @frozen
 class Answer:
-    """What a status means, and the class of its JSON (None: no body, or ``media_type``)."""
+    """What a status means, and the class of its JSON; None for ``also`` alone, or no body.
+
+    ``also`` is another media type that it may come in.
+    """
 
     says: str
     holds: Any = None
-    media_type: str = JSON
+    also: str | None = None
     headers: Mapping[str, str] = field(factory=dict)
 
 
@@ -64,7 +67,8 @@ class Answer:
 class Operation:
     """``path`` has its parameters in braces; ``query`` is a class, ``body`` a kind.
 
-    ``refuses`` are the statuses of refusals beside those that any operation may have.
+    ``refuses`` are the statuses of refusals beside those that any operation may have. An
+    ``early`` one needs nothing that is there only once the daemon is ready.
     """
 
     method: str
@@ -75,10 +79,10 @@ class Operation:
     need: Need = "read"
     query: type | None = None
     body: Kind | None = None
-    optional_body: bool = False
     answers: Mapping[int, Answer]
     refuses: tuple[int, ...] = ()
     conditional: bool = False
+    early: bool = False
 
     @property
     def parameters(self) -> list[str]:

@@ -135,7 +135,7 @@ class Routes(Resource):
     def _work(
         self, request: Any, operation: Operation, texts: Mapping[str, str], who: Visitor
     ) -> bytes | int:
-        if not self._ready():
+        if not operation.early and not self._ready():
             wait = (("Retry-After", "1"),)
             return refuse(request, Refusal(503, "dlmsd is starting or stopping.", headers=wait))
         call = Call(
@@ -232,8 +232,6 @@ def _body(request: Any, operation: Operation) -> Any:
     if operation.body is None:
         if content:
             raise RefusedError(415, "This takes no body.")
-        return None
-    if not content and operation.optional_body:
         return None
     media_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
     if media_type != JSON:

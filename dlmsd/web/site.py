@@ -23,9 +23,11 @@ from dlmsd.tokens import Tokens
 from dlmsd.web.access import Access
 from dlmsd.web.connections import Connections
 from dlmsd.web.live import Live
-from dlmsd.web.operation import Operation
+from dlmsd.web.openapi import document
+from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.page import load
 from dlmsd.web.problem import Refusal, refuse
+from dlmsd.web.reference import page
 from dlmsd.web.routes import Routes, Static
 from dlmsd.web.status import StatusDocument
 
@@ -34,6 +36,9 @@ BODY: Final = 1 << 16
 
 PATIENCE: Final = 16 * BODY
 """A body up to this is heard out and answered with 413; a longer one is cut off."""
+
+_TEXT: Final = "text/plain"
+_PLAIN: Final = f"{_TEXT}; charset=utf-8"
 
 IDLE_SECONDS: Final = 60
 """How long a connection may stand without a request."""
@@ -129,6 +134,7 @@ class WebService(Service):
         self._document = StatusDocument(board, wall, version)
         self._live = Live(self._document, board, reactor)
         self._operations = operations
+        self._version = version
         self._connections = Connections(self._site(language), reactor)
         self._port: IListeningPort | None = None
 
@@ -174,20 +180,14 @@ class WebService(Service):
         answers: dict[str, Static] = {
             path: static.render for path, static in load(language).items()
         }
-        answers["/api/status"] = self._status
         answers["/api/live"] = self._events
-        answers["/livez"] = self._livez
-        answers["/readyz"] = self._readyz
+        operations = [*self._operations, *self._own()]
         return PageSite(
-            Routes(answers, self._operations, self._access, self._ready),
+            Routes(answers, operations, self._access, self._ready),
             requestFactory=PageRequest,
             timeout=IDLE_SECONDS,
             reactor=self._reactor,
         )
-
-    def _status(self, request: Request) -> bytes:
-        request.setHeader("Content-Type", "application/json")
-        return self._document.whole()
 
     def _events(self, request: Request) -> bytes | int:
         if self._live.full:
@@ -198,17 +198,69 @@ class WebService(Service):
             return b""
         return self._live.open(request)
 
-    def _livez(self, request: Request) -> bytes:
-        request.setHeader("Content-Type", "text/plain; charset=utf-8")
-        return b"ok"
+    def _own(self) -> list[Operation]:
+        """What is answered whether or not meters are being read."""
+        text = Answer("It is", also=_TEXT)
+        get: dict[str, Any] = {"method": "GET", "tag": "system", "early": True}
+        free: dict[str, Any] = {"need": "nothing", **get}
+        return [
+            Operation(
+                path="/api/status",
+                work=self._status,
+                summary="Meters, sinks, listeners and outbox as they are now",
+                answers={200: Answer("The document that the page shows", dict[str, Any])},
+                **get,
+            ),
+            Operation(
+                path="/api/openapi.json",
+                work=self._openapi,
+                summary="This description (OpenAPI 3.1)",
+                answers={200: Answer("The document", dict[str, Any])},
+                **free,
+            ),
+            Operation(
+                path="/api/docs",
+                work=self._reference,
+                summary="This description as a page",
+                answers={200: Answer("The page", also="text/html")},
+                **free,
+            ),
+            Operation(
+                path="/livez",
+                work=self._livez,
+                summary="Whether dlmsd runs",
+                answers={200: text},
+                **free,
+            ),
+            Operation(
+                path="/readyz",
+                work=self._readyz,
+                summary="Whether meters are read and readings kept",
+                answers={200: text, 503: Answer("It is not; why", also=_TEXT)},
+                **free,
+            ),
+        ]
 
-    def _readyz(self, request: Request) -> bytes:
-        request.setHeader("Content-Type", "text/plain; charset=utf-8")
+    async def _status(self, call: Call) -> Reply:
+        return Reply(self._document.whole())
+
+    async def _openapi(self, call: Call) -> Reply:
+        return Reply(self._described())
+
+    async def _reference(self, call: Call) -> Reply:
+        return Reply(page(self._described()), media_type="text/html; charset=utf-8")
+
+    def _described(self) -> dict[str, Any]:
+        return document([*self._operations, *self._own()], self._access, self._version)
+
+    async def _livez(self, call: Call) -> Reply:
+        return Reply(b"ok", media_type=_PLAIN)
+
+    async def _readyz(self, call: Call) -> Reply:
         if not self._ready():
-            request.setResponseCode(503)
-            return b"not ready: dlmsd is starting or stopping"
+            told = b"not ready: dlmsd is starting or stopping"
+            return Reply(told, 503, media_type=_PLAIN)
         if self._board.outbox.error:
-            request.setResponseCode(503)
             # Probes need no token, so paths and details stay with /api/status.
-            return b"not ready: readings cannot be stored"
-        return b"ok"
+            return Reply(b"not ready: readings cannot be stored", 503, media_type=_PLAIN)
+        return Reply(b"ok", media_type=_PLAIN)

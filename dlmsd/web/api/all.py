@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from dlmsd.web.api.alarms import Alarms
 from dlmsd.web.api.control import Control
 from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
+from dlmsd.web.api.metrics import Metrics
+from dlmsd.web.api.network import Network
 from dlmsd.web.api.parts import Parts
+from dlmsd.web.api.readings import Readings
+from dlmsd.web.api.scans import Scans
+from dlmsd.web.api.system import System
+from dlmsd.web.api.thingsboard import ThingsBoard
 from dlmsd.web.api.views import Views
 from dlmsd.web.operation import Operation
 
 
-def operations(parts: Parts) -> list[Operation]:
-    """Those that work with ``parts``."""
-    views = Views(parts)
-    return [
-        *Meters(parts, views).operations(),
-        *Control(parts, views).operations(),
-        *Measurements(parts, views).operations(),
-    ]
+class Api:
+    """All ``operations``, which work with ``parts``; ``stop`` ends what goes on by itself."""
+
+    def __init__(self, parts: Parts) -> None:
+        views = Views(parts)
+        self._scans = Scans(parts)
+        self.operations: list[Operation] = [
+            *Meters(parts, views).operations(),
+            *Control(parts, views).operations(),
+            *Measurements(parts, views).operations(),
+            *ThingsBoard(parts, views).operations(),
+            *Readings(parts).operations(),
+            *Metrics(parts).operations(),
+            *Network(parts).operations(),
+            *Alarms(parts).operations(),
+            *self._scans.operations(),
+            *System(parts).operations(),
+        ]
+
+    async def stop(self) -> None:
+        """What searches leaves politely."""
+        await self._scans.stop()

@@ -15,6 +15,7 @@ from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.reload import Reload
 from dlmsd.model import Reading, ReloadStatus
 from dlmsd.store.counters import Account
+from dlmsd.store.metrics import Figures
 from dlmsd.store.registry import OwnMeter, Registry
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import StatusDocument
@@ -34,12 +35,16 @@ class Outbox(Protocol):
 
     async def accounts(self) -> Mapping[tuple[str, str], Account]: ...
     async def last_ts(self) -> dict[str, int]: ...
+    async def sampled(self, meter: str, since: int, until: int, points: int) -> list[Reading]: ...
     async def history(self, meter: str, since: int, until: int, limit: int) -> list[Reading]: ...
 
 
 @frozen
 class Parts:
-    """``wall`` gives Unix seconds; ``version`` is dlmsd's; ``reactor`` has network and timers."""
+    """``wall`` gives Unix seconds; ``version`` is dlmsd's; ``reactor`` has network and timers.
+
+    ``unwritten`` are figures of the minute that has not ended, by meter.
+    """
 
     board: Board
     document: StatusDocument
@@ -48,6 +53,7 @@ class Parts:
     desk: Desk
     orders: Orders
     outbox: Outbox
+    unwritten: Callable[[], Mapping[str, Figures]]
     web: WebOptions
     state_dir: Path
     reactor: Any
@@ -85,3 +91,8 @@ def iso(ts: int | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(ts / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clean(text: str) -> str:
+    """Text of a meter or a broker, without what UTF-8 cannot carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

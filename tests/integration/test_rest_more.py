@@ -1,0 +1,247 @@
+"""REST of the running daemon: history, figures, alarms, ThingsBoard, searches, the whole system."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import tarfile
+import time
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+from tests.integration.mosquitto import Mosquitto
+from tests.integration.processes import wait_until
+from tests.integration.rest import RestCase, ask
+
+RAISED = """
+    INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
+    updated_at) VALUES (?, 's', ?, ?, ?, ?, '{"a": 1}', ?, ?)
+"""
+METRICS = frozenset(
+    ("meter_id", "avg_read_time", "success_rate", "messages_sent", "cache_hit_rate")
+)
+NETWORK = frozenset(
+    (
+        *("dlms_requests_sent", "dlms_responses_recv", "dlms_bytes_sent", "dlms_bytes_recv"),
+        *("mqtt_messages_sent", "mqtt_bytes_sent", "bandwidth_tx_bps", "bandwidth_rx_bps"),
+    )
+)
+
+
+class MoreCase(RestCase):
+    def add(self, readings: int = 3, **more: Any) -> int:
+        """A meter that has given so many readings."""
+        number: int = self.good("POST", "/api/meters", self.documented() | more)["id"]
+        path = f"/api/meters/{number}/status"
+        wait_until(lambda: self.good("GET", path)["good"] >= readings, "readings")
+        return number
+
+
+class FigureTests(MoreCase):
+    def test_documented_figures(self) -> None:
+        self.begin()
+        number = self.add(interval=0.2)
+        found = self.good("GET", f"/api/metrics/{number}")
+        self.assertLessEqual(METRICS, set(found))
+        self.assertEqual((found["meter_id"], found["success_rate"]), (number, 100))
+        self.assertGreater(found["avg_read_time"], 0)
+        self.assertGreater(found["cache_hit_rate"], 50)
+        self.assertEqual(found["cache_misses"], 3)
+        (row,) = self.good("GET", f"/api/meters/{number}/metrics?limit=100")
+        self.assertGreaterEqual(row["successful_reads"], 3)
+        (one,) = self.good("GET", "/api/metrics/summary")
+        self.assertEqual(one["name"], "medidor_planta_A")
+        for path in ("network/metrics", "network_stats", f"meters/{number}/network_stats"):
+            network = self.good("GET", f"/api/{path}")
+            self.assertLessEqual(NETWORK, set(network))
+            self.assertGreater(network["dlms_bytes_recv"], network["dlms_responses_recv"])
+        old = self.good("GET", "/api/network/metrics?from=2020-01-01&to=2020-01-02T00:00:00Z")
+        self.assertEqual((old["dlms_requests_sent"], old["history"]), (0, []))
+        self.assertEqual(self.ask("GET", f"/api/metrics/{number}?from=9&to=8").status, 422)
+        self.assertEqual(self.ask("GET", f"/api/metrics/{number + 1}").status, 404)
+        self.end()
+
+    def test_readings_in_both_forms_are_what_was_stored(self) -> None:
+        self.begin()
+        number = self.add(5, interval=0.2)
+        self.good("POST", f"/api/meters/{number}/stop")
+        path = f"/api/meters/{number}/readings"
+        stored = self.stored()
+        told = self.good("GET", path)
+        self.assertEqual([(one["ts"], one["values"]) for one in told], stored)
+        table = list(csv.reader(io.StringIO(self.ask("GET", f"{path}?format=csv").body.decode())))
+        self.assertEqual(
+            table[0], ["time", "ts", "voltage_l1", "current_l1", "active_power", "others"]
+        )
+        self.assertEqual(
+            [(int(ts), v, c, p) for _, ts, v, c, p, _ in table[1:]],
+            [(ts, *(str(values[key]) for key in table[0][2:5])) for ts, values in stored],
+        )
+        middle = stored[2][0]
+        cut = self.good("GET", f"{path}?from={middle}&to={middle + 1}")
+        self.assertEqual([one["ts"] for one in cut], [middle])
+        first, last = stored[0][0], stored[-1][0]
+        few = self.good("GET", f"{path}?from={first}&to={last + 1}&points=2")
+        self.assertEqual(len(few), 2)
+        self.assertEqual(few[0]["ts"], first)
+        self.end()
+
+    def stored(self) -> list[tuple[int, Any]]:
+        with closing(sqlite3.connect(self.folder / "daemon/state/outbox.db")) as database:
+            rows = database.execute("SELECT ts, values_json FROM readings ORDER BY ts").fetchall()
+        return [(ts, json.loads(text, parse_float=Decimal)) for ts, text in rows]
+
+
+class AlarmTests(MoreCase):
+    def test_alarms(self) -> None:
+        self.begin()
+        now = int(time.time() * 1000)
+        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
+            for index, severity in enumerate(("info", "warning", "error", "critical", "error")):
+                hour = now - index * 3_600_000
+                values = (
+                    f"r{index}",
+                    index + 1,
+                    severity,
+                    f"c{index % 2}",
+                    f"m{index}",
+                    hour,
+                    hour,
+                )
+                database.execute(RAISED, values)
+            database.commit()
+        found = self.good("GET", "/api/alarms")
+        self.assertEqual([one["message"] for one in found], ["m4", "m3", "m2", "m1", "m0"])
+        self.assertLessEqual(
+            {"id", "meter_id", "severity", "category", "message", "acknowledged", "timestamp"},
+            set(found[0]),
+        )
+        number = found[0]["id"]
+        seen = self.good("POST", f"/api/alarms/{number}/ack")
+        self.assertEqual((seen["acknowledged"], seen["acknowledged_by"]), (True, "web"))
+        self.good("POST", f"/api/alarms/{number}/acknowledge")
+        for query, messages in (
+            ("acknowledged=true", ["m4"]),
+            ("acknowledged=false&severity=error", ["m2"]),
+            ("meter_id=4", ["m3"]),
+            ("limit=2", ["m4", "m3"]),
+            ("category=c1", ["m3", "m1"]),
+        ):
+            got = self.good("GET", f"/api/alarms?{query}")
+            self.assertEqual([one["message"] for one in got], messages, query)
+        link = self.ask("GET", "/api/alarms?limit=2&acknowledged=false").headers["link"]
+        following = self.good("GET", link.partition(">")[0][1:])
+        self.assertEqual([one["message"] for one in following], ["m1", "m0"])
+        self.assertEqual(self.ask("DELETE", f"/api/alarms/{number}").status, 204)
+        self.assertEqual(self.ask("DELETE", f"/api/alarms/{number}").status, 404)
+        self.assertEqual(self.ask("DELETE", "/api/alarms").status, 400)
+        for query, gone in (
+            ("older_than_hours=3", 1),
+            ("category=c1", 1),
+            ("meter_id=1", 1),
+            ("delete_all=true", 1),
+        ):
+            answer = self.good("DELETE", f"/api/alarms?{query}")
+            self.assertEqual(answer["deleted"], gone, query)
+        self.end()
+
+
+class PlaceTests(MoreCase):
+    def test_thingsboard(self) -> None:
+        self.begin()
+        broker = Mosquitto(self.folder)
+        broker.start()
+        self.addCleanup(broker.stop)
+        number = self.add(1)
+        path = f"/api/meters/{number}/thingsboard"
+        self.assertFalse(self.good("GET", f"{path}/test")["success"])
+        body = {"tb_host": "127.0.0.1", "tb_port": broker.port, "tb_token": "canary-token"}
+        told = self.good("PUT", path, body)
+        self.assertEqual((told["tb_enabled"], told["tb_port"]), (True, broker.port))
+        self.assertNotIn("canary", str(told))
+        self.assertTrue(self.good("GET", f"{path}/test")["success"])
+        wait_until(
+            lambda: any(
+                one["url"].endswith(str(broker.port)) and one["delivered"]
+                for one in self.daemon.status()["sinks"]
+            ),
+            "readings at the new broker",
+        )
+        self.assertFalse(self.good("PUT", path, {"tb_enabled": False})["tb_enabled"])
+        self.assertNotIn("canary", self.daemon.log.read_text())
+        self.end()
+
+    def test_searches(self) -> None:
+        self.begin(web='scan_networks = ["127.0.0.0/30"]\n')
+        port = self.meters.endpoints[0]["port"]
+        body = {"start_ip": "127.0.0.1", "end_ip": "127.0.0.1", "ports": [port]}
+        begun = self.ask("POST", "/api/scan/network", body)
+        self.assertEqual(begun.status, 202)
+        place = begun.headers["location"]
+        wait_until(lambda: self.good("GET", place)["status"] == "done", "the search", 30)
+        (found,) = self.good("GET", place)["found"]
+        self.assertEqual((found["ip"], found["port"]), ("127.0.0.1", port))
+        for path, status in (
+            ("/api/scan/subnet/10.0.0.0/24", 403),
+            ("/api/scan/subnet?subnet=10.0.0.0/24", 403),
+            ("/api/scan/subnet/127.0.0.1/8", 403),
+            ("/api/scan/subnet/127.0.0.1/64", 404),
+            ("/api/scan/subnet/127.0.0.1/30", 202),
+            ("/api/scan/subnet?subnet=127.0.0.0/30", 202),
+            ("/api/scan/subnet?subnet=127.0.0.0/31", 409),
+        ):
+            self.assertEqual(self.ask("GET", path).status, status, path)
+        running = self.good("GET", "/api/scan/jobs")[-1]
+        gone = self.good("DELETE", f"/api/scan/jobs/{running['id']}")
+        self.assertEqual(gone["status"], "cancelled")
+        self.assertEqual(
+            self.ask("POST", "/api/scan/network", body | {"end_ip": "1.1.1.1"}).status, 422
+        )
+        self.assertEqual(
+            self.ask("POST", "/api/scan/network", body | {"start_ip": "126.0.0.1"}).status, 403
+        )
+        self.end()
+
+
+class SystemTests(MoreCase):
+    def test_the_whole_system(self) -> None:
+        self.begin()
+        number = self.add(1)
+        health = self.good("GET", "/api/system/health")
+        self.assertEqual(
+            health,
+            self.good("GET", "/api/health")
+            | {"timestamp": health["timestamp"], "queued": health["queued"]},
+        )
+        self.assertEqual((health["status"], health["meters"]), ("degraded", {"healthy": 1}))
+        status = self.good("GET", "/api/system/status")
+        self.assertEqual((status["total_meters"], status["active_meters"]), (1, 1))
+        self.assertEqual(
+            status["committed"],
+            status["delivered"] + sum(status["queued"].values()) + status["dropped"],
+        )
+        self.daemon.config.write_text(self.daemon.config.read_text() + "[[meters]\n")
+        broken = self.ask("POST", "/api/system/reload")
+        self.assertEqual(broken.status, 409)
+        self.assertIn("dlmsd.toml", broken.json["errors"][0]["message"])
+        self.daemon.config.write_text(self.daemon.config.read_text().removesuffix("[[meters]\n"))
+        self.assertEqual(self.good("POST", "/api/system/reload")["problems"], [])
+        self.assertEqual(ask(self.base, "GET", "/api/system/backup").status, 401)
+        backup = self.ask("GET", "/api/system/backup")
+        with tarfile.open(fileobj=io.BytesIO(backup.body)) as archive:
+            self.assertIn("registry.db", archive.getnames())
+        self.good("PATCH", f"/api/meters/{number}", {"interval": 3})
+        trail = self.good("GET", "/api/audit")
+        self.assertEqual({one["who"] for one in trail}, {"web"})
+        actions = {one["action"] for one in trail}
+        self.assertLessEqual({"meter added", "override", "reload", "backup"}, actions)
+        self.assertEqual(self.good("GET", "/api/diagnostics"), [])
+        self.assertEqual(self.good("GET", "/api")["name"], "dlmsd")
+        self.assertEqual(self.good("GET", "/api/openapi.json")["openapi"], "3.1.0")
+        page = self.ask("GET", "/api/docs")
+        self.assertNotIn(b"<script", page.body)
+        self.assertIn(b"/api/meters/{id}/readings", page.body)
+        self.end()
