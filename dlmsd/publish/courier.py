@@ -1,7 +1,7 @@
 """Carries deliveries from the outbox over one connection, in order and acknowledged.
 
-There are two lanes, each in order: live deliveries go first, and while some wait at most
-one in five is of the backfill. What was not acknowledged when a connection ends is still
+There are lanes, each in order: live deliveries go first, and while some wait at most one in
+five is of another. What was not acknowledged when a connection ends is still
 pending, so the next connection begins with it; what its broker refuses for good is put in
 quarantine, so that the rest goes on.
 
@@ -20,9 +20,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from dlmsd.model import Lane, MeterStatus
+from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
-from dlmsd.publish.lane import PAGE, LaneQueue
+from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
 from dlmsd.publish.limits import REQUEST, Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
@@ -30,9 +30,6 @@ from dlmsd.publish.pack import Room
 from dlmsd.publish.source import Delivery, Outbox
 from dlmsd.publish.suspicion import Suspicion
 from dlmsd.publish.unwanted import Unwanted
-
-# Live deliveries between two of the backfill.
-LIVE_FIRST: Final = 4
 
 # A poison message in it is found by few halvings.
 MOST_PACKED: Final = 250
@@ -52,6 +49,10 @@ Say: TypeAlias = Callable[[str, Message], None]
 
 class Dialect(Protocol):
     """How one kind of broker wants things said, over one connection."""
+
+    @property
+    def dated(self) -> bool:
+        """Whether readings find their place by ``ts``, in whatever order they arrive."""
 
     def subscriptions(self) -> Sequence[str]:
         """The topic filters of every new connection."""
@@ -126,8 +127,7 @@ class Courier:
         self._held: IDelayedCall | None = None
         self._session: MqttProtocol | None = None
         self._notices: dict[str, Message] = {}  # by subject, so that only the newest waits
-        self._lanes = {lane: LaneQueue(lane) for lane in Lane}
-        self._live_in_a_row = 0
+        self._lanes = Lanes(dated=dialect.dated)
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
         self._unmarked = 0  # messages that were acknowledged, and the outbox's file lacks it
         self._suspicion = Suspicion()
@@ -144,8 +144,7 @@ class Courier:
         if self._ended is not None:
             return
         self._session = session
-        for lane in self._lanes.values():
-            lane.restart()
+        self._lanes.restart()
         self._flying.clear()
         if self._unheard >= UNHEARD:
             # Some brokers close where others refuse; deliveries must not wait for that.
@@ -210,7 +209,7 @@ class Courier:
         """A delivery has just been committed."""
         if self._session is None or self._ended is not None:
             return
-        self._lanes[delivery.lane].offer(delivery)
+        self._lanes.offer(delivery)
         self._fill()
 
     def state(self, meter: str, online: bool) -> None:
@@ -235,8 +234,7 @@ class Courier:
         if self._session is None:
             self._end()
         else:
-            for lane in self._lanes.values():
-                lane.restart()
+            self._lanes.restart()
             for subject, message in self._dialect.farewell():
                 self._notice(subject, message)
             self._fill()
@@ -261,7 +259,7 @@ class Courier:
             error = troubles.closing(len(guilty))
             self._outbox.quarantine(guilty, str(error))
             self._desk.refused(self.name, error)
-            for lane in self._lanes.values():
+            for lane in self._lanes:
                 lane.aside.clear()
         return marked
 
@@ -311,7 +309,7 @@ class Courier:
             if not self._flying and not self._notices:
                 self._end()
             return
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             if lane.hungry:
                 lane.paging = True
                 paged = Deferred.fromCoroutine(self._page(session, lane))
@@ -333,20 +331,14 @@ class Courier:
         limit = self._suspicion.limit
         if limit is not None and len(self._flying_ids()) >= limit:
             return None
-        live, backfill = self._lanes[Lane.LIVE], self._lanes[Lane.BACKFILL]
-        if backfill.queue and (not live.queue or self._live_in_a_row >= LIVE_FIRST):
-            return backfill
-        if live.queue:
-            return live
-        # Nothing but what closed the connection before: it gets its chance, alone.
-        for lane in (live, backfill):
-            if lane.aside and not (live.behind or backfill.behind or self._flying_ids()):
-                lane.queue.append(lane.aside.popleft())
-                return lane
-        return None
+        lane = self._lanes.next()
+        if lane is None and not self._flying_ids():
+            # Nothing but what closed the connection before: it gets its chance, alone.
+            lane = self._lanes.last_resort()
+        return lane
 
     def _send_from(self, session: MqttProtocol, lane: LaneQueue) -> None:
-        self._live_in_a_row = self._live_in_a_row + 1 if lane.lane is Lane.LIVE else 0
+        self._lanes.went(lane)
         limit = self._suspicion.limit
         room = Room(
             MOST_PACKED if limit is None else limit - len(self._flying_ids()),

@@ -1,9 +1,14 @@
-"""One lane of a courier: what it has of the outbox, and where the next page begins."""
+"""The lanes of a courier: what each has of the outbox, and whose turn it is.
+
+Of readings that are dated where they arrive, as at ThingsBoard, what is new goes before what
+waited when the connection came up. A subscriber of plain topics takes what comes last for
+what is now, so there all that is live keeps one order.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from dlmsd.model import Lane
@@ -13,11 +18,15 @@ PAGE: Final = 500
 # A minute of 1,000 meters: enough for a broker's hiccup, some megabytes at most. Beyond
 # it the outbox, which is on disk anyway, is the queue.
 QUEUE: Final = 1000
+# Deliveries of the first lane between two of another.
+LIVE_FIRST: Final = 4
 
 
 class LaneQueue:
     """Caught up, it takes each commit; ``behind``, it needs pages, oldest first, until a
-    short one: by the outbox's promise the commits continue exactly there."""
+    short one: by the outbox's promise the commits continue exactly there.
+
+    ``until`` is an id from which on another queue has them."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
@@ -25,11 +34,12 @@ class LaneQueue:
         self.aside: deque[Delivery] = deque()
         self.restart()
 
-    def restart(self) -> None:
-        """A new connection begins with the oldest that waits."""
+    def restart(self, *, behind: bool = True) -> None:
+        """A new connection begins with the oldest that waits, or with the next commit."""
         self.queue.clear()
         self.aside.clear()
-        self.behind, self.paging, self.last = True, False, 0
+        self.behind, self.paging, self.last = behind, False, 0
+        self.until: int | None = None
 
     @property
     def hungry(self) -> bool:
@@ -50,7 +60,60 @@ class LaneQueue:
         """The page that was asked for; some of it is only sent when nothing else is there."""
         self.paging = False
         self.behind = len(page) == PAGE
+        if self.until is not None and page and page[-1].id >= self.until:
+            self.behind = False
+            page = [one for one in page if one.id < self.until]
         for delivery in page:
             (self.aside if delivery.id in kept_back else self.queue).append(delivery)
         if page:
             self.last = page[-1].id
+
+
+class Lanes:
+    """All lanes of one connection; with ``dated`` what is new has a queue of its own."""
+
+    def __init__(self, *, dated: bool) -> None:
+        self._dated = dated
+        self._new = LaneQueue(Lane.LIVE)
+        self._lanes = {lane: LaneQueue(lane) for lane in Lane}
+        live, backfill = self._lanes[Lane.LIVE], self._lanes[Lane.BACKFILL]
+        self._first = self._new if dated else live
+        self._others = (live, backfill) if dated else (backfill,)
+        self._first_in_a_row = 0
+        self.restart()
+
+    def __iter__(self) -> Iterator[LaneQueue]:
+        return iter((self._first, *self._others))
+
+    def restart(self) -> None:
+        """For a new connection."""
+        for lane in self:
+            lane.restart(behind=lane is not self._new)
+
+    def offer(self, delivery: Delivery) -> None:
+        """A delivery has just been committed."""
+        lane = self._lanes[delivery.lane]
+        if self._dated and delivery.lane is Lane.LIVE:
+            if lane.until is None:
+                lane.until = delivery.id
+            lane = self._new
+        lane.offer(delivery)
+
+    def next(self) -> LaneQueue | None:
+        """Whose turn it is, of those that have something."""
+        other = next((lane for lane in self._others if lane.queue), None)
+        if other is not None and (not self._first.queue or self._first_in_a_row >= LIVE_FIRST):
+            return other
+        return self._first if self._first.queue else None
+
+    def went(self, lane: LaneQueue) -> None:
+        """One of this lane has been sent."""
+        self._first_in_a_row = self._first_in_a_row + 1 if lane is self._first else 0
+
+    def last_resort(self) -> LaneQueue | None:
+        """What was set aside, once nothing else is there or to come."""
+        for lane in self:
+            if lane.aside and not any(one.behind for one in self):
+                lane.queue.append(lane.aside.popleft())
+                return lane
+        return None

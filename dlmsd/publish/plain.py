@@ -28,6 +28,8 @@ class PlainDialect:
     others ask of us through ``requests``.
     """
 
+    dated = False
+
     def __init__(
         self,
         topics: Topics,

@@ -51,6 +51,8 @@ class GatewayDialect:
     server, neither to be read anew nor to be left alone. Its attribute ``online`` says it.
     """
 
+    dated = True
+
     def __init__(
         self,
         devices: Mapping[str, Device],
@@ -182,6 +184,8 @@ class GatewayDialect:
 
 class DeviceDialect:
     """One meter over a connection of its own."""
+
+    dated = True
 
     def __init__(
         self,

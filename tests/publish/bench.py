@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -34,15 +35,20 @@ def meter(name: str, **options: Any) -> MeterOptions:
 class Bench:
     """Everything a sink needs; the outbox refuses a delivery the broker does not have.
 
-    ``connect`` reaches another server than the model broker.
+    ``connect`` reaches another server than the model broker, ``outbox`` makes another one.
     """
 
     def __init__(
-        self, *meters: MeterOptions, latency: float = 0.0, connect: Any = None, **options: Any
+        self,
+        *meters: MeterOptions,
+        latency: float = 0.0,
+        connect: Any = None,
+        outbox: Callable[[Clock], Any] | None = None,
+        **options: Any,
     ) -> None:
         self.clock = Clock()
         self.broker = ModelBroker(self.clock)
-        self.outbox = MemoryOutbox(self.clock, latency)
+        self.outbox: Any = outbox(self.clock) if outbox else MemoryOutbox(self.clock, latency)
         self.outbox.witness = self.witness
         self._accepted: set[int] = set()
         self._seen = 0

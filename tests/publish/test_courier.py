@@ -69,7 +69,7 @@ class CourierTests(SynchronousTestCase):
         total = lane.QUEUE * 3
         bench.outbox.commit(readings(total))
         route = bench.sink._routes[""].courier
-        self.assertLessEqual(len(route._lanes[0].queue), lane.QUEUE)
+        self.assertLessEqual(len(route._lanes._first.queue), lane.QUEUE)
         bench.run(total / 20 * 0.06 * 2, step=0.05)
         self.assertEqual(bench.stamps(), list(range(1, total + 1)))
         self.assertEqual(bench.outbox.waiting, [])
@@ -186,6 +186,17 @@ class CourierTests(SynchronousTestCase):
         self.assertEqual((bench.stamps(), bench.outbox.waiting), ([1, 2, 3], []))
 
 
+def rows(stamps: list[int]) -> int:
+    """How many ascending rows were shuffled into these, at least."""
+    ends: list[int] = []
+    for ts in stamps:
+        fitting = [end for end in ends if end < ts]
+        if fitting:
+            ends.remove(max(fitting))
+        ends.append(ts)
+    return len(ends)
+
+
 class StormTests(SynchronousTestCase):
     """Seeded faults of every kind; then the broker heals, and nothing may be missing."""
 
@@ -244,14 +255,17 @@ class StormTests(SynchronousTestCase):
             bench = self.storm(seed)
             self.assertEqual(bench.outbox.waiting, [], f"seed {seed}")
             stamps = bench.stamps()
+            plain = bench.sink._routes.get("") and "dlmsd/a" in bench.topics()
             for parity in (0, 1):
                 ours = [ts for ts in stamps if ts % 2 == parity]
                 firsts = list(dict.fromkeys(ours))
-                self.assertEqual(firsts, sorted(firsts), f"seed {seed}")
+                self.assertTrue(not plain or firsts == sorted(firsts), f"seed {seed}")
             for connection in range(len(bench.broker.connects)):
                 for parity in (0, 1):
                     ours = [ts for ts in bench.stamps(connection) if ts % 2 == parity]
-                    self.assertEqual(ours, sorted(set(ours)), f"seed {seed}")
+                    self.assertEqual(len(ours), len(set(ours)), f"seed {seed}")
+                    # What waited and what was new, each in order.
+                    self.assertLessEqual(rows(ours), 1 if plain else 2, f"seed {seed}")
             redone += len(stamps) - len(set(stamps))
             stopping = bench.stop()
             bench.run(3)

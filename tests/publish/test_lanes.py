@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Lane
-from dlmsd.publish.courier import LIVE_FIRST
+from dlmsd.publish.lane import LIVE_FIRST
 from tests.publish.bench import Bench, meter
 from tests.publish.broker import Ack
 from tests.publish.outbox import reading

@@ -1,0 +1,153 @@
+"""A broker that is stopped in real time, while readings are committed:
+``python -m tests.integration.outage --seconds 60``.
+
+The real outbox on disk, sink and mosquitto; ten meters, 200 readings a second before, during
+and after the outage. A subscriber with a session of its own judges what arrived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from attrs import frozen
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater, react
+
+from dlmsd.config.values import OutboxOptions, SinkOptions
+from dlmsd.model import Reading
+from dlmsd.publish.build import build
+from dlmsd.publish.endpoint import endpoint
+from dlmsd.store.outbox import Outbox
+from dlmsd.store.writer import WriterThread
+from tests.integration.mosquitto import Mosquitto
+from tests.integration.subscriber import Subscriber
+from tests.publish.bench import meter
+from tests.publish.orders import MemoryOrders
+
+NAMES = [f"meter-{number}" for number in range(10)]
+EVERY = 0.05
+PATIENCE = 90.0
+
+
+@frozen
+class Verdict:
+    """``wrong`` are sentences; ``again`` is how many readings came twice."""
+
+    committed: int
+    again: int
+    drained_seconds: float
+    wrong: list[str]
+
+
+async def outage(folder: Path, seconds: float) -> Verdict:
+    """Stop the broker for so long, and look at what arrived."""
+    broker = Mosquitto(folder / "broker")
+    broker.start()
+    writer = WriterThread(reactor)
+    writer.start()
+    outbox = Outbox(
+        folder / "outbox.db",
+        OutboxOptions(),
+        writer=writer,
+        clock=reactor,
+        wall=time.time,
+        post=lambda status: None,
+    )
+    await outbox.start()
+    options = SinkOptions("s", "mqtt", f"mqtt://127.0.0.1:{broker.port}")
+    sink = build(
+        options,
+        [meter(name) for name in NAMES],
+        outbox=outbox,
+        clock=reactor,
+        connect=endpoint(reactor, options),
+        wall=time.time,
+        random=Random(1),
+        post=lambda status: None,
+        published=lambda meter, octets: None,
+        instance_id="outage",
+        orders=MemoryOrders(),
+    )
+    subscriber = Subscriber(broker.port, "dlmsd/+")
+    await sink.start()
+    committed: list[Reading] = []
+
+    def cycle() -> None:
+        for name in NAMES:
+            one = Reading(name, len(committed) + 1, {"energy": Decimal(len(committed))})
+            outbox.commit(one, ["s"])
+            committed.append(one)
+
+    reading = LoopingCall(cycle)
+    reading.start(EVERY)
+    await _sleep(1)
+    broker.stop()
+    await _sleep(seconds)
+    broker.start()
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE and len(_stamps(subscriber)) < len(committed):
+        if reading.running and len(_stamps(subscriber)) > len(committed) - 2000:
+            reading.stop()
+        await _sleep(0.2)
+    drained = time.monotonic() - began
+    await sink.stop()
+    await outbox.stop()
+    await writer.stop()
+    subscriber.close()
+    broker.stop()
+    return _judge(committed, subscriber, drained)
+
+
+def _judge(committed: list[Reading], subscriber: Subscriber, drained: float) -> Verdict:
+    wrong = []
+    arrived: dict[str, list[int]] = defaultdict(list)
+    for topic, payload, _ in list(subscriber.messages):
+        if payload.startswith(b"{"):
+            arrived[topic.removeprefix("dlmsd/")].append(json.loads(payload)["ts"])
+    again = 0
+    for name in NAMES:
+        first = list(dict.fromkeys(arrived[name]))
+        again += len(arrived[name]) - len(first)
+        ours = [one.ts for one in committed if one.meter == name]
+        if missing := set(ours) - set(first):
+            wrong.append(f"{name}: {len(missing)} readings were lost")
+        if first != sorted(first):
+            wrong.append(f"{name}: its readings came out of order")
+    if again > 2 * 20:
+        wrong.append(f"{again} readings came twice, where two windows of 20 are explained")
+    return Verdict(len(committed), again, drained, wrong)
+
+
+def _stamps(subscriber: Subscriber) -> set[int]:
+    return {json.loads(one)["ts"] for _, one, _ in list(subscriber.messages) if one[:1] == b"{"}
+
+
+def _sleep(seconds: float) -> Deferred[None]:
+    return deferLater(reactor, seconds, lambda: None)
+
+
+async def main(seconds: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = await outage(Path(folder), seconds)
+    print(
+        f"{verdict.committed:,} readings, {verdict.again} of them twice, all there "
+        f"{verdict.drained_seconds:.1f} s after the broker; wrong: {verdict.wrong}"
+    )
+    if verdict.wrong:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    chosen: Any = parser.parse_args()
+    react(lambda _reactor: Deferred.fromCoroutine(main(chosen.seconds)))
