@@ -35,7 +35,7 @@ setup(
         "dlmsd.profiles": ["*.toml"],
         "dlmsd.store": ["schema/*.sql"],
         "dlmsd.watch": ["texts/*.toml"],
-        "dlmsd.web": ["static/*"],
+        "dlmsd.web": ["static/*", "static/*/*"],
     },
     install_requires=[
         "attrs>=23.2",

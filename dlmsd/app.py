@@ -140,7 +140,7 @@ class Daemon(Service):
             wall=wall,
             post=self.board.post,
         )
-        self._document = StatusDocument(self.board, wall, __version__)
+        self._document = StatusDocument(self.board, wall, __version__, lambda: self.registry.ids)
         self._orders = Orders(
             self.board,
             self._fleet,
@@ -201,8 +201,8 @@ class Daemon(Service):
         self.web = WebService(
             self._configuration.web,
             self.board,
+            self._document,
             reactor=self._reactor,
-            wall=self._machine.wall,
             ready=lambda: self._ready,
             tokens=Tokens(token, list_file(state_dir)),
             language=self._configuration.daemon.language,

@@ -83,6 +83,27 @@ class Access:
             if need == "change" and not _same_site(request):
                 return Refusal(403, "Another site's page may change nothing here.")
             return _LOOPBACK
+        who = self._bearer(request)
+        if isinstance(who, Visitor) and need != "read" and who.role != "admin":
+            return Refusal(403, "This token only reads; changes need one of role admin.")
+        return who
+
+    def session(self, request: Request) -> Visitor | Refusal:
+        """Who asks, and with his role what he may do; his name is empty without a token.
+
+        Refused is a token that is wrong, also where reads are free.
+        """
+        if self.free("change"):
+            return _LOOPBACK
+        if self._free and not request.getHeader(b"authorization"):
+            return Visitor("", "read")
+        return self._bearer(request)
+
+    @property
+    def _free(self) -> bool:
+        return self.loopback and not self._trust_proxy
+
+    def _bearer(self, request: Request) -> Visitor | Refusal:
         # As bytes: decoding a header that is no UTF-8 would fail.
         kind, _, given = (request.getHeader(b"authorization") or b"").partition(b" ")
         if kind.lower() != b"bearer" or not given.strip():
@@ -99,13 +120,7 @@ class Access:
         if token is None:
             self._remember(self._address(request), wrong)
             return _unauthorized("This token is wrong; `dlmsd token` shows one that is right.")
-        if need != "read" and token.role != "admin":
-            return Refusal(403, "This token only reads; changes need one of role admin.")
         return Visitor(token.name, token.role)
-
-    @property
-    def _free(self) -> bool:
-        return self.loopback and not self._trust_proxy
 
     def _address(self, request: Request) -> str:
         """The client's address; behind a proxy the last one that the proxy vouches for."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from attrs import frozen
@@ -15,6 +17,7 @@ _TYPES: Final = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
 }
 
 
@@ -41,12 +44,15 @@ class StaticFile:
 
 def load(language: str) -> dict[str, StaticFile]:
     """Every file of ``static`` by its path; the page itself is ``/``, in ``language``."""
-    found: dict[str, StaticFile] = {}
-    for entry in files("dlmsd.web").joinpath("static").iterdir():
-        body = entry.read_bytes()
-        if entry.name == "index.html":
-            body = body.replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
-            found["/"] = StaticFile.of(entry.name, body)
+    found = dict(_below(files("dlmsd.web").joinpath("static"), "/static"))
+    page = found.pop("/static/index.html")
+    body = page.body.replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
+    return {"/": StaticFile.of("index.html", body), **found}
+
+
+def _below(folder: Traversable, path: str) -> Iterator[tuple[str, StaticFile]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _below(entry, f"{path}/{entry.name}")
         else:
-            found[f"/static/{entry.name}"] = StaticFile.of(entry.name, body)
-    return found
+            yield f"{path}/{entry.name}", StaticFile.of(entry.name, entry.read_bytes())

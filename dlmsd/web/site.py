@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -100,10 +101,10 @@ class PageSite(Site):
 
 
 class WebService(Service):
-    """Serves the page, /api/status, /api/live, /livez, /readyz, and all ``operations``.
+    """Serves the page, the board's status and events, probes, and all ``operations``.
 
-    ``wall`` gives Unix time in seconds; ``ready`` whether meters are being read; ``tokens``
-    open /api where it is not free; ``language`` is the page's, ``en`` or ``es``.
+    ``ready`` gives whether meters are being read; ``tokens`` open /api where it is not free;
+    ``language`` is the page's, ``en`` or ``es``.
     ``address`` is the page's URL while it listens, else empty.
     """
 
@@ -111,9 +112,9 @@ class WebService(Service):
         self,
         options: WebOptions,
         board: Board,
+        document: StatusDocument,
         *,
         reactor: Any,
-        wall: Callable[[], float],
         ready: Callable[[], bool],
         tokens: Tokens,
         language: str,
@@ -131,7 +132,7 @@ class WebService(Service):
             legacy_open=options.legacy_open,
             seconds=reactor.seconds,
         )
-        self._document = StatusDocument(board, wall, version)
+        self._document = document
         self._live = Live(self._document, board, reactor)
         self._operations = operations
         self._version = version
@@ -181,6 +182,7 @@ class WebService(Service):
             path: static.render for path, static in load(language).items()
         }
         answers["/api/live"] = self._events
+        answers["/api/session"] = self._session
         operations = [*self._operations, *self._own()]
         return PageSite(
             Routes(answers, operations, self._access, self._ready),
@@ -188,6 +190,17 @@ class WebService(Service):
             timeout=IDLE_SECONDS,
             reactor=self._reactor,
         )
+
+    def _session(self, request: Request) -> bytes:
+        """``name`` of the token, ``role``, and in ``detail`` what is wrong with it, if anything."""
+        who = self._access.session(request)
+        said = {"name": "", "role": "read", "detail": ""}
+        if isinstance(who, Refusal):
+            said["detail"] = who.detail
+        else:
+            said |= {"name": who.name, "role": who.role}
+        request.setHeader("Content-Type", "application/json")
+        return msgspec.json.encode(said)
 
     def _events(self, request: Request) -> bytes | int:
         if self._live.full:

@@ -5,10 +5,12 @@
     {"version": "0.1.0", "now": 1760000000000, "meters": [METER, ...],
      "sinks": [SINK, ...], "listeners": [LISTENER, ...], "outbox": OUTBOX}
 
-METER: ``name``, ``address`` and ``profile``; ``interval`` in seconds; ``state`` (inactive,
-connecting, associating, reading, waiting, down) and ``health`` (see :func:`health`);
+METER: ``name`` and ``id`` (null until it has one), ``address`` and ``profile``; ``interval`` in
+seconds; ``state`` (inactive, connecting, associating, reading, waiting, down) and ``health``
+(see :func:`health`);
 ``ts`` of the last reading, the newest ``values`` with ``units`` and, for what is missing,
-``absent`` with the reason, all three by measurement; ``age_seconds`` of that reading;
+``absent`` with the reason, all three by measurement; ``older``, those of ``values`` that the
+last reading has not, as they are read less often; ``age_seconds`` of that reading;
 ``success_rate`` in percent of the last cycles; ``good``, ``failed``, ``missed``,
 ``connects``; ``cycle_seconds``; ``latency``, the seconds that an answer takes; ``error``,
 ``advice``, ``cause`` (``dlmsd.errors.Cause``) and ``error_ts`` of the last trouble; ``rung``
@@ -35,7 +37,7 @@ every digit of the reading; a number that JSON has no form for (NaN) is text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -90,11 +92,18 @@ class _Encoded:
 class StatusDocument:
     """Encodes what the board shows; a meter is encoded again only when its status changed.
 
-    ``wall`` gives Unix time in seconds.
+    ``wall`` gives Unix time in seconds, ``ids`` the registry's ids of meters by name.
     """
 
-    def __init__(self, board: Board, wall: Callable[[], float], version: str) -> None:
+    def __init__(
+        self,
+        board: Board,
+        wall: Callable[[], float],
+        version: str,
+        ids: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._board = board
+        self._ids = ids
         self._wall = wall
         self._version = _encode(version)
         self._encoded: dict[str, _Encoded] = {}
@@ -157,7 +166,7 @@ class StatusDocument:
         encoded = self._encoded.get(meter.name)
         if encoded is None or encoded.status is not meter:
             ts = meter.reading.ts if meter.reading else None
-            encoded = _Encoded(meter, _encode(_fields(meter))[:-1], ts)
+            encoded = _Encoded(meter, _encode(_fields(meter, self._ids()))[:-1], ts)
             self._encoded[meter.name] = encoded
         if encoded.ts is None:
             return encoded.head + b',"age_seconds":null}'
@@ -165,10 +174,12 @@ class StatusDocument:
         return encoded.head + b',"age_seconds":%.1f}' % (max(0, now - encoded.ts) / 1000)
 
 
-def _fields(meter: MeterStatus) -> dict[str, Any]:
+def _fields(meter: MeterStatus, ids: Mapping[str, int]) -> dict[str, Any]:
     values, standing = meter.values, meter.standing
+    read = meter.reading.values if meter.reading else {}
     return {
         "name": meter.name,
+        "id": ids.get(meter.name),
         "address": meter.address,
         "profile": meter.profile,
         "interval": meter.interval,
@@ -177,6 +188,7 @@ def _fields(meter: MeterStatus) -> dict[str, Any]:
         "ts": meter.reading.ts if meter.reading else None,
         "values": {name: plain(value) for name, value in values.items()},
         "units": dict(meter.units),
+        "older": [name for name in values if name not in read],
         "absent": {name: _text(reason) for name, reason in meter.absent.items()},
         "success_rate": None if meter.recent is None else percent(meter.recent),
         "good": meter.good,

@@ -58,6 +58,37 @@ class MatrixTests(SynchronousTestCase):
         self.assertEqual(visitor.ask("/api/status").status, 401)
 
 
+class SessionTests(SynchronousTestCase):
+    """What the page may offer to whoever looks."""
+
+    def test_roles(self) -> None:
+        wrong = "This token is wrong; `dlmsd token` shows one that is right."
+        for proxy, legacy_open, token, found in (
+            (False, False, None, ("", "read", "")),
+            (False, False, TOKEN, ("web", "admin", "")),
+            (False, False, "wrong", ("", "read", wrong)),
+            (False, True, None, ("loopback", "admin", "")),
+            (True, False, TOKEN, ("web", "admin", "")),
+        ):
+            headers = {} if token is None else {"Authorization": bearer(token)}
+            visitor = Visitor(LOOPBACK, proxy, legacy_open)
+            answer = visitor.ask("/api/session", **headers)
+            self.assertEqual(tuple(answer.json.values()), found)
+
+    def test_a_token_that_only_reads(self) -> None:
+        visitor = Visitor(LOOPBACK)
+        save(list_file(visitor.folder), [Token("wall", "read", digest(b"any"), 0)])
+        answer = visitor.ask("/api/session", Authorization=bearer("any"))
+        self.assertEqual(answer.json, {"name": "wall", "role": "read", "detail": ""})
+
+    def test_guessing_is_counted(self) -> None:
+        visitor = Visitor(LOOPBACK)
+        details = [
+            visitor.ask("/api/session", Authorization=WRONG).json["detail"] for _ in range(6)
+        ]
+        self.assertEqual(details[-1], "Too many wrong tokens; wait a minute.")
+
+
 class GuessTests(SynchronousTestCase):
     """Five wrong tokens a minute and address."""
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from twisted.trial.unittest import SynchronousTestCase
 
-import dlmsd.web
 from dlmsd.model import OutboxStatus
 from dlmsd.web.connections import CONNECTIONS
-from dlmsd.web.page import load
 from dlmsd.web.routes import HEADERS
 from dlmsd.web.site import PATIENCE
 from tests.web.visitor import Visitor
-
-STATIC = Path(dlmsd.web.__file__).parent / "static"
 
 
 class RouteTests(SynchronousTestCase):
@@ -107,51 +100,3 @@ class RouteTests(SynchronousTestCase):
         for _ in range(CONNECTIONS):
             self.assertIsNotNone(self.visitor.connect()[0])
         self.assertIsNone(self.visitor.connect()[0])
-
-
-class PageTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.visitor = Visitor()
-
-    def test_the_page_holds_no_data_and_nothing_inline(self) -> None:
-        answer = self.visitor.ask("/")
-        self.assertEqual(answer.headers["content-type"], "text/html; charset=utf-8")
-        page = answer.body.decode()
-        self.assertIn('<html lang="en">', page)
-        self.assertNotIn("planta-a", page)
-        self.assertNotRegex(page, r"<style|style=|\son\w+=|javascript:|https?://")
-        self.assertEqual(re.findall(r"<script(?![^>]* src=)", page), [])
-
-    def test_its_language_is_the_configured_one(self) -> None:
-        self.assertIn(b'<html lang="es">', load("es")["/"].body)
-
-    def test_whatever_it_refers_to_is_served(self) -> None:
-        page = self.visitor.ask("/").body.decode()
-        found = set(re.findall(r'(?:src|href)="(static/[^"]+)"', page))
-        for script in STATIC.glob("*.js"):
-            found |= {
-                f"static/{name}" for name in re.findall(r'from "\./([^"]+)"', script.read_text())
-            }
-        self.assertGreater(len(found), 6)
-        for path in found:
-            self.assertEqual(self.visitor.ask(f"/{path}").status, 200, path)
-
-    def test_data_never_becomes_markup(self) -> None:
-        for script in STATIC.glob("*.js"):
-            self.assertNotRegex(
-                script.read_text(), r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
-            )
-
-    def test_a_file_that_the_browser_has_is_not_sent_again(self) -> None:
-        first = self.visitor.ask("/static/page.css")
-        self.assertEqual(first.headers["content-type"], "text/css; charset=utf-8")
-        again = self.visitor.ask("/static/page.css", If_None_Match=first.headers["etag"])
-        self.assertEqual((again.status, again.body), (304, b""))
-
-    def test_both_languages_have_the_same_words(self) -> None:
-        text = (STATIC / "text.js").read_text()
-        english, spanish = (
-            re.findall(r"^    (\w+): ", part, re.MULTILINE) for part in text.split("\n  es: {")
-        )
-        self.assertEqual(english, spanish)
-        self.assertGreater(len(english), 70)

@@ -20,6 +20,7 @@ from dlmsd.fleet.board import Board
 from dlmsd.secret import Secret
 from dlmsd.tokens import Tokens
 from dlmsd.web.site import ListenError, WebService
+from dlmsd.web.status import StatusDocument
 from tests.web.visitor import METER
 
 
@@ -50,8 +51,8 @@ class SiteTests(TestCase):
         return WebService(
             WebOptions(listen=listen),
             board,
+            StatusDocument(board, time.time, "1"),
             reactor=reactor,
-            wall=time.time,
             ready=lambda: True,
             tokens=Tokens(Secret("token"), Path("no-list")),
             language="en",

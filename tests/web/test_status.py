@@ -38,6 +38,7 @@ class ShapeTests(SynchronousTestCase):
             [
                 {
                     "name": "planta-a",
+                    "id": 1,
                     "address": "192.168.1.127:3333",
                     "profile": "microstar",
                     "interval": 5.0,
@@ -49,6 +50,7 @@ class ShapeTests(SynchronousTestCase):
                         "active_energy": 12345678901234567890,
                     },
                     "units": {"voltage_l1": "V", "active_energy": "Wh"},
+                    "older": [],
                     "absent": {"current_l1": "object-undefined"},
                     "success_rate": Decimal("98.5"),
                     "good": 197,
@@ -223,7 +225,9 @@ class CostTests(SynchronousTestCase):
         document.whole()
         encoded: list[str] = []
         fields = status._fields
-        self.patch(status, "_fields", lambda meter: encoded.append(meter.name) or fields(meter))
+        self.patch(
+            status, "_fields", lambda meter, ids: encoded.append(meter.name) or fields(meter, ids)
+        )
         document.whole()
         self.assertEqual(encoded, [])
         board.post(evolve(METER, name="m7", good=198))

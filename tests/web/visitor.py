@@ -22,6 +22,7 @@ from dlmsd.secret import Secret
 from dlmsd.tokens import Tokens, list_file
 from dlmsd.web.operation import Operation
 from dlmsd.web.site import WebService
+from dlmsd.web.status import StatusDocument
 
 TOKEN = "correct horse"
 NOW = 1_760_000_000.0
@@ -42,6 +43,7 @@ METER = MeterStatus(
     recent=0.985,
     cycle_seconds=1.25,
 )
+IDS = {"planta-a": 1}
 SINK = SinkStatus("tb", "thingsboard", "mqtt://localhost:1883", SinkState.CONNECTED, 1, 1, 195)
 OUTBOX = OutboxStatus(readings=197, committed=197, delivered=195, queued={"tb": 2}, bytes=4096)
 
@@ -132,8 +134,8 @@ class Visitor:
         self.service = WebService(
             WebOptions(listen=listen, trust_proxy=proxy, legacy_open=legacy_open),
             self.board,
+            StatusDocument(self.board, lambda: self.now, "1.2.3", lambda: IDS),
             reactor=self.reactor,
-            wall=lambda: self.now,
             ready=lambda: self.ready,
             tokens=self.tokens,
             language="en",

@@ -1,6 +1,8 @@
-// Numbers, times and elements. Data becomes text here and never markup.
+// Numbers and times.
 
-import { locale, t } from "./text.js";
+import { locale, speak } from "./text.js";
+
+const { t } = speak({ en: {}, es: {} });
 
 const counts = new Intl.NumberFormat(locale);
 const percents = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
@@ -48,37 +50,4 @@ export function parse(json) {
       ? context.source
       : value
   ));
-}
-
-export function make(tag, className = "", ...content) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...content);
-  return node;
-}
-
-// Writes only what differs: most rows show in most seconds what they showed before.
-export function setText(node, text) {
-  const first = node.firstChild;
-  if (first === null || first.data !== text) node.textContent = text;
-}
-
-export function setData(node, name, value) {
-  if (node.dataset[name] !== value) node.dataset[name] = value;
-}
-
-export function setHidden(node, hidden) {
-  if (node.hidden !== hidden) node.hidden = hidden;
-}
-
-// A list of terms whose figures change: returns the <dl> and a function that sets one.
-export function figures(terms) {
-  const list = make("dl", "figures");
-  const values = new Map();
-  for (const term of terms) {
-    const value = make("dd");
-    values.set(term, value);
-    list.append(make("div", "", make("dt", "", t(term)), value));
-  }
-  return [list, (term, text) => setText(values.get(term), text)];
 }

@@ -1,124 +1,172 @@
-// The page: follows the daemon's events and hands them to the parts that show them.
+// The page: its frame, the way in, and the daemon's events, which go to the open view.
 
-import { Cards, waiting } from "./cards.js";
-import { make, parse, setData, setHidden, setNow, setText } from "./format.js";
-import { follow, keepToken, takeToken } from "./stream.js";
-import { Table } from "./table.js";
-import { t, tn, translate } from "./text.js";
+import { onUnauthorized } from "./api.js";
+import { parse } from "./format.js";
+import { link, make, setData, setHidden, setText } from "./kit/dom.js";
+import { learn, model, tally } from "./model.js";
+import { to } from "./place.js";
+import * as router from "./router.js";
+import * as session from "./session.js";
+import { follow } from "./stream.js";
+import { language, speak, translate } from "./text.js";
+import * as words from "./texts/shell.js";
+import { VIEWS } from "./views.js";
 
-const BAR = ["healthy", "unknown", "degraded", "critical", "down", "inactive"];
 const ANNOUNCE = 10_000; // a screen reader is told of changes no more often
+const THEMES = ["auto", "light", "dark"];
 
+const { t, tn } = speak(words);
 const at = (id) => document.getElementById(id);
 
-translate(document);
-takeToken();
-
-const cards = new Cards(at("cards"));
-const table = new Table({
-  table: at("meters"),
-  head: at("head"),
-  search: at("search"),
-  chips: at("chips"),
-  none: at("none"),
-  more: at("more"),
-});
-
-const segments = new Map(BAR.map((health) => {
-  const node = make("span");
-  node.dataset.health = health;
-  at("bar").append(node);
-  return [health, node];
-}));
-
-let outbox = { queued: {} };
 let announcing = 0;
+let stream = new AbortController();
 
-function summarize() {
-  const tally = table.tally();
-  const resting = tally.inactive;
-  const count = table.meters.size - resting;
-  const queued = waiting(outbox);
-  const meters = table.meters.size === 0
-    ? t("summary_none")
-    : tn("summary", count, { healthy: tally.healthy });
-  const parts = [meters, queued === 0 ? t("waiting_none") : tn("waiting", queued)];
-  if (resting > 0) parts.push(tn("resting", resting));
-  setText(at("summary"), parts.join(", "));
-  const troubled = tally.down + tally.critical + tally.degraded;
-  document.title = troubled > 0 ? `(${troubled}) dlmsd` : "dlmsd";
-  for (const [health, node] of segments) {
-    setHidden(node, tally[health] === 0);
-    node.style.flexGrow = String(tally[health]);
-  }
+function announce() {
   announcing ||= setTimeout(() => {
     announcing = 0;
-    setText(at("announcement"), meters);
+    const { healthy, inactive } = tally();
+    const count = model.meters.size - inactive;
+    setText(at("announcement"), count ? tn("summary", count, { healthy }) : t("summary_none"));
   }, at("announcement").firstChild === null ? 0 : ANNOUNCE);
 }
 
-function show(kind, json) {
-  const message = parse(json);
-  setNow(message.now);
-  if (kind === "snapshot") {
-    cards.clear();
-    table.replace(message.meters);
-    setText(at("version"), message.version);
-  } else table.update(message.meters);
-  outbox = message.outbox ?? outbox;
-  cards.update(message.sinks, message.outbox, message.listeners);
-  summarize();
+function hear(kind, json) {
+  const changed = learn(kind, parse(json));
+  setText(at("version"), model.version);
+  if (!at("sign-in").hidden && at("sign-in").dataset.forced !== "true") return;
   for (const id of ["sign-in", "trouble"]) setHidden(at(id), true);
-  setHidden(at("main"), false);
+  router.show();
+  router.refresh(changed);
+  announce();
 }
 
-function link(state) {
+function connection(state) {
   setData(at("link"), "link", state);
   setText(at("link-word"), t(state));
 }
 
-function refused(status, detail, tried) {
-  setHidden(at("link"), true);
-  setHidden(at("main"), true);
-  if (status === 401) {
-    setText(at("sign-in-reason"), tried ? detail : t("token_missing"));
-    setHidden(at("sign-in"), false);
-    at("token").focus();
-  } else {
-    setText(at("trouble"), detail);
-    setHidden(at("trouble"), false);
+async function start() {
+  stream.abort();
+  stream = new AbortController();
+  setHidden(at("link"), false);
+  connection("connecting");
+  const { signal } = stream;
+  session.learn().catch(() => {}); // the stream tells that the daemon is not there
+  await follow("api/live", {
+    event: hear,
+    live: () => connection("live"),
+    lost: () => connection("lost"),
+    refused: async (response) => {
+      const { detail } = await response.json().catch(() => ({ detail: response.statusText }));
+      if (response.status === 401) askToken(session.token() ? detail : t("token_missing"), true);
+      else {
+        router.hide();
+        setText(at("trouble"), detail);
+        setHidden(at("trouble"), false);
+      }
+    },
+  }, signal);
+}
+
+// `forced`: without a token there is nothing to see.
+function askToken(reason, forced) {
+  router.hide();
+  setHidden(at("link"), forced);
+  setHidden(at("sign-in-cancel"), forced);
+  setData(at("sign-in"), "forced", String(forced));
+  setText(at("sign-in-reason"), reason);
+  setHidden(at("sign-in"), false);
+  at("token").focus();
+}
+
+function frame() {
+  translate(document, t);
+  for (const view of VIEWS) {
+    if (!view.nav) continue;
+    const entry = link(to(view.path), "", view.nav);
+    entry.dataset.view = view.path;
+    at("views").append(make("li", "", entry));
+  }
+  for (const entry of document.querySelectorAll("[hreflang]")) {
+    if (entry.hreflang === language) entry.setAttribute("aria-current", "true");
+    entry.addEventListener("click", () => { entry.href = `?lang=${entry.hreflang}${location.hash}`; });
+  }
+  at("menu").addEventListener("click", () => menu(at("menu").ariaExpanded !== "true"));
+  at("views").addEventListener("click", () => menu(false));
+  at("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    at("main").focus();
+  });
+  at("theme").addEventListener("click", () => {
+    const { theme } = document.documentElement.dataset;
+    showTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
+  });
+  showTheme(document.documentElement.dataset.theme);
+}
+
+function menu(open) {
+  at("menu").ariaExpanded = String(open);
+  at("nav").classList.toggle("open", open);
+}
+
+function showTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("theme", theme);
+  setText(at("theme"), t(`theme_${theme}`));
+  document.dispatchEvent(new Event("theme"));
+}
+
+function marked(view) {
+  for (const entry of at("views").querySelectorAll("a")) {
+    if (entry.dataset.view === view.within) entry.setAttribute("aria-current", "page");
+    else entry.removeAttribute("aria-current");
   }
 }
 
-function start() {
-  setHidden(at("link"), false);
-  link("connecting");
-  follow("api/live", {
-    event: show,
-    live: () => link("live"),
-    lost: () => link("lost"),
-    refused,
+function showSession() {
+  const known = session.token();
+  setHidden(at("session"), session.mayChange() && !known);
+  setText(at("session"), t(known ? "sign_out" : "sign_in"));
+  at("session").title = known ? t("signed_in", session.session) : t("sign_in_why");
+}
+
+function access() {
+  session.onRole(() => {
+    showSession();
+    if (!at("view").hidden) router.open(false);
+  });
+  onUnauthorized((detail) => askToken(detail, false));
+  at("session").addEventListener("click", () => {
+    if (!session.token()) return askToken(t("sign_in_why"), false);
+    session.forgetToken();
+    return start();
+  });
+  at("sign-in-cancel").addEventListener("click", () => {
+    setHidden(at("sign-in"), true);
+    router.show();
+  });
+  at("sign-in").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    session.keepToken(at("token").value.trim());
+    at("token").value = "";
+    await session.learn().catch(() => {});
+    const { detail } = session.session;
+    if (detail) {
+      setText(at("sign-in-reason"), detail);
+      session.forgetToken();
+      return;
+    }
+    setData(at("sign-in"), "forced", "true");
+    start();
   });
 }
 
-at("sign-in").addEventListener("submit", (event) => {
-  event.preventDefault();
-  keepToken(at("token").value.trim());
-  at("token").value = "";
-  start();
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key === "/" && !(event.target instanceof HTMLInputElement)) {
-    event.preventDefault();
-    at("search").focus();
-  }
-});
-
+frame();
+session.takeToken();
+access();
+showSession();
+router.start(at("view"), marked);
 setInterval(() => {
-  if (document.hidden) return;
-  cards.tick();
-  table.tick();
+  if (!document.hidden) router.tick();
 }, 1000);
-
 start();

@@ -1,18 +1,9 @@
 // Server-sent events through fetch, because EventSource cannot send the token.
 
+import { bearer } from "./session.js";
+
 const SILENCE = 40_000; // the daemon says something at least every 15 s
 const RETRY = [1000, 2000, 4000, 8000, 15_000];
-
-// Takes the token out of #token=..., so that it stays in no history and no bookmark.
-export function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-}
-
-export const keepToken = (token) => sessionStorage.setItem("token", token);
 
 async function* lines(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -31,19 +22,13 @@ async function* lines(body) {
   }
 }
 
-async function problem(response) {
-  try {
-    return (await response.json()).detail;
-  } catch {
-    return response.statusText;
-  }
-}
-
-// on.event(kind, data), on.live(), on.lost(), on.refused(status, detail). Ends when refused
-// for a reason that waiting does not cure.
-export async function follow(url, on) {
+// on.event(kind, data), on.live(), on.lost(), on.refused(response). Ends when refused for a
+// reason that waiting does not cure, or when `signal` says so.
+export async function follow(url, on, signal) {
   for (let failures = 0; ; failures += 1) {
     const abort = new AbortController();
+    const leave = () => abort.abort();
+    signal.addEventListener("abort", leave);
     let watch;
     const alive = () => {
       clearTimeout(watch);
@@ -51,12 +36,10 @@ export async function follow(url, on) {
     };
     try {
       alive();
-      const token = sessionStorage.getItem("token");
-      const headers = { Accept: "text/event-stream" };
-      if (token) headers.Authorization = `Bearer ${token}`;
+      const headers = { Accept: "text/event-stream", ...bearer() };
       const response = await fetch(url, { headers, cache: "no-store", signal: abort.signal });
       if ([401, 403, 429].includes(response.status)) {
-        on.refused(response.status, await problem(response), Boolean(token));
+        await on.refused(response);
         return;
       }
       if (!response.ok) throw new Error(response.statusText);
@@ -71,11 +54,14 @@ export async function follow(url, on) {
         }
       }
     } catch (error) {
+      if (signal.aborted) return;
       console.debug("the stream of events ended:", error);
     } finally {
       clearTimeout(watch);
+      signal.removeEventListener("abort", leave);
       abort.abort();
     }
+    if (signal.aborted) return;
     failures = Math.max(failures, 0);
     on.lost();
     // Spread out: every open page loses a daemon that restarts in the same instant.

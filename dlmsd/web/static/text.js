@@ -1,269 +1,40 @@
-// Every word of the page in each of its languages; {name} is filled in.
+// Words: each view and each shared part has a file of its own in texts/, with en and es.
 
-const TEXTS = {
-  en: {
-    skip: "Skip to the meters",
-    languages: "Language",
-    connecting: "Connecting",
-    live: "Live",
-    lost: "Connection lost, trying again",
-    token_label: "This page needs the access token of dlmsd.",
-    token_button: "Open",
-    token_missing: "It is set by [web] token in the configuration, or made in the state folder.",
-    delivery: "Delivery",
-    meters: "Meters",
-    filter: "Show by health",
-    search: "Search name, address or error",
-    all: "All",
-    healthy: "Healthy",
-    degraded: "Degraded",
-    critical: "Critical",
-    down: "Down",
-    inactive: "Inactive",
-    unknown: "Starting",
-    summary_one: "{healthy} of {count} meter healthy",
-    summary_other: "{healthy} of {count} meters healthy",
-    summary_none: "No meters yet",
-    waiting_none: "nothing waiting",
-    waiting_one: "{count} reading waiting",
-    waiting_other: "{count} readings waiting",
-    resting_one: "{count} inactive",
-    resting_other: "{count} inactive",
-    no_meters: "No meters are configured. Add [[meters]] to the configuration file.",
-    no_match: "No meter matches.",
-    more: "Show {count} more",
-    meter: "Meter",
-    state: "State",
-    success: "Success",
-    last_reading: "Last reading",
-    values: "Values",
-    never: "never",
-    ago: "{age} ago",
-    absent_one: "{count} absent",
-    absent_other: "{count} absent",
-    outbox: "Outbox",
-    kept_one: "{count} reading kept, {size}",
-    kept_other: "{count} readings kept, {size}",
-    ok: "OK",
-    failing: "Failing",
-    damaged: "Was damaged",
-    sink_connecting: "Connecting",
-    sink_connected: "Connected",
-    sink_down: "Down",
-    confidence: "{percent} % sure",
-    concerned_one: "{count} meter",
-    concerned_other: "{count} meters",
-    cause_credentials: "The broker refuses the credentials",
-    cause_takeover: "Another client uses this token or client id",
-    cause_refused_topic: "The broker refuses a topic",
-    cause_poison: "The broker closes on a certain message",
-    cause_rate: "A rate limit of the broker",
-    cause_keepalive: "The keep alive failed",
-    cause_restart: "The broker was restarted",
-    cause_unreachable: "The broker cannot be reached",
-    cause_tls: "TLS failed",
-    cause_unknown: "Cause unknown",
-    listener_listening: "Listening",
-    listener_connecting: "Connecting",
-    listener_connected: "Connected",
-    listener_down: "Down",
-    messages: "Messages",
-    strangers: "Of strangers",
-    stranger: "Of no configured meter, the last from {sender}",
-    waiting: "Waiting",
-    oldest: "Oldest",
-    delivered: "Delivered",
-    last_delivery: "Last delivery",
-    connections: "Connections",
-    quarantined: "In quarantine",
-    dropped: "Dropped",
-    no_sinks: "No sink is configured: readings are kept, and delivered nowhere.",
-    last_trouble: "Last trouble",
-    measurement: "Measurement",
-    value: "Value",
-    read_at: "Read at {time}",
-    nothing_read: "Nothing read yet",
-    conversation: "Conversation",
-    address: "Address",
-    profile: "Profile",
-    interval: "Interval",
-    cycle: "Last cycle",
-    state_inactive: "inactive, by the operator",
-    state_connecting: "connecting",
-    state_associating: "associating",
-    state_reading: "reading",
-    state_waiting: "waiting before the next attempt",
-    state_down: "down",
-    latency: "Answer takes",
-    recovery: "Recovery",
-    rung_linked: "not needed",
-    rung_relinking: "link opened again",
-    rung_connecting: "connects anew",
-    rung_barred: "refused; long pause",
-    rung_paused: "pause: circuit breaker open",
-    rung_probing: "one attempt: circuit breaker half-open",
-    next_attempt: "Next attempt",
-    next_at: "Next attempt at {time}.",
-    counters: "Counters",
-    good: "Good readings",
-    failed: "Failed cycles",
-    missed: "Missed slots",
-    errors: "Errors in a row",
-    connects: "Connections made",
-    losses: "Associations lost in the last hour",
-    noise: "Noise bytes",
-    bad_frames: "Bad frames",
-    unit_min: "min",
-    unit_h: "h",
-    unit_d: "d",
-  },
-  es: {
-    skip: "Ir a los medidores",
-    languages: "Idioma",
-    connecting: "Conectando",
-    live: "En vivo",
-    lost: "Conexión perdida, reintentando",
-    token_label: "Esta página necesita el token de acceso de dlmsd.",
-    token_button: "Abrir",
-    token_missing: "Lo fija [web] token en la configuración, o se crea en la carpeta de estado.",
-    delivery: "Entrega",
-    meters: "Medidores",
-    filter: "Mostrar por salud",
-    search: "Buscar nombre, dirección o error",
-    all: "Todos",
-    healthy: "Sano",
-    degraded: "Degradado",
-    critical: "Crítico",
-    down: "Caído",
-    inactive: "Inactivo",
-    unknown: "Iniciando",
-    summary_one: "{healthy} de {count} medidor sano",
-    summary_other: "{healthy} de {count} medidores sanos",
-    summary_none: "Aún no hay medidores",
-    waiting_none: "nada en espera",
-    waiting_one: "{count} lectura en espera",
-    waiting_other: "{count} lecturas en espera",
-    resting_one: "{count} inactivo",
-    resting_other: "{count} inactivos",
-    no_meters: "No hay medidores configurados. Añada [[meters]] al archivo de configuración.",
-    no_match: "Ningún medidor coincide.",
-    more: "Mostrar {count} más",
-    meter: "Medidor",
-    state: "Estado",
-    success: "Éxito",
-    last_reading: "Última lectura",
-    values: "Valores",
-    never: "nunca",
-    ago: "hace {age}",
-    absent_one: "{count} ausente",
-    absent_other: "{count} ausentes",
-    outbox: "Buzón de salida",
-    kept_one: "{count} lectura guardada, {size}",
-    kept_other: "{count} lecturas guardadas, {size}",
-    ok: "Bien",
-    failing: "Con fallo",
-    damaged: "Se dañó",
-    sink_connecting: "Conectando",
-    sink_connected: "Conectado",
-    sink_down: "Caído",
-    confidence: "seguro al {percent} %",
-    concerned_one: "{count} medidor",
-    concerned_other: "{count} medidores",
-    cause_credentials: "El broker rechaza las credenciales",
-    cause_takeover: "Otro cliente usa este token o identificador de cliente",
-    cause_refused_topic: "El broker rechaza un tema",
-    cause_poison: "El broker cierra con cierto mensaje",
-    cause_rate: "Un límite de frecuencia del broker",
-    cause_keepalive: "Falló el keep alive",
-    cause_restart: "El broker se reinició",
-    cause_unreachable: "El broker no se alcanza",
-    cause_tls: "Falló TLS",
-    cause_unknown: "Causa desconocida",
-    listener_listening: "A la escucha",
-    listener_connecting: "Conectando",
-    listener_connected: "Conectado",
-    listener_down: "Caído",
-    messages: "Mensajes",
-    strangers: "De extraños",
-    stranger: "De ningún medidor configurado; el último, de {sender}",
-    waiting: "En espera",
-    oldest: "Más antigua",
-    delivered: "Entregadas",
-    last_delivery: "Última entrega",
-    connections: "Conexiones",
-    quarantined: "En cuarentena",
-    dropped: "Descartadas",
-    no_sinks: "No hay destino configurado: las lecturas se guardan y no se entregan.",
-    last_trouble: "Último problema",
-    measurement: "Medida",
-    value: "Valor",
-    read_at: "Leído a las {time}",
-    nothing_read: "Aún sin lecturas",
-    conversation: "Conversación",
-    address: "Dirección",
-    profile: "Perfil",
-    interval: "Intervalo",
-    cycle: "Último ciclo",
-    state_inactive: "inactivo, por el operador",
-    state_connecting: "conectando",
-    state_associating: "asociando",
-    state_reading: "leyendo",
-    state_waiting: "esperando antes del próximo intento",
-    state_down: "caído",
-    latency: "La respuesta tarda",
-    recovery: "Recuperación",
-    rung_linked: "no hace falta",
-    rung_relinking: "enlace abierto de nuevo",
-    rung_connecting: "conecta de nuevo",
-    rung_barred: "rechazado; pausa larga",
-    rung_paused: "pausa: disyuntor abierto",
-    rung_probing: "un intento: disyuntor semiabierto",
-    next_attempt: "Próximo intento",
-    next_at: "Próximo intento a las {time}.",
-    counters: "Contadores",
-    good: "Lecturas buenas",
-    failed: "Ciclos fallidos",
-    missed: "Turnos perdidos",
-    errors: "Errores seguidos",
-    connects: "Conexiones hechas",
-    losses: "Asociaciones perdidas en la última hora",
-    noise: "Bytes de ruido",
-    bad_frames: "Tramas malas",
-    unit_min: "min",
-    unit_h: "h",
-    unit_d: "d",
-  },
-};
+import * as common from "./texts/common.js";
 
-const wanted = new URLSearchParams(location.search).get("lang");
-export const language = Object.hasOwn(TEXTS, wanted) ? wanted : document.documentElement.lang;
+const LANGUAGES = ["en", "es"];
+
+function chosen() {
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (LANGUAGES.includes(asked)) localStorage.setItem("language", asked);
+  const kept = localStorage.getItem("language");
+  return LANGUAGES.includes(kept) ? kept : document.documentElement.lang;
+}
+
+export const language = chosen();
 // The reader's own region decides between 1,234.5 and 1.234,5 where it speaks the page's language.
 export const locale = navigator.languages.find((one) => one.startsWith(language)) ?? language;
 
 const plural = new Intl.PluralRules(language);
 const counted = new Intl.NumberFormat(locale);
 
-export function t(key, fields = {}) {
-  const text = TEXTS[language][key];
-  return text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
-}
-
-export function tn(key, count, fields = {}) {
-  const form = plural.select(count) === "one" ? "one" : "other";
-  return t(`${key}_${form}`, { count: counted.format(count), ...fields });
+// t says a word of `words` or of texts/common.js, {name} filled in; tn one that has a number,
+// as key_one or key_other; has tells whether there is such a word.
+export function speak(words) {
+  const known = { ...common[language], ...words[language] };
+  const t = (key, fields = {}) => known[key].replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+  const tn = (key, count, fields = {}) => {
+    const form = plural.select(count) === "one" ? "one" : "other";
+    return t(`${key}_${form}`, { count: counted.format(count), ...fields });
+  };
+  return { t, tn, has: (key) => Object.hasOwn(known, key) };
 }
 
 // Fills what index.html leaves to the language.
-export function translate(root) {
+export function translate(root, t) {
   document.documentElement.lang = language;
   for (const node of root.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
   for (const node of root.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", t(node.dataset.label));
-  }
-  for (const node of root.querySelectorAll("[data-placeholder]")) {
-    node.placeholder = t(node.dataset.placeholder);
-  }
-  for (const link of root.querySelectorAll("[hreflang]")) {
-    if (link.hreflang === language) link.setAttribute("aria-current", "true");
   }
 }

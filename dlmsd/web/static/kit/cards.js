@@ -1,20 +1,23 @@
 // The outbox, the sinks and the listeners for pushes: what waits, what is wrong, what to do.
 
-import { ago, bytes, count, figures, lasting, make, setData, setHidden, setText } from "./format.js";
-import { t, tn } from "./text.js";
+import { ago, bytes, count, lasting } from "../format.js";
+import { waiting } from "../model.js";
+import { speak } from "../text.js";
+import * as words from "../texts/cards.js";
+import { dot, figures, make, setData, setHidden, setText } from "./dom.js";
+
+const { t, tn } = speak(words);
 
 class Card {
   constructor(title, terms) {
     this.word = make("span", "word");
     this.where = make("p", "where");
-    [this.list, this.set] = figures(terms);
+    [this.list, this.set] = figures(terms, t);
     this.error = make("p", "error");
     this.advice = make("p", "advice");
     this.trouble = make("div", "trouble", this.error, this.advice);
     this.trouble.hidden = true;
-    const dot = make("span", "dot");
-    dot.setAttribute("aria-hidden", "true");
-    const head = make("header", "", make("h3", "", title), make("p", "state", dot, this.word));
+    const head = make("header", "", make("h3", "", title), make("p", "state", dot(), this.word));
     this.node = make("article", "card", head, this.where, this.list, this.trouble);
   }
 
@@ -33,7 +36,7 @@ class Card {
 
 const HEALTH = { listening: "healthy", connected: "healthy", connecting: "degraded", down: "down" };
 
-class SinkCard extends Card {
+export class SinkCard extends Card {
   constructor(sink) {
     super(sink.name, ["waiting", "delivered", "last_delivery", "connections"]);
     setText(this.where, `${sink.kind} · ${sink.url}`);
@@ -75,7 +78,7 @@ class SinkCard extends Card {
   }
 }
 
-class ListenerCard extends Card {
+export class ListenerCard extends Card {
   constructor(listener) {
     super(listener.name, ["messages", "strangers", "bad_frames", "connections"]);
     setText(this.where, `push · ${listener.address}`);
@@ -92,7 +95,7 @@ class ListenerCard extends Card {
   }
 }
 
-class OutboxCard extends Card {
+export class OutboxCard extends Card {
   constructor() {
     super(t("outbox"), ["waiting", "oldest", "delivered", "quarantined", "dropped"]);
   }
@@ -101,7 +104,7 @@ class OutboxCard extends Card {
     this.outbox = outbox;
     const health = outbox.error ? "down" : outbox.alarm ? "degraded" : "healthy";
     this.state(health, t(outbox.error ? "failing" : outbox.alarm ? "damaged" : "ok"));
-    this.set("waiting", count(waiting(outbox)));
+    this.set("waiting", count(waiting()));
     this.set("delivered", count(outbox.delivered));
     this.set("quarantined", count(outbox.quarantined));
     this.set("dropped", count(outbox.dropped));
@@ -118,44 +121,37 @@ class OutboxCard extends Card {
   }
 }
 
-// Sinks deliver in order, so the longest queue holds whatever a shorter one holds.
-export function waiting(outbox) {
-  return Math.max(0, ...Object.values(outbox.queued));
-}
-
+// The outbox first, then sinks and listeners, each as it comes.
 export class Cards {
   constructor(parent) {
     this.parent = parent;
-    this.clear();
-  }
-
-  clear() {
     this.outbox = new OutboxCard();
     this.sinks = new Map();
     this.listeners = new Map();
-    this.parent.replaceChildren(this.outbox.node);
+    parent.replaceChildren(this.outbox.node);
   }
 
   update(sinks, outbox, listeners) {
-    for (const listener of listeners ?? []) {
-      let card = this.listeners.get(listener.name);
-      if (card === undefined) {
-        card = new ListenerCard(listener);
-        this.listeners.set(listener.name, card);
-        this.parent.append(card.node);
-      }
-      card.update(listener);
-    }
-    for (const sink of sinks ?? []) {
-      let card = this.sinks.get(sink.name);
-      if (card === undefined) {
-        card = new SinkCard(sink);
-        this.sinks.set(sink.name, card);
-        this.parent.append(card.node);
-      }
-      card.update(sink);
-    }
+    this.fill(this.listeners, ListenerCard, listeners);
+    this.fill(this.sinks, SinkCard, sinks);
     if (outbox) this.outbox.update(outbox, this.sinks.size === 0);
+  }
+
+  fill(cards, kind, found) {
+    for (const [name, card] of cards) {
+      if (found.has(name)) continue;
+      card.node.remove();
+      cards.delete(name);
+    }
+    for (const one of found.values()) {
+      let card = cards.get(one.name);
+      if (card === undefined) {
+        card = new kind(one);
+        cards.set(one.name, card);
+        this.parent.append(card.node);
+      }
+      card.update(one);
+    }
   }
 
   tick() {

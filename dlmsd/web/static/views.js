@@ -1,0 +1,22 @@
+// Every view, in the order of the navigation; one without `nav` is reached from another.
+//
+// A view's module exports `nav` (the word in the navigation, or nothing) and
+// open({ param, query }), which returns
+//   node      what it shows, with one h1
+//   title     for the browser's tab; may change
+//   refresh(changed)  when the daemon said something new, see model.js   (may be left out)
+//   tick()            every second                                        (may be left out)
+//   close()           when another view is opened                         (may be left out)
+
+import * as meter from "./views/meter.js";
+import * as meters from "./views/meters.js";
+import * as overview from "./views/overview.js";
+
+const view = (path, { nav, open }, within = path) => ({ path, nav, open, within });
+
+// `within` is the entry of the navigation that is marked while the view is open.
+export const VIEWS = [
+  view("overview", overview),
+  view("meters", meters),
+  view("meter", meter, "meters"),
+];

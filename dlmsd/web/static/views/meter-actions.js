@@ -1,0 +1,117 @@
+// What can be done with a meter by whoever may change it.
+
+import { ask, post } from "../api.js";
+import { time } from "../format.js";
+import { button, link, make, setHidden, setText } from "../kit/dom.js";
+import { confirm } from "../kit/dialog.js";
+import { complain, toast } from "../kit/toast.js";
+import { go, to } from "../place.js";
+import { mayChange } from "../session.js";
+import { speak } from "../text.js";
+import * as words from "../texts/meter.js";
+
+const { t } = speak(words);
+
+export class Actions {
+  constructor(name) {
+    this.name = name;
+    this.read = button(t("read_now"), "", () => this.busy(this.read, () => this.readNow()));
+    this.again = button(t("reconnect"), "", () => this.busy(this.again, () => this.reconnect()));
+    this.power = button("", "", () => this.busy(this.power, () => this.startOrStop()));
+    this.interval = make("input");
+    this.interval.type = "number";
+    this.interval.min = "0.1";
+    this.interval.step = "any";
+    this.interval.required = true;
+    const set = make("button", "", t("set"));
+    const label = make("label", "", t("interval_s"), this.interval);
+    this.form = make("form", "line", label, set);
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.busy(set, () => this.setInterval());
+    });
+    this.edit = link(to("edit", name), "button", t("edit"));
+    this.copy = link(`${to("add")}?like=${encodeURIComponent(name)}`, "button", t("duplicate"));
+    this.remove = button(t("delete"), "danger", () => this.busy(this.remove, () => this.delete()));
+    this.node = make("div", "actions");
+    this.node.setAttribute("role", "group");
+    this.node.ariaLabel = t("actions");
+    if (mayChange()) {
+      this.node.append(this.read, this.again, this.power, this.form, this.edit, this.copy, this.remove);
+    }
+    this.abort = new AbortController();
+  }
+
+  refresh(meter) {
+    this.meter = meter;
+    const awake = meter.state !== "inactive";
+    for (const node of [this.read, this.again]) setHidden(node, !awake);
+    setText(this.power, t(awake ? "stop" : "start"));
+    if (document.activeElement !== this.interval && !this.changed) this.interval.value = String(meter.interval);
+  }
+
+  // aria-disabled instead of disabled: the focus stays where it is.
+  async busy(node, work) {
+    if (node.ariaDisabled === "true") return;
+    node.ariaDisabled = "true";
+    try {
+      await work();
+    } finally {
+      node.ariaDisabled = null;
+    }
+  }
+
+  order(word, body) {
+    const path = `api/meters/${this.meter.id}/${word}`;
+    return post(path, body, { signal: this.abort.signal });
+  }
+
+  async readNow() {
+    const answer = await this.order("read-now");
+    if (answer.ok) toast(t("was_read", { time: time(Number(answer.body.ts)) }));
+    else complain(answer);
+  }
+
+  async reconnect() {
+    const answer = await this.order("restart");
+    if (answer.ok) toast(t("reconnecting"));
+    else complain(answer);
+  }
+
+  async startOrStop() {
+    const was = this.meter.state === "inactive" ? "inactive" : "active";
+    const answer = await this.order(was === "active" ? "stop" : "start");
+    if (!answer.ok) return complain(answer);
+    const undo = { label: t("undo"), act: () => this.order(was === "active" ? "start" : "stop").then((back) => back.ok || complain(back)) };
+    return toast(t(was === "active" ? "stopped" : "started", { name: this.name }), { action: undo });
+  }
+
+  async setInterval() {
+    const before = Number(this.meter.interval);
+    const wanted = Number(this.interval.value);
+    const answer = await this.change({ interval: wanted });
+    if (!answer.ok) return complain(answer);
+    const act = () => this.change({ interval: before }).then((back) => back.ok || complain(back));
+    return toast(t("interval_set", { seconds: wanted }), { action: { label: t("undo"), act } });
+  }
+
+  change(body) {
+    return ask("PATCH", `api/meters/${this.meter.id}`, { body });
+  }
+
+  async delete() {
+    const { name } = this;
+    const sure = await confirm({
+      title: t("delete_title", { name }), text: t("delete_text"), action: t("delete"),
+    });
+    if (!sure) return;
+    const answer = await ask("DELETE", `api/meters/${this.meter.id}`);
+    if (!answer.ok) return complain(answer);
+    toast(t("deleted", { name }));
+    go("meters");
+  }
+
+  close() {
+    this.abort.abort();
+  }
+}

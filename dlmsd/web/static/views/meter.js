@@ -1,0 +1,82 @@
+// One meter: how it stands, what it says, what can be done.
+
+import { ago, percent, time } from "../format.js";
+import { dot, link, make, section, setData, setHidden, setText } from "../kit/dom.js";
+import { model } from "../model.js";
+import { to } from "../place.js";
+import { speak } from "../text.js";
+import * as words from "../texts/meter.js";
+import { Actions } from "./meter-actions.js";
+import { Standing } from "./meter-standing.js";
+import { Values } from "./meter-values.js";
+
+const { t } = speak(words);
+
+class Meter {
+  constructor(name) {
+    this.name = name;
+    this.title = name;
+    this.word = make("span", "word");
+    this.where = make("p", "where");
+    this.health = make("p", "state", dot(), this.word);
+    this.rate = make("p", "aside");
+    this.age = make("p", "aside");
+    this.error = make("p", "error");
+    this.advice = make("p", "advice");
+    this.trouble = make("div", "trouble", this.error, this.advice);
+    this.actions = new Actions(name);
+    this.values = new Values();
+    this.standing = new Standing();
+    this.parts = make(
+      "div", "parts",
+      section(t("values"), this.values.node),
+      section(t("standing"), this.standing.node),
+    );
+    this.gone = make("p", "none", t("unknown_meter"));
+    this.node = make(
+      "div", "", make("p", "back", link(to("meters"), "", t("meters"))),
+      make("div", "head", make("h1", "", name), this.health, this.rate, this.age),
+      this.where, this.trouble, this.actions.node, this.gone, this.parts,
+    );
+    this.refresh({ whole: true });
+  }
+
+  refresh({ whole, meters }) {
+    if (!whole && !meters.includes(this.name)) return;
+    const meter = model.meters.get(this.name);
+    this.meter = meter;
+    for (const node of [this.health, this.parts, this.actions.node]) setHidden(node, !meter);
+    setHidden(this.gone, Boolean(meter));
+    setHidden(this.trouble, !meter?.error);
+    if (!meter) return;
+    setData(this.node, "health", meter.health);
+    setText(this.word, t(meter.health));
+    setText(this.where, [meter.address, meter.profile].filter(Boolean).join(" · "));
+    setText(this.rate, meter.success_rate === null ? "" : t("success_rate", { rate: percent(meter.success_rate) }));
+    this.complain(meter);
+    this.actions.refresh(meter);
+    this.values.refresh(meter);
+    this.standing.refresh(meter);
+    this.tick();
+  }
+
+  complain({ error, advice, error_ts: ts, health, next_attempt_ts: next }) {
+    const past = ["healthy", "inactive"].includes(health);
+    this.trouble.classList.toggle("past", past);
+    const when = past && ts !== null ? `${t("last_trouble")}, ${time(ts)}: ` : "";
+    setText(this.error, when + error);
+    const then = next === null || past ? "" : t("next_at", { time: time(next) });
+    setText(this.advice, past ? "" : [advice, then].filter(Boolean).join(" "));
+  }
+
+  tick() {
+    if (this.meter) setText(this.age, t("read_ago", { ago: ago(this.meter.ts) }));
+    this.values.tick();
+  }
+
+  close() {
+    this.actions.close();
+  }
+}
+
+export const open = ({ param }) => new Meter(param);

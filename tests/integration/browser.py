@@ -1,0 +1,138 @@
+"""The page in a real browser, headless Chromium: on a WebService here, or on a daemon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.threads import blockingCallFromThread, deferToThread
+from twisted.trial.unittest import SkipTest, TestCase
+
+from dlmsd.config.values import WebOptions
+from dlmsd.fleet.board import Board, Status
+from dlmsd.model import MeterState, OutboxStatus, Reading
+from dlmsd.secret import Secret
+from dlmsd.tokens import Tokens
+from dlmsd.web.site import WebService
+from dlmsd.web.status import StatusDocument
+from tests.web.visitor import METER, SINK
+
+try:
+    from playwright.sync_api import Page, expect, sync_playwright
+except ImportError:
+    Page = expect = sync_playwright = None  # type: ignore[assignment,misc]
+
+__all__ = ["Page", "expect"]
+
+CHROMIUM = shutil.which("chromium")
+HOSTILE = '=cmd|"<script>document.title=1</script>"'
+NARROW = {"width": 390, "height": 844}
+
+
+def now() -> int:
+    """Unix ms."""
+    return int(time.time() * 1000)
+
+
+def need_browser() -> None:
+    """Skips the test where there is none; where CI=true nothing may lack."""
+    missing = ""
+    if sync_playwright is None:
+        missing = "needs the package playwright (pip install playwright)"
+    elif not CHROMIUM:
+        missing = "needs chromium (apt install chromium)"
+    if missing and os.environ.get("CI") == "true":
+        raise AssertionError(missing)
+    if missing:
+        raise SkipTest(missing)
+
+
+@contextmanager
+def browsing(**options: Any) -> Iterator[tuple[Page, list[str]]]:
+    """A page, and the errors and warnings that it logs meanwhile."""
+    wrong: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_context(**options).new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda line: line.type in ("error", "warning") and wrong.append(line.text),
+        )
+        yield page, wrong
+        browser.close()
+
+
+class PageCase(TestCase):
+    """A WebService on a board of three meters, of which one is down and one has a bad name."""
+
+    timeout = 60
+
+    async def setUp(self) -> None:
+        need_browser()
+        self.board = Board()
+        self.board.post(self.meter("planta-a"))
+        self.board.post(
+            self.meter(
+                "planta-b",
+                state=MeterState.DOWN,
+                recent=0.0,
+                error="no answer in 5.0 s",
+                advice="Check its address.",
+            )
+        )
+        self.board.post(self.meter(HOSTILE))
+        self.board.post(SINK)
+        self.board.post(OutboxStatus(committed=10, delivered=7, queued={"tb": 3}))
+
+    def meter(self, name: str, volts: str = "230.0", **more: Any) -> Status:
+        """One of this name that has just been read."""
+        values = {"voltage_l1": Decimal(volts), "energy": Decimal("12345678901234567890")}
+        units = {"voltage_l1": "V", "energy": "Wh"}
+        reading = Reading(name, now(), values)
+        return evolve(METER, name=name, reading=reading, values=values, units=units, **more)
+
+    async def look(self, look: Callable[[Page, str], None], **options: Any) -> None:
+        """Runs ``look`` in a thread of its own, with a page that may log no error.
+
+        ``forgive`` is part of a line that it may log; ``proxy`` makes the token needed.
+        """
+        forgive = options.pop("forgive", None)
+        proxy = options.pop("proxy", False)
+        service = self.service = WebService(
+            WebOptions(trust_proxy=proxy, listen="tcp:0:interface=127.0.0.1"),
+            self.board,
+            StatusDocument(self.board, time.time, "1.2.3"),
+            reactor=reactor,
+            ready=lambda: True,
+            tokens=Tokens(Secret("geheim"), Path("no-list")),
+            language="en",
+            version="1.2.3",
+        )
+        await service.startService()
+
+        def browse() -> list[str]:
+            with browsing(**options) as (page, wrong):
+                look(page, service.address)
+            return wrong
+
+        try:
+            wrong = await deferToThread(browse)
+        finally:
+            await service.stopService()
+        self.assertEqual([line for line in wrong if not (forgive and forgive in line)], [])
+
+    def post(self, status: Status) -> None:
+        """From the thread of ``look``."""
+        blockingCallFromThread(reactor, self.board.post, status)
