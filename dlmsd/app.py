@@ -139,6 +139,7 @@ class Daemon(Service):
             clock=reactor,
             wall=wall,
             post=self.board.post,
+            reloaded=self._sinks.forgive,
         )
         self._document = StatusDocument(self.board, wall, __version__, lambda: self.registry.ids)
         self._orders = Orders(

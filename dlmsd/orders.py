@@ -222,6 +222,11 @@ class Orders:
         except LookupError:
             raise UnknownMeterError("no such meter") from None
 
+    async def renamed(self, meter: str, old: str, new: str, who: str) -> None:
+        """Its device is called otherwise at a platform; kept, so that no second one is made."""
+        if not self._stopped:
+            await self._overrides.renamed(meter, old, new, who)
+
     def _options(self, meter: str) -> MeterOptions:
         for options in self._configuration().meters:
             if options.name == meter:

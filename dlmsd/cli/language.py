@@ -21,12 +21,11 @@ def language_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def spoken(asked: Code | None, configuration: Configuration | None) -> Language:
-    """The one that was asked for, the one of the environment, or the configuration's, if any."""
+def spoken(asked: Code | None, configuration: Configuration) -> Language:
+    """The one that was asked for, the one of the environment, or the configuration's."""
     if asked is None:
         said = next((os.environ[key] for key in _VARIABLES if os.environ.get(key)), "")
-        default = configuration.daemon.language if configuration is not None else "en"
-        asked = "es" if said.startswith("es") else default
+        asked = "es" if said.startswith("es") else configuration.daemon.language
     return Language.of(asked)
 
 

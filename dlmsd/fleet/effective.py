@@ -45,10 +45,12 @@ def effective(
 
 
 def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:
+    renamed = wanted.device_name or meter.device_name
     return evolve(
         meter,
         status=wanted.status or meter.status,
         interval=meter.interval if wanted.interval is None else wanted.interval,
+        device_name=(renamed if meter.device_name == wanted.renamed_from else meter.device_name),
     )
 
 

@@ -15,7 +15,7 @@ from dlmsd.config.tables import OVERRIDES
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.model import ReloadStatus
-from dlmsd.store.registry import Registry
+from dlmsd.store.registry import Override, Registry
 
 # A platform that comes back tells of all meters at once; each refresh looks at all of them.
 COLLECTING: Final = 0.5
@@ -73,6 +73,16 @@ class Overrides:
             await self._refreshed(who)
         finally:
             self._unsettled[meter] -= 1
+
+    async def renamed(self, meter: str, old: str, new: str, who: str) -> None:
+        """A platform calls the meter's device otherwise; not the configuration. StoreError."""
+        before = (await self._registry.overrides()).get(meter, Override())
+        first = before.renamed_from if before.device_name == old else old
+        changes = {"device_name": new, "renamed_from": first}
+        if new == first:
+            changes = dict.fromkeys(changes)
+        if await self._registry.amend(meter, changes, who):
+            await self._refreshed(who)
 
     def _options(self, meter: str) -> MeterOptions:
         for options in self._configuration().meters:

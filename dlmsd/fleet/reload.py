@@ -29,7 +29,8 @@ class Reload:
     """Keeps the configuration in force. ``file`` is what the daemon was started with.
 
     ``parts`` take a new configuration one after the other and change only what differs; the
-    first may refuse it all with ConfigurationError. ``writer`` runs what would hold up the
+    first may refuse it all with ConfigurationError. ``reloaded`` is called after an operator has
+    had the file read. ``writer`` runs what would hold up the
     reactor, from before ``start`` until after ``stop``.
     """
 
@@ -46,7 +47,9 @@ class Reload:
         clock: IReactorTime,
         wall: Callable[[], float],
         post: Callable[[ReloadStatus | Gone], None],
+        reloaded: Callable[[], None] = lambda: None,
     ) -> None:
+        self._reloaded = reloaded
         self._file = self._started = self.configuration = file
         self._origin = origin
         self._registry = registry
@@ -107,7 +110,10 @@ class Reload:
 
     async def reload(self, trigger: str) -> ReloadStatus:
         """Read the file anew, and the registry. No error leaves here: the status has them."""
-        return await self._do(trigger, self._origin.read)
+        status = await self._do(trigger, self._origin.read)
+        if not status.problems:
+            self._reloaded()
+        return status
 
     async def refresh(self, trigger: str) -> ReloadStatus:
         """Only the registry has changed: the file is not read."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import SinkStatus
@@ -32,6 +34,8 @@ from dlmsd.secret import Secret
 
 # A thousand connections at once would look like an attack, and hold up everything else.
 CONNECTS_PER_SECOND: Final = 20.0
+
+_log: Final = Logger()
 
 
 def build(
@@ -79,8 +83,20 @@ def build(
             return None
         return Rpc(Works(orders, names, options.name, overall=overall))
 
+    def renamed(meter: str, old: str, new: str) -> None:
+        _log.info(
+            "{meter}: {sink} calls it {new}, no longer {old}; so does dlmsd from now on, and "
+            "device_name had better say so",
+            meter=meter,
+            sink=options.name,
+            old=old,
+            new=new,
+        )
+        kept = Deferred.fromCoroutine(orders.renamed(meter, old, new, f"sink {options.name}"))
+        kept.addErrback(lambda failure: _log.failure("The new name is not kept", failure))
+
     def device(meter: MeterOptions) -> Plan:
-        login = login_for(options, instance_id, meter.token, meter=meter.name)
+        login = _login(options, instance_id, meter.token, meter=meter.name)
         return Plan(
             meter.token,
             lambda: route(
@@ -100,11 +116,12 @@ def build(
         if any(devices.get(name, one) != one for name, one in found.items()):
             devices = dict(devices)
         devices.update(found)
-        known, login = devices, login_for(options, instance_id, options.token)
+        known, login = devices, _login(options, instance_id, options.token)
         return Plan(
             id(known),
             lambda: route(
-                lambda limits: GatewayDialect(known, names, facts, limits, rpc(), shared), login
+                lambda limits: GatewayDialect(known, names, facts, limits, rpc(), shared, renamed),
+                login,
             ),
         )
 
@@ -122,14 +139,14 @@ def build(
         works = Works(orders, names, options.name)
         requests = Requests(topics, works) if options.requests else None
         plain = PlainDialect(topics, discovery, requests)
-        login = login_for(options, instance_id, None, will=plain.will)
+        login = _login(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.
         return {"": Plan(ours if discovery else (), lambda: route(lambda limits: plain, login))}
 
     return Sink(options.name, plan, meters, online, outbox, tally, clock)
 
 
-def login_for(
+def _login(
     options: SinkOptions,
     instance_id: str,
     token: Secret | None,

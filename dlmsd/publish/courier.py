@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.holding import Holding
 from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
 from dlmsd.publish.limits import REQUEST, Limits
 from dlmsd.publish.message import Message
@@ -48,7 +49,13 @@ Say: TypeAlias = Callable[[str, Message], None]
 
 
 class Dialect(Protocol):
-    """How one kind of broker wants things said, over one connection."""
+    """How one kind of broker wants things said, over one connection.
+
+    ``held`` are meters whose deliveries stay in the outbox until an operator decides, and why.
+    """
+
+    @property
+    def held(self) -> dict[str, troubles.Trouble]: ...
 
     @property
     def dated(self) -> bool:
@@ -90,6 +97,7 @@ class Desk(Protocol):
 
     def up(self, courier: str) -> None: ...
     def down(self, courier: str, error: troubles.Trouble) -> None: ...
+    def forget(self, courier: str) -> None: ...
     def refused(self, courier: str, error: troubles.Trouble) -> None: ...
     def acknowledged(self, courier: str, deliveries: int) -> None: ...
     def held(self, courier: str, why: str) -> None: ...
@@ -133,6 +141,7 @@ class Courier:
         self._suspicion = Suspicion()
         self._unwanted = Unwanted()
         self._refused_in_a_row = 0
+        self._holding = Holding(dialect.held, self._lanes, desk)
         self._unheard = 0  # connections in a row that were lost upon their subscriptions
         self._ended: Deferred[None] | None = None
 
@@ -221,8 +230,14 @@ class Courier:
     def told(self, message: Message) -> bool:
         """The broker sent a message."""
         meant = self._dialect.told(message, self._say)
+        self._holding.look()
         self._fill()  # the server may have told its limits
         return meant
+
+    def forgive(self) -> None:
+        """An operator wants a new beginning for what is held back."""
+        if self._holding.release() and self._session is not None:
+            self._session.fail(troubles.Trouble("connecting anew, for what was held back"))
 
     def learn(self, status: MeterStatus) -> None:
         """A meter has a new status."""

@@ -32,6 +32,7 @@ class LaneQueue:
         self.lane = lane
         self.queue: deque[Delivery] = deque()
         self.aside: deque[Delivery] = deque()
+        self.held: Container[str] = ()
         self.restart()
 
     def restart(self, *, behind: bool = True) -> None:
@@ -46,9 +47,15 @@ class LaneQueue:
         """Whether it is time for a page."""
         return self.behind and not self.paging and len(self.queue) < PAGE // 2
 
+    def hold(self, meters: Container[str]) -> None:
+        """What these have left stays in the outbox until a new connection."""
+        self.held = meters
+        self.queue = deque(one for one in self.queue if one.meter not in meters)
+        self.aside = deque(one for one in self.aside if one.meter not in meters)
+
     def offer(self, delivery: Delivery) -> None:
         """A delivery has just been committed."""
-        if self.behind:
+        if self.behind or delivery.meter in self.held:
             return
         if len(self.queue) >= QUEUE:
             self.behind = True
@@ -64,6 +71,8 @@ class LaneQueue:
             self.behind = False
             page = [one for one in page if one.id < self.until]
         for delivery in page:
+            if delivery.meter in self.held:
+                continue
             (self.aside if delivery.id in kept_back else self.queue).append(delivery)
         if page:
             self.last = page[-1].id

@@ -39,6 +39,7 @@ class PlainDialect:
         self._topics = topics
         self._discovery = discovery
         self._requests = requests
+        self.held: dict[str, Trouble] = {}
 
     @property
     def will(self) -> Message:

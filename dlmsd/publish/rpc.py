@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
 from dlmsd.publish import payload
@@ -20,23 +21,28 @@ from dlmsd.publish.works import Outcome, RequestError, Works, parsed
 RPC: Final = "v1/devices/me/rpc"
 GATEWAY_RPC: Final = "v1/gateway/rpc"
 _SHOWN: Final = 64
+_NONE: Final[Mapping[str, Callable[[object, Say], None]]] = MappingProxyType({})
 
 
 class Rpc:
-    """Has ``works`` carry out what a server asks. ``notices`` are methods that tell something.
+    """Has ``works`` carry out what a server asks."""
 
-    A notice gets its params; what it raises is the answer.
-    """
-
-    def __init__(
-        self, works: Works, notices: Mapping[str, Callable[[object, Say], None]] | None = None
-    ) -> None:
+    def __init__(self, works: Works) -> None:
         self._works = works
         self._methods = {_camel(name): name for name in works.names}
-        self._notices = notices or {}
 
-    def own(self, message: Message, meter: str | None, say: Say) -> bool:
-        """A request to the device that has the connection, if ``message`` is one."""
+    def own(
+        self,
+        message: Message,
+        meter: str | None,
+        say: Say,
+        notices: Mapping[str, Callable[[object, Say], None]] = _NONE,
+    ) -> bool:
+        """A request to the device that has the connection, if ``message`` is one.
+
+        ``notices`` are methods that tell something, and take its params; the RequestError that
+        one raises is the answer.
+        """
         start = f"{RPC}/request/"
         if not message.topic.startswith(start):
             return False
@@ -46,7 +52,13 @@ class Rpc:
             say(f"rpc/{number}", Message(f"{RPC}/response/{number}", payload.encode(told)))
 
         with _errors(answer):
-            self._begin(parsed(message.payload), meter, answer, say)
+            request = parsed(message.payload)
+            notice = notices.get(str(request.get("method")))
+            if notice is None:
+                self._begin(request, meter, answer)
+            else:
+                notice(request.get("params"), say)
+                answer({"success": True})
         return True
 
     def relayed(self, message: Message, meter_of: Callable[[str], str | None], say: Say) -> bool:
@@ -58,11 +70,10 @@ class Rpc:
         except RequestError:
             return False
         device, data = request.get("device"), request.get("data")
-        if not isinstance(device, str) or not isinstance(data, dict):
-            return False
-        number = data.get("id")
-        if type(number) is not int:
-            return False  # there is nobody to answer to
+        number = data.get("id") if isinstance(data, dict) else None
+        if not isinstance(device, str) or not device or type(number) is not int:
+            return False  # the server closes upon an answer to nobody
+        assert isinstance(data, dict)
 
         def answer(told: object) -> None:
             body = {"device": device, "id": number, "data": told}
@@ -72,7 +83,7 @@ class Rpc:
             meter = meter_of(device)
             if meter is None:
                 raise RequestError(f"{device[:_SHOWN]!a} is no device of this gateway")
-            self._begin(data, meter, answer, None)
+            self._begin(data, meter, answer)
         return True
 
     def _begin(
@@ -80,15 +91,10 @@ class Rpc:
         request: Mapping[str, Any],
         meter: str | None,
         answer: Callable[[object], None],
-        say: Say | None,
     ) -> None:
         method, params = request.get("method"), request.get("params")
         if not isinstance(method, str):
             raise RequestError("no request: no method is named")
-        if say is not None and method in self._notices:
-            self._notices[method](params, say)
-            answer({"success": True})
-            return
         name = self._methods.get(method)
         if name is None:
             known = ", ".join(self._methods)

@@ -138,6 +138,11 @@ class Sink:
         said()
         await DeferredList([route.connection.stop() for route in routes])
 
+    def forgive(self) -> None:
+        """An operator wants a new beginning for what was held back."""
+        for route in self._routes.values():
+            route.courier.forgive()
+
     def meter_state(self, name: str, online: bool) -> None:
         """A meter can be read, or no longer; may be told at any time, repeatedly."""
         if self._online.get(name) is online:

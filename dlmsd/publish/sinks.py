@@ -58,6 +58,11 @@ class Sinks:
                 sink.meter_state(meter, online)
             await sink.start()
 
+    def forgive(self) -> None:
+        """An operator reads the configuration anew: what was held back goes."""
+        for sink in self._sinks.values():
+            sink.forgive()
+
     def meter_state(self, name: str, online: bool) -> None:
         """A meter can be read, or no longer; may be told at any time, repeatedly."""
         if self._online.get(name) is not online:

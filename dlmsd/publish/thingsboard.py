@@ -6,7 +6,15 @@ Neither has a will: ThingsBoard ignores it, and takes the session for availabili
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from typing import Final
 
 from attrs import evolve, frozen
@@ -22,6 +30,7 @@ from dlmsd.publish.rpc import GATEWAY_RPC, RPC, Rpc
 from dlmsd.publish.shared import KEYS, Shared, decoded
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
+from dlmsd.publish.works import RequestError
 
 GATEWAY: Final = "v1/gateway"
 TELEMETRY: Final = "v1/devices/me/telemetry"
@@ -31,6 +40,11 @@ ATTRIBUTES: Final = "v1/devices/me/attributes"
 class NoGatewayTrouble(UnacknowledgedTrouble):
     """ThingsBoard does not acknowledge to a device that is no gateway; enable 'Is gateway'
     on this device."""
+
+
+class DeletedTrouble(Trouble):
+    """Its readings wait here. Reload the configuration to have the device made anew, or take the
+    meter out of this sink."""
 
 
 @frozen
@@ -55,13 +69,16 @@ class GatewayDialect:
 
     def __init__(
         self,
-        devices: Mapping[str, Device],
+        devices: MutableMapping[str, Device],
         ours: Collection[str],
         facts: Facts,
         limits: Limits,
         rpc: Rpc | None = None,
         shared: Shared | None = None,
+        renamed: Callable[[str, str, str], object] = lambda meter, old, new: None,
     ) -> None:
+        self._renamed = renamed
+        self.held: dict[str, Trouble] = {}
         self._devices = devices
         self._ours = ours
         self._facts = facts
@@ -84,8 +101,41 @@ class GatewayDialect:
         rpc = self._rpc
         return self._limits.told(message) or (
             rpc is not None
-            and (rpc.own(message, None, say) or rpc.relayed(message, self._meter_of, say))
+            and (
+                rpc.own(message, None, say, self._notices)
+                or rpc.relayed(message, self._meter_of, say)
+            )
         )
+
+    @property
+    def _notices(self) -> Mapping[str, Callable[[object, Say], None]]:
+        """What a server tells of devices by RPC to the gateway."""
+        return {
+            "gateway_device_renamed": self._take_renamed,
+            "gateway_device_deleted": self._take_deleted,
+        }
+
+    def _take_renamed(self, params: object, say: Say) -> None:
+        """The old name would make a second device."""
+        if not isinstance(params, dict) or not all(isinstance(n, str) for n in params.values()):
+            raise RequestError('no request: params are {"old name": "new name"}')
+        for old, new in params.items():
+            meter = self._meter_of(old)
+            if meter is not None and new:
+                self._devices[meter] = evolve(self._device(meter), name=new)
+                self._connected.discard(meter)
+                self._carried.discard(meter)
+                self._say_facts(meter, say)
+                self._renamed(meter, old, new)
+
+    def _take_deleted(self, params: object, say: Say) -> None:
+        """Whatever is said of the device would make it anew."""
+        if not isinstance(params, str):
+            raise RequestError("no request: params are the name of a device")
+        meter = self._meter_of(params)
+        if meter is not None:
+            self._connected.discard(meter)
+            self.held[meter] = DeletedTrouble(f"device {params} was deleted at ThingsBoard")
 
     def _told_attributes(self, message: Message, say: Say) -> bool:
         body = decoded(message.payload)
@@ -125,6 +175,8 @@ class GatewayDialect:
 
     def _about(self, meter: str) -> Iterator[tuple[str, Message]]:
         """All that concerns one device, and what is asked of it once a connection."""
+        if meter in self.held:
+            return
         connect = self.introduction(meter)
         if connect is not None:
             yield f"connect/{meter}", connect
@@ -149,7 +201,8 @@ class GatewayDialect:
             yield from self._about(meter)
 
     def state(self, meter: str, online: bool) -> Message | None:
-        return self.introduction(meter) if meter in self._ours else None
+        told = meter in self._ours and meter not in self.held
+        return self.introduction(meter) if told else None
 
     def introduction(self, meter: str) -> Message | None:
         """Without it ThingsBoard makes the device with profile ``default``."""
@@ -195,6 +248,7 @@ class DeviceDialect:
         rpc: Rpc | None = None,
         shared: Shared | None = None,
     ) -> None:
+        self.held: dict[str, Trouble] = {}
         self._meter = meter
         self._facts = facts
         self._limits = limits

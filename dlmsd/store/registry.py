@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-from attrs import evolve, field, frozen
+from attrs import astuple, evolve, field, frozen
 from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError, StoreError
@@ -53,14 +53,17 @@ _NEW: Final = """
 """
 _SEEN: Final = "UPDATE meters SET seen_at = max(seen_at, ?2) WHERE name = ?1"
 _OVERRIDE: Final = """
-    INSERT INTO overrides (meter, status, interval, updated_at) VALUES (?, ?, ?, ?)
+    INSERT INTO overrides (meter, status, interval, device_name, renamed_from, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (meter) DO UPDATE SET status = excluded.status, interval = excluded.interval,
+    device_name = excluded.device_name, renamed_from = excluded.renamed_from,
     updated_at = excluded.updated_at
 """
 
 
 _OVERRIDE_OF: Final = """
-    SELECT status, interval FROM overrides JOIN meters m ON m.id = meter WHERE m.name = ?
+    SELECT status, interval, device_name, renamed_from
+    FROM overrides JOIN meters m ON m.id = meter WHERE m.name = ?
 """
 
 
@@ -112,10 +115,15 @@ class OwnMeter:
 
 @frozen
 class Override:
-    """What an operator wants of a meter, None for as its configuration says (seconds)."""
+    """What an operator wants of a meter, None for as its configuration says (seconds).
+
+    ``device_name`` is in the place of ``renamed_from``, and of no other name.
+    """
 
     status: Status | None = None
     interval: float | None = None
+    device_name: str | None = None
+    renamed_from: str | None = None
 
 
 class Registry:
@@ -310,9 +318,12 @@ class Registry:
 
     async def overrides(self) -> dict[str, Override]:
         """By meter, of the file or not."""
-        wanted = "SELECT m.name, status, interval FROM overrides JOIN meters m ON m.id = meter"
+        wanted = (
+            "SELECT m.name, status, interval, device_name, renamed_from "
+            "FROM overrides JOIN meters m ON m.id = meter"
+        )
         rows = await self._file.read(lambda database: database.execute(wanted).fetchall())
-        return {name: Override(status, _seconds(interval)) for name, status, interval in rows}
+        return {name: _override_of(*row) for name, *row in rows}
 
     async def override(self, name: str, wanted: Override, who: str) -> None:
         """From now on this; an empty one is as the configuration says."""
@@ -327,7 +338,7 @@ class Registry:
 
         def change(database: sqlite3.Connection) -> bool:
             row = database.execute(_OVERRIDE_OF, (name,)).fetchone()
-            before = Override(*row) if row else Override()
+            before = _override_of(*row) if row else Override()
             wanted = evolve(before, **changes)
             if wanted == before:
                 return False
@@ -342,6 +353,10 @@ _IS_KNOWN: Final = "SELECT id FROM meters WHERE name = ?"
 _UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
 
 
+def _override_of(status: Any, interval: object, *device: Any) -> Override:
+    return Override(status, _seconds(interval), *device)
+
+
 def _seconds(interval: object) -> float | None:
     """None also for what damage has made of it."""
     return float(interval) if isinstance(interval, int | float) and interval > 0 else None
@@ -354,8 +369,10 @@ def _override(
     if wanted == Override():
         database.execute("DELETE FROM overrides WHERE meter = ?", (meter,))
     else:
-        database.execute(_OVERRIDE, (meter, wanted.status, wanted.interval, now))
+        database.execute(_OVERRIDE, (meter, *astuple(wanted), now))
     detail = f"status {wanted.status or '-'}, interval {wanted.interval or '-'}"
+    if wanted.device_name is not None:
+        detail += f", device {wanted.renamed_from} is now {wanted.device_name}"
     note(database, now, who, "override", name, detail)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -121,6 +122,31 @@ class OverridesTests(RegistryCase):
         self.done(self.registry.start())
         self.settled(interval=9)
         self.assertEqual(self.in_force(), ("active", 9.0))
+
+    def renamed(self, old: str, new: str) -> str:
+        """What the meter's device is called then."""
+        changed = Deferred.fromCoroutine(self.overrides.renamed("a", old, new, "sink tb"))
+        self.clock.advance(1)
+        self.successResultOf(changed)
+        return self.configuration.meters[0].device_name
+
+    def test_a_device_that_is_renamed_at_a_platform(self) -> None:
+        self.settled(interval=9)
+        self.assertEqual(self.renamed("a", "Hall 3"), "Hall 3")
+        self.assertEqual(self.renamed("Hall 3", "Hall 4"), "Hall 4")
+        self.assertEqual(self.in_force(), ("active", 9.0))
+        [row, *_] = self.done(self.registry.audit.list())
+        self.assertIn("device a is now Hall 4", row.detail)
+        self.assertEqual(self.kept(), {"a": Override(None, 9.0, "Hall 4", "a")})
+        self.assertEqual(self.renamed("Hall 4", "a"), "a")
+        self.assertEqual(self.kept(), {"a": Override(None, 9.0)})
+
+    def test_another_name_in_the_file_counts(self) -> None:
+        self.renamed("a", "Hall 3")
+        meter = evolve(self.file.meters[0], device_name="Hall 5")
+        self.file = evolve(self.file, meters=(meter,))
+        self.settled(interval=9)
+        self.assertEqual(self.configuration.meters[0].device_name, "Hall 5")
 
     def test_the_end(self) -> None:
         changed = self.change(interval=9)

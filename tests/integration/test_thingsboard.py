@@ -23,7 +23,7 @@ url = "mqtt://127.0.0.1:{port}"
 TOKEN = 'token = "{}"\n'
 
 
-class WholeWay(SynchronousTestCase):
+class WholeWayCase(SynchronousTestCase):
     """Three meters, and the sinks of a test."""
 
     def setUp(self) -> None:
@@ -71,6 +71,8 @@ class WholeWay(SynchronousTestCase):
         sinks = {one["name"]: one for one in self.daemon.status()["sinks"]}
         return str(sinks[sink]["error"])
 
+
+class WholeWay(WholeWayCase):
     def whole_way(self, sink: str, token: str) -> None:
         """Exact values, then another client with this token."""
         wait_until(lambda: all(self.arrived(name) for name in self.names), "all meters arrive")

@@ -67,6 +67,9 @@ class MemoryOrders:
         if self.broken is not None:
             raise self.broken
 
+    async def renamed(self, meter: str, old: str, new: str, who: str) -> None:
+        self._note(f"{old} is now {new} by {who}", meter)
+
     def _note(self, name: str, meter: str | None) -> None:
         self.asked.append((name, meter))
         if self.broken is not None:

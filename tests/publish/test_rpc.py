@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -163,6 +163,8 @@ class WrongTests(RpcCase):
             self.assertTrue(self.answer("getStatus")["success"])
 
     @settings(max_examples=60, deadline=None)
+    @example(b'{"device": "", "data": {"id": 5}}', "v1/gateway/rpc")
+    @example(b'{"device": "x", "data": {"id": %d}}' % 10**30, "v1/gateway/rpc")
     @given(
         st.one_of(
             st.binary(max_size=60),
