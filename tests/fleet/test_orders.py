@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 
@@ -31,6 +32,7 @@ from dlmsd.errors import (
 )
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.overrides import Overrides
+from dlmsd.meter import excerpt
 from dlmsd.meter.excerpt import Excerpt
 from dlmsd.meter.session import Session
 from dlmsd.meter.timekeeping import TIME
@@ -356,6 +358,14 @@ class TurnTests(TurnsCase):
         for one in asked:
             self.failureResultOf(one, ClosedError)
 
+    def test_the_end_is_told_where_there_is_no_connection_yet(self) -> None:
+        self.simulate()
+        self.network.listening.clear()
+        self.read(self.options(interval=600.0))
+        asked = self.ask(self.time, 0.0)
+        self.stop()
+        self.failureResultOf(asked, ClosedError)
+
 
 class WritingTests(TurnsCase):
     def test_the_clock(self) -> None:
@@ -449,6 +459,18 @@ class ProfileTests(TurnsCase):
             start = found.reached
         self.assertEqual(rows, sorted(set(rows)))
         self.assertEqual(len(rows), 40 * 96 + 1)
+
+    def test_no_more_than_a_message_holds(self) -> None:
+        self.patch(excerpt, "MOST_OCTETS", 3000)
+        self.begin(interval=60.0, load_profile=PROFILE)
+        found = self.profile(24)
+        told = [{"ts": ts, "values": dict(values)} for ts, values in found.rows.items()]
+        size = len(msgspec.json.Encoder(decimal_format="number").encode(told))
+        self.assertTrue(2000 < size <= 3000, size)
+        self.assertEqual((found.full, found.complete), (True, False))
+        rest = self.profile(24, start=found.reached)
+        self.assertEqual(min(rest.rows), found.reached)
+        self.assertEqual(found.reached - max(found.rows), QUARTER)
 
     def test_nothing_there(self) -> None:
         self.begin(interval=60.0, load_profile=PROFILE)
