@@ -17,6 +17,7 @@ from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
+from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.limits import Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.plain import PlainDialect
@@ -58,7 +59,8 @@ def build(
     hears of each message with readings, its meter and its octets; ``instance_id`` is
     ``<host>-<short id>`` and makes client ids unique. ``orders`` is what may be asked of us.
     """
-    tally = Tally(options, post, clock, wall, published)
+    inquiry = Inquiry(clock.seconds, wall)
+    tally = Tally(options, post, clock, wall, published, inquiry)
     online: dict[str, bool] = {}
     versions = VersionChoice(options.protocol)
     gently = paced(connect, clock, CONNECTS_PER_SECOND)
@@ -68,10 +70,15 @@ def build(
             return [(name, state) for name, state in online.items() if meter in (None, name)]
 
         limits = Limits(clock.seconds)
-        courier = Courier(options.name, meter, outbox, make(limits), tally, states, limits, clock)
+        own = options.kind == "mqtt"  # there the client id is what only one may have
+        who = f"the client id {login.client_id}" if own else login.who
+        episodes = inquiry.open(meter or "", who)
+        courier = Courier(
+            options.name, meter, outbox, make(limits), tally, states, limits, clock, episodes
+        )
         return Route(
             courier,
-            Connection(gently, login, versions, options.inflight, courier, clock, random),
+            Connection(gently, login, versions, options.inflight, courier, clock, random, episodes),
         )
 
     names: set[str] = set()

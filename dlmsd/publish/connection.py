@@ -2,11 +2,14 @@
 
 ::
 
-    idle --start--> connecting --accepted--> up --lost--> waiting --elapsed--> connecting
-                        |  failed, lost                      ^
-                        +------------------------------------+
+    idle --start--> connecting --accepted--> silent --elapsed--> up --lost--> waiting
+                        |  failed, lost        |  lost                           ^
+                        +----------------------+---------------------------------+
+    waiting --elapsed--> connecting
     any --stop--> stopping --failed, lost--> idle            (from waiting: idle at once)
 
+``silent`` takes no time but in a probe (``conduct.py``), which also says when to come back to a
+broker where another client has our token.
 Back-off grows from 1 s to 60 s and begins anew only after a delivery was acknowledged or
 the connection has lasted: a broker that accepts and then drops would else be tried every
 second for ever.
@@ -29,8 +32,9 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 
-from dlmsd.publish import troubles
+from dlmsd.publish import conduct, troubles
 from dlmsd.publish.codec import Login
+from dlmsd.publish.episodes import Episodes
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.version import VersionChoice
@@ -75,7 +79,7 @@ class _Life(Protocol):
         """The transport closed, before or after CONNACK."""
 
     def elapsed(self) -> None:
-        """The back-off has passed."""
+        """The back-off has passed, or the silence."""
 
 
 @define(eq=False)
@@ -85,6 +89,7 @@ class _Core:
     clock: IReactorTime
     random: Random
     build: Callable[[], MqttProtocol]
+    episodes: Episodes
     session: MqttProtocol | None = None
     attempt: Deferred[IProtocol] | None = None
     timer: IDelayedCall | None = None
@@ -94,6 +99,9 @@ class _Core:
 
     def pause(self, error: troubles.Trouble) -> float:
         """Seconds until the next attempt."""
+        rare = conduct.pause(self.episodes, self.random)
+        if rare is not None:
+            return rare
         delay = LAST_DELAY if error.patient else self.delay
         self.delay = min(LAST_DELAY, self.delay * 2)
         return delay * self.random.uniform(0.75, 1.25)
@@ -103,6 +111,7 @@ def _machine() -> Callable[[_Core], _Life]:
     machine = TypeMachineBuilder(_Life, _Core)
     idle = machine.state("idle")
     connecting = machine.state("connecting")
+    silent = machine.state("silent")
     up = machine.state("up")
     waiting = machine.state("waiting")
     stopping = machine.state("stopping")
@@ -112,17 +121,37 @@ def _machine() -> Callable[[_Core], _Life]:
     @pep614(idle.upon(_Life.start).to(connecting))
     @pep614(waiting.upon(_Life.elapsed).to(connecting))
     def attempt(life: _Life, core: _Core) -> None:
+        core.episodes.attempted()
         session = core.session = core.build()
         factory = Factory.forProtocol(lambda: session)
         factory.noisy = False
         core.attempt = core.connect(factory)
         core.attempt.addErrback(lambda failure: life.failed(troubles.broken(failure)))
 
-    @pep614(connecting.upon(_Life.accepted).to(up))
+    @pep614(connecting.upon(_Life.accepted).to(silent))
     def accept(life: _Life, core: _Core) -> None:
-        assert core.session is not None
         core.since = core.clock.seconds()
+        silence = conduct.silence(core.episodes)
+        core.episodes.accepted()
+        if silence:
+            core.timer = core.clock.callLater(silence, life.elapsed)
+        else:
+            life.elapsed()
+
+    @pep614(silent.upon(_Life.elapsed).to(up))
+    def speak(life: _Life, core: _Core) -> None:
+        assert core.session is not None
+        core.episodes.speaks()
         core.carrier.up(core.session)
+
+    @pep614(silent.upon(_Life.lost).to(waiting))
+    def lose_silent(life: _Life, core: _Core, error: troubles.Trouble) -> None:
+        hush(core)
+        lose(life, core, error)
+
+    def hush(core: _Core) -> None:
+        if core.timer is not None and core.timer.active():
+            core.timer.cancel()
 
     @pep614(up.upon(_Life.lost).to(waiting))
     def lose(life: _Life, core: _Core, error: troubles.Trouble) -> None:
@@ -133,7 +162,11 @@ def _machine() -> Callable[[_Core], _Life]:
     @pep614(connecting.upon(_Life.failed).to(waiting))
     @pep614(connecting.upon(_Life.lost).to(waiting))
     def wait(life: _Life, core: _Core, error: troubles.Trouble) -> None:
-        core.session = None
+        session, core.session = core.session, None
+        if session is None:
+            core.episodes.ended(error)
+        else:
+            core.episodes.ended(error, pinging=session.pinging, unheard=session.unheard)
         core.timer = core.clock.callLater(core.pause(error), life.elapsed)
         core.carrier.down(error)
 
@@ -146,6 +179,11 @@ def _machine() -> Callable[[_Core], _Life]:
         assert core.timer is not None
         core.timer.cancel()
         return succeed(None)
+
+    @pep614(silent.upon(_Life.stop).to(stopping))
+    def stop_silent(life: _Life, core: _Core) -> Deferred[None]:
+        hush(core)
+        return stop(life, core)
 
     @pep614(connecting.upon(_Life.stop).to(stopping))
     @pep614(up.upon(_Life.stop).to(stopping))
@@ -190,6 +228,7 @@ class Connection:
         carrier: Carrier,
         clock: IReactorTime,
         random: Random,
+        episodes: Episodes,
     ) -> None:
         self._versions = versions
         self._carrier = carrier
@@ -199,6 +238,7 @@ class Connection:
             clock,
             random,
             lambda: MqttProtocol(login, versions.next, inflight, clock, self),
+            episodes,
         )
         self._life = _life(self._core)
 

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.episodes import Episodes
 from dlmsd.publish.holding import Holding
 from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
 from dlmsd.publish.limits import REQUEST, Limits
@@ -31,6 +32,7 @@ from dlmsd.publish.pack import Room
 from dlmsd.publish.source import Delivery, Outbox
 from dlmsd.publish.suspicion import Suspicion
 from dlmsd.publish.unwanted import Unwanted
+from dlmsd.publish.verdict import BURST
 
 # A poison message in it is found by few halvings.
 MOST_PACKED: Final = 250
@@ -122,6 +124,7 @@ class Courier:
         states: Callable[[], Iterable[tuple[str, bool]]],
         limits: Limits,
         clock: IReactorTime,
+        episodes: Episodes,
     ) -> None:
         self.name = meter or ""
         self._sink = sink
@@ -133,6 +136,7 @@ class Courier:
         self._limits = limits
         self._clock = clock
         self._held: IDelayedCall | None = None
+        self._episodes = episodes
         self._session: MqttProtocol | None = None
         self._notices: dict[str, Message] = {}  # by subject, so that only the newest waits
         self._lanes = Lanes(dated=dialect.dated)
@@ -177,9 +181,12 @@ class Courier:
         session, self._session = self._session, None
         if session is not None:
             self._unheard = self._unheard + 1 if session.unheard else 0
+            oldest, ids = next(iter(self._flying.values()), (None, ()))
+            if oldest is not None and not ids and error.suspicious and session.waited <= PROMPT:
+                self._unwanted.closed(oldest.topic)
             self._unwanted.ended()
         if session is not None and error.suspicious and session.waited <= PROMPT:
-            self._suspicion.closed(self._flying_ids())
+            self._suspicion.closed(self._flying_ids(), self._episodes.seconds())
         self._desk.down(self.name, self._dialect.explain(error))
         self._end()
 
@@ -190,12 +197,15 @@ class Courier:
         for packet_id, reason in acknowledgements:
             message, ids = self._flying.pop(packet_id)
             if reason < 0x80:
+                self._episodes.passed(packet_id)
                 arrived.extend(ids)
                 messages += bool(ids)
                 # Whoever is asked for limits is not yet known to take readings.
                 taken = taken or message is not REQUEST
             else:
-                refusals.append((troubles.unpublished(reason, message.topic), ids))
+                error = troubles.unpublished(reason, message.topic)
+                self._episodes.refused(packet_id, error)
+                refusals.append((error, ids))
                 if not ids:
                     self._unwanted.refused(message.topic)
         if arrived:
@@ -270,9 +280,14 @@ class Courier:
         marked = self._outbox.delivered(ids)
         self._refused_in_a_row = 0
         guilty = self._suspicion.arrived(ids)
-        if guilty:
+        if guilty and self._episodes.acquitted(BURST):
+            # It closes upon what it takes later: it is not the messages. They go once more.
+            for lane in self._lanes:
+                lane.release()
+        elif guilty:
             error = troubles.closing(len(guilty))
             self._outbox.quarantine(guilty, str(error))
+            self._episodes.convicted(guilty, error)
             self._desk.refused(self.name, error)
             for lane in self._lanes:
                 lane.aside.clear()
@@ -289,7 +304,7 @@ class Courier:
             self._outbox.quarantine(ids, str(error))
             return
         if poison:
-            self._suspicion.closed(ids)
+            self._suspicion.closed(ids, self._episodes.seconds())
         # What came before it is safe; it and all after it are sent again, in order.
         self._session.fail(error)
 
@@ -364,7 +379,9 @@ class Courier:
         ids = tuple(one.id for one in taken)
         size = session.size(message)
         if size > session.largest:
-            self._refused(troubles.oversized(size, session.largest, message.topic), ids)
+            error = troubles.oversized(size, session.largest, message.topic)
+            self._episodes.withheld(message.topic, error)
+            self._refused(error, ids)
         else:
             self._send(session, message, ids)
             self._limits.take(1, sum(payload.count(one.values) for one in taken))
@@ -372,7 +389,9 @@ class Courier:
                 self._desk.published(meter, size * count // len(taken))
 
     def _send(self, session: MqttProtocol, message: Message, ids: tuple[int, ...]) -> None:
-        self._flying[session.publish(message)] = (message, ids)
+        packet_id = session.publish(message)
+        self._flying[packet_id] = (message, ids)
+        self._episodes.sent(packet_id, message.topic, ids)
 
     async def _page(self, session: MqttProtocol, lane: LaneQueue) -> None:
         page = await self._outbox.pending(self._sink, lane.last, PAGE, self._meter, lane.lane)

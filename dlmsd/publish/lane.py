@@ -63,6 +63,11 @@ class LaneQueue:
         self.queue.append(delivery)
         self.last = delivery.id
 
+    def release(self) -> None:
+        """What was kept back goes first."""
+        self.queue.extendleft(reversed(self.aside))
+        self.aside.clear()
+
     def feed(self, page: Sequence[Delivery], kept_back: Container[int]) -> None:
         """The page that was asked for; some of it is only sent when nothing else is there."""
         self.paging = False

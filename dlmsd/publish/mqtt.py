@@ -35,6 +35,7 @@ CONNACK_TIMEOUT: Final = 15.0
 PUBACK_TIMEOUT: Final = 60.0
 CLOSE_TIMEOUT: Final = 1.0
 BEAT: Final = 5.0
+PONG: Final = 3.0
 # What the length field of a packet can say (MQTT 5, 1.5.5), and its header.
 LARGEST: Final = 268_435_455 + 5
 PINGREQ: Final = b"\xc0\x00"
@@ -93,6 +94,7 @@ class MqttProtocol(TwistedProtocol):
         self._reason = 0  # of the PUBACK that paho decodes
         self._pinged: float | None = None
         self._written = 0.0
+        self._heard_at = 0.0  # who publishes and hears nothing must ask, too
         self._patience: IDelayedCall | None = None
         self._beat = LoopingCall(self._check)
         self._beat.clock = clock
@@ -115,6 +117,11 @@ class MqttProtocol(TwistedProtocol):
     def unheard(self) -> bool:
         """Whether a subscription is not answered yet."""
         return bool(self._asked)
+
+    @property
+    def pinging(self) -> bool:
+        """Whether a PINGREQ is without answer, and has been for longer than answers take."""
+        return self._pinged is not None and self._clock.seconds() - self._pinged >= PONG
 
     @property
     def room(self) -> int:
@@ -176,6 +183,7 @@ class MqttProtocol(TwistedProtocol):
     def dataReceived(self, data: bytes) -> None:
         if self._closing is not None:
             return
+        self._heard_at = self._clock.seconds()
         try:
             for packet, offset in self._packets.receive(data):
                 self._take(packet, offset)
@@ -304,7 +312,7 @@ class MqttProtocol(TwistedProtocol):
         elif self._pinged is not None:
             if now - self._pinged >= self._keepalive:
                 self.fail(troubles.SilentTrouble(f"no PINGRESP within {self._keepalive:.0f} s"))
-        elif now - self._written >= self._keepalive / 2:
+        elif now - min(self._written, self._heard_at) >= self._keepalive / 2:
             self._pinged = now
             self.write(PINGREQ)
 

@@ -2,9 +2,9 @@
 
 A poison message stops all behind it, since what was not acknowledged is sent again. So after
 each close the next connection has half as many in flight, until one is alone with the
-broker: at most log2(n) + 1 connections for n. It is guilty only if it was in flight when the
-connection before closed too, and if then another delivery passes without it: a broker
-that is ill closes whatever it is sent.
+broker: at most log2(n) + 1 connections for n. It is guilty only if it was alone again and again
+for ``PATIENCE``, and if then another delivery passes without it: a broker that is ill closes
+whatever it is sent, and one that limits the rate takes it after a pause.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Final
 
 # So many were alone, one after the other, and each time the connection closed: it is not them.
 MOST_TRIED: Final = 8
+
+# Seconds in which a rate limit lets something pass; the pauses between connections grow.
+PATIENCE: Final = 60.0
 
 
 class Suspicion:
@@ -25,13 +28,16 @@ class Suspicion:
         self.tried: list[int] = []
         self._before: frozenset[int] = frozenset()
         self._doubted = 0
+        self._alone_since: float | None = None
 
-    def closed(self, flying: Sequence[int]) -> None:
-        """The broker closed right after these had been sent."""
+    def closed(self, flying: Sequence[int], now: float) -> None:
+        """The broker closed at ``now``, in seconds, right after these had been sent."""
         if not flying:
             return
         ids = frozenset(flying)
-        if len(ids) == 1 and ids <= self._before:
+        if len(ids) > 1 or ids != self._before or self._alone_since is None:
+            self._alone_since = now if len(ids) == 1 else None
+        elif now - self._alone_since >= PATIENCE:
             self.tried += ids - set(self.tried)
             if len(self.tried) > MOST_TRIED:
                 self.tried.clear()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from attrs import evolve
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import SinkState, SinkStatus
+from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.troubles import Trouble
 
 # Changes of state are posted at once; counts are not, at thousands of messages a second.
 COUNT_INTERVAL: Final = 1.0
+# A verdict ages without anything happening.
+VERDICT_INTERVAL: Final = 10.0
 
 
 class Tally:
@@ -33,12 +37,14 @@ class Tally:
         clock: IReactorTime,
         wall: Callable[[], float],
         published: Callable[[str, int], None],
+        inquiry: Inquiry,
     ) -> None:
         self._options = options
         self._post = post
         self._clock = clock
         self._wall = wall
         self.published = published
+        self._inquiry = inquiry
         self._connections = 0
         self._up: set[str] = set()
         self._troubles: dict[str, tuple[Trouble, int]] = {}
@@ -66,6 +72,7 @@ class Tally:
         self._up.discard(courier)
         self._troubles.pop(courier, None)
         self._held.pop(courier, None)
+        self._inquiry.close(courier)
 
     def close(self) -> None:
         """Nothing of what follows is news."""
@@ -87,7 +94,7 @@ class Tally:
     def down(self, courier: str, error: Trouble) -> None:
         if self._open:
             self._up.discard(courier)
-            self._stand(courier, error)
+            self._stand(courier, self._inquiry.explain(courier, error))
 
     def refused(self, courier: str, error: Trouble) -> None:
         if self._open:
@@ -101,8 +108,15 @@ class Tally:
             return
         if self._troubles.pop(courier, None) is not None:
             self._now()
-        elif deliveries and self._soon is None:
-            self._soon = self._clock.callLater(COUNT_INTERVAL, self._later)
+        elif deliveries:
+            self._post_in(COUNT_INTERVAL)
+
+    def _post_in(self, seconds: float) -> None:
+        if self._soon is not None:
+            if self._soon.getTime() <= self._clock.seconds() + seconds:
+                return
+            self._soon.cancel()
+        self._soon = self._clock.callLater(seconds, self._later)
 
     def held(self, courier: str, why: str) -> None:
         """What the server allows holds deliveries back; with an empty ``why`` no longer."""
@@ -112,8 +126,8 @@ class Tally:
             self._held[courier] = why
         else:
             del self._held[courier]
-        if self._open and self._soon is None:
-            self._soon = self._clock.callLater(COUNT_INTERVAL, self._later)
+        if self._open:
+            self._post_in(COUNT_INTERVAL)
 
     def _stand(self, courier: str, error: Trouble) -> None:
         known = self._troubles.pop(courier, None)
@@ -124,6 +138,7 @@ class Tally:
                 "{sink}: {error}", sink=self._place(courier), error=str(error), meter=courier
             )
         self._now()
+        self._post_in(COUNT_INTERVAL)
 
     def _place(self, courier: str) -> str:
         return f"{self._options.name} for {courier}" if courier else self._options.name
@@ -139,7 +154,10 @@ class Tally:
             state = SinkState.DOWN
         else:
             state = SinkState.CONNECTING
-        self._post(self._status(state))
+        verdict = self._inquiry.verdict()
+        if verdict is not None:
+            self._post_in(VERDICT_INTERVAL)
+        self._post(evolve(self._status(state), verdict=verdict))
 
     def _status(self, state: SinkState) -> SinkStatus:
         error = advice = ""

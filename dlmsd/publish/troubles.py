@@ -22,6 +22,8 @@ class Trouble(BrokerError):
     """Whether trying again soon can only do harm, such as a lock-out."""
     suspicious: ClassVar[bool] = False
     """Whether one of the messages in flight may be the cause."""
+    reason: int | None = None
+    """The reason code of MQTT 5, where the broker gave one."""
 
 
 class UnresolvedTrouble(Trouble):
@@ -87,6 +89,11 @@ class UnacknowledgedTrouble(Trouble):
 class PublishTrouble(Trouble):
     """The broker refused a message, which is kept; check this client's rights to the topic,
     and rate limits."""
+
+
+class RateTrouble(Trouble):
+    """The broker closes when messages come too fast; raise its rate limit, or read the meters
+    less often."""
 
 
 class PoisonTrouble(Trouble):
@@ -169,20 +176,22 @@ def refused(code: int, who: str) -> Trouble:
     reason = _RETURN_CODES.get(code, code)
     trouble = _CLASSES.get(reason, Trouble)
     whose = f" from {who}" if trouble is CredentialsTrouble else ""
-    return trouble(f"connection{whose} refused: {_named(reason)} (CONNACK 0x{code:02X})")
+    return _coded(
+        trouble(f"connection{whose} refused: {_named(reason)} (CONNACK 0x{code:02X})"), reason
+    )
 
 
 def disconnected(code: int) -> Trouble:
     """A DISCONNECT of MQTT 5 from the broker with ``code``."""
-    return _CLASSES.get(code, Trouble)(
-        f"the broker disconnected: {_named(code)} (DISCONNECT 0x{code:02X})"
-    )
+    words = f"the broker disconnected: {_named(code)} (DISCONNECT 0x{code:02X})"
+    return _coded(_CLASSES.get(code, Trouble)(words), code)
 
 
 def unpublished(code: int, topic: str) -> Trouble:
     """A PUBACK with ``code`` of 0x80 or above for a message to ``topic``."""
     trouble = PoisonTrouble if code in _FOR_GOOD else PublishTrouble
-    return trouble(f"the broker refused a message to {topic}: {_named(code)} (PUBACK 0x{code:02X})")
+    words = f"the broker refused a message to {topic}: {_named(code)} (PUBACK 0x{code:02X})"
+    return _coded(trouble(words), code)
 
 
 def oversized(size: int, largest: int, topic: str) -> Trouble:
@@ -218,6 +227,11 @@ def broken(failure: Failure) -> Trouble:
     if isinstance(value, error.ConnectionLost):
         return ClosedTrouble("the connection broke off")
     return UnreachableTrouble(f"{type(value).__name__}: {_detail(value)}")
+
+
+def _coded(trouble: Trouble, reason: int) -> Trouble:
+    trouble.reason = reason
+    return trouble
 
 
 def _named(code: int) -> str:

@@ -21,10 +21,18 @@ class Unwanted:
         self._topics: set[str] = set()
         self._rounds = 0
         self._fresh = False
+        self._doubted: str | None = None  # once is chance
 
     def refused(self, topic: str) -> None:
         """The broker does not take notices to ``topic``."""
         self._topics.add(topic)
+        self._fresh = True
+
+    def closed(self, topic: str) -> None:
+        """The broker closed without a word, and of all in flight this notice was the oldest."""
+        if topic == self._doubted:
+            self._topics.add(topic)
+        self._doubted = topic
         self._fresh = True
 
     def ended(self) -> None:
@@ -32,7 +40,7 @@ class Unwanted:
         if self._fresh:
             self._rounds += 1
         else:
-            self._rounds = 0
+            self._rounds, self._doubted = 0, None
             self._topics.clear()
         self._fresh = False
 

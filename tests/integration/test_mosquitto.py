@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import SinkStatus
+from dlmsd.publish import conduct, suspicion
 from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.sink import Sink
@@ -246,6 +247,8 @@ class PoisonTests(MosquittoCase):
 
     @asynchronous
     async def test_what_is_too_large_is_put_aside_and_the_rest_flows(self) -> None:
+        self.patch(suspicion, "PATIENCE", 2.0)
+        self.patch(conduct, "SHORTEST_PROBE", 0.5)
         for protocol, told in ((5, "takes at most 2000"), (311, "closes the connection")):
             broker = self.broker("max_packet_size 2000")
             subscriber = self.subscriber(broker, "dlmsd/#")

@@ -122,7 +122,7 @@ class PackTests(SynchronousTestCase):
                 bench.run(100, step=0.5)
                 isolated = [bench.outbox.deliveries[one - 1].ts for one in bench.outbox.isolated]
                 self.assertEqual((sorted(isolated), bench.outbox.waiting), ([7, 400], []))
-                self.assertLessEqual(len(bench.broker.connects), 2 * 12)
+                self.assertLessEqual(len(bench.broker.connects), 2 * 16)
                 first = list(dict.fromkeys(ts for ts in bench.stamps() if ts not in poison))
                 self.assertEqual(first, sorted(first))
 

@@ -97,12 +97,12 @@ class PoisonTests(SynchronousTestCase):
                 bench = self.bench(100)
                 self.closing(bench, lambda ts, where=where: ts == where, forget)
                 bench.start()
-                bench.run(120)
+                bench.run(300)
                 self.assertEqual(self.isolated(bench), [where])
                 self.assertEqual(bench.outbox.waiting, [])
                 self.assertIn("closes the connection", bench.outbox.isolated[where])
                 reconnects = len(bench.broker.connects) - 1
-                self.assertLessEqual(reconnects, math.log2(20) + 1)
+                self.assertLessEqual(reconnects, math.log2(20) + 1 + 7)  # a minute of patience
                 by_meter = [ts for ts in dict.fromkeys(bench.stamps()) if ts % 2]
                 self.assertEqual([ts for ts in by_meter if ts != where], sorted(
                     ts for ts in by_meter if ts != where))  # fmt: skip
@@ -111,7 +111,7 @@ class PoisonTests(SynchronousTestCase):
         bench = self.bench(40)
         self.closing(bench, lambda ts: ts in (7, 8, 9, 30))
         bench.start()
-        bench.run(200)
+        bench.run(500)
         bench.outbox.commit([reading("b", 41)])
         bench.run(100)
         self.assertEqual(self.isolated(bench), [7, 8, 9, 30])
@@ -153,7 +153,7 @@ class PoisonTests(SynchronousTestCase):
         bench.broker.puback = lambda published: [] if stamp(published) else acknowledge(published)
         bench.start()
         for _ in range(5):
-            bench.run(20)
+            bench.run(200, step=0.5)  # longer than any silent probe
             bench.broker.drop()
             bench.run(80)
         self.assertIsNone(bench.sink._routes[""].courier._suspicion.limit)
@@ -180,7 +180,7 @@ class SuspicionTests(SynchronousTestCase):
                 if guilty:
                     break
             else:
-                suspicion.closed(flying)
+                suspicion.closed(flying, 60.0 * closes)
                 closes += 1
         self.assertEqual(guilty, [poison])
         self.assertLessEqual(closes, math.log2(count) + 2)
@@ -188,6 +188,6 @@ class SuspicionTests(SynchronousTestCase):
     def test_no_more_than_so_many_are_kept_back(self) -> None:
         suspicion = Suspicion()
         for number in range(3 * MOST_TRIED):
-            suspicion.closed([number])
-            suspicion.closed([number])
+            suspicion.closed([number], 120.0 * number)
+            suspicion.closed([number], 120.0 * number + 60)
             self.assertLessEqual(len(suspicion.tried), MOST_TRIED)

@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import SinkState, SinkStatus
+from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.troubles import ClosedTrouble, UnreachableTrouble
 
@@ -14,7 +15,10 @@ class TallyTests(SynchronousTestCase):
         self.clock = Clock()
         self.posted: list[SinkStatus] = []
         options = SinkOptions("s", "mqtt", "mqtt://h")
-        self.tally = Tally(options, self.posted.append, self.clock, lambda: 1700.5, lambda *_: None)
+        inquiry = Inquiry(self.clock.seconds, lambda: 1700.5)
+        self.tally = Tally(
+            options, self.posted.append, self.clock, lambda: 1700.5, lambda *_: None, inquiry
+        )
         self.tally.open(2)
 
     def test_states(self) -> None:
