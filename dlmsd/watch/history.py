@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from dlmsd.fleet.board import Board, Status
 from dlmsd.model import (
+    CloseCause,
     Gap,
     Gone,
     MeterState,
@@ -118,6 +119,19 @@ class MeterHistory:
         return now - (self.since if self.good_at is None else self.good_at)
 
 
+# Between two closes the connection stands, and nothing is well.
+_LASTING: Final = frozenset(
+    {
+        CloseCause.CREDENTIALS,
+        CloseCause.TAKEOVER,
+        CloseCause.REFUSED_TOPIC,
+        CloseCause.POISON,
+        CloseCause.RATE,
+        CloseCause.KEEPALIVE,
+    }
+)
+
+
 @define(eq=False)
 class SinkHistory:
     """One sink. ``down_at`` is since when it has not been connected as it should, None if it
@@ -132,7 +146,8 @@ class SinkHistory:
     def learn(self, status: SinkStatus, now: float) -> None:
         """A newer status."""
         whole = status.state is SinkState.CONNECTED and not status.error
-        if whole and status.verdict is None:
+        verdict = status.verdict
+        if whole and (verdict is None or verdict.cause not in _LASTING):
             self.down_at = None
         elif self.down_at is None:
             self.down_at = now
