@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.desk import Desk
 from dlmsd.publish.episodes import Episodes
 from dlmsd.publish.holding import Holding
 from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
@@ -92,18 +93,6 @@ class Dialect(Protocol):
 
     def explain(self, error: troubles.Trouble) -> troubles.Trouble:
         """The same trouble, with what this kind of broker means by it."""
-
-
-class Desk(Protocol):
-    """Who keeps the account of several couriers."""
-
-    def up(self, courier: str) -> None: ...
-    def down(self, courier: str, error: troubles.Trouble) -> None: ...
-    def forget(self, courier: str) -> None: ...
-    def refused(self, courier: str, error: troubles.Trouble) -> None: ...
-    def acknowledged(self, courier: str, deliveries: int) -> None: ...
-    def held(self, courier: str, why: str) -> None: ...
-    def published(self, meter: str, octets: int) -> None: ...
 
 
 class Courier:
