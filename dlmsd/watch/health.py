@@ -16,9 +16,7 @@ from dlmsd.store.registry import Registry
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.plan import told
-
-HEALTHY: Final = 0.9
-DEGRADED: Final = 0.5
+from dlmsd.watch.rules.meter import DEGRADED, HEALTHY
 
 CLASSES: Final = ("healthy", "degraded", "critical", "down")
 
