@@ -14,6 +14,7 @@ from dlmsd.cli.browse import browse
 from dlmsd.cli.check import check
 from dlmsd.cli.clock import clock
 from dlmsd.cli.demo import demo
+from dlmsd.cli.doctor import doctor
 from dlmsd.cli.firmware import firmware
 from dlmsd.cli.health import health
 from dlmsd.cli.keys import keys
@@ -44,6 +45,7 @@ for part in (
     check,
     clock,
     demo,
+    doctor,
     firmware,
     health,
     keys,

@@ -21,11 +21,12 @@ def language_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def spoken(asked: Code | None, configuration: Configuration) -> Language:
-    """The one that was asked for, the one of the environment, or the configuration's."""
+def spoken(asked: Code | None, configuration: Configuration | None) -> Language:
+    """The one that was asked for, the one of the environment, or the configuration's, if any."""
     if asked is None:
         said = next((os.environ[key] for key in _VARIABLES if os.environ.get(key)), "")
-        asked = "es" if said.startswith("es") else configuration.daemon.language
+        default = configuration.daemon.language if configuration is not None else "en"
+        asked = "es" if said.startswith("es") else default
     return Language.of(asked)
 
 

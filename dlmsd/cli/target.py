@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -155,6 +156,8 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
     table = dict(way)
     if table.get("address_size", "auto") != "auto":
         table["address_size"] = int(table["address_size"])
+    if "timeout" in table:
+        table["timeout"] = Decimal(str(table["timeout"]))  # as the file's numbers are
     file = table.pop("password_file", None)
     if file is not None:
         table["password"] = {"file": str(file)}

@@ -103,7 +103,7 @@ def build(
         kept.addErrback(lambda failure: _log.failure("The new name is not kept", failure))
 
     def device(meter: MeterOptions) -> Plan:
-        login = _login(options, instance_id, meter.token, meter=meter.name)
+        login = login_for(options, instance_id, meter.token, meter=meter.name)
         return Plan(
             meter.token,
             lambda: route(
@@ -123,7 +123,7 @@ def build(
         if any(devices.get(name, one) != one for name, one in found.items()):
             devices = dict(devices)
         devices.update(found)
-        known, login = devices, _login(options, instance_id, options.token)
+        known, login = devices, login_for(options, instance_id, options.token)
         return Plan(
             id(known),
             lambda: route(
@@ -146,14 +146,14 @@ def build(
         works = Works(orders, names, options.name)
         requests = Requests(topics, works) if options.requests else None
         plain = PlainDialect(topics, discovery, requests)
-        login = _login(options, instance_id, None, will=plain.will)
+        login = login_for(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.
         return {"": Plan(ours if discovery else (), lambda: route(lambda limits: plain, login))}
 
     return Sink(options.name, plan, meters, online, outbox, tally, clock)
 
 
-def _login(
+def login_for(
     options: SinkOptions,
     instance_id: str,
     token: Secret | None,

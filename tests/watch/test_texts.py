@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd.watch
+from dlmsd.cli.command import command
 from dlmsd.model import CloseCause
 from dlmsd.watch.language import LANGUAGES, Language
 from dlmsd.watch.remedies import REMEDIES, TREATMENTS
@@ -58,3 +59,9 @@ class TextTests(SynchronousTestCase):
             named |= set(re.findall(r'"([a-z]+-[a-z-]+[a-z])"', path.read_text()))
         named -= {"meter-", "sink-"}
         self.assertEqual(named - TREATMENTS.keys(), set())
+
+    def test_every_command_exists(self) -> None:
+        for name, remedy in REMEDIES.items():
+            words = remedy.command.split()
+            if words[:1] == ["dlmsd"]:
+                self.assertIn(words[1], command.commands, name)
