@@ -95,7 +95,7 @@ async def fill(path: Path, count: int, lane: Lane) -> None:
     await writer.stop()
 
 
-async def drain(kind: str, port: int, path: Path, count: int, profile: str) -> None:
+async def drain(kind: str, port: int, path: Path, count: int, inflight: int, profile: str) -> None:
     outbox, writer = await opened(path)
     outbox.watch()
     options = SinkOptions(
@@ -105,6 +105,7 @@ async def drain(kind: str, port: int, path: Path, count: int, profile: str) -> N
         token=Secret("gw") if kind == "thingsboard-gateway" else None,
         # To mosquitto the devices of ThingsBoard are one topic: each would hear all others.
         requests=False,
+        inflight=inflight,
     )
     sink = build(
         options,
@@ -161,14 +162,16 @@ async def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full.db"
         await fill(full, options.readings, Lane[options.lane.upper()])
-        broker = Mosquitto(Path(folder) / "broker", "log_type none")
+        broker = Mosquitto(Path(folder) / "broker", "log_type none", "max_inflight_messages 1000")
         broker.start()
         try:
             for kind in options.kinds or KINDS:
                 path = Path(folder) / kind / "outbox.db"
                 path.parent.mkdir()
                 shutil.copy(full, path)
-                await drain(kind, broker.port, path, options.readings, options.profile)
+                await drain(
+                    kind, broker.port, path, options.readings, options.inflight, options.profile
+                )
         finally:
             broker.stop()
 
@@ -178,6 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--readings", type=int, default=200_000)
     parser.add_argument("--lane", choices=("live", "backfill"), default="live")
+    parser.add_argument("--inflight", type=int, default=20, help="messages without PUBACK")
     parser.add_argument("--profile", default="", help="a file for cProfile's figures")
     options = parser.parse_args()
     react(lambda _reactor: Deferred.fromCoroutine(main(options)))
