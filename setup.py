@@ -17,7 +17,9 @@ TEST = [
     "mypy>=1.10",
     "mypy-zope>=1.0",
     "playwright>=1.40",
+    "prometheus-client>=0.20",  # the judge of /metrics
     "ruff>=0.5",
+    "schemathesis>=4.0,<5",
 ]
 
 setup(

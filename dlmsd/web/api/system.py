@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from dlmsd.model import ReloadStatus, SinkState
@@ -17,6 +18,7 @@ from dlmsd.store import archive
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
 from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.exposition import MEDIA_TYPE, exposition
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply, Stream
 from dlmsd.web.problem import FieldProblem, RefusedError
@@ -182,6 +184,13 @@ class System:
                 answers={200: Answer("The events", list[DiagnosticView], headers=NEXT)},
                 **get,
             ),
+            Operation(
+                path="/metrics",
+                work=self.metrics,
+                summary="Everything in numbers, for Prometheus",
+                answers={200: Answer("The samples (text format 0.0.4)", also="text/plain")},
+                **get,
+            ),
         ]
 
     async def root(self, call: Call) -> Reply:
@@ -277,6 +286,18 @@ class System:
         if query.from_:
             more.append(f"from={query.from_}")
         return Reply(rows, headers=_next("/api/diagnostics", query, rows, *more))
+
+    async def metrics(self, call: Call) -> Stream:
+        accounts = await self._parts.outbox.accounts()
+        alarms = Counter(one.severity for one in await self._standing())
+        families = exposition(self._parts.board, accounts, alarms, self._parts.version)
+        return Stream(self._now_and_then(families), MEDIA_TYPE)
+
+    async def _now_and_then(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Between two of them meters have their turn."""
+        for piece in pieces:
+            yield piece
+            await deferLater(self._parts.reactor, 0, lambda: None)
 
     async def _standing(self) -> Sequence[Any]:
         return await self._parts.registry.alarms.list(standing=True, limit=10_000)
