@@ -31,8 +31,8 @@ _REFUSALS: Final = {
     413: "The body is too large",
     415: "The body is not said to be JSON",
     422: "A field does not fit; errors names each",
+    424: "The meter or the broker failed; detail says how",
     429: "Too many wrong tokens",
-    502: "The meter or the broker failed; detail says how",
     503: "dlmsd is starting or stopping, or its disk fails",
 }
 _EVERYWHERE: Final = (503,)
@@ -177,7 +177,7 @@ def _parameters(one: Operation, schemas: _Schemas) -> list[dict[str, Any]]:
         found.append(parameter)
     if one.conditional:
         says = "The ETag that a change rests upon; 412 if it is no more"
-        schema = {"type": "string", "maxLength": 256}
+        schema = {"type": "string"}
         header = {"name": "If-Match", "in": "header", "required": False, "schema": schema}
         found.append(header | {"description": says})
     return found

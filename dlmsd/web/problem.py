@@ -13,7 +13,7 @@ from twisted.web.server import Request
 from dlmsd.errors import DlmsdError, StoreError
 
 MEDIA_TYPE: Final = "application/problem+json"
-_TITLES: Final = {422: "Unprocessable Content", 429: "Too Many Requests"}
+_TITLES: Final = {422: "Unprocessable Content", 424: "Failed Dependency", 429: "Too Many Requests"}
 
 
 @frozen
@@ -58,7 +58,8 @@ def refusal_of(error: DlmsdError) -> Refusal:
     detail = f"{error}. {error.advice}" if str(error) else error.advice
     if isinstance(error, StoreError):
         return Refusal(503, detail, headers=(("Retry-After", "5"),))
-    return Refusal(409 if error.culprit == "operator" else 502, detail)
+    # Not 5xx: a meter that fails is no fault of this server, and its watchers would think so.
+    return Refusal(409 if error.culprit == "operator" else 424, detail)
 
 
 def refuse(request: Request, refusal: Refusal) -> bytes:

@@ -18,7 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from dlmsd.config.rules import Refusal as Unfit
 from dlmsd.errors import DlmsdError
-from dlmsd.web.access import Access, Visitor
+from dlmsd.web.access import Access, Need, Visitor
 from dlmsd.web.flow import flow
 from dlmsd.web.kinds import PATHS
 from dlmsd.web.operation import JSON, Call, Operation, Reply, Stream
@@ -118,8 +118,7 @@ class Routes(Resource):
         operation = None
         if found is not None:
             operation = found[0].get("GET" if request.method == b"HEAD" else _method(request))
-        need = operation.need if operation else "read" if _guarded(path) else "nothing"
-        who = self._access.enter(request, need)
+        who = self._access.enter(request, _need(path, found[0] if found else {}, operation))
         if isinstance(who, Refusal):
             return refuse(request, who)
         if static is None and found is None:
@@ -199,8 +198,14 @@ async def _begun(operation: Operation, call: Call) -> Reply | Stream:
 _FAULT: Final = Refusal(500, "dlmsd failed at this; its log says where.")
 
 
-def _guarded(path: str) -> bool:
-    return path == "/api" or path.startswith("/api/")
+def _need(path: str, methods: Mapping[str, Operation], operation: Operation | None) -> Need:
+    """That of the operation; else what must be known to be told anything of this path."""
+    if operation is not None:
+        return operation.need
+    if methods:
+        open_ = all(one.need == "nothing" for one in methods.values())
+        return "nothing" if open_ else "read"
+    return "read" if path == "/api" or path.startswith("/api/") else "nothing"
 
 
 def _method(request: Any) -> str:

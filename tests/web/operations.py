@@ -76,5 +76,5 @@ class Things:
 ERRORS = (
     (RefusedError(404, "There is none."), 404),
     (StoreError("the disk is full"), 503),
-    (LinkError("no answer"), 502),
+    (LinkError("no answer"), 424),
 )

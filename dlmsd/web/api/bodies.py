@@ -20,7 +20,8 @@ from dlmsd.web.problem import FieldProblem, RefusedError
 
 # A model of the meters that the earlier system read; whoever posts another one names it.
 PROFILE: Final = "microstar"
-MEASUREMENTS: Final = 1000
+# With room for their names and codes in one body.
+MEASUREMENTS: Final = 200
 
 # Fields of a body by the keys of [[meters]] that they stand for.
 KEYS: Final = {

@@ -97,7 +97,7 @@ class Control:
                 work=self.read_now,
                 summary="Read a meter at once, and wait for it",
                 answers={200: Answer("The reading, stored", ReadingNow)},
-                refuses=(404, 409, 502),
+                refuses=(404, 409, 424),
                 **order,
             ),
         ]
@@ -129,7 +129,7 @@ class Control:
             # What ends here is mostly the meter's doing, whoever tells of it.
             refusal = refusal_of(error)
             raise RefusedError(
-                502 if refusal.status == 409 else refusal.status, refusal.detail
+                424 if refusal.status == 409 else refusal.status, refusal.detail
             ) from None
         await self._parts.registry.audit.add(call.who.name, "meter read", name)
         status = self._parts.board.meters.get(name)
