@@ -18,7 +18,7 @@ from typing import Final
 from dlmsd.model import CloseCause
 from dlmsd.publish.episodes import HOUR, Episodes
 from dlmsd.publish.troubles import TakenOverTrouble
-from dlmsd.publish.verdict import BURST, CERTAIN, judge, wordless
+from dlmsd.publish.verdict import BURST, CERTAIN, SURE, judge, wordless
 
 MOST_ATTEMPTS: Final = 12
 # So often it would be tried if the first hour had no burst of attempts before the verdict.
@@ -39,6 +39,9 @@ def silence(episodes: Episodes) -> float:
         return 0.0
     last = closes[-1]
     if last.pinging or last.unheard or rarely(episodes):
+        return 0.0
+    known = judge(episodes)
+    if known and known.confidence >= SURE and known.cause is not CloseCause.TAKEOVER:
         return 0.0
     now = episodes.seconds()
     survived = [one for one in episodes.probes if one.at >= now - PROBED]
