@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from twisted.internet import defer
@@ -13,10 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import Configuration, MeterOptions
+from dlmsd.dlms.association import Witness
 from dlmsd.errors import DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.service import LastTs
+from dlmsd.meter.conversation import Trace
+from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.excerpt import Excerpt
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
@@ -28,6 +31,8 @@ from dlmsd.store.metrics import Figures, Span, total
 from dlmsd.store.registry import Registry
 from dlmsd.store.retention import DAY
 from dlmsd.web.status import StatusDocument, health
+
+T = TypeVar("T")
 
 # A cycle that waits for a slow line may take as long; who asked has given up by then.
 PATIENCE: Final = 60.0
@@ -68,6 +73,9 @@ class Fleet(Protocol):
 
     def reconnect(self, meter: str, last_ts: LastTs) -> Awaitable[None]:
         """Leave the meter's line, and open it anew."""
+
+    def apart(self, meter: str, last_ts: LastTs, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """The same, and ``work`` in between."""
 
 
 class Orders:
@@ -151,6 +159,26 @@ class Orders:
             await self._fleet.reconnect(meter, self._last_ts)
         except LookupError:
             raise UnreadError(f"{meter} is not read") from None
+
+    async def aside(self, meter: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Leave the meter's line to ``work``; then it is opened anew."""
+        self._known(meter)
+        try:
+            return await self._fleet.apart(meter, self._last_ts, work)
+        except LookupError:
+            raise UnreadError(f"{meter} is not read") from None
+
+    async def show(self, meter: str, trace: Trace, witness: Witness) -> None:
+        """Read it once between two cycles, and show what passes: frames and APDUs."""
+        options = self._options(meter)
+        place = Installation.of(options)
+
+        async def work(session: Session) -> None:
+            cycle = Cycle(options.read, session, 0.0, lambda key, reason: None, place)
+            with session.shown(trace, witness):
+                await cycle.run(options.read, self._clock.seconds())
+
+        await self._ask(meter, work)
 
     def status(self, meter: str | None = None) -> msgspec.Raw:
         """As /api/status has it: one meter, or everything but the meters, which are counted."""

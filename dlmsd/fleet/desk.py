@@ -66,6 +66,19 @@ class Desk:
                 return one
         raise NoSuchMeterError(f"there is no meter {name}")
 
+    async def tried(self, meter: OwnMeter, instead: str = "") -> MeterOptions:
+        """How one would be read in the place of ``instead``; nothing is kept.
+
+        NameTakenError, UnfitMeterError.
+        """
+        if meter.name != instead and (
+            self.file_has(meter.name) or meter.name in self._registry.ids
+        ):
+            raise NameTakenError(f"there is a meter {meter.name}")
+        if self.file_has(instead):
+            instead = ""
+        return await self._judge(meter, instead)
+
     async def add(self, meter: OwnMeter, who: str) -> None:
         """A new one, read from now on. NameTakenError, UnfitMeterError."""
 
@@ -157,10 +170,11 @@ class Desk:
         if self.file_has(name):
             raise FileMeterError(f"meter {name} stands in {self._file}")
 
-    async def _judge(self, meter: OwnMeter, instead: str = "") -> None:
-        problems = await self._reload.judge(meter, instead)
-        if problems:
+    async def _judge(self, meter: OwnMeter, instead: str = "") -> MeterOptions:
+        options, problems = await self._reload.judge(meter, instead)
+        if problems or options is None:
             raise UnfitMeterError(problems)
+        return options
 
     async def _put(self, name: str, meter: OwnMeter, who: str) -> None:
         if meter.name == name:

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.difference import Changes, Difference, difference
 from dlmsd.config.origin import Origin
-from dlmsd.config.values import Configuration
+from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import ConfigurationError, DlmsdError, Problem, StoreError
 from dlmsd.fleet.effective import Effective, effective
 from dlmsd.model import Gone, ReloadStatus
@@ -124,15 +124,18 @@ class Reload:
         """What the file says by itself."""
         return self._file
 
-    async def judge(self, meter: OwnMeter, instead: str = "") -> tuple[Problem, ...]:
-        """What would be wrong with a meter of the registry, were it as this one, in the place of
-        the one called ``instead``. Raises StoreError.
+    async def judge(
+        self, meter: OwnMeter, instead: str = ""
+    ) -> tuple[MeterOptions | None, tuple[Problem, ...]]:
+        """How a meter of the registry would be read, or what would be wrong with it, were it as
+        this one, in the place of the one called ``instead``. Raises StoreError.
         """
         gone = (meter.name, instead)
         own = [one for one in await self._registry.meters() if one.name not in gone]
         own.append(meter)
         found = await self._joined(self._file, own)
-        return found.problems.get(meter.name, ())
+        named = (one for one in found.configuration.meters if one.name == meter.name)
+        return next(named, None), found.problems.get(meter.name, ())
 
     async def _do(self, trigger: str, read: Callable[[], Configuration]) -> ReloadStatus:
         await self._turn.acquire()

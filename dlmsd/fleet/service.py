@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.logger import Logger
@@ -22,6 +22,8 @@ from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.turns import Work
 from dlmsd.model import MeterState, MeterStatus
+
+T = TypeVar("T")
 
 LastTs: TypeAlias = Callable[[], Awaitable[Mapping[str, int]]]
 """Gives the newest stored timestamp of each meter, in ms."""
@@ -104,6 +106,10 @@ class Fleet:
 
         LookupError for a meter that is not read.
         """
+        await self.apart(name, last_ts, _nothing)
+
+    async def apart(self, name: str, last_ts: LastTs, work: Callable[[], Awaitable[T]]) -> T:
+        """The same, and ``work`` in between, while nobody else speaks there; what it gives."""
         await self._turn.acquire()
         try:
             key = self._line(name)
@@ -111,7 +117,10 @@ class Fleet:
             new = Line([self._known[one.name] for one in old.meters], self._around)
             await old.stop()
             self._lines[key] = new
-            new.start(await last_ts(), again=True)
+            try:
+                return await work()
+            finally:
+                new.start(await last_ts(), again=True)
         finally:
             self._turn.release()
 
@@ -174,6 +183,10 @@ class Fleet:
             if meter.status != "active":
                 self._post(_inactive(meter))
         self._known = {meter.name: meter for meter in meters}
+
+
+async def _nothing() -> None:
+    """All there is to do in between."""
 
 
 def _lines(meters: Sequence[MeterOptions]) -> dict[Hashable, list[MeterOptions]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -288,6 +289,18 @@ class Conversation:
         wait = self._trip.wait if self._link.repeating else self._timeout
         self._deadline.set(min(wait, self._patience) + self._frame_delay)
         self._patience = self._timeout
+
+    @contextmanager
+    def shown(self, trace: Trace, witness: Witness) -> Iterator[None]:
+        """Meanwhile these see frames and APDUs, and not those who otherwise do."""
+        before = self._trace, self._witness
+        self._trace, self._witness = trace, witness
+        self._association.witness = witness
+        try:
+            yield
+        finally:
+            self._trace, self._witness = before
+            self._association.witness = self._witness
 
     def _explained(self, error: DlmsdError) -> DlmsdError:
         """Silence is none when something came that could not be taken for an answer."""

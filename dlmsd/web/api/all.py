@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dlmsd.web.api.alarms import Alarms
 from dlmsd.web.api.control import Control
+from dlmsd.web.api.gaps import Gaps
 from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
 from dlmsd.web.api.metrics import Metrics
 from dlmsd.web.api.network import Network
 from dlmsd.web.api.parts import Parts
+from dlmsd.web.api.profiles import Profiles
 from dlmsd.web.api.readings import Readings
 from dlmsd.web.api.scans import Scans
 from dlmsd.web.api.system import System
 from dlmsd.web.api.thingsboard import ThingsBoard
+from dlmsd.web.api.trials import Trials
 from dlmsd.web.api.views import Views
 from dlmsd.web.operation import Operation
 
@@ -23,12 +26,16 @@ class Api:
     def __init__(self, parts: Parts) -> None:
         views = Views(parts)
         self._scans = Scans(parts)
+        self._trials = Trials(parts)
         self.operations: list[Operation] = [
             *Meters(parts, views).operations(),
             *Control(parts, views).operations(),
+            *self._trials.operations(),
             *Measurements(parts, views).operations(),
+            *Profiles(parts).operations(),
             *ThingsBoard(parts, views).operations(),
             *Readings(parts).operations(),
+            *Gaps(parts).operations(),
             *Metrics(parts).operations(),
             *Network(parts).operations(),
             *Alarms(parts).operations(),
@@ -37,5 +44,6 @@ class Api:
         ]
 
     async def stop(self) -> None:
-        """What searches leaves politely."""
+        """What searches or tries a meter leaves politely."""
+        self._trials.stop()
         await self._scans.stop()

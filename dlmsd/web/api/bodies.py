@@ -158,6 +158,11 @@ class NewMeter(MeterChange):
     def quick(self) -> bool:
         return False
 
+    @property
+    def profile_name(self) -> str:
+        """The model's, whether it is said or not."""
+        return self.profile or PROFILE
+
     def made(self, profile_read: tuple[str, ...], secrets: dict[str, Secret]) -> OwnMeter:
         """The whole meter, with ``secrets`` that it had before."""
         empty = OwnMeter(self.name, {"profile": PROFILE}, secrets)

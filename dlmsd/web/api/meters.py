@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
 from dlmsd.fleet.desk import FileMeterError, UnfitMeterError
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Override, OwnMeter
 from dlmsd.web import kinds
-from dlmsd.web.api.bodies import PROFILE, MeterChange, NewMeter, field_of
+from dlmsd.web.api.bodies import MeterChange, NewMeter, field_of
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.views import MeterView, Views
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError, refusal_of
 from dlmsd.web.shape import object_of
+
+T = TypeVar("T")
 
 _TAG: Final = "meters"
 ETAG: Final = {"ETag": "What If-Match of a change is compared with"}
@@ -125,7 +127,7 @@ class Meters:
 
     async def add(self, call: Call) -> Reply:
         body: NewMeter = call.body
-        meter = body.made(self._profile_read(body.profile or PROFILE), {})
+        meter = body.made(self._profile_read(body.profile_name), {})
         await carried_out(self._parts.desk.add(meter, call.who.name))
         view, tag = await self._views.tagged(meter.name)
         return Reply(view, 201, (("Location", f"/api/meters/{view.id}"), ("ETag", tag)))
@@ -135,7 +137,7 @@ class Meters:
 
         def whole(old: OwnMeter) -> OwnMeter:
             # Secrets are never told, so nobody could say them again.
-            return body.made(self._profile_read(body.profile or PROFILE), dict(old.secrets))
+            return body.made(self._profile_read(body.profile_name), dict(old.secrets))
 
         return await self._change(call, whole, Override())
 
@@ -227,10 +229,10 @@ def _page(path: str, found: list[MeterView], page: Page) -> Reply:
     return Reply(rest[: page.limit], headers=headers)
 
 
-async def carried_out(work: Any) -> None:
+async def carried_out(work: Awaitable[T]) -> T:
     """A change of the desk's, its errors as refusals."""
     try:
-        await work
+        return await work
     except UnfitMeterError as error:
         wrong = [FieldProblem(field_of(one.key), one.message) for one in error.problems]
         raise RefusedError(422, "This meter cannot be read; errors says why.", wrong) from None

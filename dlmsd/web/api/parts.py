@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
 
 from dlmsd.config.values import MeterOptions, SinkOptions, WebOptions
+from dlmsd.dlms.association import Witness
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.reload import Reload
+from dlmsd.meter.conversation import Trace
+from dlmsd.meter.security import CounterStore
 from dlmsd.model import Reading, ReloadStatus
 from dlmsd.store.counters import Account
+from dlmsd.store.gaps import Gaps
 from dlmsd.store.metrics import Figures
 from dlmsd.store.registry import OwnMeter, Registry
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import StatusDocument
+
+T = TypeVar("T")
 
 
 class Orders(Protocol):
@@ -28,10 +34,14 @@ class Orders(Protocol):
     def reload(self) -> Callable[[str], Awaitable[ReloadStatus]]: ...
     def read_now(self, meter: str) -> Awaitable[Reading]: ...
     def reconnect(self, meter: str) -> Awaitable[None]: ...
+    def aside(self, meter: str, work: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
+    def show(self, meter: str, trace: Trace, witness: Witness) -> Awaitable[None]: ...
 
 
-class Outbox(Protocol):
-    """What the outbox tells; see :class:`dlmsd.store.outbox.Outbox`."""
+class Outbox(CounterStore, Protocol):
+    """What the outbox tells and keeps; see :class:`dlmsd.store.outbox.Outbox`."""
+
+    gaps: Gaps
 
     async def accounts(self) -> Mapping[tuple[str, str], Account]: ...
     async def last_ts(self) -> dict[str, int]: ...
