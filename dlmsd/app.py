@@ -44,7 +44,6 @@ from dlmsd.store.lock import Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
 from dlmsd.tokens import Tokens, list_file
-from dlmsd.watch.language import Language
 from dlmsd.watch.systemd import SignOfLife
 from dlmsd.watch.watch import Watch
 from dlmsd.web.api.all import Api
@@ -159,17 +158,9 @@ class Daemon(Service):
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         interval = configuration.daemon.report_interval
-        self.watch = Watch(
-            self.board,
-            self.registry,
-            self._outbox,
-            clock=reactor,
-            wall=wall,
-            language=Language.of(configuration.daemon.language),
-            folder=state_dir,
-            rebuild_meter=lambda name: self._fleet.reconnect(name, self._last_ts),
-            rebuild_sink=self._sinks.restart,
-        )
+        daemon = configuration.daemon
+        self.watch = Watch(self.board, self.registry, self._outbox, daemon, reactor, wall)
+        self.watch.supervise(self._reconnect, self._sinks.restart)
         self._life = SignOfLife(machine.systemd, reactor)
         self._report = Report(self.board, reactor, interval, values=debug)
         self.web: WebService | None = None
@@ -353,6 +344,9 @@ class Daemon(Service):
         self._fleet.admission.pace(configuration.daemon.connects_per_second)
         asked = [one for one in configuration.meters if one.transport != "push"]
         await self._fleet.change(asked, self._last_ts)
+
+    async def _reconnect(self, name: str) -> None:
+        await self._fleet.reconnect(name, self._last_ts)
 
     async def _hear(self, configuration: Configuration) -> None:
         pushing = [one for one in configuration.meters if one.transport == "push"]

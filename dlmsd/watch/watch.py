@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from dlmsd.config.values import Configuration
+from dlmsd.config.values import Configuration, DaemonOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.model import AlarmStatus
@@ -41,7 +41,7 @@ _DAY_MS: Final = 86_400_000
 class Watch:
     """From ``start`` to ``stop``. ``findings`` are those of the last look.
 
-    ``wall`` gives Unix seconds, ``folder`` is on the disk whose space is looked at.
+    ``wall`` gives Unix seconds. The space of the disk with the state folder is looked at.
     """
 
     _log = Logger()
@@ -51,13 +51,9 @@ class Watch:
         board: Board,
         registry: Registry,
         outbox: Outbox,
-        *,
+        options: DaemonOptions,
         clock: IReactorTime,
         wall: Callable[[], float],
-        language: Language,
-        folder: Path,
-        rebuild_meter: Rebuild,
-        rebuild_sink: Rebuild,
     ) -> None:
         self.findings: list[Finding] = []
         self.history = History(board)
@@ -66,10 +62,10 @@ class Watch:
         self._outbox = outbox
         self._clock = clock
         self._wall = wall
-        self._language = language
-        self._folder = folder
+        self._language = language = Language.of(options.language)
+        self._folder = options.state_dir
         self._keeper = AlarmKeeper(registry.alarms, lambda: registry.ids, language)
-        self._supervisor = Supervisor(self.history, meter=rebuild_meter, sink=rebuild_sink)
+        self._supervisor: Supervisor | None = None
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
         self._looks = 0
@@ -90,9 +86,14 @@ class Watch:
     def stop(self) -> None:
         """No more looks; what is being written may end by itself."""
         self._forget()
-        self._supervisor.stop()
+        if self._supervisor is not None:
+            self._supervisor.stop()
         if self._loop.running:
             self._loop.stop()
+
+    def supervise(self, meter: Rebuild, sink: Rebuild) -> None:
+        """From now on what is stuck is made anew by these."""
+        self._supervisor = Supervisor(self.history, meter=meter, sink=sink)
 
     def expect(self, configuration: Configuration) -> None:
         """This is what meters are to be like from now on."""
@@ -115,7 +116,8 @@ class Watch:
 
     def _supervise(self) -> None:
         try:
-            self._supervisor.look(self._clock.seconds())
+            if self._supervisor is not None:
+                self._supervisor.look(self._clock.seconds())
         except Exception:  # noqa: BLE001 - the next look must still come
             self._log.failure("The supervisor failed")
 
