@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -67,9 +68,13 @@ class WholeWayCase(SynchronousTestCase):
             self.assertEqual(self.arrived(name)[: len(expected)], expected)
 
     def error(self, sink: str = "tb") -> str:
-        """What the page says of a sink."""
-        sinks = {one["name"]: one for one in self.daemon.status()["sinks"]}
-        return str(sinks[sink]["error"])
+        """What is wrong with a sink."""
+        return str(self.told(sink)["error"])
+
+    def told(self, sink: str) -> dict[str, Any]:
+        """What the page has of a sink."""
+        sinks: dict[str, Any] = {one["name"]: one for one in self.daemon.status()["sinks"]}
+        return dict(sinks[sink])
 
 
 class WholeWay(WholeWayCase):
@@ -101,19 +106,12 @@ class WholeWay(WholeWayCase):
         self.read(self.sink("thingsboard") + meters)
         self.whole_way("tb", f"token-{self.names[0]}")
 
-    def test_a_rate_limit_and_a_device_that_is_no_gateway(self) -> None:
-        """Two sinks of one daemon; what the one keeps back, the other does not lose."""
+    def test_a_rate_limit(self) -> None:
+        """The server tells its limit, and gets no more than that."""
         self.begin("--telemetry-rate=5:60")
-        both = (self.sink("thingsboard-gateway", token) for token in ("gw", "meter"))
-        self.read("".join(both) + self.meters.configuration(1.0))
-        wait_until(lambda: "PUBACK 0x97" in self.error("gw"), "the refusal is seen")
-        kept = sum(len(self.arrived(name)) for name in self.names)
+        self.read(self.sink("thingsboard-gateway", "gw") + self.meters.configuration(1.0))
+        wait_until(lambda: "limit of 5 " in self.told("gw")["held"], "the limit is told")
         status = self.daemon.status()
-        self.assertTrue(kept <= 10 and status["outbox"]["queued"]["gw"], status["outbox"])
-        wait_until(lambda: "no PUBACK" in self.error("meter"), "the silence is seen", 75)
-        status = self.daemon.status()
-        [silent] = [one for one in status["sinks"] if one["name"] == "meter"]
-        self.assertEqual(silent["delivered"], 0)
-        self.assertIn("'Is gateway'", silent["advice"])
-        # Each reading is committed for both.
-        self.assertEqual(status["outbox"]["queued"]["meter"] * 2, status["outbox"]["committed"])
+        self.assertLessEqual(sum(len(self.arrived(name)) for name in self.names), 5)
+        self.assertTrue(status["outbox"]["queued"]["gw"], status["outbox"])
+        self.assertEqual(self.error("gw"), "")
