@@ -70,9 +70,13 @@ def pause(episodes: Episodes, random: Random) -> float | None:
     if not rarely(episodes):
         return None
     now = episodes.seconds()
-    finding = judge(episodes)
-    begin = now if finding is None else finding.since
-    hour = [at for at in episodes.attempts if at > max(begin, now - HOUR)]
+    # What failed for other reasons was no fight, and must not make readings wait.
+    bare = wordless(episodes)
+    hour = [
+        one.at
+        for one in episodes.recent()
+        if one in bare or isinstance(one.trouble, TakenOverTrouble)
+    ]
     left = MOST_ATTEMPTS - len(hour)
     if left <= 0:
         return hour[-MOST_ATTEMPTS] + HOUR - now + random.uniform(1.0, RARELY / 4)

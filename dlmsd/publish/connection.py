@@ -121,7 +121,6 @@ def _machine() -> Callable[[_Core], _Life]:
     @pep614(idle.upon(_Life.start).to(connecting))
     @pep614(waiting.upon(_Life.elapsed).to(connecting))
     def attempt(life: _Life, core: _Core) -> None:
-        core.episodes.attempted()
         session = core.session = core.build()
         factory = Factory.forProtocol(lambda: session)
         factory.noisy = False

@@ -94,7 +94,6 @@ class Episodes:
         self.endings: deque[Ending] = deque(maxlen=MOST_ENDINGS)
         self.probes: deque[Probe] = deque(maxlen=MOST_ENDINGS)
         self.refusals: deque[Refusal] = deque(maxlen=MOST_ENDINGS)
-        self.attempts: deque[float] = deque(maxlen=MOST_ENDINGS)
         self.up = False
         self.passes: dict[str, float] = {}  # topic to the time of its last PUBACK
         self._accepted_at = 0.0
@@ -103,10 +102,6 @@ class Episodes:
         self._passed = 0
         self._flying: dict[int, Flying] = {}
         self._doubts: dict[int, list[Ending]] = {}
-
-    def attempted(self) -> None:
-        """A connection is tried."""
-        self.attempts.append(self.seconds())
 
     def accepted(self) -> None:
         """CONNACK said yes; nothing is published yet."""
