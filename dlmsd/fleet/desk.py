@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from twisted.internet.defer import DeferredLock
@@ -13,7 +13,6 @@ from dlmsd.fleet.reload import Reload
 from dlmsd.store.registry import (
     NameTakenError,
     NoSuchMeterError,
-    Override,
     OwnMeter,
     Registry,
     Status,
@@ -99,9 +98,10 @@ class Desk:
         change: Callable[[OwnMeter], OwnMeter],
         who: str,
         check: Callable[[OwnMeter], None] = lambda meter: None,
-        override: Override | None = None,
+        settled: Collection[str] = (),
     ) -> None:
-        """What ``change`` makes of one that was added; also its name. With ``override``, that too.
+        """What ``change`` makes of one that was added; also its name. What is ``settled`` by it
+        is overridden no more.
 
         FileMeterError, NoSuchMeterError, NameTakenError, UnfitMeterError.
         """
@@ -115,8 +115,8 @@ class Desk:
                 raise NameTakenError(f"there is a meter {new.name}")
             await self._judge(new, name)
             await self._put(name, new, who)
-            if override is not None:
-                await self._registry.override(new.name, override, who)
+            if settled:
+                await self._registry.amend(new.name, dict.fromkeys(settled), who)
             if not await self._took(new, who):
                 await self._put(new.name, old, who)
                 await self._refused(who)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
@@ -89,8 +90,10 @@ class Routes(Resource):
         operations: Sequence[Operation],
         access: Access,
         ready: Callable[[], bool],
+        clock: IReactorTime,
     ) -> None:
         super().__init__()
+        self._clock = clock
         self._statics = statics
         self._table = Table(operations)
         self._access = access
@@ -170,7 +173,7 @@ class Routes(Resource):
         if request.method == b"HEAD":
             _finish(request, b"")
             return None
-        return Deferred.fromCoroutine(flow(request, reply.pieces))
+        return Deferred.fromCoroutine(flow(request, reply.pieces, self._clock))
 
     def _refused(self, request: Any, failure: Any) -> None:
         if failure.check(CancelledError) and request._disconnected:

@@ -185,7 +185,7 @@ class WebService(Service):
         answers["/api/session"] = self._session
         operations = [*self._operations, *self._own()]
         return PageSite(
-            Routes(answers, operations, self._access, self._ready),
+            Routes(answers, operations, self._access, self._ready, self._reactor),
             requestFactory=PageRequest,
             timeout=IDLE_SECONDS,
             reactor=self._reactor,

@@ -51,18 +51,19 @@ def ask(base: str, method: str, path: str, body: Any = None, **headers: str) -> 
 class RestCase(SynchronousTestCase):
     """A running daemon and virtual meters that it does not know yet."""
 
-    def begin(self, count: int = 1, *, web: str = "", text: str = SINK) -> None:
+    def begin(self, count: int = 1, *, web: str = "", daemon: str = "", text: str = SINK) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.meters = Meters(self.folder, count)
         self.addCleanup(self.meters.stop)
         self.daemon = DaemonProcess(self.folder / "daemon", text, port=free_port())
         said = self.daemon.config.read_text()
-        self.daemon.config.write_text(said.replace("[web]\n", f"[web]\n{web}"))
+        self.daemon.config.write_text(said.replace("[web]\n", f"{daemon}[web]\n{web}"))
         self.addCleanup(self.daemon.kill)
         self.daemon.start()
         self.base = f"http://127.0.0.1:{self.daemon.port}"
-        self.token = (self.folder / "daemon/state/web.token").read_text().strip()
+        first = self.folder / "daemon/state/web.token"
+        self.token = first.read_text().strip() if first.exists() else ""
         self.headers = {"Authorization": f"Bearer {self.token}"}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Heard:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
 from dlmsd.fleet.desk import FileMeterError, UnfitMeterError
-from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Override, OwnMeter
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError, OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, NewMeter, field_of
 from dlmsd.web.api.parts import Parts
@@ -139,7 +139,7 @@ class Meters:
             # Secrets are never told, so nobody could say them again.
             return body.made(self._profile_read(body.profile_name), dict(old.secrets))
 
-        return await self._change(call, whole, Override())
+        return await self._change(call, whole, ("status", "interval"))
 
     async def patch(self, call: Call) -> Reply:
         body: MeterChange = call.body
@@ -152,11 +152,9 @@ class Meters:
             profile = body.profile or str(old.options.get("profile", ""))
             return body.applied(old, self._profile_read(profile))
 
-        kept = (await self._parts.registry.overrides()).get(name, Override())
-        override = Override(
-            None if body.status else kept.status, None if body.interval else kept.interval
-        )
-        reply = await self._change(call, part, override)
+        said = {"status": body.status, "interval": body.interval}
+        settled = [key for key, value in said.items() if value is not None]
+        reply = await self._change(call, part, settled)
         if body.error_count is not None:
             self.forgive(reply.value.name)
         return reply
@@ -176,7 +174,7 @@ class Meters:
         self._views.forgiven[name] = status.failed if status else 0
 
     async def _change(
-        self, call: Call, change: Callable[[OwnMeter], OwnMeter], override: Override
+        self, call: Call, change: Callable[[OwnMeter], OwnMeter], settled: Collection[str]
     ) -> Reply:
         name = await self._parts.name_of(call.path["id"])
         renamed = name
@@ -192,7 +190,7 @@ class Meters:
             do,
             call.who.name,
             lambda old: self._views.match(call, name, old),
-            override,
+            settled,
         )
         await carried_out(work)
         return await self._told(renamed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from dlmsd.web.status import health
 _TAG: Final = "system"
 _TAR: Final = "application/x-tar"
 _PIECE: Final = 1 << 16
+_ROOM: Final = ".dlmsd-download-"
 
 
 @frozen
@@ -116,6 +118,7 @@ class System:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._copying = False
         self._began = parts.reactor.seconds()
 
     def operations(self) -> list[Operation]:
@@ -166,6 +169,7 @@ class System:
                 summary="What `dlmsd backup` writes; it holds secrets, so only for an admin",
                 need="secrets",
                 answers={200: Answer("A tar archive", also=_TAR)},
+                refuses=(409,),
                 **get,
             ),
             Operation(
@@ -245,6 +249,8 @@ class System:
         return Reply(status)
 
     async def backup(self, call: Call) -> Stream:
+        if self._copying:
+            raise RefusedError(409, "Another backup is being taken; wait for it.")
         await self._parts.registry.audit.add(call.who.name, "backup", "state folder")
         moment = datetime.fromtimestamp(self._parts.wall(), UTC).strftime("%Y-%m-%dT%H%M%SZ")
         named = f'attachment; filename="dlmsd-{moment}.tar"'
@@ -309,13 +315,19 @@ class System:
         """Written beside the state first, whole: what it copies must not wait for a reader."""
         reactor, state_dir = self._parts.reactor, self._parts.state_dir
         pool = reactor.getThreadPool()
-        with tempfile.TemporaryDirectory(prefix=".dlmsd-download-", dir=state_dir) as room:
-            file = Path(room) / "archive.tar"
-            now = self._parts.wall()
-            await deferToThreadPool(reactor, pool, archive.write, state_dir, file, now)
-            with file.open("rb") as opened:
-                while piece := opened.read(_PIECE):
-                    yield piece
+        self._copying = True
+        try:
+            for left in state_dir.glob(f"{_ROOM}*"):  # by a kill
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=_ROOM, dir=state_dir) as room:
+                file = Path(room) / "archive.tar"
+                now = self._parts.wall()
+                await deferToThreadPool(reactor, pool, archive.write, state_dir, file, now)
+                with file.open("rb") as opened:
+                    while piece := opened.read(_PIECE):
+                        yield piece
+        finally:
+            self._copying = False
 
 
 def _next(

@@ -1,0 +1,176 @@
+"""What an operator changes of meters: judged first, in force at once, or taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from dlmsd.errors import ConfigurationError, Problem
+from dlmsd.fleet.desk import Desk, FileMeterError, UnfitMeterError
+from dlmsd.secret import Secret
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Override, OwnMeasurement
+from tests.fleet.reload_case import FILE, OWN, ReloadCase
+
+TOKEN = {"password": Secret("canary"), "token": Secret("t")}
+PLATFORM = '[[sinks]]\nname = "tb"\nkind = "thingsboard"\nurl = "mqtt://tb.example:1884"\n'
+
+
+class DeskCase(ReloadCase):
+    def begin(self, text: str = FILE) -> None:
+        self.path.write_text(text)
+        self.start()
+        self.again(text)
+        self.desk = Desk(self.registry, self.reload)
+
+    def fails(self, kind: type[Exception], work: Any) -> Any:
+        return self.failureResultOf(Deferred.fromCoroutine(work), kind).value
+
+    def own(self) -> list[str]:
+        return [one.name for one in self.done(self.registry.meters())]
+
+
+class ChangeTests(DeskCase):
+    def test_added_changed_renamed_removed(self) -> None:
+        self.begin()
+        self.done(self.desk.add(OWN, "me"))
+        self.assertEqual(self.meters()["c"].host, "10.0.0.3")
+        number = self.registry.ids["c"]
+        self.done(
+            self.desk.change(
+                "c",
+                lambda old: evolve(old, name="d", options={**old.options, "host": "10.0.0.9"}),
+                "me",
+            )
+        )
+        self.assertEqual(self.meters()["d"].host, "10.0.0.9")
+        self.assertEqual(self.meters()["d"].password, Secret("canary"))
+        self.assertEqual(self.registry.ids["d"], number)
+        self.done(self.desk.remove("d", "me"))
+        self.assertNotIn("d", self.meters())
+        trail = [(one.action, one.who) for one in self.done(self.registry.audit.list())]
+        for action in ("meter added", "meter renamed", "meter changed", "meter removed"):
+            self.assertIn((action, "me"), trail)
+
+    def test_what_is_wrong_is_never_kept(self) -> None:
+        self.begin()
+        unfit = evolve(OWN, options={"host": "10.0.0.1", "profile": "microstar"})
+        error = self.fails(UnfitMeterError, self.desk.add(unfit, "me"))
+        self.assertEqual([one.key for one in error.problems], ["host"])
+        self.assertEqual(self.own(), [])
+        self.done(self.desk.add(OWN, "me"))
+
+        def wrong(old: Any) -> Any:
+            return evolve(old, options={"host": "10.0.0.3", "profile": "none"})
+
+        self.fails(UnfitMeterError, self.desk.change("c", wrong, "me"))
+        self.assertEqual(self.meters()["c"].profile, "microstar")
+
+    def test_what_the_daemon_refuses_is_taken_back(self) -> None:
+        self.begin()
+        self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
+        self.fails(UnfitMeterError, self.desk.add(OWN, "me"))
+        self.assertEqual(self.own(), [])
+        del self.refusals["first"]
+        self.done(self.desk.add(OWN, "me"))
+        self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
+        self.fails(UnfitMeterError, self.desk.change("c", lambda old: evolve(old, name="d"), "me"))
+        self.assertEqual(self.own(), ["c"])
+
+    def test_names_that_are_taken_and_meters_of_the_file(self) -> None:
+        self.begin()
+        self.done(self.desk.add(OWN, "me"))
+        self.fails(NameTakenError, self.desk.add(OWN, "me"))
+        self.fails(NameTakenError, self.desk.add(evolve(OWN, name="a"), "me"))
+        self.fails(NameTakenError, self.desk.change("c", lambda old: evolve(old, name="b"), "me"))
+        error = self.fails(FileMeterError, self.desk.remove("a", "me"))
+        self.assertIn("dlmsd.toml", str(error))
+        self.fails(FileMeterError, self.desk.change("a", lambda old: old, "me"))
+        self.fails(NoSuchMeterError, self.desk.remove("z", "me"))
+
+    def test_overrides(self) -> None:
+        self.begin()
+        self.done(self.registry.override("a", Override(device_name="x", renamed_from="a"), "tb"))
+        self.done(self.desk.override("a", "me", status="inactive"))
+        self.done(self.desk.override("a", "me", interval=9.0))
+        self.assertEqual((self.meters()["a"].status, self.meters()["a"].interval), ("inactive", 9))
+        kept = self.done(self.registry.overrides())["a"]
+        self.assertEqual(kept.device_name, "x", "what a platform has changed stays")
+        self.done(self.desk.add(OWN, "me"))
+        self.done(self.desk.override("c", "me", status="inactive", interval=9.0))
+        self.done(self.desk.change("c", lambda old: old, "me", settled=("status",)))
+        self.assertEqual((self.meters()["c"].status, self.meters()["c"].interval), ("active", 9))
+
+    def test_one_at_a_time(self) -> None:
+        """Of two who saw the same, the second hears that it has changed."""
+        self.begin()
+        self.done(self.desk.add(OWN, "me"))
+        seen = self.done(self.desk.own("c"))
+
+        def unchanged(old: Any) -> None:
+            if old != seen:
+                raise ZeroDivisionError
+
+        def slower(old: Any) -> Any:
+            return evolve(old, options={**old.options, "timeout": 3})
+
+        works = [
+            Deferred.fromCoroutine(self.desk.change("c", slower, "me", unchanged)) for _ in "ab"
+        ]
+        self.successResultOf(works[0])
+        self.failureResultOf(works[1], ZeroDivisionError)
+
+
+class MeasurementTests(DeskCase):
+    def read(self, *rows: OwnMeasurement) -> dict[str, Any]:
+        self.begin()
+        self.done(self.desk.add(evolve(OWN, measurements=rows), "me"))
+        return {one.name: one for one in self.meters()["c"].read}
+
+    def test_on_top_of_the_profile(self) -> None:
+        found = self.read(
+            OwnMeasurement("mine", "1-1:1.8.0", sampling_interval=2.5, tb_key="energy"),
+            OwnMeasurement("voltage_l1", enabled=False),
+            OwnMeasurement("not yet", "1-1:9.9.9", enabled=False),
+        )
+        self.assertEqual((found["mine"].every, found["mine"].key), (2.5, "energy"))
+        self.assertIn("voltage_l2", found)
+        self.assertNotIn("voltage_l1", found)
+        self.assertNotIn("not yet", found)
+
+
+class PlatformTests(DeskCase):
+    def sinks(self, text: str, **said: Any) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Those of the meter, and all by their url."""
+        self.begin(text)
+        options = {**OWN.options, **({"thingsboard": said} if said else {})}
+        self.done(self.desk.add(evolve(OWN, options=options, secrets=TOKEN), "me"))
+        configuration = self.applied[-1][1]
+        return self.meters()["c"].sinks, {one.name: one.url for one in configuration.sinks}
+
+    def test_the_first_that_the_file_has(self) -> None:
+        names, _ = self.sinks(
+            PLATFORM
+            + FILE.replace('profile = "microstar"', 'profile = "microstar"\nsinks = ["local"]')
+        )
+        self.assertEqual(names, ("local", "tb"))
+
+    def test_one_of_its_own_as_long_as_it_is_wanted(self) -> None:
+        names, urls = self.sinks(FILE)
+        self.assertEqual(names, ("local", "thingsboard"))
+        self.assertEqual(urls["thingsboard"], "mqtt://localhost:1883")
+        self.assertEqual(self.meters()["a"].sinks, ("local",), "no other meter goes there")
+        self.done(self.desk.remove("c", "me"))
+        self.assertEqual([one.name for one in self.applied[-1][1].sinks], ["local"])
+
+    def test_another_place_than_the_files(self) -> None:
+        text = PLATFORM + FILE.replace(
+            'profile = "microstar"', 'profile = "microstar"\nsinks = ["local"]'
+        )
+        names, urls = self.sinks(text, host="fd00::1", port=1885)
+        self.assertEqual(names, ("local", "thingsboard fd00--1 1885"))
+        self.assertEqual(urls[names[1]], "mqtt://[fd00::1]:1885")
+
+    def test_not_at_all(self) -> None:
+        self.assertEqual(self.sinks(FILE, enabled=False)[0], ("local",))
