@@ -191,8 +191,7 @@ class Episode:
         """Nobody disturbs it: all that waits must arrive."""
         daemon = self._start()
         try:
-            arrived = "all that was committed arrives"
-            wait_until(lambda: self._arrived(subscriber), arrived, 60.0)
+            self._wait(subscriber, 60.0)
             daemon.signal(signal.SIGTERM)
             assert daemon.ended(10), "it does not stop"
         finally:
@@ -205,9 +204,17 @@ class Episode:
         if "Traceback" in (log := self._log.read_text()):
             self._judge.violation(f"in the log: {log[log.index('Traceback') :][:2000]}")
 
-    def _arrived(self, subscriber: Subscriber) -> bool:
-        self._judge.arrived(subscriber.messages)
-        return not self._judge.missing()
+    def _wait(self, subscriber: Subscriber, seconds: float) -> None:
+        """Until all that was committed has arrived."""
+        end = time.monotonic() + seconds
+        while True:
+            self._judge.arrived(subscriber.messages)
+            missing = self._judge.missing()
+            if not missing:
+                return
+            first = sorted(missing)[:5]
+            assert time.monotonic() < end, f"{len(missing)} have not arrived: {first}"
+            time.sleep(0.02)
 
     def _answers(self) -> bool:
         with socket.socket() as probe:

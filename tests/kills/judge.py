@@ -207,9 +207,9 @@ class Judge:
         if duplicates > self._window:
             self.violation(f"{duplicates} duplicates after one kill")
 
-    def missing(self) -> int:
-        """How many committed readings have not arrived."""
-        return len(self.committed.keys() - self._arrived.keys())
+    def missing(self) -> set[Key]:
+        """The committed readings that have not arrived."""
+        return self.committed.keys() - self._arrived.keys()
 
     # At the end.
 
