@@ -3,8 +3,8 @@
 Announced is what a meter has given, never what it might give. Keys are the abbreviated
 ones of Home Assistant's documentation ("MQTT discovery"), which knows no ``~`` in this form.
 
-A meter that is gone is found by its retained availability, which an earlier run left: its
-document is removed, and that too.
+Nor is it announced for longer than it is wanted: what an earlier run has announced stands in
+its notes (:mod:`dlmsd.publish.withdrawal`), and its retained availability beside them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from dlmsd.publish import payload
 from dlmsd.publish.entity import entity
 from dlmsd.publish.message import Message
 from dlmsd.publish.topics import Topics
+from dlmsd.publish.withdrawal import ROOT, Note, Platform, empty
 
-ROOT: Final = "homeassistant"
 BIRTH: Final = f"{ROOT}/status"
 # Entities of one meter: more than anybody looks at, in a document below the 64 KiB that some
 # brokers take at most.
@@ -46,6 +46,15 @@ class _Device:
     parts: dict[str, Mapping[str, Any]] = field(factory=dict)
     keys: frozenset[str] = frozenset()
     units: Mapping[str, str] = field(factory=dict)
+    # What an earlier run has announced, and nobody reads any more.
+    left: dict[str, Platform] = field(factory=dict)
+    # The keys of each note that is at the broker, by its topic.
+    notes: dict[str, frozenset[str]] = field(factory=dict)
+
+    @property
+    def retired(self) -> dict[str, Platform]:
+        """To be taken back, unless it is read after all."""
+        return {key: one for key, one in self.left.items() if key not in self.parts}
 
 
 class Discovery:
@@ -54,17 +63,17 @@ class Discovery:
     def __init__(self, topics: Topics, meters: Sequence[MeterOptions]) -> None:
         self._topics = topics
         self._devices = {one.name: _device(one) for one in meters}
+        self._ours = frozenset(map(self._topic, self._devices))
 
     @property
     def subscriptions(self) -> Sequence[str]:
         """Home Assistant's birth, and every meter that ever was."""
-        return BIRTH, self._topics.availability("+")
+        return BIRTH, self._topics.availability("+"), self._topics.note("+", "+")
 
     def messages(self) -> Iterator[tuple[str, Message]]:
-        """Every document, by subject."""
-        for device in self._devices.values():
-            if device.parts:
-                yield self._message(device)
+        """Every document with its notes, by subject."""
+        for device in self._announced():
+            yield from self._announcement(device)
 
     def learn(self, status: MeterStatus) -> Iterator[tuple[str, Message]]:
         """The meter's document, if by this status there is another one."""
@@ -83,22 +92,61 @@ class Discovery:
                 identity = f"{self._identity(status.name)}_{key}"
                 device.parts[key] = entity(identity, key, value, unit, obis, patience)
         if device.parts != before:
-            yield self._message(device)
+            yield from self._announcement(device)
 
     def told(self, message: Message) -> Iterable[tuple[str, Message]] | None:
-        """What to say to Home Assistant's birth, or to a meter that was; None to all else."""
+        """What to say to Home Assistant's birth, or of a meter that was; None to all else."""
         if message.topic == BIRTH:
             # What is retained was before our greeting.
             born = message.payload == b"online" and not message.retain
-            return self.messages() if born else ()
-        meter = self._topics.meter_of_availability(message.topic)
+            return [self._document(one) for one in self._announced()] if born else ()
+        noted = self._topics.meter_of_note(message.topic)
+        meter = noted or self._topics.meter_of_availability(message.topic)
         if meter is None:
             return None
         # What is not retained is our own, coming back.
-        if meter in self._devices or not message.retain:
+        if not message.retain:
             return ()
-        gone = self._topic(meter), message.topic
-        return [(topic, Message(topic, b"", retain=True)) for topic in gone]
+        if noted is not None:
+            return list(self._recall(noted, message))
+        return () if meter in self._devices else [empty(message.topic)]
+
+    def _recall(self, meter: str, message: Message) -> Iterator[tuple[str, Message]]:
+        """Take back what is noted of a meter, as far as it is no longer wanted."""
+        note, device = Note.decode(message.payload), self._devices.get(meter)
+        if note is None:
+            return
+        if device is None or note.topic != self._topic(meter):
+            if note.topic not in self._ours:
+                yield empty(note.topic)
+            yield empty(message.topic)
+            return
+        if message.topic in device.notes:
+            return
+        device.notes[message.topic] = frozenset(note.components)
+        # A push tells what it likes, when it likes.
+        if device.options.transport != "push" and len(device.left) < MOST:
+            gone = note.components.keys() - device.wanted.keys()
+            device.left |= {key: note.components[key] for key in sorted(gone)[:MOST]}
+        if device.parts:
+            yield from self._announcement(device)
+
+    def _announced(self) -> Iterator[_Device]:
+        return (one for one in self._devices.values() if one.parts)
+
+    def _announcement(self, device: _Device) -> Iterator[tuple[str, Message]]:
+        """A document, the note before it, and what no other note need say any longer."""
+        meter = device.options.name
+        note = Note(self._topic(meter), {key: one["p"] for key, one in device.parts.items()})
+        message = note.message(self._topics, meter)
+        yield message.topic, message
+        yield self._document(device)
+        device.notes[message.topic] = frozenset(device.parts)
+        said = device.parts.keys() | device.retired.keys()
+        for topic, keys in list(device.notes.items()):
+            if topic != message.topic and keys <= said:
+                del device.notes[topic]
+                yield empty(topic)
 
     def _topic(self, meter: str) -> str:
         return f"{ROOT}/device/{self._identity(meter)}/config"
@@ -111,11 +159,11 @@ class Discovery:
         short = hashlib.sha256(self._topics.reading(meter).encode()).hexdigest()[:8]
         return f"dlmsd_{re.sub(r'[^A-Za-z0-9_-]+', '-', meter)}_{short}"
 
-    def _message(self, device: _Device) -> tuple[str, Message]:
+    def _document(self, device: _Device) -> tuple[str, Message]:
         topic = self._topic(device.options.name)
-        return topic, Message(topic, payload.encode(self._document(device)), retain=True)
+        return topic, Message(topic, payload.encode(self._body(device)), retain=True)
 
-    def _document(self, device: _Device) -> dict[str, Any]:
+    def _body(self, device: _Device) -> dict[str, Any]:
         meter, topics = device.options, self._topics
         about: dict[str, Any] = {"ids": [self._identity(meter.name)], "name": meter.device_name}
         if meter.profile:
@@ -129,7 +177,8 @@ class Discovery:
             "avty_mode": "all",
             "stat_t": topics.reading(meter.name),
             "qos": 1,
-            "cmps": device.parts,
+            # Of one that goes, Home Assistant wants the platform alone.
+            "cmps": {**device.parts, **{key: {"p": one} for key, one in device.retired.items()}},
         }
 
 

@@ -18,14 +18,15 @@ from dlmsd.publish.requests import Requests
 from dlmsd.publish.source import Delivery
 from dlmsd.publish.topics import Topics
 from dlmsd.publish.troubles import Trouble
+from dlmsd.publish.withdrawal import Withdrawal
 
 READINGS: Final = uuid.UUID("6d1b3a52-3f0e-5c8e-9d57-0f5c2f6d7a41")
 """The namespace of reading ids: UUIDv5 of ``<meter>/<ts>``, equal for duplicates."""
 
 
 class PlainDialect:
-    """Readings to their topics; what Home Assistant shall know through ``discovery``, what
-    others ask of us through ``requests``.
+    """Readings to their topics; what Home Assistant shall know through ``discovery``, without
+    which it shall know nothing; what others ask of us through ``requests``.
     """
 
     dated = False
@@ -39,6 +40,7 @@ class PlainDialect:
         self._topics = topics
         self._discovery = discovery
         self._requests = requests
+        self._announced = discovery or Withdrawal(topics)
         self.held: dict[str, Trouble] = {}
 
     @property
@@ -48,12 +50,12 @@ class PlainDialect:
 
     def subscriptions(self) -> Sequence[str]:
         wanted = [f"{self._topics.requests}/+"] if self._requests else []
-        return [*wanted, *(self._discovery.subscriptions if self._discovery else ())]
+        return [*wanted, *self._announced.subscriptions]
 
     def told(self, message: Message, say: Say) -> bool:
         if self._requests is not None and self._requests.told(message, say):
             return True
-        answers = self._discovery.told(message) if self._discovery else None
+        answers = self._announced.told(message)
         for subject, answer in answers or ():
             say(subject, answer)
         return answers is not None

@@ -51,3 +51,14 @@ class Topics:
         start, end = self.availability("\n").split("\n")
         meter = topic.removeprefix(start).removesuffix(end)
         return meter if topic == self.availability(meter) and "/" not in meter else None
+
+    def note(self, meter: str, number: str) -> str:
+        """Where a note of what Home Assistant was told of a meter is."""
+        return f"{self.prefix}/bridge/discovery/{meter}/{number}"
+
+    def meter_of_note(self, topic: str) -> str | None:
+        """Whose note this is; None if it is none."""
+        start = self.note("", "").removesuffix("/")
+        meter, slash, number = topic.removeprefix(start).partition("/")
+        good = topic.startswith(start) and slash and meter and number and "/" not in number
+        return meter if good else None

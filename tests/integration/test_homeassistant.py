@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,13 +27,14 @@ class HomeAssistantTests(SynchronousTestCase):
         self.addCleanup(self.meters.stop)
         self.port = free_port()
 
-    def daemon(self, endpoints: int) -> DaemonProcess:
+    def daemon(self, endpoints: int, read: str = "", announced: str = "true") -> DaemonProcess:
+        """``read`` is what the last meter reads otherwise than its profile says."""
         sink = (
-            '[[sinks]]\nname = "s"\nkind = "mqtt"\nhome_assistant = true\n'
+            f'[[sinks]]\nname = "s"\nkind = "mqtt"\nhome_assistant = {announced}\n'
             f'url = "mqtt://127.0.0.1:{self.broker.port}"\n'
         )
         self.meters.endpoints = self.meters.endpoints[:endpoints]
-        text = sink + self.meters.configuration(0.2)
+        text = sink + self.meters.configuration(0.2) + read
         daemon = DaemonProcess(self.folder / "daemon", text, port=self.port)
         daemon.start()
         self.addCleanup(daemon.kill)
@@ -67,6 +70,38 @@ class HomeAssistantTests(SynchronousTestCase):
         wait_until(lambda: len(self.retained("homeassistant/#")) == 1, "one is removed")
         (topic,) = self.retained("homeassistant/#")
         self.assertIn(self.meters.endpoints[0]["name"], topic)
+
+    def test_taken_back_with_a_measurement_and_with_the_option(self) -> None:
+        def components() -> dict[str, Any]:
+            (document,) = self.retained("homeassistant/#").items()
+            found: dict[str, Any] = check(*document)["cmps"]
+            return found
+
+        daemon = self.daemon(1)
+        wait_until(lambda: self.retained("homeassistant/#"), "announced")
+        self.assertEqual(len(components()), 10)
+        daemon.stop()
+        daemon = self.daemon(1, read="[meters.read]\nvoltage_l1 = false\nfrequency = false\n")
+        gone = {"voltage_l1": {"p": "sensor"}, "frequency": {"p": "sensor"}}
+        wait_until(lambda: gone.items() <= components().items(), "two are taken back")
+        self.assertEqual(len(components()), 10)
+        wait_until(lambda: len(self.retained("dlmsd/bridge/discovery/#")) == 1, "noted")
+
+        text = daemon.config.read_text()
+        daemon.config.write_text(text.replace("home_assistant = true", "home_assistant = false"))
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not self.retained("homeassistant/#"), "all is taken back")
+        wait_until(lambda: not self.retained("dlmsd/bridge/discovery/#"), "and its note")
+        self.assertEqual(self.retained("dlmsd/status"), {"dlmsd/status": b"online"})
+
+        daemon.config.write_text(text)
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.retained("homeassistant/#"), "announced again")
+        self.assertEqual(len(components()), 8)
+        daemon.kill()
+        self.daemon(1, announced="false")
+        wait_until(lambda: not self.retained("homeassistant/#"), "taken back after a kill, too")
 
     def retained(self, topic: str) -> dict[str, bytes]:
         """What is retained now, by topic."""

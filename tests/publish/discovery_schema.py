@@ -52,7 +52,10 @@ def check(topic: str, payload: bytes) -> dict[str, Any]:
     _topic(document["stat_t"])
     assert document["qos"] in (0, 1, 2)
     assert document["cmps"], "a device without components"
-    seen = [_component(part) for part in document["cmps"].values()]
+    # A component of which only the platform is said is removed.
+    removed = [part for part in document["cmps"].values() if part.keys() == {"p"}]
+    assert all(part["p"] in _PLATFORM for part in removed), removed
+    seen = [_component(part) for part in document["cmps"].values() if part not in removed]
     assert len(set(seen)) == len(seen), "unique_id twice"
     return document
 
@@ -80,3 +83,8 @@ def _only(table: dict[str, Any], keys: set[str]) -> None:
 
 def _topic(topic: str) -> None:
     assert topic and not set("+#\0") & set(topic), topic
+
+
+def removed(document: dict[str, Any]) -> list[str]:
+    """The keys of the components that a document takes back."""
+    return [key for key, part in document["cmps"].items() if part.keys() == {"p"}]

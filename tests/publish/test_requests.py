@@ -183,7 +183,7 @@ class SubscriptionTests(RequestsCase):
         self.begin(requests=False)
         info = json.loads(self.bench.broker.retained["dlmsd/bridge/info"])
         self.assertEqual((info["requests"], info["topic"]), ([], "dlmsd/{meter}"))
-        self.assertEqual(self.bench.broker.subscribed, [])
+        self.assertEqual(self.bench.broker.subscribed, ["dlmsd/bridge/discovery/+/+"])
 
     def test_a_broker_that_closes_upon_a_subscription(self) -> None:
         """Deliveries arrive all the same, and none is suspected of it."""
