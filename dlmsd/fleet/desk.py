@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import DeferredLock
 
-from dlmsd.config.values import MeterOptions
+from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, Problem
 from dlmsd.fleet.reload import Reload
 from dlmsd.store.registry import (
@@ -47,6 +47,8 @@ class Desk:
         self._registry = registry
         self._reload = reload
         self._turn: DeferredLock = DeferredLock()
+        self._seen: Configuration | None = None
+        self._names: frozenset[str] = frozenset()
 
     def options(self, name: str) -> MeterOptions | None:
         """What is in force of a meter, None of one that is not configured or refused."""
@@ -55,7 +57,10 @@ class Desk:
 
     def file_has(self, name: str) -> bool:
         """Whether a meter is the file's."""
-        return any(one.name == name for one in self._reload.file.meters)
+        file = self._reload.file
+        if file is not self._seen:
+            self._seen, self._names = file, frozenset(one.name for one in file.meters)
+        return name in self._names
 
     async def own(self, name: str) -> OwnMeter:
         """One that was added by API; FileMeterError, NoSuchMeterError."""

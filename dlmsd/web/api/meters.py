@@ -116,11 +116,18 @@ class Meters:
         ]
 
     async def list(self, call: Call) -> Reply:
-        return _page("/api/meters", await self._views.all(), call.query)
+        return await self._page("/api/meters", call.query)
 
     async def active(self, call: Call) -> Reply:
-        found = [one for one in await self._views.all() if one.status == "active"]
-        return _page("/api/meters/active", found, call.query)
+        return await self._page("/api/meters/active", call.query, "active")
+
+    async def _page(self, path: str, page: Page, status: str | None = None) -> Reply:
+        found, more = await self._views.some(page.cursor, page.limit, status)
+        headers: tuple[tuple[str, str], ...] = ()
+        if more:
+            link = f'<{path}?limit={page.limit}&cursor={found[-1].id}>; rel="next"'
+            headers = (("Link", link),)
+        return Reply(found, headers=headers)
 
     async def get(self, call: Call) -> Reply:
         return await self._told(await self._parts.name_of(call.path["id"]))
@@ -215,16 +222,6 @@ class Meters:
     def _profile_read(self, profile: str) -> tuple[str, ...]:
         found = self._parts.reload.configuration.profiles.get(profile)
         return tuple(found.read) if found else ()
-
-
-def _page(path: str, found: list[MeterView], page: Page) -> Reply:
-    rest = [one for one in found if one.id > page.cursor]
-    headers: tuple[tuple[str, str], ...] = ()
-    if len(rest) > page.limit:
-        after = rest[page.limit - 1].id
-        link = f'<{path}?limit={page.limit}&cursor={after}>; rel="next"'
-        headers = (("Link", link),)
-    return Reply(rest[: page.limit], headers=headers)
 
 
 async def carried_out(work: Awaitable[T]) -> T:

@@ -80,9 +80,10 @@ class Figured:
         metrics, ids = self._parts.registry.metrics, self._parts.registry.ids
         found = await metrics.each(window.span(now), window.since, window.until)
         sums = {name: found.get(number, Figures()) for name, number in ids.items()}
-        for name in sums:
-            last = self._last([name], window, now)
-            sums[name] = total([Row(0, sums[name]), *last]) if last else sums[name]
+        if window.since <= now < window.until:
+            for name, last in self._parts.unwritten().items():
+                if name in sums:
+                    sums[name] = total([Row(0, sums[name]), Row(now, last)])
         return sums
 
     def _last(self, names: Iterable[str], window: Window, now: int) -> list[Row]:

@@ -68,12 +68,22 @@ class Views:
         self._parts = parts
         self.forgiven: dict[str, int] = {}
 
-    async def all(self) -> list[MeterView]:
-        """Every meter, by id."""
+    async def some(
+        self, after: int, limit: int, status: str | None = None
+    ) -> tuple[list[MeterView], bool]:
+        """At most ``limit`` meters with an id above ``after``, by id; whether there are more."""
         own, meters = await self._parts.own(), self._parts.meters()
         seen = await self._parts.outbox.last_ts()
-        found = (self._view(name, own, meters, seen) for name in {**meters, **own})
-        return sorted(found, key=lambda one: one.id)
+        ids = self._parts.registry.ids
+        numbers = {
+            name: ids.get(name, own[name].id if name in own else 0) for name in {**meters, **own}
+        }
+        names = [
+            name
+            for name, number in sorted(numbers.items(), key=lambda one: one[1])
+            if number > after and (status is None or _status(meters.get(name)) == status)
+        ]
+        return [self._view(name, own, meters, seen) for name in names[:limit]], len(names) > limit
 
     async def one(self, name: str) -> MeterView:
         """One of a name that is known."""
@@ -155,6 +165,10 @@ class Views:
     def _refused(self, name: str) -> str:
         told = self._parts.board.reload
         return told.refused.get(name, "") if told else ""
+
+
+def _status(options: MeterOptions | None) -> str:
+    return options.status if options else "inactive"
 
 
 def _trouble(status: MeterStatus | None, refused: str) -> str | None:
