@@ -10,6 +10,7 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "dlmsd/__init__.py").rea
 assert VERSION is not None
 
 TEST = [
+    "axe-playwright-python>=0.1.7",  # brings axe-core (MPL-2.0), for tests only
     "coverage>=7",
     "dlms-cosem==21.3.2",  # the last release under the MIT licence; the judge of our bytes
     "hypothesis>=6.100",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet import reactor
@@ -31,6 +35,8 @@ except ImportError:
     Page = expect = sync_playwright = None  # type: ignore[assignment,misc]
 
 __all__ = ["Page", "expect"]
+
+T = TypeVar("T")
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = '=cmd|"<script>document.title=1</script>"'
@@ -55,23 +61,61 @@ def need_browser() -> None:
         raise SkipTest(missing)
 
 
+class Browser:
+    """One Chromium for all tests, in a thread of its own, until the process ends."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    def run(self, job: Callable[[], T]) -> T:
+        """What ``job`` gives, in the browser's thread; within it :func:`browsing` works."""
+        if self._thread is None:
+            self._thread = Thread(target=self._live, name="browser", daemon=True)
+            self._thread.start()
+            atexit.register(self._end)
+        done: Future[T] = Future()
+        self._jobs.put((job, done))
+        return done.result()
+
+    def _live(self) -> None:
+        with sync_playwright() as playwright:
+            self.chromium = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            )
+            while (taken := self._jobs.get()) is not None:
+                job, done = taken
+                try:
+                    done.set_result(job())
+                except BaseException as error:  # noqa: BLE001 - it is the waiting test's
+                    done.set_exception(error)
+            self.chromium.close()
+
+    def _end(self) -> None:
+        assert self._thread is not None
+        self._jobs.put(None)
+        self._thread.join(10)
+
+
+BROWSER = Browser()
+
+
 @contextmanager
 def browsing(**options: Any) -> Iterator[tuple[Page, list[str]]]:
-    """A page, and the errors and warnings that it logs meanwhile."""
+    """A page, and the errors and warnings that it logs meanwhile; in the browser's thread."""
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        page = browser.new_context(**options).new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console",
-            lambda line: line.type in ("error", "warning") and wrong.append(line.text),
-        )
+    context = BROWSER.chromium.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda line: line.type in ("error", "warning") and wrong.append(line.text),
+    )
+    try:
         yield page, wrong
-        browser.close()
+    finally:
+        context.close()
 
 
 class PageCase(TestCase):
@@ -128,7 +172,7 @@ class PageCase(TestCase):
             return wrong
 
         try:
-            wrong = await deferToThread(browse)
+            wrong = await deferToThread(BROWSER.run, browse)
         finally:
             await service.stopService()
         self.assertEqual([line for line in wrong if not (forgive and forgive in line)], [])

@@ -38,6 +38,7 @@ function span(milliseconds) {
   return `${Math.floor(whole / 86400)} ${t("unit_d")}`;
 }
 
+export const lastingFrom = (from, to) => span(to - from);
 export const lasting = (ts) => (ts === null ? "–" : span(now() - ts));
 export const ago = (ts) => (ts === null ? t("never") : t("ago", { age: span(now() - ts) }));
 export const time = (ts) => (now() - ts < 43_200_000 ? clock : calendar).format(ts);

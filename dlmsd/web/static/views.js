@@ -8,6 +8,7 @@
 //   tick()            every second                                        (may be left out)
 //   close()           when another view is opened                         (may be left out)
 
+import * as edit from "./views/edit.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
 import * as overview from "./views/overview.js";
@@ -19,4 +20,6 @@ export const VIEWS = [
   view("overview", overview),
   view("meters", meters),
   view("meter", meter, "meters"),
+  view("edit", edit, "meters"),
+  view("add", edit, "meters"),
 ];

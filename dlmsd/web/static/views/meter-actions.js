@@ -1,6 +1,6 @@
 // What can be done with a meter by whoever may change it.
 
-import { ask, post } from "../api.js";
+import { ask, get, post } from "../api.js";
 import { time } from "../format.js";
 import { button, link, make, setHidden, setText } from "../kit/dom.js";
 import { confirm } from "../kit/dialog.js";
@@ -13,8 +13,10 @@ import * as words from "../texts/meter.js";
 const { t } = speak(words);
 
 export class Actions {
-  constructor(name) {
+  // `acted` is called when something was done.
+  constructor(name, acted) {
     this.name = name;
+    this.acted = acted;
     this.read = button(t("read_now"), "", () => this.busy(this.read, () => this.readNow()));
     this.again = button(t("reconnect"), "", () => this.busy(this.again, () => this.reconnect()));
     this.power = button("", "", () => this.busy(this.power, () => this.startOrStop()));
@@ -33,6 +35,7 @@ export class Actions {
     this.edit = link(to("edit", name), "button", t("edit"));
     this.copy = link(`${to("add")}?like=${encodeURIComponent(name)}`, "button", t("duplicate"));
     this.remove = button(t("delete"), "danger", () => this.busy(this.remove, () => this.delete()));
+    for (const node of [this.edit, this.copy, this.remove]) node.hidden = true;
     this.node = make("div", "actions");
     this.node.setAttribute("role", "group");
     this.node.ariaLabel = t("actions");
@@ -42,12 +45,22 @@ export class Actions {
     this.abort = new AbortController();
   }
 
+  // Whether the file has it, which is where it is changed then.
+  async learn() {
+    this.asked = true;
+    const answer = await get(`api/meters/${this.meter.id}`, { signal: this.abort.signal });
+    for (const node of [this.edit, this.copy, this.remove]) {
+      setHidden(node, !answer.ok || (node !== this.copy && answer.body.source === "file"));
+    }
+  }
+
   refresh(meter) {
     this.meter = meter;
+    if (!this.asked && meter.id !== null && mayChange()) this.learn();
     const awake = meter.state !== "inactive";
     for (const node of [this.read, this.again]) setHidden(node, !awake);
     setText(this.power, t(awake ? "stop" : "start"));
-    if (document.activeElement !== this.interval && !this.changed) this.interval.value = String(meter.interval);
+    if (document.activeElement !== this.interval) this.interval.value = String(meter.interval);
   }
 
   // aria-disabled instead of disabled: the focus stays where it is.
@@ -58,6 +71,7 @@ export class Actions {
       await work();
     } finally {
       node.ariaDisabled = null;
+      if (!this.abort.signal.aborted) this.acted();
     }
   }
 

@@ -4,10 +4,14 @@ import { ago, percent, time } from "../format.js";
 import { dot, link, make, section, setData, setHidden, setText } from "../kit/dom.js";
 import { model } from "../model.js";
 import { to } from "../place.js";
+import { mayChange } from "../session.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
 import { Actions } from "./meter-actions.js";
+import { Charts } from "./meter-charts.js";
 import { Standing } from "./meter-standing.js";
+import { Timeline } from "./meter-timeline.js";
+import { Tracing } from "./meter-trace.js";
 import { Values } from "./meter-values.js";
 
 const { t } = speak(words);
@@ -24,14 +28,26 @@ class Meter {
     this.error = make("p", "error");
     this.advice = make("p", "advice");
     this.trouble = make("div", "trouble", this.error, this.advice);
-    this.actions = new Actions(name);
+    const acted = () => this.timeline.load();
+    this.actions = new Actions(name, acted);
     this.values = new Values();
     this.standing = new Standing();
+    this.charts = new Charts();
+    this.timeline = new Timeline(name);
+    this.tracing = new Tracing(acted);
+    this.live = [this.actions, this.values, this.standing, this.charts, this.timeline, this.tracing];
+    const wide = (title, part) => {
+      const node = section(title, part.node);
+      node.classList.add("wide");
+      return node;
+    };
     this.parts = make(
       "div", "parts",
       section(t("values"), this.values.node),
       section(t("standing"), this.standing.node),
+      wide(t("history"), this.charts), wide(t("events"), this.timeline),
     );
+    if (mayChange()) this.parts.append(wide(t("frames"), this.tracing));
     this.gone = make("p", "none", t("unknown_meter"));
     this.node = make(
       "div", "", make("p", "back", link(to("meters"), "", t("meters"))),
@@ -54,9 +70,7 @@ class Meter {
     setText(this.where, [meter.address, meter.profile].filter(Boolean).join(" · "));
     setText(this.rate, meter.success_rate === null ? "" : t("success_rate", { rate: percent(meter.success_rate) }));
     this.complain(meter);
-    this.actions.refresh(meter);
-    this.values.refresh(meter);
-    this.standing.refresh(meter);
+    for (const part of this.live) part.refresh(meter);
     this.tick();
   }
 
@@ -71,11 +85,11 @@ class Meter {
 
   tick() {
     if (this.meter) setText(this.age, t("read_ago", { ago: ago(this.meter.ts) }));
-    this.values.tick();
+    for (const part of [this.values, this.charts, this.timeline]) part.tick();
   }
 
   close() {
-    this.actions.close();
+    for (const part of this.live) part.close?.();
   }
 }
 

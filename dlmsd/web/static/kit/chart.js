@@ -1,0 +1,121 @@
+// Lines over time, drawn by uPlot in the page's colours and language.
+
+import uPlot from "../vendor/uPlot.esm.js";
+import { locale } from "../text.js";
+import { make, setText } from "./dom.js";
+
+const HEIGHT = 190;
+const COLOURS = 6; // --series-1 to --series-6 of the style
+const DAY = 86_400;
+
+const numbers = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
+const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+const days = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
+
+function instants(u, splits) {
+  const span = u.scales.x.max - u.scales.x.min;
+  const format = span < 300 ? seconds : span > 2 * DAY ? days : hours;
+  return splits.map((at) => format.format(at * 1000));
+}
+
+// The canvas needs colours as they are; the style has them for both themes.
+function colour(name) {
+  const probe = make("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+// `title` and `unit` stand above; `names` are those of the lines. set(xs, lines) shows Unix
+// seconds and as many values for each line: undefined where there is none, null for a gap.
+export class Chart {
+  constructor(title, unit, names) {
+    this.names = names;
+    this.unit = unit;
+    this.data = [[], ...names.map(() => [])];
+    this.values = names.map(() => make("b"));
+    const legend = make("ul", "legend", ...names.map((name, index) => {
+      const swatch = make("span", "swatch");
+      swatch.dataset.series = String(index % COLOURS + 1);
+      return make("li", "", swatch, name, " ", this.values[index]);
+    }));
+    this.place = make("div", "plot");
+    this.place.setAttribute("role", "img");
+    this.title = make("figcaption", "", title, unit && ` (${unit})`);
+    this.node = make("figure", "chart", this.title, legend, this.place);
+    this.resize = new ResizeObserver(() => this.fit());
+    this.resize.observe(this.place);
+    this.redraw = () => this.draw();
+    document.addEventListener("theme", this.redraw);
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", this.redraw);
+  }
+
+  set(xs, lines) {
+    this.data = [xs, ...lines];
+    if (this.plot) this.plot.setData(this.data);
+    else this.draw();
+    this.tell();
+  }
+
+  options() {
+    const ink = colour("muted");
+    const grid = { stroke: colour("line"), width: 1 };
+    const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
+    const line = (label, index) => ({
+      label, stroke: colour(`series-${index % COLOURS + 1}`), width: 1.5, points: { show: false },
+      dash: index >= COLOURS ? [6, 4] : undefined,
+    });
+    return {
+      width: this.place.clientWidth,
+      height: HEIGHT,
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+      scales: { x: { time: true } },
+      axes: [
+        { ...axis, values: instants, space: 90 },
+        { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: 64 },
+      ],
+      series: [{}, ...this.names.map(line)],
+      hooks: { setCursor: [() => this.tell()] },
+    };
+  }
+
+  draw() {
+    if (this.place.clientWidth === 0) return;
+    this.plot?.destroy();
+    this.plot = new uPlot(this.options(), this.data, this.place);
+  }
+
+  fit() {
+    const { clientWidth: width } = this.place;
+    if (!this.plot) this.draw();
+    else if (width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
+  }
+
+  // The values under the cursor, else the newest; for those who do not see the lines, the range.
+  tell() {
+    const at = this.plot?.cursor.idx ?? this.data[0].length - 1;
+    const ranges = this.names.map((name, index) => {
+      const line = this.data[index + 1];
+      let here = at;
+      while (here > 0 && line[here] === undefined) here -= 1;
+      setText(this.values[index], line[here] === undefined || line[here] === null ? "–" : numbers.format(line[here]));
+      const known = line.filter((one) => typeof one === "number");
+      if (known.length === 0) return `${name}: –`;
+      const [low, high] = known.reduce(([a, b], one) => [Math.min(a, one), Math.max(b, one)], [Infinity, -Infinity]);
+      return `${name}: ${numbers.format(low)} – ${numbers.format(high)}`;
+    });
+    this.place.ariaLabel = `${this.title.textContent}. ${ranges.join("; ")}`;
+  }
+
+  close() {
+    this.resize.disconnect();
+    document.removeEventListener("theme", this.redraw);
+    this.dark.removeEventListener("change", this.redraw);
+    this.plot?.destroy();
+  }
+}

@@ -1,0 +1,173 @@
+"""The page on a running daemon with virtual meters: forms, charts, actions, and its access."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Any
+
+from tests.integration.browser import BROWSER, Page, browsing, expect, need_browser
+from tests.integration.processes import wait_until
+from tests.integration.rest import RestCase
+
+# What WCAG 2.2 asks for at its levels A and AA, and what axe counts as good practice beside it.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS = (("light", "en", 1280), ("dark", "es", 1280), ("light", "es", 390))
+VIEWS = ("overview", "meters", "meter/medidor_planta_A", "edit/medidor_planta_A", "add")
+
+
+class DaemonPageCase(RestCase):
+    """One meter that is read, and a page that may log no error."""
+
+    def setUp(self) -> None:
+        need_browser()
+        self.begin()
+
+    def add(self) -> dict[str, Any]:
+        """The virtual meter over REST, read at least once."""
+        meter: dict[str, Any] = self.good(
+            "POST", "/api/meters", {**self.documented(), "interval": 1}
+        )
+        wait_until(lambda: self.daemon.status()["meters"][0]["good"], "it is read")
+        return meter
+
+    def enter(self, page: Page, place: str = "overview", language: str = "en") -> None:
+        """As an admin, by the link that ``dlmsd token`` prints."""
+        page.goto(f"{self.base}/?lang={language}#token={self.token}")
+        page.goto(f"{self.base}/?lang={language}#/{place}")
+
+
+class FormTests(DaemonPageCase):
+    def test_a_meter_is_tested_added_and_seen(self) -> None:
+        BROWSER.run(self.added_and_seen)
+        self.end()
+
+    def added_and_seen(self) -> None:
+        place = self.meters.endpoints[0]
+        with browsing() as (page, wrong):
+            self.enter(page, "meters")
+            page.get_by_role("link", name="Add meter").click()
+            page.get_by_label("IP address or host").fill(place["host"])
+            page.get_by_label("Port", exact=True).fill(str(place["port"]))
+            page.get_by_role("button", name="Add meter").click()
+            expect(page.get_by_label("Name", exact=True)).to_be_focused()
+            expect(page.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
+            page.keyboard.type("library")
+            page.get_by_label("Password").fill("wrong")
+            page.get_by_role("button", name="Test before saving").click()
+            trial = page.locator(".trial")
+            expect(trial).to_contain_text("It gave no value")
+            expect(trial.locator(".error")).not_to_be_empty()
+            page.get_by_label("Password").fill("22222222")
+            page.get_by_role("button", name="Test before saving").click()
+            expect(trial).to_contain_text("It answered")
+            expect(trial.locator(".values-table")).to_contain_text(re.compile("voltage_l1[0-9.]+V"))
+            trial.locator("summary").click()
+            expect(trial.locator(".frames")).to_contain_text("HDLC SNRM")
+            self.assertNotIn("32 32 32 32 32 32 32 32", trial.inner_text())
+            page.get_by_role("button", name="Add meter").click()
+            expect(page.locator("#view h1")).to_have_text("library")
+            values = page.locator(".view-meter .values-table")
+            expect(values).to_contain_text(re.compile("voltage_l1[0-9.]+V"))
+            page.get_by_role("link", name="Edit").click()
+            page.get_by_label("Interval").fill("7")
+            page.get_by_role("button", name="Save").click()
+            expect(page.get_by_label("Every (s)")).to_have_value(re.compile("7(.0)?"))
+            page.get_by_role("button", name="Undo").click()
+            expect(page.get_by_label("Every (s)")).to_have_value(re.compile("5(.0)?"))
+            page.get_by_role("link", name="Duplicate").click()
+            expect(page.get_by_label("Name", exact=True)).to_have_value("library-2")
+            expect(page.get_by_label("Port", exact=True)).to_have_value(str(place["port"]))
+        self.assertEqual([line for line in wrong if "422" not in line], [])
+
+    def test_actions_and_the_way_out(self) -> None:
+        self.add()
+        BROWSER.run(self.acted_upon)
+        self.end()
+
+    def acted_upon(self) -> None:
+        with browsing() as (page, wrong):
+            self.enter(page, "meter/medidor_planta_A")
+            page.get_by_role("button", name="Read now").click()
+            expect(page.locator(".toast")).to_contain_text("and stored")
+            page.get_by_label("Every (s)").fill("3")
+            page.get_by_role("button", name="Set").click()
+            expect(page.locator(".standing")).to_contain_text("Interval3 s")
+            page.get_by_role("button", name="Trace one cycle").click()
+            expect(page.locator(".frames")).to_contain_text("get-response")
+            page.get_by_role("button", name="Stop").click()
+            expect(page.locator(".state")).to_have_text("Inactive")
+            page.get_by_role("button", name="Start").click()
+            expect(page.locator(".state")).to_have_text("Healthy")
+            expect(page.locator(".timeline")).to_contain_text("meter traced (web)")
+            page.get_by_role("button", name="Delete").click()
+            page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+            expect(page.get_by_role("button", name="Delete")).to_be_focused()
+            page.get_by_role("button", name="Delete").click()
+            page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+            expect(page.get_by_text("No meters yet.")).to_be_visible()
+        self.assertEqual(wrong, [])
+
+
+class ChartTests(DaemonPageCase):
+    def test_a_chart_follows_live_values(self) -> None:
+        self.add()
+        BROWSER.run(self.followed)
+        self.end()
+
+    def followed(self) -> None:
+        with browsing() as (page, wrong):
+            self.enter(page, "meter/medidor_planta_A")
+            chart = page.locator(".chart", has_text="voltage_l1")
+            shown = chart.locator(".legend b").first
+            value = page.locator(".values-table tr", has_text="voltage_l1").locator(".v-value")
+            for _ in range(2):
+                before = shown.text_content()
+                expect(shown).not_to_have_text(before or "")
+                now = float(value.text_content() or "")
+                expect(shown).to_have_text(f"{now:g}")
+            painted = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width,
+                canvas.height).data.some(octet => octet > 0)"""
+            self.assertTrue(chart.locator("canvas").evaluate(painted))
+            with page.expect_download() as download:
+                page.get_by_role("button", name="Readings as CSV").click()
+            text = download.value.path().read_text()
+            self.assertEqual(text.split(",")[:3], ["time", "ts", "voltage_l1"])
+            page.get_by_role("button", name="24 h").click()
+            expect(page.get_by_role("button", name="24 h")).to_have_attribute(
+                "aria-pressed", "true"
+            )
+            expect(page.locator(".chart", has_text="Time of a read")).to_be_visible()
+        self.assertEqual(wrong, [])
+
+
+class AccessibilityTests(DaemonPageCase):
+    def test_axe_finds_nothing_in_any_view_theme_and_width(self) -> None:
+        self.add()
+        BROWSER.run(self.audited)
+        self.end()
+
+    def audited(self) -> None:
+        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+        for theme, language, width in LOOKS:
+            size = {"width": width, "height": 900}
+            # The test's own script is not the page's: what the page may do is judged elsewhere.
+            with browsing(color_scheme=theme, viewport=size) as (page, wrong):
+                self.enter(page, language=language)
+                for view in VIEWS:
+                    page.goto(f"{self.base}/?lang={language}#/{view}")
+                    page.wait_for_selector("#view h1")
+                    page.wait_for_timeout(600)
+                    page.evaluate(axe)
+                    found = page.evaluate(
+                        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
+                        RULES,
+                    )
+                    told = [
+                        (one["id"], node["target"], node["failureSummary"])
+                        for one in found["violations"]
+                        for node in one["nodes"]
+                    ]
+                    self.assertEqual(told, [], (theme, view, width))
+                self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), width)
+            self.assertEqual(wrong, [])

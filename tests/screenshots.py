@@ -1,0 +1,98 @@
+"""``python -m tests.screenshots [FOLDER]``: each view of the page, in both themes and on a phone.
+
+A daemon reads virtual meters, of which some do not answer, and mosquitto takes what they say.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.integration.browser import BROWSER, Page, browsing
+from tests.integration.mosquitto import Mosquitto, free_port
+from tests.integration.processes import DaemonProcess, Meters, wait_until
+
+FOLDER = Path(__file__).parents[1] / "docs/screenshots"
+NAMES = ("library", "boiler-house", "laboratory-2", "canteen", "workshop", "gym")
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+# By its name in the file, the place in the page.
+VIEWS = {
+    "overview": "overview",
+    "meters": "meters",
+    "meter": "meter/library",
+    "add": "add",
+}
+MORE = """
+[[meters]]
+name = "annex"
+host = "127.0.0.1"
+port = 1
+profile = "microstar"
+[[meters]]
+name = "greenhouse"
+host = "127.0.0.1"
+port = 2
+profile = "landis-gyr-e650"
+password = "secret"
+status = "inactive"
+"""
+
+
+@contextmanager
+def running() -> Iterator[tuple[str, str]]:
+    """The address of a page with something to show, and the token that opens it."""
+    with ExitStack() as ends, tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(Path(folder) / "broker")
+        broker.start()
+        ends.callback(broker.stop)
+        meters = Meters(Path(folder), len(NAMES))
+        ends.callback(meters.stop)
+        for one, name in zip(meters.endpoints, NAMES, strict=True):
+            one["name"] = name
+        sink = (
+            f'[[sinks]]\nname = "campus"\nkind = "mqtt"\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
+        )
+        text = sink + meters.configuration(1.0) + MORE
+        daemon = DaemonProcess(Path(folder) / "daemon", text, port=free_port())
+        ends.callback(daemon.kill)
+        daemon.start()
+        wait_until(lambda: daemon.status()["outbox"]["readings"] > 5, "they are read")
+        token = (Path(folder) / "daemon/state/web.token").read_text().strip()
+        yield f"http://127.0.0.1:{daemon.port}/", token
+        daemon.stop()
+
+
+def shoot(page: Page, address: str, name: str, folder: Path, suffix: str) -> None:
+    """One view, as it is after its charts are drawn."""
+    page.goto(f"{address}#/{VIEWS[name]}")
+    page.wait_for_selector("#view h1")
+    page.wait_for_timeout(900)
+    page.screenshot(path=folder / f"{name}{suffix}.png")
+
+
+def main(folder: Path, seconds: float) -> None:
+    """``seconds`` are what there is to see in the charts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with running() as (address, token):
+        time.sleep(seconds)
+        for theme in ("light", "dark"):
+            with browsing(viewport=WIDE, color_scheme=theme) as (page, wrong):
+                page.goto(f"{address}#token={token}")
+                for name in VIEWS:
+                    shoot(page, address, name, folder, f"-{theme}")
+                print(*wrong, sep="\n", end="")
+        with browsing(viewport=PHONE) as (page, wrong):
+            page.goto(f"{address}?lang=es#token={token}")
+            for name in VIEWS:
+                shoot(page, address, name, folder, "-phone")
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    place, seconds = Path(given[0]) if given else FOLDER, float(given[1]) if given[1:] else 90
+    BROWSER.run(lambda: main(place, seconds))
