@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError, StoreError
@@ -48,7 +49,7 @@ class Jobs:
         except (DiskError, DamagedError) as error:
             self._fatal(error)
             raise
-        except DlmsdError:
+        except (DlmsdError, CancelledError):  # who asked waits no more: no fault of the job's
             raise
         except Exception as error:
             self.log.failure("A job of {file} failed", file=str(self._path))

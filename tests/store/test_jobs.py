@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
 from dlmsd.store.database import DamagedError, DiskError, DiskFullError
 from dlmsd.store.disk import Disk
+from dlmsd.store.jobs import Jobs
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.outbox_file import LOOK_SECONDS
 from tests.store.case import NOW, OutboxCase, reading
+from tests.store.immediate import ImmediateWriter
 
 BALLAST = 1 << 16
 
@@ -21,6 +28,26 @@ def sqlite_error(code: int) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("as a disk says it")
     error.sqlite_errorcode = code
     return error
+
+
+class CancelTests(SynchronousTestCase):
+    def test_who_waits_no_more_is_no_failure(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        jobs = Jobs(Path("a file"), Waiting(waiting), lambda: False, self.fail, lambda: None)
+        run = Deferred.fromCoroutine(jobs.run(lambda: None))
+        run.cancel()
+        self.failureResultOf(run, CancelledError)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class Waiting(ImmediateWriter):
+    """A writer whose jobs end when ``waiting`` does."""
+
+    def __init__(self, waiting: Deferred[Any]) -> None:
+        self._waiting = waiting
+
+    def run(self, job: Callable[[], Any]) -> Deferred[Any]:
+        return self._waiting
 
 
 class DiskCase(OutboxCase):
