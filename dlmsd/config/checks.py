@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, Protocol
 
+from dlmsd.config import rules
 from dlmsd.config.broker import Broker
 from dlmsd.config.meters import ADDRESS, Meter, server
+from dlmsd.config.rules import Refusal
 from dlmsd.config.sinks import Sink
 from dlmsd.config.source import Place
+from dlmsd.config.topics import Topics
 from dlmsd.config.transport import COMMON, TRANSPORT
 from dlmsd.errors import LocalError, Problem
 from dlmsd.secret import Secret
 
 _QUARREL: Final = "each connection would end the other"
+# Whatever the daemon is called: no level of a topic is that.
+_NODE: Final = "\0"
 
 
 class Named(Protocol):
@@ -34,6 +39,7 @@ def check_all(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Pro
     _missing_tokens(sinks, meters, problems)
     _same_tokens(sinks, meters, problems)
     _same_devices(sinks, meters, problems)
+    _topics(sinks, meters, problems)
     _lines(meters, problems)
 
 
@@ -112,6 +118,51 @@ def _same_devices(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list
             if other is not meter and other.options.name != meter.options.name:
                 message = f"meter {other.options.name} is the same device at sink {name}"
                 problems.append(meter.place.at("device_name").problem(message))
+
+
+def _topics(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
+    """No two meters of a sink on one topic, and none on one of dlmsd's own."""
+    for sink in sinks:
+        if sink.options.kind != "mqtt" or "topic" in sink.bad:
+            continue
+        ours = [
+            meter
+            for meter in meters
+            if sink.options.name in meter.options.sinks
+            and not meter.bad & {"name", "serial_number", "group"}
+            and _placed(meter, sink, problems)
+        ]
+        topics = Topics.of(sink.options.topic, _NODE, [one.options for one in ours])
+        own = {topics.availability(one.options.name) for one in ours}
+        first: dict[str, Meter] = {}
+        for meter in ours:
+            topic = topics.reading(meter.options.name)
+            other = first.setdefault(topic, meter)
+            place = meter.says("serial_number", "group", "name")
+            if topic in own or topics.takes(topic):
+                message = f"its topic at sink {sink.options.name} is one of dlmsd's own"
+                problems.append(place.problem(message))
+            elif other.options.name != meter.options.name:
+                message = f"meter {other.options.name} has the same topic at sink"
+                problems.append(place.problem(f"{message} {sink.options.name}"))
+
+
+def _placed(meter: Meter, sink: Sink, problems: list[Problem]) -> bool:
+    """Whether the meter tells what its topic has a place for."""
+    said = {"serial": "serial_number", "group": "group"}
+    for place, key in said.items():
+        if f"{{{place}}}" not in sink.options.topic:
+            continue
+        value = getattr(meter.options, key)
+        try:
+            if value is None:
+                raise Refusal("is required")
+            rules.name(value)
+        except Refusal as error:
+            message = f"{error}: the topic of sink {sink.options.name} has {{{place}}}"
+            problems.append(meter.place.at(key).problem(message))
+            return False
+    return True
 
 
 def _lines(meters: Sequence[Meter], problems: list[Problem]) -> None:

@@ -17,7 +17,7 @@ from dlmsd.errors import Problem
 
 _STAND_IN: Final = {"name": "unknown"}
 _WAYS: Final = ("listen", "connect", "device")
-_OWN: Final = ("push", "serial_number", "expect_every", "push_lists", "push_units")
+_OWN: Final = ("push", "expect_every", "push_lists", "push_units")
 _TELLING: Final = ("push", "host", "serial_number", "meter_system_title")
 
 

@@ -225,10 +225,14 @@ def quirks(value: object) -> frozenset[Quirk]:
 
 
 def topic(value: object) -> str:
-    """An MQTT topic with a place for the meter's name."""
+    """An MQTT topic with places for what tells a meter from the others."""
     one: str = text(1024)(value)
-    if "{meter}" not in one or set("{}+#") & set(one.replace("{meter}", "")):
-        raise Refusal("expected a topic with {meter} in it, without + and # and other braces")
+    literal = re.sub("{(meter|serial|group|node)}", "", one)
+    if set("{}+#") & set(literal) or not ("{meter}" in one or "{serial}" in one):
+        raise Refusal(
+            "expected a topic with {meter} or {serial} in it, also {group} and {node}, without "
+            "+ and # and other braces"
+        )
     return one
 
 

@@ -144,6 +144,7 @@ class MeterTable(ProfileTable):
     host: str | None = None
     push: str | None = None
     serial_number: str | None = None
+    group: str | None = None
     profile: str | None = None
     device_name: str | None = None
     status: str | None = None
@@ -304,6 +305,7 @@ def file_rules(
             "host": rules.host,
             "push": rules.name,
             "serial_number": rules.text(64),
+            "group": rules.name,
             "profile": rules.text(64),
             "device_name": rules.text(255),
             "status": OVERRIDES["status"],

@@ -191,6 +191,8 @@ class MeterOptions:
     ``timezone`` is the meter's, used where it tells no deviation from UTC. ``ct_ratio`` and
     ``vt_ratio`` are those of transformers before the meter (primary by secondary).
 
+    ``serial_number`` and ``group`` are places in the topics of sinks of kind ``mqtt``.
+
     A meter with transport ``push`` is only listened to. ``push`` names the listener that it
     comes through, ``serial_number`` is a text that it pushes; these, ``host`` and
     ``meter_system_title`` tell it from others. ``push_lists`` are the names of values by
@@ -254,6 +256,7 @@ class MeterOptions:
     quirks: frozenset[Quirk] = frozenset()
     push: str | None = None
     serial_number: str | None = None
+    group: str | None = None
     expect_every: float = 900.0
     push_lists: tuple[tuple[Obis | None, ...], ...] = ()
     push_units: tuple[PushUnit, ...] = ()

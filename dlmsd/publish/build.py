@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from dlmsd.config.topics import Topics
 from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import SinkStatus
 from dlmsd.publish.codec import Login
@@ -28,7 +29,6 @@ from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
-from dlmsd.publish.topics import Topics
 from dlmsd.publish.version import VersionChoice
 from dlmsd.publish.works import Orders, Works
 from dlmsd.secret import Secret
@@ -141,14 +141,15 @@ def build(
             return {meter.name: device(meter) for meter in ours if meter.token is not None}
         if options.kind == "thingsboard-gateway":
             return {"": gateway(ours)}
-        topics = Topics(options.topic)
+        topics = Topics.of(options.topic, instance_id.rpartition("-")[0], ours)
         discovery = Discovery(topics, ours) if options.home_assistant else None
         works = Works(orders, names, options.name)
         requests = Requests(topics, works) if options.requests else None
         plain = PlainDialect(topics, discovery, requests)
         login = login_for(options, instance_id, None, will=plain.will)
         # Home Assistant hears of other meters by a new connection.
-        return {"": Plan(ours if discovery else (), lambda: route(lambda limits: plain, login))}
+        key: object = ours if discovery else topics
+        return {"": Plan(key, lambda: route(lambda limits: plain, login))}
 
     return Sink(options.name, plan, meters, online, outbox, tally, clock)
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from dlmsd import __version__
+from dlmsd.config.topics import Topics
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
 from dlmsd.dlms.cosem.obis import Obis
@@ -24,7 +25,6 @@ from dlmsd.model import NOTHING_READ, MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.entity import entity
 from dlmsd.publish.message import Message
-from dlmsd.publish.topics import Topics
 from dlmsd.publish.withdrawal import ROOT, Note, Platform, empty
 
 BIRTH: Final = f"{ROOT}/status"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from dlmsd import __version__
+from dlmsd.config.topics import Topics
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
@@ -16,7 +17,6 @@ from dlmsd.publish.message import Message
 from dlmsd.publish.pack import Room
 from dlmsd.publish.requests import Requests
 from dlmsd.publish.source import Delivery
-from dlmsd.publish.topics import Topics
 from dlmsd.publish.troubles import Trouble
 from dlmsd.publish.withdrawal import Withdrawal
 

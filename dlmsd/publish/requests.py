@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlmsd.config.topics import Topics
 from dlmsd.publish import payload
 from dlmsd.publish.courier import Say
 from dlmsd.publish.message import Message
-from dlmsd.publish.topics import Topics
 from dlmsd.publish.works import Outcome, RequestError, Works, parsed
 
 

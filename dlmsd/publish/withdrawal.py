@@ -16,9 +16,9 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from attrs import frozen
 
+from dlmsd.config.topics import Topics
 from dlmsd.publish import payload
 from dlmsd.publish.message import Message
-from dlmsd.publish.topics import Topics
 
 ROOT: Final = "homeassistant"
 Platform: TypeAlias = Literal["sensor", "binary_sensor"]

@@ -18,11 +18,72 @@ def meter(name: str, more: str = "", host: str = "") -> str:
     return f'[[meters]]\nname = "{name}"\nhost = "{host}"\nprofile = "p"\n{more}'
 
 
+class TopicTests(ConfigurationCase):
+    """No two meters on one topic, whatever the template."""
+
+    def of(self, topic: str, *meters: str) -> list[str]:
+        found = self.problems(
+            PROFILE + sink("s", "mqtt", more=f'topic = "{topic}"\n') + "".join(meters)
+        )
+        return [problem.partition(": ")[2] for problem in found]
+
+    def one(self, name: str, **said: str) -> str:
+        return meter(name, "".join(f'{key} = "{value}"\n' for key, value in said.items()))
+
+    def test_what_the_topic_has_a_place_for_is_required(self) -> None:
+        wanted = "the topic of sink s has"
+        both = f"is required: {wanted}"
+        full = self.one("a", serial_number="1", group="g")
+        for topic, key, place in (
+            ("x/{serial}", "serial_number", "{serial}"),
+            ("{node}/{group}/{meter}", "group", "{group}"),
+        ):
+            self.assertEqual(self.of(topic, full), [])
+            self.assertEqual(self.of(topic, self.one("a")), [f"meters[0].{key}: {both} {place}"])
+        (problem,) = self.of("x/{serial}", self.one("a", serial_number="1/2"))
+        expected = "expected 1 to 64 letters, digits, spaces and . _ - ( )"
+        self.assertEqual(problem, f"meters[0].serial_number: {expected}: {wanted} {{serial}}")
+        self.assertEqual(self.of("x/{meter}", self.one("a", serial_number="1/2")), [])
+
+    def test_two_meters_on_one_topic(self) -> None:
+        for topic, first, second in (
+            ("x/{serial}", {"serial_number": "1"}, {"serial_number": "1"}),
+            (
+                "x/{group}{serial}",
+                {"group": "g", "serial_number": "12"},
+                {"group": "g1", "serial_number": "2"},
+            ),
+        ):
+            found = self.of(topic, self.one("a", **first), self.one("b", **second))
+            self.assertEqual(
+                found, ["meters[1].serial_number: meter a has the same topic at sink s"]
+            )
+            other = {**second, "serial_number": "3"}
+            self.assertEqual(self.of(topic, self.one("a", **first), self.one("b", **other)), [])
+            # At another sink it disturbs nobody.
+            apart = self.one("b", **second) + "sinks = []\n"
+            self.assertEqual(self.of(topic, self.one("a", **first), apart), [])
+
+    def test_a_topic_of_ours(self) -> None:
+        wrong = "its topic at sink s is one of dlmsd's own"
+        for topic, one in (
+            ("x/{meter}/availability", self.one("a")),
+            ("x/stat{meter}", self.one("us")),
+            ("x/{group}/{meter}", self.one("availability", group="availability")),
+        ):
+            found = [problem.partition(": ")[2] for problem in self.of(topic, one)]
+            self.assertEqual(found, [wrong], topic)
+        self.assertEqual(self.of("x/{meter}/state", self.one("availability")), [])
+
+
 class SinkTests(ConfigurationCase):
     def test_options(self) -> None:
         line = "dlmsd.toml:5: sinks[0]."
         url = "expected mqtt://HOST:PORT or mqtts://HOST:PORT"
-        topic = "expected a topic with {meter} in it, without + and # and other braces"
+        topic = (
+            "expected a topic with {meter} or {serial} in it, also {group} and {node}, without "
+            "+ and # and other braces"
+        )
         table = {
             "inflight = 101": f"{line}inflight: expected a whole number from 1 to 100",
             "keepalive = 4": f"{line}keepalive: expected a whole number from 5 to 1200",
@@ -32,6 +93,7 @@ class SinkTests(ConfigurationCase):
             'topic = "dlmsd/+/{meter}"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/#"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/{name}"': f"{line}topic: {topic}",
+            'topic = "dlmsd/{group}/{node}"': f"{line}topic: {topic}",
             "home_assistant = 1": f"{line}home_assistant: expected true or false",
             'password = "x"': f"{line}password: needs username",
             'token = "x"': f'{line}token: only for kind = "thingsboard-gateway"; give it in '

@@ -128,7 +128,7 @@ class MeterTests(ConfigurationCase):
 
     def test_only_for_pushes(self) -> None:
         meter = '[[meters]]\nname = "a"\nhost = "h"\nprofile = "microstar"\n'
-        for said in ('serial_number = "x"', "expect_every = 9", "push_lists = []"):
+        for said in ('push = "p"', "expect_every = 9", "push_lists = []"):
             (problem,) = self.problems(PUSH + meter + said)
             self.assertIn('only with transport = "push"', problem)
         both = '[profiles.p]\npassword = "x"\nexpect_every = 60\nread = ["frequency"]\n'

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.measurements import REGISTER
+from dlmsd.config.topics import Topics
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import lookup
@@ -18,7 +19,6 @@ from dlmsd.model import MeterState, MeterStatus, Value
 from dlmsd.publish.homeassistant import BIRTH, MOST, Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.packets import MAX_PACKET
-from dlmsd.publish.topics import Topics
 from tests.publish.bench import Bench, meter
 from tests.publish.discovery_schema import check
 

@@ -5,12 +5,13 @@ import uuid
 from collections import deque
 from decimal import Decimal
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.config.topics import Topics
 from dlmsd.model import Reading
 from dlmsd.publish.pack import Room
 from dlmsd.publish.plain import READINGS, PlainDialect
-from dlmsd.publish.topics import Topics
 from tests.publish.bench import Bench, meter
 from tests.publish.outbox import MemoryDelivery, reading
 
@@ -59,6 +60,46 @@ class PlainDialectTests(SynchronousTestCase):
             self.assertEqual(
                 self.pack(reading("a", 1), template)[0], template.replace("{meter}", "a")
             )
+
+
+class PlacesTests(SynchronousTestCase):
+    TEMPLATE = "{node}/{group}/{serial}/{meter}"
+
+    def topic(self, bench: Bench, name: str, ts: int) -> str:
+        bench.outbox.commit([reading(name, ts)])
+        bench.run(0.5)
+        (found,) = [one.topic for one in bench.broker.published if f'"ts":{ts}' in str(one.payload)]
+        return found
+
+    def test_serial_group_and_node(self) -> None:
+        one = meter("a", serial_number="{meter}", group="hall 1")
+        bench = Bench(one, topic=self.TEMPLATE, home_assistant=True)
+        bench.start()
+        self.assertEqual(self.topic(bench, "a", 1), "host/hall 1/{meter}/a")
+        self.assertEqual(bench.broker.retained["host/status"], b"online")
+        bench.sink.meter_state("a", True)
+        bench.run(0.5)
+        self.assertEqual(bench.broker.retained["host/a/availability"], b"online")
+
+    def test_a_place_that_changes_is_another_topic(self) -> None:
+        """And what is left of a meter that nobody tells of any more is on nobody's topic."""
+        bench = Bench(meter("a", serial_number="1"), topic="x/{serial}")
+        bench.start()
+        found = [self.topic(bench, "a", 1)]
+        for ts, meters in enumerate(([meter("a", serial_number="2")], []), 2):
+            Deferred.fromCoroutine(bench.sink.change(meters))
+            bench.run(5)
+            found.append(self.topic(bench, "a", ts))
+        self.assertEqual(found, ["x/1", "x/2", "x/bridge/left/a"])
+
+    def test_another_meter_costs_no_connection_unless_its_topic_is_new(self) -> None:
+        for topic, connects in (("x/{meter}", 1), ("x/{serial}", 2)):
+            bench = Bench(meter("a", serial_number="1"), topic=topic)
+            bench.start()
+            both = [meter(name, serial_number=f"s-{name}") for name in "ab"]
+            Deferred.fromCoroutine(bench.sink.change(both))
+            bench.run(5)
+            self.assertEqual(len(bench.broker.connects), connects)
 
 
 class PlainSinkTests(SynchronousTestCase):

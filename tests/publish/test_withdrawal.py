@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.config.topics import Topics
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
-from dlmsd.publish.topics import Topics
 from dlmsd.publish.withdrawal import Note, Withdrawal
 from tests.publish.bench import Bench, meter
 from tests.publish.discovery_schema import check, removed
