@@ -204,7 +204,6 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._start())
 
     def _parts(self) -> Parts:
-        machine = self._machine
         return Parts(
             self.board,
             self._document,
@@ -214,12 +213,9 @@ class Daemon(Service):
             self._orders,
             self._outbox,
             self._collector.unwritten,
-            self._configuration.web,
-            self._configuration.daemon.state_dir,
-            machine.reactor,
-            machine.wall,
-            machine.draw,
-            machine.reach,
+            lambda: self.watch.findings,
+            self._configuration,
+            self._machine,
             __version__,
         )
 

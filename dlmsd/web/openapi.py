@@ -43,6 +43,7 @@ _TAGS: Final = {
     "readings": "The history",
     "metrics": "How meters and network fared",
     "alarms": "Alarms",
+    "diagnosis": "What is wrong, and what to do",
     "scan": "Searching networks for meters",
     "system": "The daemon as a whole",
 }

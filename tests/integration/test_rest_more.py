@@ -12,7 +12,7 @@ from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.mosquitto import Mosquitto
+from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
 from tests.integration.rest import RestCase, ask
 
@@ -146,6 +146,29 @@ class AlarmTests(MoreCase):
         ):
             answer = self.good("DELETE", f"/api/alarms?{query}")
             self.assertEqual(answer["deleted"], gone, query)
+        self.end()
+
+
+class DiagnosisTests(MoreCase):
+    def test_a_meter_that_is_away_and_what_to_do(self) -> None:
+        self.begin()
+        self.good("POST", "/api/meters", self.documented() | {"port": free_port(), "interval": 1})
+
+        def found() -> list[Any]:
+            told: list[Any] = self.good("GET", "/api/diagnosis?language=en")["findings"]
+            return [one for one in told if "medidor_planta_A" in (one["subject"], *one["meters"])]
+
+        wait_until(found, "the watch has looked", 40)
+        finding = found()[0]
+        self.assertTrue(finding["cause"] and finding["evidence"])
+        plan = self.good("GET", "/api/diagnosis/plan?meter_id=1")
+        self.assertTrue(plan["immediate"][0]["text"])
+        self.assertIn(finding["rule"], [one["rule"] for one in plan["findings"]])
+        words = self.ask("GET", "/api/diagnosis/plan?format=markdown&language=es")
+        self.assertIn("text/markdown", words.headers["content-type"])
+        self.assertIn("#", words.body.decode())
+        self.assertEqual(self.ask("GET", "/api/diagnosis/plan?meter_id=9").status, 404)
+        self.assertEqual(self.good("GET", "/api/diagnosis/checks"), [])
         self.end()
 
 

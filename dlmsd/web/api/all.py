@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlmsd.web.api.alarms import Alarms
 from dlmsd.web.api.control import Control
+from dlmsd.web.api.diagnosis import Diagnosis
 from dlmsd.web.api.gaps import Gaps
 from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
@@ -39,6 +40,7 @@ class Api:
             *Metrics(parts).operations(),
             *Network(parts).operations(),
             *Alarms(parts).operations(),
+            *Diagnosis(parts).operations(),
             *self._scans.operations(),
             *System(parts).operations(),
         ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
 
-from dlmsd.config.values import MeterOptions, SinkOptions, WebOptions
+from dlmsd.config.values import Configuration, MeterOptions, SinkOptions, WebOptions
 from dlmsd.dlms.association import Witness
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.desk import Desk
@@ -17,10 +17,12 @@ from dlmsd.fleet.reload import Reload
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import Reading, ReloadStatus
+from dlmsd.publish.connection import Connect
 from dlmsd.store.counters import Account
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.metrics import Figures
 from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.watch.finding import Finding
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import StatusDocument
 
@@ -49,11 +51,25 @@ class Outbox(CounterStore, Protocol):
     async def history(self, meter: str, since: int, until: int, limit: int) -> list[Reading]: ...
 
 
+class Machine(Protocol):
+    """What all of this runs on; see :class:`dlmsd.machine.Machine`."""
+
+    @property
+    def reactor(self) -> Any: ...
+    @property
+    def wall(self) -> Callable[[], float]: ...
+    @property
+    def draw(self) -> Callable[[int], bytes]: ...
+    @property
+    def reach(self) -> Callable[[SinkOptions], Connect]: ...
+
+
 @frozen
 class Parts:
-    """``wall`` gives Unix seconds; ``version`` is dlmsd's; ``reactor`` has network and timers.
+    """``version`` is dlmsd's, ``started`` the configuration with which it was started.
 
-    ``unwritten`` are figures of the minute that has not ended, by meter.
+    ``unwritten`` are figures of the minute that has not ended, by meter; ``findings`` are
+    those of the watch's last look.
     """
 
     board: Board
@@ -64,13 +80,29 @@ class Parts:
     orders: Orders
     outbox: Outbox
     unwritten: Callable[[], Mapping[str, Figures]]
-    web: WebOptions
-    state_dir: Path
-    reactor: Any
-    wall: Callable[[], float]
-    draw: Callable[[int], bytes]
-    reach: Callable[[SinkOptions], Any]
+    findings: Callable[[], Sequence[Finding]]
+    started: Configuration
+    machine: Machine
     version: str
+
+    @property
+    def web(self) -> WebOptions:
+        """``[web]``, as at the start."""
+        return self.started.web
+
+    @property
+    def state_dir(self) -> Path:
+        """Where dlmsd keeps what survives it."""
+        return self.started.daemon.state_dir
+
+    @property
+    def reactor(self) -> Any:
+        """Network and timers."""
+        return self.machine.reactor
+
+    def wall(self) -> float:
+        """Unix seconds."""
+        return self.machine.wall()
 
     def now(self) -> int:
         """Unix ms."""

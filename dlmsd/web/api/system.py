@@ -263,7 +263,7 @@ class System:
             ChangeView(one.id, iso(one.at) or "", one.who, one.action, one.subject, one.detail)
             for one in found
         ]
-        return Reply(rows, headers=_next("/api/audit", query, rows))
+        return Reply(rows, headers=following("/api/audit", query, rows))
 
     async def diagnostics(self, call: Call) -> Reply:
         query: DiagnosticsQuery = call.query
@@ -291,7 +291,7 @@ class System:
             more.append(f"category={kinds.quoted(query.category)}")
         if query.from_:
             more.append(f"from={query.from_}")
-        return Reply(rows, headers=_next("/api/diagnostics", query, rows, *more))
+        return Reply(rows, headers=following("/api/diagnostics", query, rows, *more))
 
     async def metrics(self, call: Call) -> Stream:
         accounts = await self._parts.outbox.accounts()
@@ -330,9 +330,10 @@ class System:
             self._copying = False
 
 
-def _next(
+def following(
     path: str, query: PageQuery, rows: Sequence[Any], *more: str
 ) -> tuple[tuple[str, str], ...]:
+    """The Link to the next page, if this one is full."""
     if len(rows) < query.limit:
         return ()
     said = "&".join([f"limit={query.limit}", *more, f"cursor={rows[-1].id}"])

@@ -146,12 +146,12 @@ class ThingsBoard:
             probe = OwnMeter(name, {"thingsboard": platform.said()}, {"token": options.token})
             file = with_platforms(self._parts.reload.configuration, [probe])
             sink = next(one for one in file.sinks if platform.fits(one))
-        client = f"dlmsd-test-{self._parts.draw(4).hex()}"
+        client = f"dlmsd-test-{self._parts.machine.draw(4).hex()}"
         who = f"the token with fingerprint {options.token.fingerprint()}"
         login = Login(client, options.token, who=who, sink=sink.name)
         try:
             seconds = await log_in(
-                self._parts.reach(sink), login, self._parts.reactor, sink.protocol
+                self._parts.machine.reach(sink), login, self._parts.reactor, sink.protocol
             )
         except Trouble as error:
             return Reply(
