@@ -171,7 +171,7 @@ class Routes(Resource):
             _finish(request, body)
             return None
         if request.method == b"HEAD":
-            _finish(request, b"")
+            request.finish()  # how long it would be, nobody knows
             return None
         return Deferred.fromCoroutine(flow(request, reply.pieces, self._clock))
 

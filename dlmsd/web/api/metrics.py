@@ -16,56 +16,51 @@ from dlmsd.web.status import percent
 _TAG: Final = "metrics"
 
 
-@frozen
-class MeterMetrics:
-    """How a meter fared over a time, ``from`` and ``to`` in ISO 8601.
+@frozen(kw_only=True)
+class ReadFigures:
+    """Read times are seconds, rates percent; null where nothing was read."""
 
-    Read times are seconds, rates percent; null where nothing was read. ``cache_*`` counts
-    scalers since the meter was started: known from before, or asked for. A ``message`` is a
-    reading that was published; ``messages_buffered`` are deliveries that waited at the end.
-    """
-
-    meter_id: int
     avg_read_time: float | None
-    success_rate: float | None
-    messages_sent: int
-    cache_hit_rate: float | None
-    name: str
     min_read_time: float | None
     max_read_time: float | None
     total_reads: int
     successful_reads: int
     failed_reads: int
     missed_reads: int
+    success_rate: float | None
+    messages_sent: int
     messages_buffered: int
     messages_delivered: int
     connects: int
+
+
+@frozen(kw_only=True)
+class MeterMetrics(ReadFigures):
+    """How a meter fared from ``since`` to ``until``. Read times are seconds, rates percent; null
+    where nothing was read.
+
+    ``cache_*`` counts scalers since the meter was started: known from before, or asked for. A
+    ``message`` is a reading that was published; ``messages_buffered`` are deliveries that
+    waited at the end.
+    """
+
+    meter_id: int
+    name: str
     cache_hits: int
     cache_misses: int
+    cache_hit_rate: float | None
     since: str
     until: str
 
 
-@frozen
-class MetricRow:
+@frozen(kw_only=True)
+class MetricRow(ReadFigures):
     """The figures of one part of a time, ``seconds`` long from ``timestamp`` on."""
 
     meter_id: int
     timestamp: str
     ts: int
     seconds: int
-    avg_read_time: float | None
-    min_read_time: float | None
-    max_read_time: float | None
-    total_reads: int
-    successful_reads: int
-    failed_reads: int
-    missed_reads: int
-    success_rate: float | None
-    messages_sent: int
-    messages_buffered: int
-    messages_delivered: int
-    connects: int
 
 
 class Metrics:
@@ -138,48 +133,42 @@ class Metrics:
         status: MeterStatus | None = self._parts.board.meters.get(name)
         hits, misses = (status.scales_kept, status.scales_asked) if status else (0, 0)
         return MeterMetrics(
-            number,
-            _seconds(figures.average_ms),
-            _rate(figures),
-            figures.mqtt_messages,
-            percent(hits / (hits + misses)) if hits + misses else None,
-            name,
-            _seconds(figures.least_ms),
-            _seconds(figures.most_ms),
-            figures.good + figures.failed,
-            figures.good,
-            figures.failed,
-            figures.missed,
-            figures.queued,
-            figures.delivered,
-            figures.connects,
-            hits,
-            misses,
-            iso(window.since) or "",
-            iso(window.until) or "",
+            meter_id=number,
+            name=name,
+            cache_hits=hits,
+            cache_misses=misses,
+            cache_hit_rate=percent(hits / (hits + misses)) if hits + misses else None,
+            since=iso(window.since) or "",
+            until=iso(window.until) or "",
+            **_told(figures),
         )
 
 
 def _row(number: int, row: Row, width: int) -> MetricRow:
-    figures = row.figures
     return MetricRow(
-        number,
-        iso(row.at) or "",
-        row.at,
-        width // 1000,
-        _seconds(figures.average_ms),
-        _seconds(figures.least_ms),
-        _seconds(figures.most_ms),
-        figures.good + figures.failed,
-        figures.good,
-        figures.failed,
-        figures.missed,
-        _rate(figures),
-        figures.mqtt_messages,
-        figures.queued,
-        figures.delivered,
-        figures.connects,
+        meter_id=number,
+        timestamp=iso(row.at) or "",
+        ts=row.at,
+        seconds=width // 1000,
+        **_told(row.figures),
     )
+
+
+def _told(figures: Figures) -> dict[str, Any]:
+    return {
+        "avg_read_time": _seconds(figures.average_ms),
+        "min_read_time": _seconds(figures.least_ms),
+        "max_read_time": _seconds(figures.most_ms),
+        "total_reads": figures.good + figures.failed,
+        "successful_reads": figures.good,
+        "failed_reads": figures.failed,
+        "missed_reads": figures.missed,
+        "success_rate": _rate(figures),
+        "messages_sent": figures.mqtt_messages,
+        "messages_buffered": figures.queued,
+        "messages_delivered": figures.delivered,
+        "connects": figures.connects,
+    }
 
 
 def _seconds(ms: float | None) -> float | None:

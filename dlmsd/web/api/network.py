@@ -15,17 +15,11 @@ from dlmsd.web.operation import Answer, Call, Operation, Reply
 _TAG: Final = "metrics"
 
 
-@frozen
-class NetworkRow:
-    """What went over the network in ``seconds`` from ``timestamp`` on.
+@frozen(kw_only=True)
+class NetworkCounts:
+    """Octets are those of DLMS frames and of MQTT's PUBLISH packets; ``bandwidth`` is bits a
+    second of both, the mean of the time."""
 
-    Octets are those of DLMS frames and of MQTT's PUBLISH packets; ``bandwidth`` is bits a
-    second of both, the mean of the time.
-    """
-
-    timestamp: str
-    ts: int
-    seconds: float
     dlms_requests_sent: int
     dlms_responses_recv: int
     dlms_bytes_sent: int
@@ -37,23 +31,24 @@ class NetworkRow:
     bandwidth_rx_bps: float
 
 
-@frozen
-class NetworkStats:
+@frozen(kw_only=True)
+class NetworkRow(NetworkCounts):
+    """What went over the network in ``seconds`` from ``timestamp`` on; octets are those of DLMS
+    frames and of MQTT's PUBLISH packets, ``bandwidth`` is the mean of both in bits a second."""
+
+    timestamp: str
+    ts: int
+    seconds: float
+
+
+@frozen(kw_only=True)
+class NetworkStats(NetworkCounts):
     """A sum over a time, and its parts in ``history``, the oldest first; ``meter_id`` is null
     for all meters together."""
 
     meter_id: int | None
     since: str
     until: str
-    dlms_requests_sent: int
-    dlms_responses_recv: int
-    dlms_bytes_sent: int
-    dlms_bytes_recv: int
-    dlms_avg_payload_size: float | None
-    mqtt_messages_sent: int
-    mqtt_bytes_sent: int
-    bandwidth_tx_bps: float
-    bandwidth_rx_bps: float
     history: tuple[NetworkRow, ...]
 
 
@@ -116,12 +111,21 @@ def _stats(
     begin = max(window.since, rows[0].at) if rows else window.since
     seconds = max(1.0, (min(window.until, now) - begin) / 1000)
     history = tuple(
-        NetworkRow(iso(row.at) or "", row.at, width / 1000, **_counts(row.figures, width / 1000))
+        NetworkRow(
+            timestamp=iso(row.at) or "",
+            ts=row.at,
+            seconds=width / 1000,
+            **_counts(row.figures, width / 1000),
+        )
         for row, width in told
     )
-    since, until = iso(window.since) or "", iso(window.until) or ""
-    counts = _counts(total(rows), seconds)
-    return NetworkStats(number, since, until, history=history, **counts)
+    return NetworkStats(
+        meter_id=number,
+        since=iso(window.since) or "",
+        until=iso(window.until) or "",
+        history=history,
+        **_counts(total(rows), seconds),
+    )
 
 
 def _counts(figures: Figures, seconds: float) -> dict[str, Any]:

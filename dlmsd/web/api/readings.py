@@ -13,7 +13,7 @@ from attrs import frozen
 from dlmsd.model import Reading, Value
 from dlmsd.web import kinds
 from dlmsd.web.api.parts import Parts, iso
-from dlmsd.web.api.series import Range, Window
+from dlmsd.web.api.series import Times, Window
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import JSON, Answer, Call, Operation, Stream
 from dlmsd.web.status import plain
@@ -29,11 +29,9 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @frozen
-class ReadingsQuery:
+class ReadingsQuery(Times):
     """A time, in which form, and whether all of it or some points."""
 
-    from_: int | None = said(kinds.MOMENT, None, says="Unix ms or ISO 8601; default a day before")
-    to: int | None = said(kinds.MOMENT, None, says="Unix ms or ISO 8601; default now")
     format: str = said(kinds.choice("json", "csv"), "json")
     points: int | None = said(
         kinds.whole(1, 2000), None, says="The first reading of so many equal parts of the time"
@@ -79,7 +77,7 @@ class Readings:
     async def get(self, call: Call) -> Stream:
         query: ReadingsQuery = call.query
         name = await self._parts.name_of(call.path["id"])
-        window = Window.of(Range(query.from_, query.to), self._parts.now())
+        window = Window.of(query, self._parts.now())
         pages = self._pages(name, window, query.points)
         if query.format == "json":
             return Stream(_json(pages), JSON)

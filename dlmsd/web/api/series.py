@@ -17,11 +17,17 @@ DAY: Final = int(Span.DAY)
 
 
 @frozen
-class Range:
-    """A time and how many points it is told in; left out, the last day."""
+class Times:
+    """A time; left out, the last day."""
 
     from_: int | None = said(kinds.MOMENT, None, says="Unix ms or ISO 8601; default a day before")
     to: int | None = said(kinds.MOMENT, None, says="Unix ms or ISO 8601; default now")
+
+
+@frozen
+class Range(Times):
+    """A time and how many points it is told in."""
+
     points: int = said(kinds.whole(1, 5000), 500, says="The most that are told")
 
 
@@ -40,7 +46,7 @@ class Window:
     until: int
 
     @classmethod
-    def of(cls, query: Range, now: int) -> Window:
+    def of(cls, query: Times, now: int) -> Window:
         """RefusedError with 422 for a time that ends before it begins."""
         until = now + 1 if query.to is None else query.to
         since = max(0, until - DAY) if query.from_ is None else query.from_
