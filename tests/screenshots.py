@@ -26,6 +26,9 @@ VIEWS = {
     "meters": "meters",
     "meter": "meter/library",
     "add": "add",
+    "alarms": "alarms",
+    "diagnosis": "diagnosis",
+    "network": "network",
 }
 MORE = """
 [[meters]]

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, field, frozen
 
+from dlmsd.store.health import HealthCheck
+from dlmsd.store.metrics import Figures, Row, total
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
 from dlmsd.watch.language import LANGUAGES, Language
@@ -91,13 +93,29 @@ class PlanView:
 
 
 @frozen
+class ChecksQuery(PageQuery):
+    brief: bool = said(kinds.FLAG, False, says="Only how many meters were how; no document")
+
+
+@frozen
 class CheckView:
-    """A health check that was kept, with its document."""
+    """A health check that was kept, over ``minutes``, with its document; ``classes`` counts
+    meters."""
 
     id: int
     timestamp: str
     status: int
+    minutes: int
+    classes: Mapping[str, int]
     document: Any
+
+
+@frozen
+class _Brief:
+    """What is read of a document that is not told whole."""
+
+    minutes: int = 60
+    classes: Mapping[str, int] = field(factory=dict)
 
 
 class Diagnosis:
@@ -130,7 +148,7 @@ class Diagnosis:
                 path="/api/diagnosis/checks",
                 work=self.checks,
                 summary="Health checks that were kept, the newest first",
-                query=PageQuery,
+                query=ChecksQuery,
                 answers={200: Answer("The checks", list[CheckView], headers=NEXT)},
                 **get,
             ),
@@ -142,7 +160,14 @@ class Diagnosis:
         report = await checked(
             parts.registry, parts.board, parts.findings(), query.minutes, parts.wall()
         )
-        return Reply(_shown(report.document(self._language(query.language))))
+        # Before the first minute has ended a meter that is read would else be one that is down.
+        unwritten = parts.unwritten()
+        meters = {
+            name: total([Row(0, one), Row(report.at, unwritten.get(name, Figures()))])
+            for name, one in report.meters.items()
+        }
+        whole = evolve(report, meters=meters)
+        return Reply(_shown(whole.document(self._language(query.language))))
 
     async def plan(self, call: Call) -> Reply:
         query: PlanQuery = call.query
@@ -158,16 +183,20 @@ class Diagnosis:
         return Reply(text, media_type=f"{_MARKDOWN}; charset=utf-8")
 
     async def checks(self, call: Call) -> Reply:
-        query: PageQuery = call.query
+        query: ChecksQuery = call.query
         found = await self._parts.registry.health.list(query.limit, query.cursor)
-        rows = [
-            CheckView(one.id, iso(one.at) or "", one.status, msgspec.json.decode(one.document))
-            for one in found
-        ]
-        return Reply(rows, headers=following("/api/diagnosis/checks", query, rows))
+        rows = [_check(one, query.brief) for one in found]
+        more = ["brief=true"] if query.brief else []
+        return Reply(rows, headers=following("/api/diagnosis/checks", query, rows, *more))
 
     def _language(self, code: Any) -> Language:
         return Language.of(code or self._parts.started.daemon.language)
+
+
+def _check(one: HealthCheck, brief: bool) -> CheckView:
+    told = msgspec.json.decode(one.document, type=_Brief)
+    document = None if brief else msgspec.json.decode(one.document)
+    return CheckView(one.id, iso(one.at) or "", one.status, told.minutes, told.classes, document)
 
 
 def _shown(document: Any) -> Any:

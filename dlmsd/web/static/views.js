@@ -8,9 +8,12 @@
 //   tick()            every second                                        (may be left out)
 //   close()           when another view is opened                         (may be left out)
 
+import * as alarms from "./views/alarms.js";
+import * as diagnosis from "./views/diagnosis.js";
 import * as edit from "./views/edit.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
+import * as network from "./views/network.js";
 import * as overview from "./views/overview.js";
 
 const view = (path, { nav, open }, within = path) => ({ path, nav, open, within });
@@ -22,4 +25,7 @@ export const VIEWS = [
   view("meter", meter, "meters"),
   view("edit", edit, "meters"),
   view("add", edit, "meters"),
+  view("alarms", alarms),
+  view("diagnosis", diagnosis),
+  view("network", network),
 ];

@@ -1,0 +1,161 @@
+"""The views of the page beside meters, on one running daemon: what they do, and how they look."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from contextlib import closing
+from importlib.resources import files
+
+from tests.integration.browser import BROWSER, HOSTILE, Page, browsing, expect, need_browser
+from tests.integration.processes import wait_until
+from tests.integration.rest import RestCase
+from tests.integration.test_page_daemon import RULES
+
+LOOKS = (("light", "en", 1280), ("dark", "es", 1280), ("light", "es", 390), ("dark", "en", 390))
+VIEWS = ("alarms", "diagnosis", "network")
+RAISED = """
+    INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
+    updated_at, cleared_at) VALUES (?, ?, ?, ?, 'reading', ?, ?, ?, ?, ?)
+"""
+CHECKED = "INSERT INTO health (at, status, document) VALUES (?, ?, ?)"
+
+
+class ViewTests(RestCase):
+    """One meter that is read, alarms and health checks of before, one broker that is away."""
+
+    def test_each_view_does_its_work_and_reads_well(self) -> None:
+        need_browser()
+        self.begin(web='scan_networks = ["127.0.0.0/8"]\n')
+        self.number = self.good("POST", "/api/meters", {**self.documented(), "interval": 1})["id"]
+        self.remember("first")
+        wait_until(lambda: self.daemon.status()["meters"][0]["good"], "it is read")
+        for part in (self.alarms, self.diagnosis, self.network):
+            BROWSER.run(lambda part=part: self.browse(part))  # type: ignore[misc]
+        BROWSER.run(self.audited)
+        self.end()
+
+    def remember(self, rule: str) -> None:
+        """What an earlier run would have left."""
+        now = int(time.time() * 1000)
+        details = {"rule": "x", "numbers": {"minutes": 12}, "quotes": [HOSTILE]}
+        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
+            for index, (severity, cleared) in enumerate(
+                (("warning", None), ("critical", None), ("error", now), ("info", now))
+            ):
+                at = now - (4 - index) * 3_600_000
+                message = f"trouble {index} of {HOSTILE}"
+                values = (f"{rule}{index}", HOSTILE, self.number if index else None, severity)
+                database.execute(RAISED, (*values, message, json.dumps(details), at, at, cleared))
+                classes = {"healthy": 3, "degraded": index, "critical": 0, "down": 1}
+                told = {"minutes": 60, "status": index % 3, "classes": classes, "meters": {}}
+                database.execute(CHECKED, (at, index % 3, json.dumps(told)))
+            database.commit()
+
+    def browse(self, part: object) -> None:
+        with browsing() as (page, wrong):
+            page.goto(f"{self.base}/?lang=en#token={self.token}")
+            part(page)  # type: ignore[operator]
+        self.assertEqual(wrong, [], part)
+
+    def go(self, page: Page, place: str, language: str = "en") -> None:
+        page.goto(f"{self.base}/?lang={language}#/{place}")
+        page.wait_for_selector("#view h1")
+
+    def alarms(self, page: Page) -> None:
+        page.get_by_role("link", name="Alarms").click()
+        expect(page.locator("#view h1")).to_have_text("Alarms")
+        standing, past = page.locator(".alarms").nth(0), page.locator(".alarms").nth(1)
+        rows = standing.locator(".alarm", has_text="trouble")
+        expect(rows.nth(0)).to_contain_text(f"trouble 1 of {HOSTILE}")
+        expect(rows.nth(0)).to_contain_text("medidor_planta_A · reading")
+        expect(rows.nth(1)).to_contain_text(f"trouble 0 of {HOSTILE}")
+        rows.nth(0).locator("summary").click()
+        expect(rows.nth(0).locator(".evidence")).to_have_text(f"minutes: 12{HOSTILE}")
+        rows.nth(0).get_by_role("button", name="Acknowledge").press("Enter")
+        expect(rows.nth(0)).to_contain_text("Acknowledged by web, ")
+        expect(rows.nth(0).get_by_role("button", name="Acknowledge")).to_be_hidden()
+        page.get_by_label(re.compile("Select: trouble 0")).check()
+        page.get_by_label(re.compile("Select: trouble 2")).check()
+        page.get_by_role("button", name="Acknowledge selected (2)").click()
+        expect(page.locator(".alarm", has_text="Acknowledged by web")).to_have_count(3)
+        who = {one["acknowledged_by"] for one in self.good("GET", "/api/alarms?acknowledged=true")}
+        self.assertEqual(who, {"web"})
+        page.get_by_label("Severity").select_option("Error")
+        expect(past.locator(".alarm")).to_have_count(1)
+        page.get_by_label("Severity").select_option("Any severity")
+        page.get_by_label("Acknowledged", exact=True).select_option("Not acknowledged")
+        expect(past.locator(".alarm")).to_have_count(1)
+        expect(past).to_contain_text("trouble 3")
+        page.get_by_label("Acknowledged", exact=True).select_option("Acknowledged or not")
+        expect(past.locator(".alarm")).to_have_count(2)
+        page.get_by_label("Meter", exact=True).fill("nobody")
+        page.get_by_label("Meter", exact=True).press("Enter")
+        expect(past.locator(".alarm")).to_have_count(0)
+        page.get_by_label("Meter", exact=True).fill("")
+        page.get_by_label("Meter", exact=True).press("Enter")
+        past.get_by_role("button", name=re.compile("Delete: trouble 3")).click()
+        expect(past.locator(".alarm")).to_have_count(1)
+        page.get_by_role("button", name="Delete those that are over").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete those").click()
+        expect(page.get_by_text("No alarm is over yet.")).to_be_visible()
+        self.assertEqual(page.locator("main script").count(), 0)
+
+    def diagnosis(self, page: Page) -> None:
+        page.get_by_role("link", name="Diagnosis").click()
+        expect(page.locator("#view h1")).to_have_text("Diagnosis")
+        expect(page.locator(".healths")).to_contain_text("1healthy, 90 % or more")
+        checks = page.locator(".checks li")
+        expect(checks).to_have_count(4)
+        expect(checks.nth(2)).to_contain_text("Something needs attention3 healthy, 1 degraded")
+        expect(page.locator(".chart")).to_contain_text("Meters by class")
+        page.get_by_role("button", name="24 h").click()
+        expect(page).to_have_url(re.compile("minutes=1440"))
+        for name, start in (("Plan as JSON", '{"at":'), ("Plan as Markdown", "# Action plan")):
+            with page.expect_download() as download:
+                page.get_by_role("button", name=name).click()
+            self.assertTrue(download.value.path().read_text().startswith(start), name)
+
+    def network(self, page: Page) -> None:
+        page.get_by_role("link", name="Network").click()
+        figures = page.locator(".panel")
+        expect(figures).to_contain_text(re.compile("DLMS sent[1-9]"))
+        expect(page.locator(".chart")).to_have_count(5)
+        page.get_by_label("Meter", exact=True).fill("medidor_planta_A")
+        page.get_by_label("Meter", exact=True).press("Enter")
+        expect(figures).to_contain_text(re.compile("Requests[1-9]"))
+        page.get_by_label("Meter", exact=True).fill("nobody")
+        page.get_by_label("Meter", exact=True).press("Enter")
+        expect(page.get_by_text("There is no such meter.")).to_be_visible()
+
+    def audited(self) -> None:
+        """By axe, and nothing is wider than the screen or said to the console."""
+        self.remember("second")
+        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+        for theme, language, width in LOOKS:
+            size = {"width": width, "height": 900}
+            with browsing(color_scheme=theme, viewport=size) as (page, wrong):
+                page.goto(f"{self.base}/?lang={language}#token={self.token}")
+                for view in VIEWS:
+                    self.go(page, view, language)
+                    page.wait_for_timeout(700)
+                    for summary in page.locator("summary").all()[:2]:
+                        summary.click()
+                    self.assertEqual(self.violations(page, axe), [], (view, theme, width))
+                    wide = page.evaluate("document.documentElement.scrollWidth")
+                    self.assertEqual(wide, width, view)
+            self.assertEqual(wrong, [])
+
+    def violations(self, page: Page, axe: str) -> list[tuple[object, ...]]:
+        # The test's own script is not the page's: what the page may do is judged elsewhere.
+        page.evaluate(axe)
+        found = page.evaluate(
+            "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
+        )
+        return [
+            (one["id"], node["target"], node["failureSummary"])
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
