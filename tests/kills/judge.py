@@ -185,7 +185,10 @@ class Judge:
     def arrived(self, messages: Sequence[tuple[str, bytes, bool]]) -> None:
         """All that the broker has handed out until now."""
         duplicates = 0
-        for topic, payload, retain in messages[self._taken :]:
+        # While these are looked at, more arrive.
+        news = messages[self._taken :]
+        self._taken += len(news)
+        for topic, payload, retain in news:
             if retain or topic.count("/") != 1 or topic.endswith("/status"):
                 continue
             self.figures.messages += 1
@@ -201,7 +204,6 @@ class Judge:
             if ts <= self._newest.get(meter, 0):
                 self.violation(f"{meter}: {ts} came for the first time behind a later one")
             self._newest[meter] = ts
-        self._taken = len(messages)
         self.figures.duplicates += duplicates
         self.figures.most_duplicates = max(self.figures.most_duplicates, duplicates)
         if duplicates > self._window:
