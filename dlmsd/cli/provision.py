@@ -21,7 +21,7 @@ from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.tokens import Owner, TokenPlace, load_without_tokens
-from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.errors import ConfigurationError
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.enrolment import Enrolment
@@ -164,13 +164,7 @@ def _wishes(
     chosen = [ours[name] for name in dict.fromkeys(names)] or list(ours.values())
     if not chosen:
         raise click.UsageError(f"sink {sink.name} has no meters")
-    return [_wish(one, type_) for one in chosen]
-
-
-def _wish(meter: MeterOptions, type_: str) -> Wish:
-    attributes = {"address": meter.address, "profile": meter.profile}
-    said = {key: value for key, value in attributes.items() if value}
-    return Wish(meter.name, meter.device_name, type_, meter.token, said)
+    return [Wish.of(one, type_) for one in chosen]
 
 
 def _writable(job: _Job) -> None:

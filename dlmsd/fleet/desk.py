@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import DeferredLock
 
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, Problem
 from dlmsd.fleet.reload import Reload
+from dlmsd.secret import Secret
 from dlmsd.store.registry import (
     NameTakenError,
     NoSuchMeterError,
@@ -127,6 +129,18 @@ class Desk:
                 await self._refused(who)
 
         await self._in_turn(do)
+
+    async def entrust(self, tokens: Mapping[str, Secret], who: str) -> None:
+        """Keep these tokens, by meter; one that is not there any more needs none."""
+
+        async def keep() -> None:
+            for meter in await self._registry.meters():
+                if meter.name in tokens and not meter.locked:
+                    secrets = {**meter.secrets, "token": tokens[meter.name]}
+                    await self._registry.replace(evolve(meter, secrets=secrets), who)
+            await self._reload.refresh(who)
+
+        await self._in_turn(keep)
 
     async def remove(
         self, name: str, who: str, check: Callable[[OwnMeter], None] = lambda meter: None

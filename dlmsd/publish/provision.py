@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
+from dlmsd.config.values import MeterOptions
 from dlmsd.publish.rest import RejectedError
 from dlmsd.publish.tenant import Device, NewDevice, Tenant
 from dlmsd.secret import Secret
@@ -40,6 +41,13 @@ class Wish:
     token: Secret | None = None
     attributes: Mapping[str, str] = field(factory=dict)
     gateway: bool = False
+
+    @classmethod
+    def of(cls, meter: MeterOptions, type_: str) -> Wish:
+        """What a meter needs; ``type_`` is the device profile."""
+        attributes = {"address": meter.address, "profile": meter.profile}
+        said = {key: value for key, value in attributes.items() if value}
+        return cls(meter.name, meter.device_name, type_, meter.token, said)
 
 
 class Outcome(enum.Enum):

@@ -12,6 +12,7 @@ from dlmsd.web.api.metrics import Metrics
 from dlmsd.web.api.network import Network
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.profiles import Profiles
+from dlmsd.web.api.provision import Provisions
 from dlmsd.web.api.readings import Readings
 from dlmsd.web.api.scans import Scans
 from dlmsd.web.api.system import System
@@ -28,6 +29,7 @@ class Api:
         views = Views(parts)
         self._scans = Scans(parts)
         self._trials = Trials(parts)
+        self._provisions = Provisions(parts)
         self.operations: list[Operation] = [
             *Meters(parts, views).operations(),
             *Control(parts, views).operations(),
@@ -42,6 +44,7 @@ class Api:
             *Alarms(parts).operations(),
             *Diagnosis(parts).operations(),
             *self._scans.operations(),
+            *self._provisions.operations(),
             *System(parts).operations(),
         ]
 
@@ -49,3 +52,4 @@ class Api:
         """What searches or tries a meter leaves politely."""
         self._trials.stop()
         await self._scans.stop()
+        await self._provisions.stop()

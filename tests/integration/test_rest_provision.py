@@ -1,0 +1,113 @@
+"""Devices at the stand-in of ThingsBoard by REST, their tokens in the registry."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from tests.integration.processes import METER, wait_until
+from tests.integration.rest import RestCase
+from tests.integration.thingsboard import ThingsBoardProcess
+
+SINK = '[[sinks]]\nname = "tb"\nkind = "thingsboard"\nurl = "mqtt://127.0.0.1:{port}"\n'
+PASSWORD = "tenant"
+
+
+class ProvisionTests(RestCase):
+    def begin_with(self, *, daemon: str = "", more: str = "") -> None:
+        self.server = ThingsBoardProcess()
+        self.addCleanup(self.server.stop)
+        self.begin(2, daemon=daemon, text=SINK.format(port=self.server.port) + more)
+        self.body = {
+            "sink": "tb",
+            "url": f"http://127.0.0.1:{self.server.http}",
+            "username": "tenant@thingsboard.org",
+            "password": PASSWORD,
+        }
+
+    def add(self, index: int, name: str, **more: Any) -> int:
+        """A meter that waits for its token."""
+        place = self.meters.endpoints[index]
+        body = {"name": name, "ip_address": place["host"], "port": place["port"]}
+        body |= {"logical_device": place["logical"], "server_id": place["physical"]}
+        number: int = self.good("POST", "/api/meters", body | more)["id"]
+        return number
+
+    def provision(self, **more: Any) -> dict[str, Any]:
+        begun = self.ask("POST", "/api/provision", self.body | more)
+        self.assertEqual(begun.status, 202, begun.body)
+        place = begun.headers["location"]
+        wait_until(lambda: self.good("GET", place)["status"] != "running", "the job", 30)
+        found: dict[str, Any] = self.good("GET", place)
+        return found
+
+    def kept(self) -> list[bytes]:
+        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
+            return [one for (one,) in database.execute("SELECT secrets FROM own_meters")]
+
+    def test_from_nothing_to_telemetry(self) -> None:
+        key = "5A" * 32
+        self.begin_with(daemon=f'registry_key = "{key}"\n')
+        waits: dict[str, Any] = {"status": "inactive", "sinks": ["tb"]}
+        numbers = [self.add(0, "meter-0"), self.add(1, "meter-1", **waits)]
+        first = self.provision(meters=numbers[:1])
+        self.assertEqual((first["status"], first["done"], first["total"]), ("done", 1, 1))
+        self.assertEqual([one["outcome"] for one in first["devices"]], ["created"])
+        both = self.provision()["devices"]
+        outcomes = {one["meter_id"]: one["outcome"] for one in both}
+        self.assertEqual(outcomes, {numbers[0]: "found", numbers[1]: "created"})
+
+        tokens = []
+        for number in range(2):
+            device = self.server.device(f"meter-{number}")
+            assert device is not None
+            path = f"/api/device/{device['id']['id']}/credentials"
+            tokens.append(self.server.call(path)["credentialsId"])
+        told = self.ask("GET", "/api/provision/jobs").body
+        for one in self.kept():
+            self.assertEqual(one[:1], b"\1")
+        for secret in (*tokens, PASSWORD):
+            for place in (told, self.daemon.log.read_bytes(), *self.kept()):
+                self.assertNotIn(secret.encode(), place.replace(b"tenant@", b""))
+
+        self.good("PATCH", f"/api/meters/{numbers[1]}", {"status": "active"})
+        for index in range(2):
+            wait_until(lambda i=index: self.server.series(f"meter-{i}"), "telemetry", 30)
+        self.end()
+
+    def test_what_is_refused_and_what_fails(self) -> None:
+        place = self.meters_of_file()
+        self.begin_with(more=place)
+        for wrong, key in (
+            ({"sink": "other"}, "sink"),
+            ({"url": "ftp://x"}, "url"),
+            ({"password": None}, "api_key"),
+            ({"type": 7}, "type"),
+        ):
+            heard = self.ask("POST", "/api/provision", self.body | wrong)
+            self.assertEqual(heard.status, 422, wrong)
+            self.assertIn(key, [one["field"] for one in heard.json["errors"]])
+        unknown = self.ask("POST", "/api/provision", self.body | {"meters": [99]})
+        self.assertEqual(unknown.status, 404)
+        job = self.provision()
+        (one,) = job["devices"]
+        self.assertEqual((job["status"], one["outcome"]), ("done", "failed"))
+        self.assertIn("dlmsd provision", one["error"])
+        self.assertIsNone(self.server.device("of-the-file"))
+        number = self.add(0, "a", sinks=[])
+        job = self.provision(meters=[number], password="wrong")
+        self.assertEqual(job["status"], "failed")
+        self.good("DELETE", f"/api/meters/{number}")
+        self.add(0, "a", sinks=["tb"], status="inactive")
+        job = self.provision(password="wrong")
+        self.assertEqual(job["status"], "failed")
+        self.assertIn("refused", job["error"] + job["advice"])
+        self.assertEqual(self.ask("GET", "/api/provision/jobs/99").status, 404)
+        bare = self.ask("POST", "/api/provision", self.body, Authorization="Bearer x")
+        self.assertEqual(bare.status, 401)
+        self.end()
+
+    def meters_of_file(self) -> str:
+        one = {"host": "127.0.0.1", "port": 9, "logical": 0, "physical": 1}
+        return METER.format(name="of-the-file", interval=5.0, **one) + 'status = "inactive"\n'
