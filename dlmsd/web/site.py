@@ -136,6 +136,7 @@ class WebService(Service):
         self._live = Live(self._document, board, reactor)
         self._operations = operations
         self._version = version
+        self._description: dict[str, Any] | None = None
         self._connections = Connections(self._site(language), reactor)
         self._port: IListeningPort | None = None
 
@@ -156,6 +157,7 @@ class WebService(Service):
         except (CannotListenError, OSError, ValueError, TypeError) as error:
             raise ListenError(f"{self._options.listen}: {error}") from error
         self._live.start()
+        self._description = None
         bound = self._port.getHost()
         if isinstance(bound, IPv4Address | IPv6Address):
             self._access.loopback = ip_address(bound.host).is_loopback
@@ -264,7 +266,11 @@ class WebService(Service):
         return Reply(page(self._described()), media_type="text/html; charset=utf-8")
 
     def _described(self) -> dict[str, Any]:
-        return document([*self._operations, *self._own()], self._access, self._version)
+        """Made once for where it listens: whoever asks without a token costs nothing."""
+        if self._description is None:
+            operations = [*self._operations, *self._own()]
+            self._description = document(operations, self._access, self._version)
+        return self._description
 
     async def _livez(self, call: Call) -> Reply:
         return Reply(b"ok", media_type=_PLAIN)
