@@ -47,14 +47,16 @@ status = "inactive"
 
 
 @contextmanager
-def running() -> Iterator[tuple[str, str]]:
-    """The address of a page with something to show, and the token that opens it."""
+def running() -> Iterator[tuple[str, str, int]]:
+    """The address of a page with something to show, the token that opens it, and the port of
+    a meter that nobody reads."""
     with ExitStack() as ends, tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder) / "broker")
         broker.start()
         ends.callback(broker.stop)
-        meters = Meters(Path(folder), len(NAMES))
+        meters = Meters(Path(folder), len(NAMES) + 1)
         ends.callback(meters.stop)
+        spare = meters.endpoints.pop()
         for one, name in zip(meters.endpoints, NAMES, strict=True):
             one["name"] = name
         sink = (
@@ -66,33 +68,46 @@ def running() -> Iterator[tuple[str, str]]:
         daemon.start()
         wait_until(lambda: daemon.status()["outbox"]["readings"] > 5, "they are read")
         token = (Path(folder) / "daemon/state/web.token").read_text().strip()
-        yield f"http://127.0.0.1:{daemon.port}/", token
+        yield f"http://127.0.0.1:{daemon.port}/", token, spare["port"]
         daemon.stop()
 
 
-def shoot(page: Page, address: str, name: str, folder: Path, suffix: str) -> None:
+def shoot(page: Page, address: str, port: int, name: str, folder: Path, suffix: str) -> None:
     """One view, as it is after its charts are drawn."""
     page.goto(f"{address}#/{VIEWS[name]}")
     page.wait_for_selector("#view h1")
+    if name == "add":
+        fill(page, port)
     page.wait_for_timeout(900)
-    page.screenshot(path=folder / f"{name}{suffix}.png")
+    page.evaluate("window.scrollTo(0, 0)")
+    whole = name in ("meter", "add") and not suffix.endswith("phone")
+    page.screenshot(path=folder / f"{name}{suffix}.png", full_page=whole)
+
+
+def fill(page: Page, port: int) -> None:
+    """The form, with what the meter answered to its test."""
+    page.locator("[name=name]").fill("swimming-pool")
+    page.locator("[name=ip_address]").fill("127.0.0.1")
+    page.locator("[name=port]").fill(str(port))
+    page.locator(".edit > .actions button").nth(1).click()
+    page.wait_for_selector(".trial .values-table, .trial .trouble")
 
 
 def main(folder: Path, seconds: float) -> None:
     """``seconds`` are what there is to see in the charts."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running() as (address, token):
+    with running() as (address, token, port):
         time.sleep(seconds)
         for theme in ("light", "dark"):
             with browsing(viewport=WIDE, color_scheme=theme) as (page, wrong):
                 page.goto(f"{address}#token={token}")
                 for name in VIEWS:
-                    shoot(page, address, name, folder, f"-{theme}")
+                    shoot(page, address, port, name, folder, f"-{theme}")
                 print(*wrong, sep="\n", end="")
         with browsing(viewport=PHONE) as (page, wrong):
             page.goto(f"{address}?lang=es#token={token}")
             for name in VIEWS:
-                shoot(page, address, name, folder, "-phone")
+                shoot(page, address, port, name, folder, "-phone")
 
 
 if __name__ == "__main__":

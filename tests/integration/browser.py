@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, make_class
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.trial.unittest import SkipTest, TestCase
@@ -25,6 +25,8 @@ from dlmsd.fleet.board import Board, Status
 from dlmsd.model import MeterState, OutboxStatus, Reading
 from dlmsd.secret import Secret
 from dlmsd.tokens import Tokens
+from dlmsd.web.kinds import said, text
+from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
 from tests.web.visitor import METER, SINK
@@ -125,6 +127,7 @@ class PageCase(TestCase):
 
     async def setUp(self) -> None:
         need_browser()
+        self.plan: dict[str, Any] = {}
         self.board = Board()
         self.board.post(self.meter("planta-a"))
         self.board.post(
@@ -163,6 +166,7 @@ class PageCase(TestCase):
             tokens=Tokens(Secret("geheim"), Path("no-list")),
             language="en",
             version="1.2.3",
+            operations=[self.planning()],
         )
         await service.startService()
 
@@ -176,6 +180,24 @@ class PageCase(TestCase):
         finally:
             await service.stopService()
         self.assertEqual([line for line in wrong if not (forgive and forgive in line)], [])
+
+    def planning(self) -> Operation:
+        """What the watch would tell; ``self.plan`` is in it."""
+
+        async def work(call: Call) -> Reply:
+            empty: dict[str, Any] = {"findings": [], "immediate": [], "short": [], "long": []}
+            return Reply(empty | self.plan)
+
+        query = make_class("Query", {"language": said(text(8), None)}, frozen=True)
+        return Operation(
+            method="GET",
+            path="/api/diagnosis/plan",
+            work=work,
+            summary="",
+            tag="",
+            query=query,
+            answers={200: Answer("", dict)},
+        )
 
     def post(self, status: Status) -> None:
         """From the thread of ``look``."""

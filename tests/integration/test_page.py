@@ -31,7 +31,7 @@ class PageTests(PageCase):
             expect(page.locator("#announcement")).to_have_text("2 of 3 meters healthy")
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
             entry = page.locator(".attention li")
-            expect(entry).to_have_text("Downno answer in 5.0 sCheck its address.planta-b")
+            expect(entry).to_have_text("Errorno answer in 5.0 sCheck its address.planta-b")
             expect(page.get_by_role("link", name="2 Healthy")).to_be_visible()
             page.evaluate("window.mark = 1")
             self.post(evolve(self.board.meters["planta-b"], state=MeterState.READING, recent=1.0))
@@ -43,7 +43,7 @@ class PageTests(PageCase):
             card = page.locator(".card", has_text="refused")
             expect(card).to_contain_text("Look there.")
             expect(card).to_contain_text("(90 % sure; 2 meters: planta-a, …)4 closes")
-            expect(entry).to_have_text("DownrefusedLook there.Sink tb")
+            expect(entry).to_have_text("ErrorrefusedLook there.Sink tb")
             self.post(evolve(SINK, state=SinkState.DOWN, error="refused"))
             expect(card.locator(".verdict")).to_be_hidden()
             self.assertEqual(page.evaluate("window.mark"), 1, "the page was loaded again")
@@ -60,6 +60,30 @@ class PageTests(PageCase):
             entry = page.locator(".attention li")
             expect(entry).to_have_count(1)
             expect(entry).to_contain_text("planta-b, m0, m1 and 3 more")
+
+        await self.look(look)
+
+    async def test_what_the_watch_found_comes_with_the_first_thing_to_do(self) -> None:
+        finding = {
+            "rule": "unreachable",
+            "subject": "planta-b",
+            "severity": "critical",
+            "title": "planta-b cannot be reached",
+            "cause": "It has no power",
+            "confidence": 0.8,
+            "evidence": ["4 attempts"],
+            "meters": ["planta-b"],
+        }
+        action = {"text": "Look at its lamp.", "because": [finding["title"]], "subjects": []}
+        later = {**action, "text": "Buy another."}
+        self.plan = {"findings": [finding], "immediate": [action], "long": [later]}
+
+        def look(page: Page, address: str) -> None:
+            page.goto(address)
+            expect(page.locator(".attention li")).to_have_text(
+                "Criticalplanta-b cannot be reachedProbably (80 %): It has no power"
+                "Look at its lamp.planta-b"
+            )
 
         await self.look(look)
 

@@ -7,6 +7,7 @@ import { make, setText } from "./dom.js";
 const HEIGHT = 190;
 const COLOURS = 6; // --series-1 to --series-6 of the style
 const DAY = 86_400;
+const FEW = 40;
 
 const numbers = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
 const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
@@ -18,6 +19,9 @@ function instants(u, splits) {
   const format = span < 300 ? seconds : span > 2 * DAY ? days : hours;
   return splits.map((at) => format.format(at * 1000));
 }
+
+// A line of single points would not be seen.
+const few = (u, index) => u.data[index].filter((one) => typeof one === "number").length < FEW;
 
 // The canvas needs colours as they are; the style has them for both themes.
 function colour(name) {
@@ -66,7 +70,7 @@ export class Chart {
     const grid = { stroke: colour("line"), width: 1 };
     const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
     const line = (label, index) => ({
-      label, stroke: colour(`series-${index % COLOURS + 1}`), width: 1.5, points: { show: false },
+      label, stroke: colour(`series-${index % COLOURS + 1}`), width: 1.5, points: { show: few, size: 4 },
       dash: index >= COLOURS ? [6, 4] : undefined,
     });
     return {
@@ -74,9 +78,9 @@ export class Chart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true } },
+      scales: { x: { time: true }, y: this.unit === "%" ? { range: [0, 100] } : {} },
       axes: [
-        { ...axis, values: instants, space: 90 },
+        { ...axis, values: instants, space: 90, size: 30 },
         { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: 64 },
       ],
       series: [{}, ...this.names.map(line)],

@@ -1,14 +1,20 @@
 // What needs attention, the worst first: what is wrong, of whom, and the one next action.
+//
+// The watch looks every ten seconds and has its words in both languages; what a meter or a sink
+// says of itself is shown at once, until the watch tells of it.
 
-import { link, make, setHidden, setText } from "../kit/dom.js";
+import { dot, link, make, setHidden, setText } from "../kit/dom.js";
 import { model } from "../model.js";
 import { to } from "../place.js";
+import { findings } from "../plan.js";
 import { speak } from "../text.js";
 import * as words from "../texts/overview.js";
 
 const MOST = 8; // what fits a screen beside the rest; the list of meters has all
 const NAMES = 3;
-const HEALTHS = { down: 3, critical: 2, degraded: 1 };
+const EVERY = 10_000; // as often as the watch looks
+const HEALTHS = { down: "error", critical: "error", degraded: "warning" };
+const RANKS = { warning: 1, error: 2, critical: 3 };
 
 const { t, tn } = speak(words);
 
@@ -16,59 +22,67 @@ const { t, tn } = speak(words);
 function meterTroubles() {
   const found = new Map();
   for (const meter of model.meters.values()) {
-    const rank = HEALTHS[meter.health];
-    if (rank === undefined) continue;
+    const severity = HEALTHS[meter.health];
+    if (severity === undefined) continue;
     const key = JSON.stringify([meter.health, meter.error, meter.advice]);
     const known = found.get(key);
     if (known) known.names.push(meter.name);
     else {
-      const { health, advice, error } = meter;
-      found.set(key, { rank, health, advice, error: error || t("missing"), names: [meter.name], kind: "meter" });
+      const { advice, error } = meter;
+      found.set(key, { severity, advice, error: error || t("missing"), names: [meter.name], kind: "meter" });
     }
   }
-  return found.values();
+  return [...found.values()];
 }
 
 function otherTroubles() {
   const found = [];
   const { outbox } = model;
   if (outbox?.error) {
-    found.push({ rank: 4, health: "down", error: outbox.error, advice: outbox.alarm, names: [], kind: "outbox" });
+    found.push({ severity: "critical", error: outbox.error, advice: outbox.alarm, names: [], kind: "outbox" });
   }
-  for (const sink of model.sinks.values()) {
-    if (sink.error && sink.connected < sink.connections) {
-      const health = sink.connected ? "degraded" : "down";
-      const { error, advice } = sink;
-      found.push({ rank: sink.connected ? 2 : 4, health, error, advice, names: [sink.name], kind: "sink" });
+  for (const { name, error, advice, connected, connections } of model.sinks.values()) {
+    if (error && connected < connections) {
+      found.push({ severity: connected ? "warning" : "error", error, advice, names: [name], kind: "sink" });
     }
   }
   return found;
+}
+
+function told(finding) {
+  const { severity, title, cause, confidence, action, subject, meters } = finding;
+  const known = meters.length > 0 ? meters : [subject];
+  const sure = t("cause", { cause, percent: Math.round(100 * confidence) });
+  return { severity, error: title, cause: sure, advice: action?.text ?? "", names: known, kind: "finding" };
 }
 
 class Entry {
   constructor() {
     this.word = make("span", "badge");
     this.error = make("p", "error");
-    this.advice = make("p", "advice");
+    this.cause = make("p", "cause");
+    this.advice = make("p", "next");
     this.whom = make("p", "whom");
-    this.node = make("li", "", this.word, make("div", "", this.error, this.advice, this.whom));
+    this.node = make("li", "", this.word, make("div", "", this.error, this.cause, this.advice, this.whom));
   }
 
-  show({ health, error, advice, names, kind }) {
-    this.node.dataset.health = health;
-    setText(this.word, t(health));
+  show({ severity, error, cause = "", advice, names, kind }) {
+    this.node.dataset.severity = severity;
+    setText(this.word, t(`severity_${severity}`));
     setText(this.error, error);
+    setText(this.cause, cause);
+    setHidden(this.cause, !cause);
     setText(this.advice, advice);
     setHidden(this.advice, !advice);
     const whom = JSON.stringify([kind, names]);
     if (this.shown === whom) return;
     this.shown = whom;
     const parts = names.slice(0, NAMES).flatMap((name, index) => [
-      index ? ", " : "",
-      kind === "meter" ? link(to("meter", name), "", name) : `${t("sink")} ${name}`,
+      index ? ", " : "", model.meters.has(name) ? link(to("meter", name), "", name) : name,
     ]);
     const rest = names.length - NAMES;
     if (rest > 0) parts.push(` ${t("others", { count: rest })}`);
+    if (kind === "sink") parts.unshift(`${t("sink")} `);
     this.whom.replaceChildren(...(kind === "outbox" ? [t("outbox")] : parts));
   }
 }
@@ -76,15 +90,32 @@ class Entry {
 export class Attention {
   constructor() {
     this.list = make("ol", "attention");
-    this.calm = make("p", "calm", t("calm"));
+    this.calm = make("p", "calm", dot(), t("calm"));
     this.rest = make("p", "rest");
     this.node = make("div", "", this.calm, this.list, this.rest);
     this.entries = [];
+    this.findings = [];
+    this.abort = new AbortController();
+    this.ask();
+  }
+
+  async ask() {
+    this.at = Date.now();
+    this.findings = await findings(this.abort.signal) ?? this.findings;
+    this.refresh();
+  }
+
+  // Of a whole line only some names are told, but one of them is enough.
+  troubles() {
+    const grave = this.findings.filter(({ rank }) => rank > 0);
+    const known = new Set(grave.flatMap(({ subject, meters }) => [subject, ...meters]));
+    const own = [...otherTroubles(), ...meterTroubles()].filter(({ names }) => !names.some((name) => known.has(name)));
+    const all = [...grave.map(told), ...own];
+    return all.sort((a, b) => RANKS[b.severity] - RANKS[a.severity] || b.names.length - a.names.length);
   }
 
   refresh() {
-    const found = [...otherTroubles(), ...meterTroubles()];
-    found.sort((a, b) => b.rank - a.rank || b.names.length - a.names.length);
+    const found = this.troubles();
     const shown = found.slice(0, MOST);
     while (this.entries.length > shown.length) this.entries.pop().node.remove();
     shown.forEach((one, index) => {
@@ -98,5 +129,13 @@ export class Attention {
     setHidden(this.list, found.length === 0);
     setHidden(this.rest, found.length <= MOST);
     setText(this.rest, tn("more", found.length - MOST));
+  }
+
+  tick() {
+    if (Date.now() - this.at > EVERY) this.ask();
+  }
+
+  close() {
+    this.abort.abort();
   }
 }

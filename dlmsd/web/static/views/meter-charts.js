@@ -11,6 +11,7 @@ import * as words from "../texts/meter.js";
 
 const RANGES = { range_1h: 3_600_000, range_6h: 21_600_000, range_24h: 86_400_000, range_7d: 604_800_000 };
 const POINTS = 600; // about as many as a chart has pixels
+const ALIKE = 4; // a line far below another is flat
 const FIGURES_EVERY = 60_000; // a new minute, a new row
 
 const { t } = speak(words);
@@ -112,27 +113,32 @@ export class Charts {
     this.draw();
   }
 
+  // [unit, names] of each chart: what has one unit and is of one size, such as three phases.
   groups() {
-    const names = new Set();
+    const sizes = new Map();
     for (const { values } of this.readings) {
-      for (const [name, value] of Object.entries(values)) if (number(value)) names.add(name);
+      for (const [name, value] of Object.entries(values)) {
+        if (number(value)) sizes.set(name, Math.max(sizes.get(name) ?? 0, Math.abs(Number(value))));
+      }
     }
-    const units = new Map();
-    for (const name of names) {
+    const found = [];
+    for (const [name, size] of sizes) {
       const unit = this.meter.units[name] ?? "";
-      units.set(unit, [...(units.get(unit) ?? []), name]);
+      const near = found.find((one) => one.unit === unit && size < ALIKE * one.size && one.size < ALIKE * size);
+      if (near) near.names.push(name);
+      else found.push({ unit, size, names: [name] });
     }
-    return units;
+    return found;
   }
 
   draw() {
     const groups = this.groups();
-    setHidden(this.empty, groups.size > 0);
+    setHidden(this.empty, groups.length > 0);
     setText(this.empty, t("no_history"));
     const step = RANGES[this.range] / POINTS;
     const gap = Math.max(4 * step, 5 * 1000 * Number(this.meter.interval), 15_000);
     const wanted = new Set();
-    for (const [unit, names] of groups) {
+    for (const { unit, names } of groups) {
       const key = JSON.stringify([unit, names]);
       wanted.add(key);
       let chart = this.charts.get(key);

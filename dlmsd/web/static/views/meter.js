@@ -9,6 +9,7 @@ import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
 import { Actions } from "./meter-actions.js";
 import { Charts } from "./meter-charts.js";
+import { MeterPlan } from "./meter-plan.js";
 import { Standing } from "./meter-standing.js";
 import { Timeline } from "./meter-timeline.js";
 import { Tracing } from "./meter-trace.js";
@@ -34,15 +35,16 @@ class Meter {
     this.standing = new Standing();
     this.charts = new Charts();
     this.timeline = new Timeline(name);
+    this.plan = new MeterPlan();
     this.tracing = new Tracing(acted);
-    this.live = [this.actions, this.values, this.standing, this.charts, this.timeline, this.tracing];
+    this.live = [this.actions, this.values, this.standing, this.charts, this.timeline, this.tracing, this.plan];
     const wide = (title, part) => {
       const node = section(title, part.node);
       node.classList.add("wide");
       return node;
     };
     this.parts = make(
-      "div", "parts",
+      "div", "parts", this.plan.within(wide(t("plan"), this.plan)),
       section(t("values"), this.values.node),
       section(t("standing"), this.standing.node),
       wide(t("history"), this.charts), wide(t("events"), this.timeline),
@@ -85,7 +87,7 @@ class Meter {
 
   tick() {
     if (this.meter) setText(this.age, t("read_ago", { ago: ago(this.meter.ts) }));
-    for (const part of [this.values, this.charts, this.timeline]) part.tick();
+    for (const part of [this.values, this.charts, this.timeline, this.plan]) part.tick();
   }
 
   close() {

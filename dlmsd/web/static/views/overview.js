@@ -75,6 +75,11 @@ class Overview {
 
   tick() {
     this.cards.tick();
+    this.attention.tick();
+  }
+
+  close() {
+    this.attention.close();
   }
 }
 
