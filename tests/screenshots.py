@@ -79,9 +79,14 @@ def shoot(page: Page, address: str, port: int, name: str, folder: Path, suffix: 
     if name == "add":
         fill(page, port)
     page.wait_for_timeout(900)
-    page.evaluate("window.scrollTo(0, 0)")
-    whole = name in ("meter", "add") and not suffix.endswith("phone")
-    page.screenshot(path=folder / f"{name}{suffix}.png", full_page=whole)
+    size = PHONE if suffix == "-phone" else WIDE
+    height = size["height"]
+    if name in ("meter", "add") and size is WIDE:
+        height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**size, "height": height})
+    page.wait_for_timeout(400)
+    page.screenshot(path=folder / f"{name}{suffix}.png")
+    page.set_viewport_size(size)
 
 
 def fill(page: Page, port: int) -> None:

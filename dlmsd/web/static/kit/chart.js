@@ -20,6 +20,16 @@ function instants(u, splits) {
   return splits.map((at) => format.format(at * 1000));
 }
 
+// The labels of the left axis, of which the widest has about 7 px a character.
+const room = (u, values) => 16 + 7.2 * Math.max(4, ...(values ?? []).map((text) => text.length));
+
+// Some space above and below, also around a line that is flat.
+function around(u, low, high) {
+  if (low === null) return [0, 1];
+  const space = (high - low) / 10 || Math.abs(high) / 100 || 1;
+  return [low - space, high + space];
+}
+
 // A line of single points would not be seen.
 const few = (u, index) => u.data[index].filter((one) => typeof one === "number").length < FEW;
 
@@ -76,12 +86,13 @@ export class Chart {
     return {
       width: this.place.clientWidth,
       height: HEIGHT,
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true }, y: this.unit === "%" ? { range: [0, 100] } : {} },
+      scales: { x: { time: true }, y: { range: this.unit === "%" ? [0, 100] : around } },
       axes: [
         { ...axis, values: instants, space: 90, size: 30 },
-        { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: 64 },
+        { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: room },
       ],
       series: [{}, ...this.names.map(line)],
       hooks: { setCursor: [() => this.tell()] },
