@@ -21,16 +21,19 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._certify("Test CA", self._key.public_key(), "ca")
 
-    def issue(self, name: str, role: str = "server") -> None:
-        """A certificate; that of a server is made out to ``name``, localhost's to 127.0.0.1 too."""
+    def issue(self, name: str, role: str = "server", days: float = 1) -> None:
+        """A certificate; that of a server is made out to ``name``, localhost's to 127.0.0.1 too.
+
+        It ends in ``days``, which may be below 0.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        self._certify(name, key.public_key(), role)
+        self._certify(name, key.public_key(), role, days)
         form = serialization.PrivateFormat.PKCS8
         plain = serialization.NoEncryption()
         pem = key.private_bytes(serialization.Encoding.PEM, form, plain)
         (self._folder / f"{role}.key").write_bytes(pem)
 
-    def _certify(self, name: str, public: Any, role: str) -> None:
+    def _certify(self, name: str, public: Any, role: str, days: float = 1) -> None:
         now = datetime.datetime.now(datetime.UTC)
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
         builder = (
@@ -39,8 +42,8 @@ class Authority:
             .issuer_name(issuer)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(role == "ca", None), critical=True)
         )
         if role == "server":

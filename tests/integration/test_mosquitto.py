@@ -318,6 +318,16 @@ class TLSTests(MosquittoCase):
         self.assertIn("ca_file", self.statuses[-1].advice)
 
     @asynchronous
+    async def test_one_that_has_ended_is_refused(self) -> None:
+        self.authority.issue("localhost", days=-1)
+        broker = self.tls_broker()
+        await self.tls_sink(broker)
+        self.outbox.commit([reading("a", 1)])
+        await self.until(lambda: "certificate" in self.statuses[-1].error)
+        self.assertEqual((self.statuses[-1].connected, len(self.outbox.waiting)), (0, 1))
+        self.assertIn("dates", self.statuses[-1].advice)
+
+    @asynchronous
     async def test_another_host_s_certificate_is_refused(self) -> None:
         self.authority.issue("other.example")
         broker = self.tls_broker()

@@ -32,9 +32,9 @@ class CertificateTests(TestCase):
         self.folder.mkdir()
         self.authority = Authority(self.folder)
 
-    def find(self, name: str, ca_file: Path | None) -> Deferred[Any]:
+    def find(self, name: str, ca_file: Path | None, days: float = 1) -> Deferred[Any]:
         """Ask a server whose certificate is made out to ``name`` for a device."""
-        self.authority.issue(name)
+        self.authority.issue(name, days=days)
         key, certificate = (str(self.folder / f"server.{end}") for end in ("key", "pem"))
         web = WebSite(rest(populated(ThingsBoard(reactor, time.time, Random(1)))))
         contexts = ssl.DefaultOpenSSLContextFactory(key, certificate)
@@ -47,8 +47,10 @@ class CertificateTests(TestCase):
         tenant = Tenant(Rest(site, ACCOUNT, http, reactor))
         return Deferred.fromCoroutine(tenant.find("meter"))
 
-    def refused(self, name: str, ca_file: Path | None, words: str) -> Deferred[Any]:
-        asked = self.assertFailure(self.find(name, ca_file), CertificateError)
+    def refused(
+        self, name: str, ca_file: Path | None, words: str, days: float = 1
+    ) -> Deferred[Any]:
+        asked = self.assertFailure(self.find(name, ca_file, days), CertificateError)
         return asked.addCallback(lambda error: self.assertIn(words, str(error)))
 
     def test_one_that_is_good(self) -> Deferred[Any]:
@@ -60,3 +62,7 @@ class CertificateTests(TestCase):
 
     def test_one_that_nobody_vouches_for(self) -> Deferred[Any]:
         return self.refused("localhost", None, "certificate verify failed")
+
+    def test_one_that_has_ended(self) -> Deferred[Any]:
+        ca_file = self.folder / "ca.pem"
+        return self.refused("localhost", ca_file, "certificate", days=-1)
