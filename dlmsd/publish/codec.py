@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from attrs import frozen
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from dlmsd.publish.message import Message
 from dlmsd.publish.packets import MAX_PACKET
 from dlmsd.publish.version import Version
 from dlmsd.secret import Secret
+
+_PUBACK: Final = ReasonCode(PacketTypes.PUBACK)
+_SAYS_NOTHING: Final = cast(Any, Properties)(PacketTypes.PUBACK)
 
 
 @frozen
@@ -104,6 +108,14 @@ class Codec(paho.Client):
             clean_start=five or paho.MQTT_CLEAN_START_FIRST_ONLY,
             properties=properties,
         )
+
+    def forget(self, packet_id: int) -> None:
+        """The PUBACK of a message has come; LookupError for one that is not in flight.
+
+        paho would read it octet by octet, in two thirds of the time of a PUBLISH, only to
+        end here.
+        """
+        self._do_on_publish(packet_id, _PUBACK, _SAYS_NOTHING)
 
     def _create_socket(self) -> Any:
         return self._wire

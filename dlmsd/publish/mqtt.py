@@ -1,7 +1,7 @@
 """One MQTT connection: paho as a codec over a Twisted transport.
 
-paho encodes CONNECT, PUBLISH and DISCONNECT and decodes CONNACK and PUBACK; it gets a
-socket-like object and a fresh client per connection, and no thread. Refusals are read
+paho encodes CONNECT, PUBLISH and DISCONNECT and decodes CONNACK; it gets a socket-like
+object and a fresh client per connection, and no thread. PUBACKs and refusals are read
 here, from the packet itself: paho loses the reason of a DISCONNECT without properties
 (paho issue 860) and would go down to MQTT 3.1 by itself. The keep alive is ours too,
 because paho's reads its own clock.
@@ -84,14 +84,12 @@ class MqttProtocol(TwistedProtocol):
         self._wire = Wire(self)
         self._paho = Codec(self._wire, login, version)
         self._paho.on_connect = self._connected
-        self._paho.on_publish = self._published
         self._paho.on_subscribe = self._subscribed
         self._paho.on_message = self._heard
         self._sent: dict[int, float] = {}  # packet identifier to the time of sending
         self._acknowledgements: list[Acknowledgement] = []
         self._asked: dict[int, Sequence[str]] = {}  # packet identifier to topic filters
         self._messages: list[Message] = []
-        self._reason = 0  # of the PUBACK that paho decodes
         self._pinged: float | None = None
         self._written = 0.0
         self._heard_at = 0.0  # who publishes and hears nothing must ask, too
@@ -215,12 +213,7 @@ class MqttProtocol(TwistedProtocol):
     def _take(self, packet: bytes, offset: int) -> None:
         kind = packet[0] & 0xF0
         if kind == _PUBACK:
-            if int.from_bytes(packet[offset : offset + 2], "big") in self._sent:
-                # paho takes for malformed what a PUBACK should not say, such as 0x95.
-                self._reason = packet[offset + 2] if len(packet) > offset + 2 else 0
-                self._decode(bytes((_PUBACK, 2)) + packet[offset : offset + 2])
-            else:
-                self.unknown_acknowledgements += 1
+            self._published(packet[offset:])
         elif kind == _PINGRESP:
             self._pinged = None
         elif kind == _CONNACK:
@@ -261,9 +254,16 @@ class MqttProtocol(TwistedProtocol):
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
         self.largest = getattr(properties, "MaximumPacketSize", self.largest)
 
-    def _published(self, _c: Any, _u: Any, mid: int, _r: ReasonCode, _p: Any) -> None:
-        del self._sent[mid]
-        self._acknowledgements.append((mid, self._reason))
+    def _published(self, body: bytes) -> None:
+        if len(body) < 2:
+            raise troubles.ProtocolTrouble("a PUBACK that is too short")
+        packet_id = body[0] << 8 | body[1]
+        if self._sent.pop(packet_id, None) is None:
+            self.unknown_acknowledgements += 1
+            return
+        self._paho.forget(packet_id)
+        # Whatever it says, also what a PUBACK should not, such as 0x95.
+        self._acknowledgements.append((packet_id, body[2] if len(body) > 2 else 0))
 
     def _subscribed(
         self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any

@@ -201,7 +201,9 @@ class Ledger:
             yield change
             change.write(self.database)
             sinks = {*self._totals.sinks, *(sink for _, sink in change.committed)}
-            oldest, used = self._oldest_queued(sinks), self.used()
+            oldest = self._oldest_queued(sinks)
+            # Marks alone, which are not synced, change next to nothing of it.
+            used = self.used() if synced else self._used
         self._totals.add(change)
         self._oldest, self._used = oldest, used
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
+from twisted.python.failure import Failure
 
 from dlmsd.errors import LocalError
 
@@ -28,31 +30,61 @@ class Writer(Protocol):
 
 
 class WriterThread:
-    """A thread of its own. ``reactor`` must provide IReactorFromThreads."""
+    """A thread of its own. ``reactor`` must provide IReactorFromThreads.
+
+    Not a thread pool: that wakes threads several times a job, which costs a drain more than
+    SQLite does.
+    """
 
     def __init__(self, reactor: Any, name: str = "outbox") -> None:
         self._reactor = reactor
         self._name = name
-        self._pool: ThreadPool | None = None
+        self._thread: Thread | None = None
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], Deferred[Any]] | None] = SimpleQueue()
+        self._results: deque[tuple[Deferred[Any], Any]] = deque()
+        self._woken = False  # the reactor is going to look at the results
 
     def start(self) -> None:
-        if self._pool is None:
-            self._pool = ThreadPool(1, 1, self._name)
-            self._pool.start()
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name=self._name)
+            self._thread.start()
 
     def run(self, job: Callable[[], T]) -> Deferred[T]:
-        if self._pool is None:
+        if self._thread is None:
             raise LocalError("the writer does not run")
-        return deferToThreadPool(self._reactor, self._pool, job)
+        done: Deferred[T] = Deferred()
+        self._jobs.put((job, done))
+        return done
 
     async def stop(self) -> None:
-        if self._pool is None:
+        if self._thread is None:
             return
         # The join below blocks the reactor, so it comes when nothing is left to wait for.
         await self.run(_nothing)
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            pool.stop()
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            self._jobs.put(None)
+            thread.join()
+
+    def _work(self) -> None:
+        """The thread."""
+        while (asked := self._jobs.get()) is not None:
+            job, done = asked
+            try:
+                result = job()
+            except BaseException:  # noqa: BLE001 - the Deferred tells
+                result = Failure()
+            self._results.append((done, result))
+            if not self._woken:
+                self._woken = True
+                self._reactor.callFromThread(self._arrived)
+
+    def _arrived(self) -> None:
+        # First this: a result that comes later than the look below wakes the reactor again.
+        self._woken = False
+        for _ in range(len(self._results)):
+            done, result = self._results.popleft()
+            done.callback(result)  # a Failure is an errback
 
 
 def _nothing() -> None:

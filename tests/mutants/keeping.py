@@ -69,8 +69,8 @@ KEEPING: Final = (
         "publish/courier.py",
         STORM,
         (
-            "        self._flying[session.publish(message)] = (message, ids)\n",
-            "        self._flying[session.publish(message)] = (message, ids)\n"
+            "        self._flying[packet_id] = (message, ids)\n",
+            "        self._flying[packet_id] = (message, ids)\n"
             "        self._outbox.delivered(ids)\n",
         ),
     ),

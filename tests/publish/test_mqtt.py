@@ -116,6 +116,15 @@ class ProtocolCase(SynchronousTestCase):
         self.assertEqual(session.unknown_acknowledgements, 2)
         self.assertEqual(self.witness.error, None)
 
+    def test_half_an_identifier_acknowledges_nothing(self) -> None:
+        self.broker.puback = lambda published: []
+        self.assertEqual(self.dial().publish(Message("a", b"x")), 1)
+        self.turn()
+        self.broker.open[0].transport.write(b"\x40\x01\x01")
+        self.turn(20)
+        self.assertEqual(self.witness.acknowledgements, [])
+        self.assertIsInstance(self.witness.error, troubles.ProtocolTrouble)
+
     def test_a_packet_identifier_in_flight_is_not_used_again(self) -> None:
         self.broker.puback = lambda published: []
         session = self.dial()
@@ -361,3 +370,16 @@ class PahoContractTests(SynchronousTestCase):
         codec._last_mid = 0
         info = codec.publish("a", b"", 1)
         self.assertIs(info.rc, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE)
+
+    def test_what_is_forgotten_leaves_nothing_and_frees_its_identifier(self) -> None:
+        codec = Codec(Wire(None), Login("me"), 5)
+        codec.reconnect()
+        info = codec.publish("a", b"", 1)
+        self.assertEqual((len(codec._out_messages), codec._inflight_messages), (1, 1))
+        codec.forget(info.mid)
+        self.assertTrue(info.is_published())
+        self.assertEqual((len(codec._out_messages), codec._inflight_messages), (0, 0))
+        with self.assertRaises(LookupError):
+            codec.forget(info.mid)
+        codec._last_mid = 0
+        self.assertEqual(codec.publish("a", b"", 1).mid, 1)
