@@ -12,7 +12,9 @@ const calendar = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyl
 
 export const count = (number) => counts.format(number);
 export const percent = (number) => (number === null ? "–" : `${percents.format(number)} %`);
-export const seconds = (number) => (number === null ? "–" : `${percents.format(number)} s`);
+export const seconds = (number) => (
+  number === null ? "–" : number < 1 ? milliseconds(number) : `${percents.format(number)} s`
+);
 
 export const milliseconds = (number) => (
   number === null ? "–" : `${sizes.format(number * 1000)} ms`

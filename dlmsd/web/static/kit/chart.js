@@ -86,7 +86,7 @@ export class Chart {
     return {
       width: this.place.clientWidth,
       height: HEIGHT,
-      padding: [8, 28, 0, 0],
+      padding: [8, 40, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: this.unit === "%" ? [0, 100] : around } },

@@ -5,6 +5,7 @@ import { button, link, make, setHidden, setText } from "../kit/dom.js";
 import { complain, toast } from "../kit/toast.js";
 import { model } from "../model.js";
 import { go, to } from "../place.js";
+import { mayChange } from "../session.js";
 import { speak } from "../text.js";
 import * as words from "../texts/edit.js";
 import { Fields } from "./edit-fields.js";
@@ -44,6 +45,7 @@ class Edit {
   }
 
   async load(like) {
+    if (!mayChange()) return this.fail(t("need_admin"));
     const { signal } = this.abort;
     const known = model.meters.get(this.name || like);
     if ((this.name || like) && !known) return this.fail(t("unknown_meter"));

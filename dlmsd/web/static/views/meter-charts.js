@@ -1,10 +1,10 @@
 // Values and figures of a meter over time: from the history, then from what comes live.
 
 import { get } from "../api.js";
-import { bearer } from "../session.js";
 import { now } from "../format.js";
 import { Chart } from "../kit/chart.js";
 import { button, make, setHidden, setText } from "../kit/dom.js";
+import { download } from "../kit/download.js";
 import { complain } from "../kit/toast.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
@@ -53,7 +53,11 @@ export class Charts {
     this.success = new Chart(t("success"), "%", [t("success")]);
     this.duration = new Chart(t("read_time"), "s", [t("average"), t("longest")]);
     this.figures = make("div", "charts", this.success.node, this.duration.node);
-    const file = button(t("csv"), "", () => this.download());
+    const file = button(t("csv"), "", () => {
+      const since = now() - RANGES[this.range];
+      const path = `api/meters/${this.meter.id}/readings?format=csv&from=${since}`;
+      return download(path, `${this.meter.name}.csv`);
+    });
     this.node = make("div", "", make("div", "tools", choice, file), this.empty, this.grid, this.figures);
   }
 
@@ -155,20 +159,6 @@ export class Charts {
       chart.node.remove();
       this.charts.delete(key);
     }
-  }
-
-  // A link could not send the token.
-  async download() {
-    const since = now() - RANGES[this.range];
-    const path = `api/meters/${this.meter.id}/readings?format=csv&from=${since}`;
-    const response = await fetch(path, { headers: bearer() });
-    if (!response.ok) return complain({ detail: response.statusText });
-    const file = make("a");
-    file.href = URL.createObjectURL(await response.blob());
-    file.download = `${this.meter.name}.csv`;
-    file.click();
-    setTimeout(() => URL.revokeObjectURL(file.href), 10_000);
-    return undefined;
   }
 
   tick() {

@@ -1,6 +1,7 @@
 // What the watch found of one meter, and what to do about it.
 
 import { make, setHidden } from "../kit/dom.js";
+import { reasons, remedy } from "../kit/remedy.js";
 import { findings } from "../plan.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
@@ -9,16 +10,10 @@ const EVERY = 10_000; // as often as the watch looks
 
 const { t } = speak(words);
 
-function entry({ severity, title, cause, confidence, evidence, action }) {
-  const inside = make(
-    "div", "", make("p", "error", title),
-    make("p", "cause", t("cause", { cause, percent: Math.round(100 * confidence) })),
-    make("ul", "evidence", ...evidence.map((one) => make("li", "", one))),
-  );
-  if (action) {
-    inside.append(make("p", "next", t("to_do", { text: action.text, minutes: action.minutes })));
-    for (const command of action.commands) inside.append(make("pre", "command", command));
-  }
+function entry(finding) {
+  const { severity, title, action } = finding;
+  const inside = make("div", "", make("p", "error", title), ...reasons(finding));
+  if (action) inside.append(remedy(action));
   const node = make("li", "", make("span", "badge", t(`severity_${severity}`)), inside);
   node.dataset.severity = severity;
   return node;
