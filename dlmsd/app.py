@@ -111,7 +111,7 @@ class Daemon(Service):
             obstacle=lambda meter: self._outbox.obstacle(elsewhere=meter.load_profile is not None),
             post=self.board.post,
             tracer=self._tracer,
-            secure=lambda meter: secured(meter, self._outbox, machine.draw),
+            secure=lambda meter: secured(meter, self._outbox.invocation_counters, machine.draw),
             reception=self._reception,
             gaps=self._gaps,
         )
@@ -119,7 +119,7 @@ class Daemon(Service):
             reactor=reactor,
             wall=wall,
             random=machine.draw,
-            store=self._outbox,
+            store=self._outbox.invocation_counters,
             commit=self._outbox.commit,
             post=self.board.post,
             trace=debug,

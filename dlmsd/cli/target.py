@@ -57,7 +57,7 @@ class Target:
             yield NoCounters()
             return
         async with KeptCounters(self.configuration, reactor) as store:
-            yield store
+            yield store.invocation_counters
 
     @asynccontextmanager
     async def visit(self, reactor: Any, tracing: Tracing | None) -> AsyncIterator[Session]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from dlmsd.model import Gap, GapCause
 from dlmsd.store.counters import Stream
+from dlmsd.store.jobs import Run
 
 T = TypeVar("T")
-
-
-class Run(Protocol):
-    """Runs a job on the outbox's file, in its writer."""
-
-    async def __call__(self, job: Callable[[sqlite3.Connection], T], /) -> T: ...
 
 
 _NEWEST: Final = """

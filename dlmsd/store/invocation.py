@@ -8,13 +8,15 @@ A meter's number may be on disk a little late: what is lost then can at worst be
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from twisted.internet.defer import Deferred
 
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.dlms.security.errors import CounterExhaustedError
 from dlmsd.errors import LocalError, StoreError
-from dlmsd.store.database import Database, transaction
+from dlmsd.store.jobs import Run
 
 UNKNOWN: Final = ""
 """The name of the least number for a name that has none yet: there is one after damage."""
@@ -40,19 +42,18 @@ class CountersSpentError(CounterExhaustedError, StoreError):
 encryption_key."""
 
 
-def reserve(database: Database, name: str, above: int, count: int) -> tuple[int, int]:
+def reserve(database: sqlite3.Connection, name: str, above: int, count: int) -> tuple[int, int]:
     """``first`` and ``end`` of ``count`` numbers that nobody had, from ``above`` on.
 
-    A transaction of its own. CountersSpentError, and nothing reserved, if they would go
-    beyond the last number.
+    Inside the transaction that is open. CountersSpentError, and nothing reserved, if they
+    would go beyond the last number.
     """
-    with transaction(database):
-        row = database.execute(_NEXT, (name,)).fetchone()
-        first = above if row is None else max(above, row[0])
-        end = first + count
-        if end > COUNTER_END:
-            raise CountersSpentError(f"{name} is at {first}, too near the last number for {count}")
-        database.execute(_RESERVE, (name, end))
+    row = database.execute(_NEXT, (name,)).fetchone()
+    first = above if row is None else max(above, row[0])
+    end = first + count
+    if end > COUNTER_END:
+        raise CountersSpentError(f"{name} is at {first}, too near the last number for {count}")
+    database.execute(_RESERVE, (name, end))
     return first, end
 
 
@@ -99,3 +100,45 @@ class Unkept:
         """``kept``, overtaken by what waits under names that begin with ``prefix``."""
         waiting = {name: c for name, c in self._counters.items() if name.startswith(prefix)}
         return {**kept, **{name: max(c, kept.get(name, 0)) for name, c in waiting.items()}}
+
+
+class InvocationCounters:
+    """Those of all secured meters, ours and theirs, as the reactor's thread asks for them.
+
+    ``change`` runs its argument in a transaction, ``read`` without one; both raise StoreError.
+    ``received`` are written within a second or so of ``soon``.
+    """
+
+    def __init__(self, change: Run, read: Run, received: Unkept, soon: Callable[[], None]) -> None:
+        self._change = change
+        self._read = read
+        self._received = received
+        self._soon = soon
+
+    def reserve_counters(self, name: str, above: int, count: int) -> Deferred[tuple[int, int]]:
+        """``first`` and ``end`` of ``count`` invocation counters that are now the caller's.
+
+        None of them is below ``above``, nor was ever given for this name, and never will
+        be again, whatever is lost but the file. Fires after a COMMIT of their own; fails
+        with CountersSpentError when no such block is left, and with StoreError.
+        """
+        return Deferred.fromCoroutine(self._reserve(name, above, count))
+
+    def keep_received(self, name: str, counter: int) -> None:
+        """The highest invocation counter believed under this name; in the file soon."""
+        self._received.add(name, counter)
+        self._soon()
+
+    async def received_counters(self, prefix: str = "") -> dict[str, int]:
+        """The highest that were kept, by name, of names that begin so. Raises StoreError."""
+        kept = await self._read(lambda database: received(database, prefix))
+        return self._received.over(kept, prefix)
+
+    async def spent_counters(self) -> dict[str, int]:
+        """The next invocation counter of each of our keys, by name. Raises StoreError."""
+        return await self._read(spent)
+
+    async def _reserve(self, name: str, above: int, count: int) -> tuple[int, int]:
+        if above < 0 or count < 1:
+            raise LocalError(f"{count} invocation counters from {above} on")
+        return await self._change(lambda database: reserve(database, name, above, count))

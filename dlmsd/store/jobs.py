@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -16,6 +16,12 @@ from dlmsd.store.database import DamagedError, DiskError, DiskFullError, explain
 from dlmsd.store.writer import Writer
 
 T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs a job on a file, in its writer; raises StoreError."""
+
+    async def __call__(self, job: Callable[[sqlite3.Connection], T], /) -> T: ...
 
 
 class Jobs:

@@ -18,14 +18,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import OutboxOptions
-from dlmsd.errors import LocalError, StoreError
+from dlmsd.errors import StoreError
 from dlmsd.model import GapCause, Lane, OutboxStatus, Reading, Watermark
-from dlmsd.store import invocation
 from dlmsd.store.batch import Batch, Entry, Gathering, Waiting
 from dlmsd.store.counters import Account, Stream
 from dlmsd.store.database import DiskFullError
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.gaps import Gaps
+from dlmsd.store.invocation import InvocationCounters
 from dlmsd.store.ledger import Committed
 from dlmsd.store.outbox_file import OutboxFile, OutboxFullError
 from dlmsd.store.replay import Replay
@@ -111,6 +111,9 @@ class Outbox:
         self._marking = 0  # batches of marks alone that are on their way
         self._write_timer: IDelayedCall | None = None
         self.gaps = Gaps(self._file.change, self._file.read, self._now)
+        self.invocation_counters = InvocationCounters(
+            self._file.change, self._file.read, self._gathering.received, self._keep_soon
+        )
 
     async def start(self) -> None:
         """Open or create the file, check it; StoreError says what is wrong with it."""
@@ -262,37 +265,6 @@ class Outbox:
         self._settle()
         return await self._file.replay(replay)
 
-    def reserve_counters(self, name: str, above: int, count: int) -> Deferred[tuple[int, int]]:
-        """``first`` and ``end`` of ``count`` invocation counters that are now the caller's.
-
-        None of them is below ``above``, nor was ever given for this name, and never will
-        be again, whatever is lost but the file. Fires after a COMMIT of their own; fails
-        with CountersSpentError when no such block is left, and with StoreError.
-        """
-        return Deferred.fromCoroutine(self._reserve(name, above, count))
-
-    def keep_received(self, name: str, counter: int) -> None:
-        """The highest invocation counter believed under this name; in the file soon."""
-        self._gathering.received.add(name, counter)
-        if self._file.is_open:
-            late = RETRY_SECONDS if self._file.bulletin.status.error else KEEP_SECONDS
-            self._write_within(late)
-
-    async def received_counters(self, prefix: str = "") -> dict[str, int]:
-        """The highest that were kept, by name, of names that begin so. Raises StoreError."""
-        kept = await self._file.read(lambda database: invocation.received(database, prefix))
-        return self._gathering.received.over(kept, prefix)
-
-    async def spent_counters(self) -> dict[str, int]:
-        """The next invocation counter of each of our keys, by name. Raises StoreError."""
-        return await self._file.read(invocation.spent)
-
-    async def _reserve(self, name: str, above: int, count: int) -> tuple[int, int]:
-        database = self._file.ledger.database
-        if above < 0 or count < 1:
-            raise LocalError(f"{count} invocation counters from {above} on")
-        return await self._file.run(lambda: invocation.reserve(database, name, above, count))
-
     def _admit(self, reading: Reading, sinks: Sequence[str]) -> Entry:
         _ = self._file.ledger
         obstacle = self.obstacle()
@@ -325,6 +297,11 @@ class Outbox:
             self._write_within(RETRY_SECONDS)
         elif not self._marking or len(self._gathering.marks) >= MARKS:
             self._settle()
+
+    def _keep_soon(self) -> None:
+        if self._file.is_open:
+            late = RETRY_SECONDS if self._file.bulletin.status.error else KEEP_SECONDS
+            self._write_within(late)
 
     def _write_within(self, seconds: float) -> None:
         timer = self._write_timer

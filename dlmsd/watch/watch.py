@@ -166,7 +166,7 @@ class Watch:
             accounts = await self._outbox.accounts()
             host.lost = tuple(await self._outbox.gaps.since(int(self._wall() * 1000) - _DAY_MS))
             names = self.history.expectations.keys
-            spent = await self._outbox.spent_counters() if names else {}
+            spent = await self._outbox.invocation_counters.spent_counters() if names else {}
         except StoreError:
             return  # its own status tells
         self.history.counted(accounts, self._clock.seconds())

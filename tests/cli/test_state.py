@@ -44,12 +44,16 @@ class StateTests(TestCase):
     def test_reserved_and_received_outlive_it(self) -> Deferred[None]:
         async def work() -> None:
             async with self.kept() as store:
-                self.assertEqual(await store.reserve_counters(NAME, 0, 10), (0, 10))
-                store.keep_received(NAME, 7)
+                self.assertEqual(
+                    await store.invocation_counters.reserve_counters(NAME, 0, 10), (0, 10)
+                )
+                store.invocation_counters.keep_received(NAME, 7)
             self.free()
             async with self.kept() as store:
-                self.assertEqual(await store.reserve_counters(NAME, 0, 10), (10, 20))
-                self.assertEqual(await store.received_counters(), {NAME: 7})
+                self.assertEqual(
+                    await store.invocation_counters.reserve_counters(NAME, 0, 10), (10, 20)
+                )
+                self.assertEqual(await store.invocation_counters.received_counters(), {NAME: 7})
 
         return Deferred.fromCoroutine(work())
 
@@ -57,10 +61,10 @@ class StateTests(TestCase):
         async def work() -> None:
             with self.assertRaises(ZeroDivisionError):
                 async with self.kept() as store:
-                    store.keep_received(NAME, 7)
+                    store.invocation_counters.keep_received(NAME, 7)
                     raise ZeroDivisionError
             async with self.kept() as store:
-                self.assertEqual(await store.received_counters(), {NAME: 7})
+                self.assertEqual(await store.invocation_counters.received_counters(), {NAME: 7})
 
         return Deferred.fromCoroutine(work())
 
@@ -79,7 +83,7 @@ class StateTests(TestCase):
             (self.state / "outbox.db").write_bytes(b"no database at all" * 1000)
             before = int(time.time())
             async with self.kept() as store:
-                first, _ = await store.reserve_counters("one", 0, 1)
+                first, _ = await store.invocation_counters.reserve_counters("one", 0, 1)
             # Nobody knows which counters were used: the new ones begin beyond any.
             self.assertGreaterEqual(first, before)
             self.assertTrue([each for each in self.state.iterdir() if ".corrupt-" in each.name])

@@ -97,8 +97,8 @@ KEEPING: Final = (
         "store/invocation.py",
         KILLS,
         (
-            "        database.execute(_RESERVE, (name, end))\n",
-            "        database.execute(_RESERVE, (name, first))\n",
+            "    database.execute(_RESERVE, (name, end))\n",
+            "    database.execute(_RESERVE, (name, first))\n",
         ),
     ),
     Mutant.of(

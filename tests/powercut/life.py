@@ -116,7 +116,7 @@ class Life:
             _, end = _now(Deferred.fromCoroutine(_reserve(outbox, random.randint(1, 1000))))
             self.promises.append(Promise(len(self.operations), counters=end))
         elif chance < 0.9:
-            outbox.keep_received(COUNTER, random.randint(0, 1000))
+            outbox.invocation_counters.keep_received(COUNTER, random.randint(0, 1000))
         self._clock.run(random.choice((0.0, 0.3, 2.0, 70.0)))
 
     def _commit(self, outbox: Outbox) -> None:
@@ -187,7 +187,7 @@ class Life:
 
 
 async def _reserve(outbox: Outbox, count: int) -> tuple[int, int]:
-    return await outbox.reserve_counters(COUNTER, 0, count)
+    return await outbox.invocation_counters.reserve_counters(COUNTER, 0, count)
 
 
 def _now(work: object) -> object:

@@ -17,7 +17,7 @@ NAMES = ("client/key-1", "client/key-2")
 
 async def main(outbox: Outbox) -> None:
     await outbox.start()
-    kept = await outbox.received_counters()
+    kept = await outbox.invocation_counters.received_counters()
     for name, counter in kept.items():
         print("+", counter, name, flush=True)
     ts = max((await outbox.last_ts()).values(), default=0)
@@ -25,11 +25,11 @@ async def main(outbox: Outbox) -> None:
         ts += 1
         # What shares the file and its thread in earnest.
         outbox.commit(reading("a", ts), ["tb"])
-        reserved = [outbox.reserve_counters(name, 7, 3) for name in NAMES * 2]
+        reserved = [outbox.invocation_counters.reserve_counters(name, 7, 3) for name in NAMES * 2]
         for name, done in zip(NAMES * 2, reserved, strict=True):
             done.addCallback(lambda block, name=name: print(*block, name, flush=True))
         await gatherResults(reserved)
-        outbox.keep_received("meter/key", ts)
+        outbox.invocation_counters.keep_received("meter/key", ts)
         print("-", ts, "meter/key", flush=True)
         if ts % 10 == 0:
             await outbox.flush()

@@ -44,7 +44,7 @@ class ArchiveCase(OutboxCase):
 
     def reserve(self, count: int = 1000) -> tuple[int, int]:
         found: tuple[int, int] = self.successResultOf(
-            self.outbox.reserve_counters("title/key", 0, count)
+            self.outbox.invocation_counters.reserve_counters("title/key", 0, count)
         )
         return found
 
@@ -125,14 +125,16 @@ class RestoreTests(ArchiveCase):
         self.backup()
         used = self.reserve(50_000_000)[1]
         self.done(self.outbox.flush())
-        self.outbox.keep_received("meter/key", 700)
+        self.outbox.invocation_counters.keep_received("meter/key", 700)
         self.done(self.outbox.flush())
         self.leave()
         done = archive.restore(self.state, self.target, NOW + 60)
         self.assertEqual(done.counters, 1)
         self.open()
         self.assertGreaterEqual(self.reserve()[0], used + archive.MARGIN)
-        self.assertEqual(self.done(self.outbox.received_counters()), {"meter/key": 700})
+        self.assertEqual(
+            self.done(self.outbox.invocation_counters.received_counters()), {"meter/key": 700}
+        )
 
     def test_counters_rise_by_the_time_where_nothing_is_left_to_compare(self) -> None:
         end = self.reserve()[1]
@@ -162,7 +164,7 @@ class RestoreTests(ArchiveCase):
         self.leave()
         archive.restore(self.state, self.target, NOW + 86_400 * 366 * 100)
         self.open()
-        refused = self.outbox.reserve_counters("title/key", 0, 1)
+        refused = self.outbox.invocation_counters.reserve_counters("title/key", 0, 1)
         self.assertIn("too near", str(self.failureResultOf(refused, StoreError).value))
 
     def test_what_was_there_is_set_aside(self) -> None:

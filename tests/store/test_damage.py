@@ -34,8 +34,8 @@ class DamageCase(OutboxCase):
         mark = Watermark("a", "1.0.99.1.0.255", NOW_MS)
         self.done(self.outbox.commit_backfill(chunk, ["tb"], mark))
         self.done(self.outbox.gaps.open("b", GapCause.METER_OFF, NOW_MS, NOW_MS + 1))
-        self.successResultOf(self.outbox.reserve_counters(NAME, 5000, 1000))
-        self.outbox.keep_received("meter/key", 77)
+        self.successResultOf(self.outbox.invocation_counters.reserve_counters(NAME, 5000, 1000))
+        self.outbox.invocation_counters.keep_received("meter/key", 77)
         self.clock.advance(1)
         self.waiting = self.backlog()
         self.kept = set(self.look("SELECT meter, ts FROM readings"))
@@ -72,7 +72,9 @@ class DamageCase(OutboxCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def next_counter(self, name: str) -> int:
-        first, _ = self.successResultOf(self.outbox.reserve_counters(name, 0, 1))
+        first, _ = self.successResultOf(
+            self.outbox.invocation_counters.reserve_counters(name, 0, 1)
+        )
         return int(first)
 
 
@@ -97,7 +99,9 @@ class DamageTests(DamageCase):
         self.assertLessEqual(self.waiting.keys(), self.backlog().keys())
         self.assertLessEqual(self.kept, set(self.look("SELECT meter, ts FROM readings")))
         self.assertEqual(self.done(self.outbox.watermarks())[0].ts, NOW_MS)
-        self.assertEqual(self.done(self.outbox.received_counters()), {"meter/key": 77})
+        self.assertEqual(
+            self.done(self.outbox.invocation_counters.received_counters()), {"meter/key": 77}
+        )
         self.assertEqual(self.look("SELECT count(*) FROM quarantine"), [(2,)])
         self.assertIn(GapCause.METER_OFF, [one.cause for one in self.done(
             self.outbox.gaps.since(0))])  # fmt: skip

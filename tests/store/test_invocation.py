@@ -42,12 +42,14 @@ REFUSE = """
 class ReserveTests(OutboxCase):
     def reserve(self, name: str = "c/k", above: int = 0, count: int = 1000) -> tuple[int, int]:
         block: tuple[int, int] = self.successResultOf(
-            self.outbox.reserve_counters(name, above, count)
+            self.outbox.invocation_counters.reserve_counters(name, above, count)
         )
         return block
 
     def refused(self, *arguments: Any, error: type[Exception] = StoreError) -> str:
-        failure = self.failureResultOf(self.outbox.reserve_counters(*arguments), error)
+        failure = self.failureResultOf(
+            self.outbox.invocation_counters.reserve_counters(*arguments), error
+        )
         return str(failure.value)
 
     def test_one_after_the_other(self) -> None:
@@ -64,7 +66,7 @@ class ReserveTests(OutboxCase):
 
     def test_on_disk_before_it_is_told(self) -> None:
         seen: list[object] = []
-        reserved = self.outbox.reserve_counters("c/k", 40, 2)
+        reserved = self.outbox.invocation_counters.reserve_counters("c/k", 40, 2)
         reserved.addCallback(
             lambda block: seen.extend([block, *self.look("SELECT * FROM transmit_counters")])
         )
@@ -72,7 +74,9 @@ class ReserveTests(OutboxCase):
 
     def test_not_before_the_disk(self) -> None:
         self.writer.hold()
-        reserved = [self.outbox.reserve_counters("c/k", 0, 10) for _ in range(3)]
+        reserved = [
+            self.outbox.invocation_counters.reserve_counters("c/k", 0, 10) for _ in range(3)
+        ]
         self.clock.advance(10)
         for one in reserved:
             self.assertNoResult(one)
@@ -165,11 +169,11 @@ class ReceivedTests(OutboxCase):
     KEPT = "SELECT name, last FROM received_counters ORDER BY name"
 
     def received(self, prefix: str = "") -> dict[str, int]:
-        kept: dict[str, int] = self.done(self.outbox.received_counters(prefix))
+        kept: dict[str, int] = self.done(self.outbox.invocation_counters.received_counters(prefix))
         return kept
 
     def test_within_a_second(self) -> None:
-        self.outbox.keep_received("m/k", 7)
+        self.outbox.invocation_counters.keep_received("m/k", 7)
         self.clock.advance(0.9)
         self.assertEqual(self.look(self.KEPT), [])
         self.clock.advance(0.1)
@@ -177,27 +181,27 @@ class ReceivedTests(OutboxCase):
         self.assertEqual(self.clock.getDelayedCalls()[2:], [])  # housekeeping's and replay's alone
 
     def test_a_commit_takes_them_along(self) -> None:
-        self.outbox.keep_received("m/k", 7)
+        self.outbox.invocation_counters.keep_received("m/k", 7)
         self.store(reading())
         self.assertEqual(self.look(self.KEPT), [("m/k", 7)])
 
     def test_never_lowered(self) -> None:
         for counter in (7, 3):
-            self.outbox.keep_received("m/k", counter)
+            self.outbox.invocation_counters.keep_received("m/k", counter)
         self.clock.advance(1)
-        self.outbox.keep_received("m/k", 5)
+        self.outbox.invocation_counters.keep_received("m/k", 5)
         self.clock.advance(1)
         self.assertEqual(self.look(self.KEPT), [("m/k", 7)])
-        self.outbox.keep_received("m/k", 0xFFFFFFFF)
+        self.outbox.invocation_counters.keep_received("m/k", 0xFFFFFFFF)
         self.assertEqual(self.received(), {"m/k": 0xFFFFFFFF})
 
     def test_zero_is_a_counter(self) -> None:
-        self.outbox.keep_received("m/k", 0)
+        self.outbox.invocation_counters.keep_received("m/k", 0)
         self.assertEqual(self.received(), {"m/k": 0})
 
     def test_prefix(self) -> None:
         for counter, name in enumerate(("A/1", "A/2", "AB/1", "a/1", "%/1", "_/1")):
-            self.outbox.keep_received(name, counter)
+            self.outbox.invocation_counters.keep_received(name, counter)
         self.assertEqual(self.received("A/"), {"A/1": 0, "A/2": 1})
         self.assertEqual(self.received("%"), {"%/1": 4})
         self.assertEqual(self.received("_"), {"_/1": 5})
@@ -205,19 +209,21 @@ class ReceivedTests(OutboxCase):
         self.assertEqual(self.received("x"), {})
 
     def test_after_a_stop(self) -> None:
-        self.outbox.keep_received("m/k", 7)
+        self.outbox.invocation_counters.keep_received("m/k", 7)
         self.close()
-        self.failureResultOf(Deferred.fromCoroutine(self.outbox.received_counters()), StoreError)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.outbox.invocation_counters.received_counters()), StoreError
+        )
         self.open()
         self.assertEqual(self.received(), {"m/k": 7})
 
     def test_the_disk_refuses_for_a_while(self) -> None:
         self.look(REFUSE.format("received_counters"))
-        self.outbox.keep_received("m/k", 7)
-        self.outbox.keep_received("n/k", 1)
+        self.outbox.invocation_counters.keep_received("m/k", 7)
+        self.outbox.invocation_counters.keep_received("n/k", 1)
         self.clock.advance(1)
         self.assertIn("fire", self.status.error)
-        self.outbox.keep_received("m/k", 6)
+        self.outbox.invocation_counters.keep_received("m/k", 6)
         self.assertEqual(self.received("m/"), {"m/k": 7})
         self.look("DROP TRIGGER refuse")
         self.clock.advance(module.RETRY_SECONDS)
@@ -226,7 +232,9 @@ class ReceivedTests(OutboxCase):
 
     def test_what_is_none_costs_no_reading(self) -> None:
         for counter in (-1, 1 << 32):
-            self.assertRaises(LocalError, self.outbox.keep_received, "m/k", counter)
+            self.assertRaises(
+                LocalError, self.outbox.invocation_counters.keep_received, "m/k", counter
+            )
         self.store(reading())
         self.assertEqual(self.received(), {})
 
@@ -249,7 +257,10 @@ class ThreadTests(TestCase):
         await outbox.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(outbox.stop()))
         blocks = await gatherResults(
-            [outbox.reserve_counters("c/k", above, 5) for above in (0, 100, 3) * 30]
+            [
+                outbox.invocation_counters.reserve_counters("c/k", above, 5)
+                for above in (0, 100, 3) * 30
+            ]
         )
         numbers = [number for block in blocks for number in range(*block)]
         self.assertEqual(len(numbers), 450)
@@ -290,7 +301,7 @@ class UpgradeTests(SynchronousTestCase):
             post=lambda status: None,
         )
         self.successResultOf(Deferred.fromCoroutine(outbox.start()))
-        reserved = self.successResultOf(outbox.reserve_counters("c/k", 9, 1))
+        reserved = self.successResultOf(outbox.invocation_counters.reserve_counters("c/k", 9, 1))
         history = self.successResultOf(Deferred.fromCoroutine(outbox.readings("a", 0, 10, 10)))
         self.successResultOf(Deferred.fromCoroutine(outbox.stop()))
         self.assertEqual(reserved, (9, 10))

@@ -202,9 +202,9 @@ class PendingTests(OutboxCase):
         self.outbox.quarantine(ids[1:2], "no")
         self.store(reading(ts=4))
         self.outbox.delivered(ids[2:])
-        self.outbox.keep_received("meter", 7)
+        self.outbox.invocation_counters.keep_received("meter", 7)
         self.clock.advance(module.KEEP_SECONDS)
-        self.successResultOf(self.outbox.reserve_counters("meter", 0, 10))
+        self.successResultOf(self.outbox.invocation_counters.reserve_counters("meter", 0, 10))
         self.assertEqual(modes, [2, 1, 1, 2, 1, 2, 2])
 
     def test_a_power_cut_takes_back_the_marks_of_a_second(self) -> None:

@@ -58,7 +58,10 @@ class UpgradeTests(SynchronousTestCase):
         self.assertEqual(done(outbox.audit()), [])
         gap = Gap(1, "a", "tb", GapCause.OUTBOX_FULL, 1, 4, 5)
         self.assertEqual(done(outbox.gaps.since(0)), [gap])
-        self.assertEqual(self.successResultOf(outbox.reserve_counters("c/k", 0, 1)), (1000, 1001))
+        self.assertEqual(
+            self.successResultOf(outbox.invocation_counters.reserve_counters("c/k", 0, 1)),
+            (1000, 1001),
+        )
         done(outbox.stop())
 
     def test_whole_or_not_at_all(self) -> None:

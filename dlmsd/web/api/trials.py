@@ -173,7 +173,7 @@ class Trials:
 
     async def _read(self, options: MeterOptions, frames: Frames) -> dict[str, Any]:
         parts = self._parts
-        security = secured(options, parts.outbox, parts.machine.draw)
+        security = secured(options, parts.outbox.invocation_counters, parts.machine.draw)
         visit = Visit(options, parts.reactor, frames.frame, security, witness=frames.apdu)
         async with visit as session:
             place = Installation.of(options)
