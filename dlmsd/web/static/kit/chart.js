@@ -8,6 +8,7 @@ const HEIGHT = 190;
 const COLOURS = 6; // --series-1 to --series-6 of the style
 const DAY = 86_400;
 const FEW = 40;
+const LEAST = 60; // seconds
 
 const numbers = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
 const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
@@ -22,6 +23,12 @@ function instants(u, splits) {
 
 // The labels of the left axis, of which the widest has about 7 px a character.
 const room = (u, values) => 16 + 7.2 * Math.max(4, ...(values ?? []).map((text) => text.length));
+
+// Of a single point, or of none, uPlot would show years.
+function lately(u, first, last) {
+  const end = last ?? Date.now() / 1000;
+  return [Math.min(first ?? end, end - LEAST), end];
+}
 
 // Some space above and below, also around a line that is flat.
 function around(u, low, high) {
@@ -89,7 +96,7 @@ export class Chart {
       padding: [8, 40, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true }, y: { range: this.unit === "%" ? [0, 100] : around } },
+      scales: { x: { time: true, range: lately }, y: { range: this.unit === "%" ? [0, 100] : around } },
       axes: [
         { ...axis, values: instants, space: 90, size: 30 },
         { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: room },

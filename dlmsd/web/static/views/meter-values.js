@@ -1,7 +1,7 @@
 // What a meter said last: each value with its unit and age, and why others are absent.
 
 import { lasting, time } from "../format.js";
-import { make, setText } from "../kit/dom.js";
+import { make, setHidden, setText } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
 import { late } from "./meter-row.js";
@@ -18,7 +18,8 @@ export class Values {
       title.scope = "col";
       head.append(title);
     }
-    this.node = make("table", "values-table", this.caption, make("thead", "", head), this.body);
+    this.head = make("thead", "", head);
+    this.node = make("table", "values-table", this.caption, this.head, this.body);
     this.read = new Map();
   }
 
@@ -28,6 +29,7 @@ export class Values {
     const found = Object.entries(meter.values).map(([name, value]) => [name, String(value), false]);
     const absent = Object.entries(meter.absent).map(([name, reason]) => [name, reason, true]);
     const rows = [...found, ...absent];
+    setHidden(this.head, rows.length === 0);
     while (this.body.rows.length > rows.length) this.body.deleteRow(-1);
     rows.forEach(([name, text, missing], index) => this.row(index, name, text, missing));
     this.tick();
