@@ -214,6 +214,7 @@ class PageTests(PageCase):
                 "2 de 3 medidores sanos, 3 lecturas en espera"
             )
             page.get_by_role("button", name="Menú").click()
+            expect(page.get_by_role("button", name="Tema: del sistema")).to_be_visible()
             page.get_by_role("link", name="Medidores", exact=True).click()
             expect(page.get_by_role("navigation")).to_be_hidden()
             expect(page.get_by_role("row", name="planta-b")).to_contain_text("Caído")

@@ -102,6 +102,15 @@ function frame() {
     showTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
   });
   showTheme(document.documentElement.dataset.theme);
+  const narrow = matchMedia("(max-width: 50rem)");
+  narrow.addEventListener("change", () => placeTheme(narrow));
+  placeTheme(narrow);
+}
+
+// A phone's top has no room for it.
+function placeTheme({ matches: narrow }) {
+  if (narrow) at("nav").append(at("theme"));
+  else at("session").after(at("theme"));
 }
 
 function menu(open) {

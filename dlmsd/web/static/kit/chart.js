@@ -24,12 +24,6 @@ function instants(u, splits) {
 // The labels of the left axis, of which the widest has about 7 px a character.
 const room = (u, values) => 16 + 7.2 * Math.max(4, ...(values ?? []).map((text) => text.length));
 
-// Of a single point, or of none, uPlot would show years.
-function lately(u, first, last) {
-  const end = last ?? Date.now() / 1000;
-  return [Math.min(first ?? end, end - LEAST), end];
-}
-
 // Some space above and below, also around a line that is flat.
 function around(u, low, high) {
   if (low === null) return [0, 1];
@@ -77,8 +71,10 @@ export class Chart {
 
   set(xs, lines) {
     this.data = [xs, ...lines];
-    if (this.plot) this.plot.setData(this.data);
-    else this.draw();
+    if (this.plot) {
+      this.plot.setData(this.data, false);
+      this.frame();
+    } else this.draw();
     this.tell();
   }
 
@@ -96,7 +92,7 @@ export class Chart {
       padding: [8, 40, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true, range: lately }, y: { range: this.unit === "%" ? [0, 100] : around } },
+      scales: { x: { time: true }, y: { range: this.unit === "%" ? [0, 100] : around } },
       axes: [
         { ...axis, values: instants, space: 90, size: 30 },
         { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: room },
@@ -110,6 +106,14 @@ export class Chart {
     if (this.place.clientWidth === 0) return;
     this.plot?.destroy();
     this.plot = new uPlot(this.options(), this.data, this.place);
+    this.frame();
+  }
+
+  // Of a single point, or of none, uPlot would show years.
+  frame() {
+    const [xs] = this.data;
+    const max = xs.at(-1) ?? Date.now() / 1000;
+    this.plot.setScale("x", { min: Math.min(xs[0] ?? max, max - LEAST), max });
   }
 
   fit() {
