@@ -157,12 +157,11 @@ class Daemon(Service):
             ),
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
-        interval = configuration.daemon.report_interval
         daemon = configuration.daemon
         self.watch = Watch(self.board, self.registry, self._outbox, daemon, reactor, wall)
         self.watch.supervise(self._reconnect, self._sinks.restart)
         self._life = SignOfLife(machine.systemd, reactor)
-        self._report = Report(self.board, reactor, interval, values=debug)
+        self._report = Report(self.board, reactor, daemon.report_interval, values=debug)
         self.web: WebService | None = None
         self._beginning: Deferred[None] | None = None
         self._settling: IDelayedCall | None = None
@@ -213,7 +212,7 @@ class Daemon(Service):
             self._orders,
             self._outbox,
             self._collector.unwritten,
-            lambda: self.watch.findings,
+            self.watch,
             self._configuration,
             self._machine,
             __version__,
@@ -302,7 +301,7 @@ class Daemon(Service):
         if self._settling is not None and self._settling.active():
             self._settling.cancel()
         self._report.stop()
-        self.watch.stop()
+        await self.watch.stop()
         await self._api.stop()
         await self.reload.stop()
         await self._push.stop()

@@ -330,6 +330,22 @@ class AlarmStatus:
 
 
 @frozen
+class ReceiverStatus:
+    """One receiver of notices: so many wait; ``failures`` in a row, the last one's ``error``.
+
+    Times are Unix ms; ``told_at`` is None before the first notice of this life.
+    """
+
+    name: str
+    kind: str
+    waiting: int = 0
+    failures: int = 0
+    failing_since: int = 0
+    error: str = ""
+    told_at: int | None = None
+
+
+@frozen
 class ReloadStatus:
     """The last reading of the configuration, and what it changed.
 

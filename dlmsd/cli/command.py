@@ -19,6 +19,7 @@ from dlmsd.cli.firmware import firmware
 from dlmsd.cli.health import health
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
+from dlmsd.cli.notify import notify
 from dlmsd.cli.outbox import outbox
 from dlmsd.cli.plan import plan
 from dlmsd.cli.profile import profile
@@ -49,6 +50,7 @@ for part in (
     firmware,
     health,
     keys,
+    notify,
     outbox,
     plan,
     profile,

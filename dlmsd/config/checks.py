@@ -33,8 +33,8 @@ class Named(Protocol):
 
 def check_all(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
     """Everything that concerns more than one of them."""
-    _names([(sink, sink.options.name) for sink in sinks], "sink", problems)
-    _names([(meter, meter.options.name) for meter in meters], "meter", problems)
+    unique([(sink, sink.options.name) for sink in sinks], "sink", problems)
+    unique([(meter, meter.options.name) for meter in meters], "meter", problems)
     _client_ids(sinks, problems)
     _missing_tokens(sinks, meters, problems)
     _same_tokens(sinks, meters, problems)
@@ -43,7 +43,8 @@ def check_all(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Pro
     _lines(meters, problems)
 
 
-def _names(all_named: Sequence[tuple[Named, str]], what: str, problems: list[Problem]) -> None:
+def unique(all_named: Sequence[tuple[Named, str]], what: str, problems: list[Problem]) -> None:
+    """No two of them have one name."""
     first: dict[str, Place] = {}
     for one, name in all_named:
         if "name" in one.bad:

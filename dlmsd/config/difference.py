@@ -11,7 +11,7 @@ from dlmsd.config.values import Configuration
 
 
 class Named(Protocol):
-    """A meter, a sink or a listener."""
+    """A meter, a sink, a listener or a receiver of notices."""
 
     @property
     def name(self) -> str: ...
@@ -19,14 +19,16 @@ class Named(Protocol):
 
 T = TypeVar("T", bound=Named)
 
-# Of [daemon], what a running daemon can do otherwise from now on.
-_LIVE: Final = frozenset(("connects_per_second", "watch_config"))
-_SECTIONS: Final = ("daemon", "web", "outbox", "dial_in")
+# What a running daemon can do otherwise from now on.
+_LIVE: Final = frozenset(
+    ("daemon.connects_per_second", "daemon.watch_config", "watch.notice_hosts", "watch.page")
+)
+_SECTIONS: Final = ("daemon", "web", "outbox", "dial_in", "watch")
 
 
 @frozen
 class Changes:
-    """Of all meters, sinks or listeners: names, and of changed ones the keys."""
+    """Of all meters, sinks, listeners or receivers: names, and of changed ones the keys."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -46,29 +48,29 @@ class Difference:
     meters: Changes = Changes()
     sinks: Changes = Changes()
     push: Changes = Changes()
+    notices: Changes = Changes()
     live: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.meters or self.sinks or self.push or self.live or self.restart)
+        parts = (self.meters, self.sinks, self.push, self.notices, self.live, self.restart)
+        return any(parts)
 
 
 def difference(old: Configuration, new: Configuration) -> Difference:
     """What is to be done to get from the one to the other."""
     keys = [
-        (section, key)
+        f"{section}.{key}"
         for section in _SECTIONS
         for key in _keys(getattr(old, section), getattr(new, section))
     ]
-    live = [key for section, key in keys if section == "daemon" and key in _LIVE]
     return Difference(
         meters=_changes(old.meters, new.meters),
         sinks=_changes(old.sinks, new.sinks),
         push=_changes(old.push, new.push),
-        live=tuple(f"daemon.{key}" for key in live),
-        restart=tuple(
-            f"{section}.{key}" for section, key in keys if section != "daemon" or key not in live
-        ),
+        notices=_changes(old.notices, new.notices),
+        live=tuple(key for key in keys if key in _LIVE),
+        restart=tuple(key for key in keys if key not in _LIVE),
     )
 
 

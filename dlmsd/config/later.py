@@ -16,7 +16,7 @@ MESSAGE: Final = "not available in this version"
 Planned: TypeAlias = Mapping[str, tuple[object, ...]]
 
 PLANNED: Final[Mapping[type, Planned]] = {
-    Configuration: {"fleet": (), "watch": ()},
+    Configuration: {"fleet": ()},
 }
 """By table and key: the values that equal the present behaviour."""
 

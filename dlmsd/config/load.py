@@ -11,12 +11,14 @@ from attrs import evolve
 
 from dlmsd.config import later
 from dlmsd.config.callers import check_callers
-from dlmsd.config.checks import check_all
+from dlmsd.config.checks import check_all, unique
 from dlmsd.config.listen import Listen
 from dlmsd.config.listeners import Listener, check_pushing, take_listener
 from dlmsd.config.measurements import resolve
 from dlmsd.config.meters import Meter, MeterLoader, check
+from dlmsd.config.notice import NoticeOptions, WatchOptions
 from dlmsd.config.profiles import Profile, load_profiles
+from dlmsd.config.receivers import take_receiver
 from dlmsd.config.rules import suggestion
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.sinks import Sink, take_sink
@@ -34,7 +36,10 @@ from dlmsd.config.values import (
 )
 from dlmsd.errors import ConfigurationError, Problem
 
-SECTIONS: Final = ("daemon", "web", "outbox", "sinks", "push", "dial_in", "profiles", "meters")
+SECTIONS: Final = (
+    *("daemon", "web", "outbox", "sinks", "push", "dial_in", "watch", "notices"),
+    *("profiles", "meters"),
+)
 
 T = TypeVar("T")
 
@@ -149,7 +154,9 @@ class _Loading:
         check_all(sinks, meters, self.problems)
         check_pushing(listeners, meters, self.problems)
         dial_in = self._dial_in(meters)
-        if daemon is None or web is None or outbox is None or dial_in is None:
+        watch = self._section("watch", WatchOptions)
+        notices = self._notices(watch)
+        if daemon is None or web is None or outbox is None or dial_in is None or watch is None:
             return None
         return Configuration(
             path=self._path,
@@ -160,6 +167,8 @@ class _Loading:
             meters=tuple(meter.options for meter in meters),
             push=tuple(listener.options for listener in listeners),
             dial_in=dial_in,
+            notices=tuple(notices),
+            watch=watch,
             profiles={
                 name: ProfileOptions(profile.said, profile.read)
                 for name, profile in profiles.items()
@@ -226,6 +235,16 @@ class _Loading:
             for place, table in self._tables("push")
         ]
         return [listener for listener in taken if listener is not None]
+
+    def _notices(self, watch: WatchOptions | None) -> list[NoticeOptions]:
+        hosts = None if watch is None else watch.notice_hosts
+        taken = [
+            take_receiver(place, table, self._structure, hosts, self.problems)
+            for place, table in self._tables("notices")
+        ]
+        found = [one for one in taken if one is not None]
+        unique([(one, one.options.name) for one in found], "receiver", self.problems)
+        return [one.options for one in found]
 
     def _meters(self, profiles: Mapping[str, Profile]) -> list[Meter]:
         loader = MeterLoader(self._structure, profiles, self._sink_names(), self.problems)

@@ -18,6 +18,7 @@ from dlmsd.config.broker import url
 from dlmsd.config.calls import announcement, listen_calls
 from dlmsd.config.listen import listen
 from dlmsd.config.mechanisms import manufacturer
+from dlmsd.config.notice import NoticeOptions, WatchOptions, notice_rules, watch_rules
 from dlmsd.config.push import connect, listen_push, push_lists, push_units
 from dlmsd.config.recovery import RULES, RecoveryTable
 from dlmsd.config.rules import YEAR, Rule
@@ -288,6 +289,8 @@ def file_rules(
             "framing": rules.choice(*get_args(PushFraming)),
             "by_address": rules.flag,
         },
+        NoticeOptions: notice_rules(secrets, existing),
+        WatchOptions: watch_rules(),
         MeasurementTable: {
             "obis": obis,
             "class_id": rules.whole(1, 65535),

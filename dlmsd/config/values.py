@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
+from dlmsd.config.notice import NoticeOptions, WatchOptions
 from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
@@ -306,4 +307,6 @@ class Configuration:
     meters: tuple[MeterOptions, ...]
     push: tuple[PushOptions, ...] = ()
     dial_in: DialInOptions = field(factory=DialInOptions)
+    notices: tuple[NoticeOptions, ...] = ()
+    watch: WatchOptions = field(factory=WatchOptions)
     profiles: Mapping[str, ProfileOptions] = field(factory=dict, repr=False)

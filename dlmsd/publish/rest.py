@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 import msgspec
 import treq
 from attrs import frozen
-from twisted.internet import defer
-from twisted.internet import error as network
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -21,6 +19,7 @@ from zope.interface import implementer
 from dlmsd import tls
 from dlmsd.config.rules import Refusal
 from dlmsd.errors import BrokerError
+from dlmsd.network import outage
 from dlmsd.secret import Secret
 
 TIMEOUT: Final = 30.0
@@ -275,14 +274,4 @@ def _broken(error: BaseException) -> RestError:
         return error
     if (words := tls.explain(error, "server")) is not None:
         return CertificateError(words)
-    for kind, said in (
-        (network.ConnectionRefusedError, "connection refused"),
-        (network.DNSLookupError, "the host name is unknown"),
-        (network.TimeoutError, "no answer to the connection attempt"),
-        (network.TCPTimedOutError, "no answer to the connection attempt"),
-        (network.ConnectError, "the connection attempt failed"),
-        ((defer.TimeoutError, defer.CancelledError), f"no answer within {TIMEOUT:.0f} s"),
-    ):
-        if isinstance(error, kind):
-            return UnreachableError(said)
-    return UnreachableError(f"the connection broke ({type(error).__name__})")
+    return UnreachableError(outage(error, TIMEOUT))

@@ -9,8 +9,9 @@ from typing import Final
 from attrs import frozen
 
 from dlmsd.store.audit import note
-from dlmsd.store.diagnostics import Severity
+from dlmsd.store.diagnostics import RANKS, Severity
 from dlmsd.store.file import StoreFile
+from dlmsd.store.notices import Change, Event
 from dlmsd.store.retention import DAY, Limit, sweep
 
 # Of those that are cleared; of those that stand there are as many as rules and subjects.
@@ -24,15 +25,18 @@ _COLUMNS: Final = (
     "id, rule, subject, meter, severity, category, message, details, raised_at, updated_at, "
     "cleared_at, acknowledged_at, acknowledged_by"
 )
-_STANDING: Final = "SELECT id FROM alarms WHERE rule = ? AND subject = ? AND cleared_at IS NULL"
+_STANDING: Final = """
+    SELECT id, severity, coalesce(worst, severity), category, message, details FROM alarms
+    WHERE rule = ? AND subject = ? AND cleared_at IS NULL
+"""
 _RAISE: Final = """
     INSERT INTO alarms
-    (rule, subject, meter, severity, category, message, details, raised_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+    (rule, subject, meter, severity, worst, category, message, details, raised_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?8)
 """
 _UPDATE: Final = """
-    UPDATE alarms SET severity = ?, category = ?, message = ?, details = ?, updated_at = ?
-    WHERE id = ?
+    UPDATE alarms SET severity = ?, worst = ?, category = ?, message = ?, details = ?,
+    updated_at = ? WHERE id = ?
 """
 _LIST: Final = f"""
     SELECT {_COLUMNS} FROM alarms
@@ -71,11 +75,20 @@ class Alarm:
 
 
 class Alarms:
-    """All that stand, and 90 days of those that were cleared, no more than 10,000."""
+    """All that stand, and 90 days of those that were cleared, no more than 10,000.
 
-    def __init__(self, file: StoreFile, now: Callable[[], int]) -> None:
+    ``tell`` is told of each change, within its transaction.
+    """
+
+    def __init__(
+        self,
+        file: StoreFile,
+        now: Callable[[], int],
+        tell: Callable[[sqlite3.Connection, Change], None],
+    ) -> None:
         self._file = file
         self._now = now
+        self._tell = tell
 
     async def raise_(
         self,
@@ -94,14 +107,21 @@ class Alarms:
 
         def raise_(database: sqlite3.Connection) -> tuple[int, bool]:
             standing = database.execute(_STANDING, (rule, subject)).fetchone()
-            if standing is not None:
-                values = (severity, category, message, details, now, *standing)
+            if standing is None:
+                new = (rule, subject, meter, severity, category, message, details, now)
+                number, was, worst = database.execute(_RAISE, new).lastrowid, None, severity
+                assert number is not None
+            else:
+                number, was, worst, *_ = standing
+                worst = max(worst, severity, key=RANKS.__getitem__)
+                values = (severity, worst, category, message, details, now, number)
                 database.execute(_UPDATE, values)
-                return standing[0], False
-            new = (rule, subject, meter, severity, category, message, details, now)
-            number = database.execute(_RAISE, new).lastrowid
-            assert number is not None
-            return number, True
+            if was != severity:
+                state: Event = "raised" if was is None else "changed"
+                said = (category, message, details, now)
+                change = Change(state, number, rule, subject, severity, was, worst, *said)
+                self._tell(database, change)
+            return number, was is None
 
         return await self._file.change(raise_)
 
@@ -113,12 +133,15 @@ class Alarms:
             standing = database.execute(_STANDING, (rule, subject)).fetchone()
             if standing is None:
                 return None
+            number, severity, worst, category, message, details = standing
+            said = (category, message, details, now)
             database.execute(
-                "UPDATE alarms SET cleared_at = ?1, updated_at = ?1 WHERE id = ?2",
-                (now, *standing),
+                "UPDATE alarms SET cleared_at = ?1, updated_at = ?1 WHERE id = ?2", (now, number)
             )
+            over = Change("cleared", number, rule, subject, severity, severity, worst, *said)
+            self._tell(database, over)
             sweep(database, LIMIT, now)
-            return int(standing[0])
+            return int(number)
 
         return await self._file.change(clear)
 
@@ -183,6 +206,14 @@ class Alarms:
         """The newest first, of those that fit; ``before`` is an id, to go on."""
         values = (standing, acknowledged, severity, meter, category, before, limit)
         rows = await self._file.read(lambda database: database.execute(_LIST, values).fetchall())
+        return tuple(Alarm(*row) for row in rows)
+
+    async def since(self, moment: int) -> tuple[Alarm, ...]:
+        """Those that were raised from then on (Unix ms), the oldest first, no more than 1,000."""
+        wanted = f"SELECT {_COLUMNS} FROM alarms WHERE raised_at >= ? ORDER BY id LIMIT 1000"  # noqa: S608
+        rows = await self._file.read(
+            lambda database: database.execute(wanted, (moment,)).fetchall()
+        )
         return tuple(Alarm(*row) for row in rows)
 
     async def sweep(self) -> None:

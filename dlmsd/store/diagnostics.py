@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from attrs import field, frozen
@@ -12,6 +12,7 @@ from dlmsd.store.file import StoreFile
 from dlmsd.store.retention import DAY, Limit, sweep
 
 Severity = Literal["info", "warning", "error", "critical"]
+RANKS: Final[Mapping[Severity, int]] = {"info": 0, "warning": 1, "error": 2, "critical": 3}
 
 LIMIT: Final = Limit("diagnostics", "at", 30 * DAY, 100_000)
 # The longest HDLC frame is 2 KiB; what is longer was no frame.

@@ -24,6 +24,7 @@ from dlmsd.store.diagnostics import Diagnostics
 from dlmsd.store.file import StoreFile
 from dlmsd.store.health import HealthChecks
 from dlmsd.store.metrics import Metrics
+from dlmsd.store.notices import Notices
 from dlmsd.store.registry_rescue import rescue_registry
 from dlmsd.store.retention import DAY, Limit, sweep
 from dlmsd.store.sealing import Seal, SealError
@@ -130,7 +131,8 @@ class Registry:
     """Use it in the reactor's thread. ``wall`` gives Unix seconds; ``key`` seals secrets.
 
     ``ids`` are those of configured meters, ``born`` when each was first seen (Unix ms).
-    ``metrics``, ``alarms``, ``diagnostics``, ``health`` and ``audit`` are in the same file.
+    ``metrics``, ``alarms``, ``notices``, ``diagnostics``, ``health`` and ``audit`` are in the
+    same file.
     All methods raise StoreError when it cannot be used.
     """
 
@@ -151,7 +153,8 @@ class Registry:
         self.ids: Mapping[str, int] = {}
         self.born: Mapping[str, int] = {}
         self.metrics = Metrics(file)
-        self.alarms = Alarms(file, now)
+        self.notices = Notices(file, now)
+        self.alarms = Alarms(file, now, self.notices.note)
         self.diagnostics = Diagnostics(file, now)
         self.health = HealthChecks(file, now)
         self.audit = Audit(file, now)

@@ -22,11 +22,13 @@ _TABLES: Final = (
     "measurements",
     "audit",
     "alarms",
+    "notices",
+    "receivers",
     "diagnostics",
     "health",
     "metrics",
 )
-_COUNTED: Final = ("meters", "audit", "alarms", "diagnostics", "health")
+_COUNTED: Final = ("meters", "audit", "alarms", "notices", "diagnostics", "health")
 _OF_METERS: Final = ("own_meters", "overrides", "measurements", "alarms", "diagnostics", "metrics")
 
 # What a name cannot hold: octets that were no UTF-8.

@@ -8,12 +8,11 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from attrs import field, frozen
 
-from dlmsd.store.diagnostics import Severity
+from dlmsd.store.diagnostics import RANKS, Severity
 
 Horizon: TypeAlias = Literal["immediate", "short", "long"]
 Number: TypeAlias = int | float | str
 
-RANKS: Final[Mapping[Severity, int]] = {"info": 0, "warning": 1, "error": 2, "critical": 3}
 # What other ends say is shown, not stored as a library.
 _QUOTE: Final = 300
 _QUOTES: Final = 5

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dlmsd.model import MeterState, MeterStatus
-from dlmsd.watch.finding import RANKS, Finding, named
+from dlmsd.store.diagnostics import RANKS
+from dlmsd.watch.finding import Finding, named
 from dlmsd.watch.rules.reach import REACH, SHARED
 
 # So many meters at so many addresses, and nearly all: it is the network or this machine.

@@ -20,6 +20,7 @@ from dlmsd.model import (
     MeterState,
     MeterStatus,
     OutboxStatus,
+    ReceiverStatus,
     SinkState,
     SinkStatus,
 )
@@ -224,6 +225,7 @@ class HostHistory:
     counters: Mapping[str, int] = field(factory=dict)
     lost: tuple[Gap, ...] = ()
     rebuilt: dict[tuple[str, str], tuple[float, int]] = field(factory=dict)
+    receivers: tuple[ReceiverStatus, ...] = ()
     _last: tuple[float, float] | None = None
 
     def look(self, now: float, wall: float, period: float, most_step: float) -> None:

@@ -10,23 +10,23 @@ from typing import Any, Final
 
 from cryptography import x509
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from dlmsd.config.values import Configuration, DaemonOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import AlarmStatus
+from dlmsd.model import AlarmStatus, ReceiverStatus
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
 from dlmsd.watch.alarms import AlarmKeeper
 from dlmsd.watch.examine import examine
 from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.finding import Finding
-from dlmsd.watch.health import checked
+from dlmsd.watch.health import HealthReport, checked
 from dlmsd.watch.history import History
 from dlmsd.watch.language import Language
+from dlmsd.watch.notify.notifier import Notifier
 from dlmsd.watch.supervisor import Rebuild, Supervisor
 
 LOOK_SECONDS: Final = 10.0
@@ -41,7 +41,8 @@ _DAY_MS: Final = 86_400_000
 class Watch:
     """From ``start`` to ``stop``. ``findings`` are those of the last look.
 
-    ``wall`` gives Unix seconds. The space of the disk with the state folder is looked at.
+    ``clock`` has network and timers, ``wall`` gives Unix seconds. The space of the disk with the
+    state folder is looked at.
     """
 
     _log = Logger()
@@ -52,7 +53,7 @@ class Watch:
         registry: Registry,
         outbox: Outbox,
         options: DaemonOptions,
-        clock: IReactorTime,
+        clock: Any,
         wall: Callable[[], float],
     ) -> None:
         self.findings: list[Finding] = []
@@ -64,6 +65,7 @@ class Watch:
         self._wall = wall
         self._language = language = Language.of(options.language)
         self._folder = options.state_dir
+        self.notify = Notifier(registry, clock, wall, self._yesterday)
         self._keeper = AlarmKeeper(registry.alarms, lambda: registry.ids, language)
         self._supervisor: Supervisor | None = None
         self._loop = LoopingCall(self._tick)
@@ -83,13 +85,14 @@ class Watch:
             self._posted(status)
         self._loop.start(LOOK_SECONDS, now=False)
 
-    def stop(self) -> None:
-        """No more looks; what is being written may end by itself."""
+    async def stop(self) -> None:
+        """No more looks; what is being written may end by itself, and a notice may arrive."""
         self._forget()
         if self._supervisor is not None:
             self._supervisor.stop()
         if self._loop.running:
             self._loop.stop()
+        await self.notify.stop()
 
     def supervise(self, meter: Rebuild, sink: Rebuild) -> None:
         """From now on what is stuck is made anew by these."""
@@ -98,7 +101,12 @@ class Watch:
     def expect(self, configuration: Configuration) -> None:
         """This is what meters are to be like from now on."""
         self.history.expectations = Expectations.of(configuration)
+        self.notify.change(configuration)
         self._expiries()
+
+    def receivers(self) -> tuple[ReceiverStatus, ...]:
+        """Those of notices."""
+        return self.notify.statuses
 
     def _posted(self, status: Status) -> None:
         self.history.posted(status, self._clock.seconds())
@@ -123,6 +131,8 @@ class Watch:
 
     def _rest(self, _: object) -> None:
         self._busy = False
+        if self._loop.running:
+            self.notify.look()
 
     async def _look(self) -> None:
         try:
@@ -132,6 +142,7 @@ class Watch:
                 self._expiries()
             self._looks += 1
             now = self._clock.seconds()
+            self.history.host.receivers = self.receivers()
             self.findings = examine(self.history, now, self._wall())
             if self._loop.running:
                 await self._keeper.keep(self.findings, now)
@@ -188,6 +199,9 @@ class Watch:
             await self._registry.health.add(report.status, report.encode(self._language))
             if minutes == 1440:
                 self._log.info("{report}", report=report.line(self._language))
+
+    async def _yesterday(self) -> HealthReport:
+        return await checked(self._registry, self._board, self.findings, 1440, self._wall())
 
     def _day_ended(self, wall: float) -> bool:
         today = datetime.datetime.fromtimestamp(wall).astimezone().date()

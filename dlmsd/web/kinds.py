@@ -167,5 +167,6 @@ PATHS: Final[Mapping[str, Kind]] = {
     "meter_id": ID,
     "ip": ADDRESS,
     "bits": whole(0, 128),
+    "name": text(64),
 }
 """What stands in braces in a path, by its name."""

@@ -11,6 +11,7 @@ from attrs import NOTHING, fields
 
 from dlmsd.config import tables
 from dlmsd.config.load import load
+from dlmsd.config.notice import NoticeOptions, WatchOptions
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.values import (
     DaemonOptions,
@@ -29,6 +30,7 @@ EXAMPLE = re.compile(r"^##(?=[a-z_.0-9]+ = )", re.MULTILINE)
 # What goes only with transport = "push", and the listener that stands there as text.
 PUSHED = re.compile(r"^##?(?=(?:push|serial_number|expect_every|push_\w+) = )", re.MULTILINE)
 LISTENER = re.compile(r"^#   (?=\[\[push\]\]|# |\w+ = )", re.MULTILINE)
+RECEIVER = re.compile(r"^#   (?=\[\[notices\]\]|# |\w+ = )", re.MULTILINE)
 
 
 def defaults(cls: type[Any]) -> dict[str, object]:
@@ -51,7 +53,12 @@ class ReferenceTests(ConfigurationCase):
         self.assertGreater(count, 25)
         uncommented = uncommented.replace("\nexpect_every", "\n#expect_every")
         configuration = self.load(uncommented)
-        for value in (configuration.daemon, configuration.web, configuration.outbox):
+        for value in (
+            configuration.daemon,
+            configuration.web,
+            configuration.outbox,
+            configuration.watch,
+        ):
             self.assertEqual(chosen(value, type(value)), defaults(type(value)))
         self.assertEqual(configuration.daemon.state_dir, self.load("").daemon.state_dir)
         self.assertEqual(chosen(configuration.sinks[0], SinkOptions), defaults(SinkOptions))
@@ -66,6 +73,7 @@ class ReferenceTests(ConfigurationCase):
             ("daemon", DaemonOptions),
             ("web", WebOptions),
             ("outbox", OutboxOptions),
+            ("watch", WatchOptions),
         ):
             self.assertEqual(set(document[section]), {one.name for one in fields(cls)})
         sink = set(document["sinks"][0])
@@ -100,12 +108,31 @@ class ReferenceTests(ConfigurationCase):
 
     def test_the_examples_of_pushes_are_legal(self) -> None:
         text = PUSHED.sub("", REFERENCE).replace('#transport = "tcp"', 'transport = "push"')
-        head, listener, rest = re.split(r"(?=^#   \[\[push|^# --- Profiles)", text, flags=re.M)
+        head, listener, rest = re.split(r"(?=^#   \[\[push|^# --- Notices)", text, flags=re.M)
         configuration = self.load(head + LISTENER.sub("", listener) + rest.replace("\nhost", "\n#"))
         (meter,), (push,) = configuration.meters, configuration.push
         self.assertEqual(chosen(push, PushOptions), defaults(PushOptions) | {"listen": "tcp:4059"})
         self.assertEqual([len(one) for one in meter.push_lists], [1, 4])
         self.assertEqual((meter.push, meter.expect_every), ("han", 900.0))
+
+    def test_the_examples_of_notices_are_legal_and_complete(self) -> None:
+        for name in ("mail.password", "sms.authorization", "ca.pem"):
+            self.write(name, "canary")
+        text = re.search(r"^\[watch\].*?(?=^# --- Profiles)", REFERENCE, re.M | re.S)
+        assert text is not None
+        allowed = text[0].replace("#notice_hosts = []", 'notice_hosts = ["hooks.example.com"]')
+        mail, webhook = self.load(RECEIVER.sub("", EXAMPLE.sub("", allowed))).notices
+        said = tomllib.loads(RECEIVER.sub("", text[0]))["notices"]
+        self.assertEqual(set(said[0]) | set(said[1]), {one.name for one in fields(NoticeOptions)})
+        # What has a default is shown with it.
+        own = ("port", "ca_file", "username", "password", "sender", "recipients", "host")
+        own += ("quiet", "urgent", "daily", "timezone", "language")
+        shown = {k: v for k, v in chosen(mail, NoticeOptions).items() if k not in own}
+        self.assertEqual(
+            shown,
+            {k: v for k, v in defaults(NoticeOptions).items() if k in shown} | {"headers": {}},
+        )
+        self.assertEqual(webhook.content_type, "application/json")
 
     def secure(self, text: str) -> None:
         """The examples go with the strongest choices, too."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dlmsd.dlms.security.counter import COUNTER_ALARM, COUNTER_END
+from dlmsd.model import ReceiverStatus
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.finding import Finding, named, quote
 from dlmsd.watch.history import WINDOW, History
@@ -17,6 +18,8 @@ VERY_SOON: Final = 7
 # Ten per cent of all counters are left.
 COUNTERS_LOW: Final = COUNTER_END - COUNTER_END // 10
 REBUILT_SECONDS: Final = 3600.0
+# Attempts, in some two minutes.
+DEAF: Final = 3
 
 
 def host_findings(history: History, now: float, wall: float) -> Iterator[Finding]:
@@ -33,6 +36,7 @@ def host_findings(history: History, now: float, wall: float) -> Iterator[Finding
             numbers = {"address": listener.address}
             error = quote(listener.error)
             yield Finding("listener-down", listener.name, "error", 0.9, numbers, error)
+    yield from _receivers(host.receivers, wall)
     for path, ends in host.expiries.items():
         yield from _expiry(path, (ends - wall) / DAY)
     for meter, spent in host.counters.items():
@@ -64,6 +68,18 @@ def _reload(history: History) -> Iterator[Finding]:
     if status.restart:
         keys = {"keys": ", ".join(status.restart)[:200]}
         yield Finding("restart-needed", "configuration", "info", 0.95, keys)
+
+
+def _receivers(receivers: Iterable[ReceiverStatus], wall: float) -> Iterator[Finding]:
+    """Of whoever takes no notices, the others hear."""
+    for one in receivers:
+        if one.failures >= DEAF:
+            numbers = {
+                "failures": one.failures,
+                "seconds": max(0, round(wall - one.failing_since / 1000)),
+                "waiting": one.waiting,
+            }
+            yield Finding("notice-failing", one.name, "error", 0.9, numbers, quote(one.error))
 
 
 def _expiry(path: str, days: float) -> Iterator[Finding]:

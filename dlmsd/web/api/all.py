@@ -10,6 +10,7 @@ from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
 from dlmsd.web.api.metrics import Metrics
 from dlmsd.web.api.network import Network
+from dlmsd.web.api.notices import Notices
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.profiles import Profiles
 from dlmsd.web.api.provision import Provisions
@@ -42,6 +43,7 @@ class Api:
             *Metrics(parts).operations(),
             *Network(parts).operations(),
             *Alarms(parts).operations(),
+            *Notices(parts).operations(),
             *Diagnosis(parts).operations(),
             *self._scans.operations(),
             *self._provisions.operations(),

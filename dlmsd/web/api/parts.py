@@ -16,7 +16,7 @@ from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.reload import Reload
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import CounterStore
-from dlmsd.model import Reading, ReloadStatus
+from dlmsd.model import Reading, ReceiverStatus, ReloadStatus
 from dlmsd.publish.connection import Connect
 from dlmsd.store.counters import Account
 from dlmsd.store.gaps import Gaps
@@ -66,12 +66,19 @@ class Machine(Protocol):
     def reach(self) -> Callable[[SinkOptions], Connect]: ...
 
 
+class Watch(Protocol):
+    """What it knows; see :class:`dlmsd.watch.watch.Watch`."""
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+    def receivers(self) -> tuple[ReceiverStatus, ...]: ...
+
+
 @frozen
 class Parts:
     """``version`` is dlmsd's, ``started`` the configuration with which it was started.
 
-    ``unwritten`` are figures of the minute that has not ended, by meter; ``findings`` are
-    those of the watch's last look.
+    ``unwritten`` are figures of the minute that has not ended, by meter.
     """
 
     board: Board
@@ -82,7 +89,7 @@ class Parts:
     orders: Orders
     outbox: Outbox
     unwritten: Callable[[], Mapping[str, Figures]]
-    findings: Callable[[], Sequence[Finding]]
+    watch: Watch
     started: Configuration
     machine: Machine
     version: str
@@ -101,6 +108,10 @@ class Parts:
     def reactor(self) -> Any:
         """Network and timers."""
         return self.machine.reactor
+
+    def findings(self) -> Sequence[Finding]:
+        """Those of the watch's last look."""
+        return self.watch.findings
 
     def wall(self) -> float:
         """Unix seconds."""

@@ -1,0 +1,1 @@
+"""Notices: who hears of which alarm, when, and how it gets there."""
