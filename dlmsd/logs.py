@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 import msgspec
+from attrs import frozen
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
+    PredicateResult,
     formatEvent,
     formatTime,
     textFileLogObserver,
@@ -25,6 +28,9 @@ from dlmsd.config.values import DaemonOptions
 
 # Log files of 1 MB that are kept besides the one in use.
 _KEPT: Final = 20
+# Of the last events, for the page: some hours of a calm day, in no more than 2 MB.
+_RECENT: Final = 1000
+_LONGEST: Final = 2000
 _PLUMBING: Final = frozenset({"message", "time", "system", "format", "isError"})
 
 
@@ -68,3 +74,40 @@ class _JsonLines:
                 line[key] = value
         self._out.write(self._encode(line).decode() + "\n")
         self._out.flush()
+
+
+@frozen
+class Line:
+    """One event: ``number`` counts from the start on, ``at`` is Unix seconds."""
+
+    number: int
+    at: float
+    level: str
+    namespace: str
+    text: str
+
+
+@implementer(ILogObserver)
+class Recent:
+    """The last events of ``level`` and above as text, for those who cannot reach the log."""
+
+    def __init__(self, level: str) -> None:
+        self._holds = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
+        self._lines: deque[Line] = deque(maxlen=_RECENT)
+        self._number = 0
+
+    def __call__(self, event: LogEvent) -> None:
+        if self._holds(event) is PredicateResult.no:
+            return
+        text = formatEvent(event)
+        failure = event.get("log_failure")
+        if isinstance(failure, Failure):
+            text = f"{text}\n{failure.getTraceback()}"
+        level = event.get("log_level") or LogLevel.info
+        self._number += 1
+        at, namespace = event.get("log_time") or 0.0, event.get("log_namespace") or ""
+        self._lines.append(Line(self._number, at, level.name, namespace, text[:_LONGEST]))
+
+    def __iter__(self) -> Iterator[Line]:
+        """The newest first; threads may log meanwhile."""
+        return reversed(list(self._lines))

@@ -29,6 +29,10 @@ VIEWS = {
     "alarms": "alarms",
     "diagnosis": "diagnosis",
     "network": "network",
+    "sinks": "sinks",
+    "discovery": "discovery",
+    "settings": "settings",
+    "logs": "logs",
 }
 MORE = """
 [[meters]]

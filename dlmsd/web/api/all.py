@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dlmsd.web.api.alarms import Alarms
+from dlmsd.web.api.configuration import Configuration
 from dlmsd.web.api.control import Control
 from dlmsd.web.api.diagnosis import Diagnosis
 from dlmsd.web.api.gaps import Gaps
+from dlmsd.web.api.logs import Logs
 from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
 from dlmsd.web.api.metrics import Metrics
@@ -16,6 +18,7 @@ from dlmsd.web.api.profiles import Profiles
 from dlmsd.web.api.provision import Provisions
 from dlmsd.web.api.readings import Readings
 from dlmsd.web.api.scans import Scans
+from dlmsd.web.api.sinks import Sinks
 from dlmsd.web.api.system import System
 from dlmsd.web.api.thingsboard import ThingsBoard
 from dlmsd.web.api.trials import Trials
@@ -31,6 +34,7 @@ class Api:
         self._scans = Scans(parts)
         self._trials = Trials(parts)
         self._provisions = Provisions(parts)
+        self._logs = Logs(parts)
         self.operations: list[Operation] = [
             *Meters(parts, views).operations(),
             *Control(parts, views).operations(),
@@ -47,11 +51,15 @@ class Api:
             *Diagnosis(parts).operations(),
             *self._scans.operations(),
             *self._provisions.operations(),
+            *Sinks(parts).operations(),
             *System(parts).operations(),
+            *Configuration(parts).operations(),
+            *self._logs.operations(),
         ]
 
     async def stop(self) -> None:
         """What searches or tries a meter leaves politely."""
+        self._logs.stop()
         self._trials.stop()
         await self._scans.stop()
         await self._provisions.stop()

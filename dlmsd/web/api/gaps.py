@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -24,9 +24,11 @@ class GapQuery:
 @frozen
 class GapView:
     """Times are Unix ms, ``to_ts`` null while it lasts; ``sink`` is empty where the meter gave
-    nothing, else names the sink that ``count`` deliveries were given up for."""
+    nothing, else names the sink that ``count`` deliveries were given up for. ``meter_id`` is 0
+    for a meter that is no more."""
 
     meter_id: int
+    meter: str
     from_ts: int
     to_ts: int | None
     cause: str
@@ -36,34 +38,50 @@ class GapView:
 
 
 class Gaps:
-    """The operation of /api/meters/{id}/gaps."""
+    """The operations on gaps, of one meter and of all."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def operations(self) -> list[Operation]:
+        get: dict[str, Any] = {
+            "method": "GET",
+            "tag": "readings",
+            "query": GapQuery,
+            "answers": {200: Answer("Those that last, or ended since", list[GapView])},
+        }
         return [
             Operation(
-                method="GET",
                 path="/api/meters/{id}/gaps",
-                work=self.list,
+                work=self.one,
                 summary="When a meter gave no readings, and why, the oldest first",
-                tag="readings",
-                query=GapQuery,
-                answers={200: Answer("Those that last, or ended since", list[GapView])},
                 refuses=(404,),
-            )
+                **get,
+            ),
+            Operation(
+                path="/api/gaps",
+                work=self.all,
+                summary="When any meter gave no readings, and why: the last 1,000",
+                **get,
+            ),
         ]
 
-    async def list(self, call: Call) -> Reply:
-        number, since = call.path["id"], call.query.from_
-        name = await self._parts.name_of(number)
-        start = self._parts.now() - DAY if since is None else since
+    async def one(self, call: Call) -> Reply:
+        number = call.path["id"]
+        return await self._told(call.query, await self._parts.name_of(number), number)
+
+    async def all(self, call: Call) -> Reply:
+        return await self._told(call.query, None, 0)
+
+    async def _told(self, query: GapQuery, name: str | None, number: int) -> Reply:
+        start = self._parts.now() - DAY if query.from_ is None else query.from_
+        ids = self._parts.registry.ids
         found = (await self._parts.outbox.gaps.since(start, name))[-_MOST:]
         return Reply(
             [
                 GapView(
-                    number,
+                    ids.get(one.meter, number),
+                    one.meter,
                     one.from_ts,
                     one.to_ts,
                     one.cause.value,

@@ -10,11 +10,16 @@
 
 import * as alarms from "./views/alarms.js";
 import * as diagnosis from "./views/diagnosis.js";
+import * as discovery from "./views/discovery.js";
 import * as edit from "./views/edit.js";
+import * as found from "./views/found.js";
+import * as logs from "./views/logs.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
 import * as network from "./views/network.js";
 import * as overview from "./views/overview.js";
+import * as settings from "./views/settings.js";
+import * as sinks from "./views/sinks.js";
 
 const view = (path, { nav, open }, within = path) => ({ path, nav, open, within });
 
@@ -27,5 +32,10 @@ export const VIEWS = [
   view("add", edit, "meters"),
   view("alarms", alarms),
   view("diagnosis", diagnosis),
+  view("sinks", sinks),
   view("network", network),
+  view("discovery", discovery),
+  view("found", found, "discovery"),
+  view("settings", settings),
+  view("logs", logs),
 ];

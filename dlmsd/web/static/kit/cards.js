@@ -121,9 +121,10 @@ export class OutboxCard extends Card {
   }
 }
 
-// The outbox first, then sinks and listeners, each as it comes.
+// The outbox first, then sinks and listeners, each as it comes; `sinkCard` is made of a sink.
 export class Cards {
-  constructor(parent) {
+  constructor(parent, sinkCard = SinkCard) {
+    this.sinkCard = sinkCard;
     this.parent = parent;
     this.outbox = new OutboxCard();
     this.sinks = new Map();
@@ -133,7 +134,7 @@ export class Cards {
 
   update(sinks, outbox, listeners) {
     this.fill(this.listeners, ListenerCard, listeners);
-    this.fill(this.sinks, SinkCard, sinks);
+    this.fill(this.sinks, this.sinkCard, sinks);
     if (outbox) this.outbox.update(outbox, this.sinks.size === 0);
   }
 

@@ -1,4 +1,4 @@
-// A file from REST: a plain link could not send the token.
+// Files for whoever looks at the page.
 
 import { bearer } from "../session.js";
 import { make } from "./dom.js";
@@ -6,7 +6,16 @@ import { complain } from "./toast.js";
 
 const KEPT = 10_000; // by then the browser has taken it
 
-// `name` is the file's, where the answer gives none.
+export function keep(blob, name) {
+  const file = make("a");
+  file.href = URL.createObjectURL(blob);
+  file.download = name;
+  file.click();
+  setTimeout(() => URL.revokeObjectURL(file.href), KEPT);
+}
+
+// A file from REST, to which a plain link could not send the token. `name` is the file's where
+// the answer gives none.
 export async function download(path, name) {
   const response = await fetch(path, { headers: bearer(), cache: "no-store" }).catch(() => null);
   if (!response?.ok) {
@@ -15,9 +24,5 @@ export async function download(path, name) {
     return;
   }
   const given = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-  const file = make("a");
-  file.href = URL.createObjectURL(await response.blob());
-  file.download = given?.[1] ?? name;
-  file.click();
-  setTimeout(() => URL.revokeObjectURL(file.href), KEPT);
+  keep(await response.blob(), given?.[1] ?? name);
 }

@@ -89,8 +89,12 @@ class Network {
   }
 
   ask() {
-    if (this.known) this.poll.anew();
-    else this.show({ ok: false, detail: t("unknown_meter") });
+    if (this.known) {
+      this.poll.anew();
+      return;
+    }
+    this.poll.close(); // an answer that is on its way is of another question
+    this.show({ ok: false, detail: t("unknown_meter") });
   }
 
   show({ ok, body, detail }) {
