@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import DaemonOptions
-from dlmsd.logs import observer
+from dlmsd.logs import Recent, observer
 from dlmsd.secret import Secret
 
 
@@ -44,3 +44,23 @@ class LogTests(SynchronousTestCase):
     def test_no_secret_in_either(self) -> None:
         for form in ("text", "json"):
             self.assertNotIn("hunter22", "\n".join(self.lines(log_format=form)))
+
+    def test_the_last_lines_are_kept_the_newest_first_and_no_secret(self) -> None:
+        recent = Recent("info")
+        log = Logger(namespace="dlmsd.test", observer=recent)
+        log.debug("{meter}: frame", meter="a")
+        log.warn("{meter}: {password}", meter="ñ", password=Secret("hunter22"))
+        try:
+            raise ValueError("boom")
+        except ValueError:
+            log.failure("it failed")
+        failed, warned = recent
+        self.assertEqual((warned.number, warned.level, warned.text), (1, "warn", "ñ: ***"))
+        self.assertEqual(
+            (failed.number, failed.level, failed.namespace), (2, "critical", "dlmsd.test")
+        )
+        self.assertIn("boom", failed.text)
+        for number in range(1100):
+            log.info("{number} {text}", number=number, text="x" * 3000)
+        kept = list(recent)
+        self.assertEqual((len(kept), kept[0].number, len(kept[0].text)), (1000, 1102, 2000))
