@@ -9,7 +9,6 @@ from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.notice import NoticeOptions
 from dlmsd.errors import DlmsdError
-from dlmsd.watch.notify.mail import Mail
 from dlmsd.watch.notify.message import Message
 from dlmsd.watch.notify.trouble import broken
 from dlmsd.watch.notify.webhook import Webhook
@@ -27,7 +26,12 @@ class Sender(Protocol):
 
 def sender(receiver: NoticeOptions, reactor: Any) -> Sender:
     """The one of its kind. Raises ConfigurationError for a file that cannot be used."""
-    return (Mail if receiver.kind == "mail" else Webhook)(receiver, reactor)
+    if receiver.kind == "webhook":
+        return Webhook(receiver, reactor)
+    # twisted.mail installs a reactor when it is imported, before the demo has chosen its own.
+    from dlmsd.watch.notify.mail import Mail
+
+    return Mail(receiver, reactor)
 
 
 async def exchange(way: Sender, message: Message, seconds: float, clock: IReactorTime) -> str:
