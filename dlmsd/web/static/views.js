@@ -12,7 +12,6 @@ import * as alarms from "./views/alarms.js";
 import * as diagnosis from "./views/diagnosis.js";
 import * as discovery from "./views/discovery.js";
 import * as edit from "./views/edit.js";
-import * as found from "./views/found.js";
 import * as logs from "./views/logs.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
@@ -35,7 +34,7 @@ export const VIEWS = [
   view("sinks", sinks),
   view("network", network),
   view("discovery", discovery),
-  view("found", found, "discovery"),
+  view("found", edit, "discovery"),
   view("settings", settings),
   view("logs", logs),
 ];

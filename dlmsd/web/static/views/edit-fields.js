@@ -64,6 +64,13 @@ export class Fields {
     this.before = meter && !copied ? this.values() : {};
   }
 
+  take(query) {
+    for (const field of this.list) {
+      const given = query.get(field.name);
+      if (given) field.value = given;
+    }
+  }
+
   free(name) {
     return `${name}-2`;
   }

@@ -14,8 +14,9 @@ import { Trial } from "./edit-trial.js";
 const { t } = speak(words);
 
 class Edit {
-  // `name` is the meter's that is changed, empty for a new one; `like` of one to begin with.
-  constructor(name, like) {
+  // `name` is the meter's that is changed, empty for a new one, of which `query` tells what is
+  // known: values by field, such as a search has found, or one that it is `like`.
+  constructor(name, query) {
     this.name = name;
     this.title = name ? t("edit_title", { name }) : t("add_title");
     this.abort = new AbortController();
@@ -41,10 +42,11 @@ class Edit {
       "div", "", make("p", "back", link(away.href, "", name || t("meters"))),
       make("div", "head", make("h1", "", this.title)), this.loading, this.form, this.trial.node,
     );
-    this.load(like);
+    this.load(query);
   }
 
-  async load(like) {
+  async load(query) {
+    const like = query.get("like") ?? "";
     if (!mayChange()) return this.fail(t("need_admin"));
     const { signal } = this.abort;
     const known = model.meters.get(this.name || like);
@@ -60,6 +62,7 @@ class Edit {
     this.etag = meter?.etag;
     this.before = meter?.body;
     this.fields.fill(profiles.body, meter?.body, read?.body, { copied: !this.name });
+    if (!this.name) this.fields.take(query);
     setHidden(this.loading, true);
     setHidden(this.form, false);
     if (!this.name) this.fields.focus();
@@ -144,4 +147,4 @@ class Edit {
   }
 }
 
-export const open = ({ param, query }) => new Edit(param, query.get("like") ?? "");
+export const open = ({ param, query }) => new Edit(param, query);
