@@ -18,7 +18,6 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -26,15 +25,12 @@ from twisted.internet.task import LoopingCall, deferLater, react
 
 from dlmsd.config.values import OutboxOptions, SinkOptions
 from dlmsd.model import Lane, Reading
-from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.secret import Secret
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
 from tests.integration.mosquitto import Mosquitto
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
+from tests.publish.real import real_sink
 
 METERS = [f"meter-{number:03}" for number in range(100)]
 VALUES = {f"measurement_{number}": Decimal("230.10") + number for number in range(10)}
@@ -107,19 +103,7 @@ async def drain(kind: str, port: int, path: Path, count: int, inflight: int, pro
         requests=False,
         inflight=inflight,
     )
-    sink = build(
-        options,
-        [meter(name) for name in METERS],
-        outbox=outbox,
-        clock=reactor,
-        connect=endpoint(reactor, options),
-        wall=time.time,
-        random=Random(1),
-        post=lambda status: None,
-        published=lambda meter, octets: None,
-        instance_id="bench",
-        orders=MemoryOrders(),
-    )
+    sink = real_sink(options, METERS, outbox)
     new = 0
 
     def commit() -> None:

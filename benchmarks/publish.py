@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -23,14 +22,11 @@ from twisted.internet.task import deferLater, react
 
 from dlmsd.config.values import OutboxOptions, SinkOptions
 from dlmsd.model import Lane, OutboxStatus
-from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
 from tests.integration.mosquitto import Mosquitto
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryDelivery, MemoryOutbox, reading
+from tests.publish.real import real_sink
 
 
 class Backlog(MemoryOutbox):
@@ -84,19 +80,7 @@ async def measure(
     options = SinkOptions(
         "s", "mqtt", f"mqtt://127.0.0.1:{port}", protocol=protocol, inflight=inflight
     )
-    sink = build(
-        options,
-        [meter("a")],
-        outbox=outbox,
-        clock=reactor,
-        connect=endpoint(reactor, options),
-        wall=time.time,
-        random=Random(1),
-        post=lambda status: None,
-        published=lambda meter, octets: None,
-        instance_id="bench",
-        orders=MemoryOrders(),
-    )
+    sink = real_sink(options, "a", outbox)
     began, cpu = time.perf_counter(), time.process_time()
     await sink.start()
     while done() < count:

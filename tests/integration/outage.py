@@ -14,7 +14,6 @@ import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from attrs import frozen
@@ -24,14 +23,11 @@ from twisted.internet.task import LoopingCall, deferLater, react
 
 from dlmsd.config.values import OutboxOptions, SinkOptions
 from dlmsd.model import Reading
-from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.subscriber import Subscriber
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
+from tests.publish.real import real_sink
 
 NAMES = [f"meter-{number}" for number in range(10)]
 EVERY = 0.05
@@ -64,19 +60,7 @@ async def outage(folder: Path, seconds: float) -> Verdict:
     )
     await outbox.start()
     options = SinkOptions("s", "mqtt", f"mqtt://127.0.0.1:{broker.port}")
-    sink = build(
-        options,
-        [meter(name) for name in NAMES],
-        outbox=outbox,
-        clock=reactor,
-        connect=endpoint(reactor, options),
-        wall=time.time,
-        random=Random(1),
-        post=lambda status: None,
-        published=lambda meter, octets: None,
-        instance_id="outage",
-        orders=MemoryOrders(),
-    )
+    sink = real_sink(options, NAMES, outbox)
     subscriber = Subscriber(broker.port, "dlmsd/+")
     await sink.start()
     committed: list[Reading] = []

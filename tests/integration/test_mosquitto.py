@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from twisted.internet import reactor
@@ -18,16 +17,13 @@ from twisted.trial.unittest import TestCase
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import SinkStatus
 from dlmsd.publish import conduct, suspicion
-from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.sink import Sink
 from dlmsd.secret import Secret
 from tests.certificates import Authority
 from tests.integration.mosquitto import Mosquitto
 from tests.integration.subscriber import Subscriber
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryOutbox, reading
+from tests.publish.real import real_sink
 
 
 def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Any]:
@@ -53,19 +49,7 @@ class MosquittoCase(TestCase):
         self.statuses: list[SinkStatus] = []
         given = {"name": "s", "kind": "mqtt", "url": f"mqtt://{host}:{broker.port}", **options}
         sink_options = SinkOptions(**given)
-        sink = build(
-            sink_options,
-            [meter("a"), meter("b")],
-            outbox=self.outbox,
-            clock=reactor,
-            connect=endpoint(reactor, sink_options),
-            wall=time.time,
-            random=Random(1),
-            post=self.statuses.append,
-            published=lambda meter, octets: None,
-            instance_id="host-1a2b",
-            orders=MemoryOrders(),
-        )
+        sink = real_sink(sink_options, "ab", self.outbox, post=self.statuses.append)
         await sink.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(sink.stop()))
         return sink

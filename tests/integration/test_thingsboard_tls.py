@@ -18,13 +18,10 @@ from twisted.trial.unittest import TestCase
 
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import SinkStatus
-from dlmsd.publish.build import build
-from dlmsd.publish.endpoint import endpoint
 from dlmsd.secret import Secret
 from tests.certificates import Authority
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryOutbox, reading
+from tests.publish.real import real_sink
 from tests.thingsboard.case import populated
 from tests.thingsboard.device import Credentials
 from tests.thingsboard.server import ThingsBoard
@@ -60,19 +57,7 @@ class TlsTests(TestCase):
             ca_file=self.folder / "ca.pem",
             **options,
         )
-        sink = build(
-            sink_options,
-            [meter("a")],
-            outbox=outbox,
-            clock=reactor,
-            connect=endpoint(reactor, sink_options),
-            wall=time.time,
-            random=Random(1),
-            post=statuses.append,
-            published=lambda meter, octets: None,
-            instance_id="host-1a2b",
-            orders=MemoryOrders(),
-        )
+        sink = real_sink(sink_options, "a", outbox, post=statuses.append)
         await sink.start()
         outbox.commit([reading("a", 1, p="136.5")])
         end = time.monotonic() + 15

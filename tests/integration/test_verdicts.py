@@ -17,13 +17,11 @@ from twisted.trial.unittest import TestCase
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import CloseCause, SinkStatus
 from dlmsd.publish import conduct, suspicion
-from dlmsd.publish.build import build
 from dlmsd.publish.endpoint import endpoint
 from dlmsd.secret import Secret
 from tests.integration.mosquitto import Mosquitto
-from tests.publish.bench import meter
-from tests.publish.orders import MemoryOrders
 from tests.publish.outbox import MemoryOutbox, reading
+from tests.publish.real import real_sink
 from tests.thingsboard.case import populated
 from tests.thingsboard.limits import Limits, Rates
 from tests.thingsboard.release import Release
@@ -48,18 +46,8 @@ class Client:
             self.dials.append(reactor.seconds())
             return reach(factory)
 
-        self.sink = build(
-            sink_options,
-            [meter("a")],
-            outbox=self.outbox,
-            clock=reactor,
-            connect=dial,
-            wall=time.time,
-            random=Random(1),
-            post=self.statuses.append,
-            published=lambda meter, octets: None,
-            instance_id="host-1a2b",
-            orders=MemoryOrders(),
+        self.sink = real_sink(
+            sink_options, "a", self.outbox, connect=dial, post=self.statuses.append
         )
         self.count = 0
 

@@ -1,0 +1,43 @@
+"""A sink in real time, to a real broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from random import Random
+
+from twisted.internet import reactor
+
+from dlmsd.config.values import SinkOptions
+from dlmsd.model import SinkStatus
+from dlmsd.publish.build import build
+from dlmsd.publish.connection import Connect
+from dlmsd.publish.endpoint import endpoint
+from dlmsd.publish.sink import Sink
+from dlmsd.publish.source import Outbox
+from tests.publish.bench import meter
+from tests.publish.orders import MemoryOrders
+
+
+def real_sink(
+    options: SinkOptions,
+    names: Iterable[str],
+    outbox: Outbox,
+    *,
+    connect: Connect | None = None,
+    post: Callable[[SinkStatus], None] = lambda status: None,
+) -> Sink:
+    """For the meters of these names; ``connect`` is how the broker is reached if not directly."""
+    return build(
+        options,
+        [meter(name) for name in names],
+        outbox=outbox,
+        clock=reactor,  # type: ignore[arg-type]
+        connect=connect or endpoint(reactor, options),
+        wall=time.time,
+        random=Random(1),
+        post=post,
+        published=lambda meter, octets: None,
+        instance_id="host-1a2b",
+        orders=MemoryOrders(),
+    )
