@@ -16,6 +16,7 @@ from attrs import field, frozen
 from dlmsd.fleet.board import Board
 from dlmsd.model import MeterState, MeterStatus, SinkState, Value
 from dlmsd.store.counters import Account, Stream
+from dlmsd.web.text import clean
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -210,5 +211,4 @@ def _number(value: Number) -> str:
 
 
 def _escaped(text: str) -> str:
-    shown = text if text.isascii() else text.encode("utf-8", "replace").decode()
-    return shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return clean(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

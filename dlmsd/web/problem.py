@@ -11,6 +11,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.server import Request
 
 from dlmsd.errors import DlmsdError, StoreError
+from dlmsd.web.text import clean
 
 MEDIA_TYPE: Final = "application/problem+json"
 _TITLES: Final = {422: "Unprocessable Content", 424: "Failed Dependency", 429: "Too Many Requests"}
@@ -69,5 +70,6 @@ def refuse(request: Request, refusal: Refusal) -> bytes:
     for name, value in refusal.headers:
         request.setHeader(name, value)
     title = _TITLES.get(refusal.status) or RESPONSES.get(refusal.status, b"Error").decode()
-    detail = refusal.detail.encode("utf-8", "replace").decode()
-    return msgspec.json.encode(Problem(title, refusal.status, detail, errors=refusal.fields))
+    return msgspec.json.encode(
+        Problem(title, refusal.status, clean(refusal.detail), errors=refusal.fields)
+    )

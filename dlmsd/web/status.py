@@ -55,6 +55,7 @@ from dlmsd.model import (
     Value,
     Verdict,
 )
+from dlmsd.web.text import clean
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -189,14 +190,14 @@ def _fields(meter: MeterStatus, ids: Mapping[str, int]) -> dict[str, Any]:
         "values": {name: plain(value) for name, value in values.items()},
         "units": dict(meter.units),
         "older": [name for name in values if name not in read],
-        "absent": {name: _text(reason) for name, reason in meter.absent.items()},
+        "absent": {name: clean(reason) for name, reason in meter.absent.items()},
         "success_rate": None if meter.recent is None else percent(meter.recent),
         "good": meter.good,
         "failed": meter.failed,
         "missed": meter.missed,
         "connects": meter.connects,
         "cycle_seconds": meter.cycle_seconds,
-        "error": _text(meter.error),
+        "error": clean(meter.error),
         "advice": meter.advice,
         "cause": meter.cause,
         "error_ts": meter.error_ts,
@@ -214,24 +215,24 @@ def _fields(meter: MeterStatus, ids: Mapping[str, int]) -> dict[str, Any]:
 def _sink(sink: SinkStatus, queued: int) -> dict[str, Any]:
     told = attrs.asdict(sink, recurse=False)
     verdict = None if sink.verdict is None else _verdict(sink.verdict)
-    texts = {"error": _text(sink.error), "verdict": verdict}
+    texts = {"error": clean(sink.error), "verdict": verdict}
     return told | {"state": sink.state.value, "queued": queued} | texts
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     told = attrs.asdict(verdict, recurse=False)
-    evidence = [_text(sentence) for sentence in verdict.evidence]
+    evidence = [clean(sentence) for sentence in verdict.evidence]
     return told | {"cause": verdict.cause.value, "evidence": evidence}
 
 
 def _listener(listener: ListenerStatus) -> dict[str, Any]:
     told = attrs.asdict(listener, recurse=False)
-    return told | {"state": listener.state.value, "sender": _text(listener.sender)}
+    return told | {"state": listener.state.value, "sender": clean(listener.sender)}
 
 
 def _outbox(outbox: OutboxStatus) -> dict[str, Any]:
     told = attrs.asdict(outbox, recurse=False)
-    texts = {"error": _text(outbox.error), "alarm": _text(outbox.alarm)}
+    texts = {"error": clean(outbox.error), "alarm": clean(outbox.alarm)}
     return told | {"queued": dict(outbox.queued)} | texts
 
 
@@ -244,9 +245,4 @@ def plain(value: Value) -> Value:
     """A value as JSON can tell it: a number without a form there (NaN) is text."""
     if isinstance(value, Decimal):
         return value if value.is_finite() else str(value)
-    return _text(value) if isinstance(value, str) else value
-
-
-def _text(text: str) -> str:
-    """Text of a meter or a broker, without what UTF-8 cannot carry."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return clean(value) if isinstance(value, str) else value

@@ -11,10 +11,11 @@ from dlmsd.store.alarms import Alarm
 from dlmsd.store.diagnostics import Severity
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError
+from dlmsd.web.text import clean
 
 _TAG: Final = "alarms"
 _HOUR: Final = 3_600_000

@@ -20,6 +20,7 @@ from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.api.system import PageQuery, following
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
+from dlmsd.web.text import clean
 
 _TAG: Final = "diagnosis"
 _MARKDOWN: Final = "text/markdown"
@@ -202,7 +203,7 @@ def _check(one: HealthCheck, brief: bool) -> CheckView:
 def _shown(document: Any) -> Any:
     """Its texts without what UTF-8 cannot carry: meters and brokers have a say in them."""
     if isinstance(document, str):
-        return document.encode("utf-8", "replace").decode()
+        return clean(document)
     if isinstance(document, dict):
         return {_shown(key): _shown(value) for key, value in document.items()}
     return [_shown(one) for one in document] if isinstance(document, list) else document

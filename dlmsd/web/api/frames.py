@@ -10,6 +10,7 @@ from attrs import frozen
 from dlmsd.dlms.describe.apdu import describe_apdu
 from dlmsd.dlms.describe.node import Node
 from dlmsd.dlms.describe.octets import describe_frames
+from dlmsd.web.text import clean
 
 # One cycle of a hundred single requests over HDLC; of more the first ones tell enough.
 MOST: Final = 400
@@ -48,5 +49,4 @@ class Frames:
         if len(self.passed) < MOST:
             meaning = "\n".join(line for node in nodes for line in node.lines())
             at = round(self._seconds() - self._began, 4)
-            shown = meaning.encode("utf-8", "replace").decode()
-            self.passed.append(Passed(at, direction, octets, shown))
+            self.passed.append(Passed(at, direction, octets, clean(meaning)))

@@ -9,9 +9,10 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from dlmsd.logs import Recent
 from dlmsd.web import kinds
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
+from dlmsd.web.text import clean
 
 _LEVELS: Final = tuple(one.name for one in LogLevel.iterconstants())
 

@@ -7,9 +7,10 @@ from attrs import frozen
 from dlmsd.errors import DlmsdError
 from dlmsd.model import ReceiverStatus
 from dlmsd.watch.notify.notifier import tried
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import RefusedError
+from dlmsd.web.text import clean
 
 _TAG = "alarms"
 

@@ -146,8 +146,3 @@ def iso(ts: int | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(ts / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def clean(text: str) -> str:
-    """Text of a meter or a broker, without what UTF-8 cannot carry."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -20,11 +20,12 @@ from dlmsd.secret import Secret
 from dlmsd.store.registry import OwnMeter
 from dlmsd.tls import client_contexts
 from dlmsd.web import kinds
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError
 from dlmsd.web.shape import object_of
+from dlmsd.web.text import clean
 
 _TAG: Final = "provision"
 # One at a time, and what became of the last ones.

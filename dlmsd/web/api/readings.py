@@ -17,6 +17,7 @@ from dlmsd.web.api.series import Times, Window
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import JSON, Answer, Call, Operation, Stream
 from dlmsd.web.status import plain
+from dlmsd.web.text import clean
 
 _TAG: Final = "readings"
 # Of the writer's thread some milliseconds; between two pages commits have their turn.
@@ -140,7 +141,7 @@ def _cell(value: Value) -> str:
 
 def _safe(text: str) -> str:
     """Text that no spreadsheet takes for a formula, nor an editor for its end."""
-    shown = text.replace("\0", "").encode("utf-8", "replace").decode()
+    shown = clean(text.replace("\0", ""))
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 

@@ -13,11 +13,12 @@ from twisted.logger import Logger
 from dlmsd.config.values import Network
 from dlmsd.fleet.scan import MOST_HOSTS, PORTS, Finding, Scan, ScanError, network
 from dlmsd.web import kinds
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError
 from dlmsd.web.shape import object_of
+from dlmsd.web.text import clean
 
 _TAG: Final = "scan"
 # One at a time, and what the last ones have found.

@@ -18,12 +18,13 @@ from dlmsd.model import ReloadStatus, SinkState
 from dlmsd.store import archive
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
-from dlmsd.web.api.parts import Parts, clean, iso
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.exposition import MEDIA_TYPE, exposition
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply, Stream
 from dlmsd.web.problem import FieldProblem, RefusedError
 from dlmsd.web.status import health
+from dlmsd.web.text import clean
 
 _TAG: Final = "system"
 _TAR: Final = "application/x-tar"

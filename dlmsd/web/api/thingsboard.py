@@ -14,12 +14,13 @@ from dlmsd.store.registry import OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, sink_of
 from dlmsd.web.api.meters import ETAG, carried_out
-from dlmsd.web.api.parts import Parts, clean
+from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.views import Views
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.shape import object_of
+from dlmsd.web.text import clean
 
 _TAG: Final = "configuration"
 

@@ -21,12 +21,13 @@ from dlmsd.web import kinds
 from dlmsd.web.api.bodies import NewMeter
 from dlmsd.web.api.frames import Frames, Passed
 from dlmsd.web.api.meters import carried_out
-from dlmsd.web.api.parts import Parts, clean
+from dlmsd.web.api.parts import Parts
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import RefusedError, refusal_of
 from dlmsd.web.shape import object_of
 from dlmsd.web.status import plain
+from dlmsd.web.text import clean
 
 _TAG: Final = "meters"
 # Who looks at a form waits no longer; a meter that needs more tells so by its first frames.

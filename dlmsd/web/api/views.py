@@ -18,6 +18,7 @@ from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.operation import Call
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import health
+from dlmsd.web.text import clean
 
 
 @frozen
@@ -173,7 +174,7 @@ def _status(options: MeterOptions | None) -> str:
 
 def _trouble(status: MeterStatus | None, refused: str) -> str | None:
     said = refused or (status.error if status else "")
-    return said.encode("utf-8", "replace").decode() or None
+    return clean(said) or None
 
 
 def _unread(own: OwnMeter) -> MeterOptions:
