@@ -46,6 +46,18 @@ export function setHidden(node, hidden) {
   if (node.hidden !== hidden) node.hidden = hidden;
 }
 
+// What a button does, unless it still does it. aria-disabled instead of disabled: the focus stays
+// where it is.
+export async function busy(node, work) {
+  if (node.ariaDisabled === "true") return;
+  node.ariaDisabled = "true";
+  try {
+    await work();
+  } finally {
+    node.ariaDisabled = null;
+  }
+}
+
 // A list of terms whose figures change: `words` has the text of each; returns the <dl> and a
 // function that sets one.
 export function figures(terms, words) {

@@ -1,7 +1,7 @@
 // A meter's form: to add one, from nothing or like another, or to change one.
 
 import { ask, get, post } from "../api.js";
-import { button, link, make, setHidden, setText } from "../kit/dom.js";
+import { busy, button, link, make, setHidden, setText } from "../kit/dom.js";
 import { complain, toast } from "../kit/toast.js";
 import { model } from "../model.js";
 import { go, to } from "../place.js";
@@ -24,7 +24,7 @@ class Edit {
     this.wrong = make("div", "trouble");
     this.wrong.setAttribute("role", "alert");
     this.wrong.hidden = true;
-    this.test = button(t("test"), "", () => this.busy(this.test, () => this.try()));
+    this.test = button(t("test"), "", () => busy(this.test, () => this.try()));
     this.save = make("button", "strong", t(name ? "save" : "add"));
     const away = link(name ? to("meter", name) : to("meters"), "button", t("cancel"));
     this.form = make(
@@ -33,7 +33,7 @@ class Edit {
     this.form.noValidate = true; // the daemon judges, and says it in the page's own way
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.busy(this.save, () => this.keep());
+      busy(this.save, () => this.keep());
     });
     this.trial = new Trial();
     this.loading = make("p", "none", t("loading"));
@@ -71,16 +71,6 @@ class Edit {
 
   fail(text) {
     setText(this.loading, text);
-  }
-
-  async busy(node, work) {
-    if (node.ariaDisabled === "true") return;
-    node.ariaDisabled = "true";
-    try {
-      await work();
-    } finally {
-      node.ariaDisabled = null;
-    }
   }
 
   // Shows what is wrong, each at its field; true if anything is.

@@ -2,7 +2,7 @@
 
 import { ask, get, post } from "../api.js";
 import { time } from "../format.js";
-import { button, link, make, setHidden, setText } from "../kit/dom.js";
+import { busy, button, link, make, setHidden, setText } from "../kit/dom.js";
 import { confirm } from "../kit/dialog.js";
 import { complain, toast } from "../kit/toast.js";
 import { go, to } from "../place.js";
@@ -63,16 +63,14 @@ export class Actions {
     if (document.activeElement !== this.interval) this.interval.value = String(meter.interval);
   }
 
-  // aria-disabled instead of disabled: the focus stays where it is.
-  async busy(node, work) {
-    if (node.ariaDisabled === "true") return;
-    node.ariaDisabled = "true";
-    try {
-      await work();
-    } finally {
-      node.ariaDisabled = null;
-      if (!this.abort.signal.aborted) this.acted();
-    }
+  busy(node, work) {
+    return busy(node, async () => {
+      try {
+        await work();
+      } finally {
+        if (!this.abort.signal.aborted) this.acted();
+      }
+    });
   }
 
   order(word, body) {

@@ -1,7 +1,7 @@
 // One cycle of a meter, frame by frame.
 
 import { post } from "../api.js";
-import { button, make } from "../kit/dom.js";
+import { busy, button, make } from "../kit/dom.js";
 import { framesList } from "../kit/frames.js";
 import { complain } from "../kit/toast.js";
 import { speak } from "../text.js";
@@ -14,7 +14,7 @@ export class Tracing {
   constructor(acted) {
     this.acted = acted;
     this.abort = new AbortController();
-    this.ask = button(t("trace"), "", () => this.run());
+    this.ask = button(t("trace"), "", () => busy(this.ask, () => this.run()));
     this.shown = make("div");
     this.shown.setAttribute("aria-live", "polite");
     this.node = make("div", "", make("p", "hint", t("trace_hint")), this.ask, this.shown);
@@ -25,10 +25,7 @@ export class Tracing {
   }
 
   async run() {
-    if (this.ask.ariaDisabled === "true") return;
-    this.ask.ariaDisabled = "true";
     const answer = await post(`api/meters/${this.meter.id}/trace`, undefined, { signal: this.abort.signal });
-    this.ask.ariaDisabled = null;
     if (!answer.ok) return complain(answer);
     this.acted();
     const { error, frames } = answer.body;

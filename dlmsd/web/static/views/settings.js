@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { bytes, count, lastingFrom, time } from "../format.js";
 import { chips } from "../kit/choice.js";
-import { button, figures, make, section, setText } from "../kit/dom.js";
+import { busy, button, figures, make, section, setText } from "../kit/dom.js";
 import { download } from "../kit/download.js";
 import { Poll } from "../kit/poll.js";
 import { mayChange } from "../session.js";
@@ -77,11 +77,8 @@ class Settings {
   }
 
   reloading() {
-    const now = button(t("reload_now"), "", async () => {
-      if (now.ariaDisabled === "true") return;
-      now.ariaDisabled = "true";
+    const now = button(t("reload_now"), "", () => busy(now, async () => {
       const answer = await post("api/system/reload");
-      now.ariaDisabled = null;
       if (!answer.ok) {
         setText(this.reloaded, answer.detail);
         this.result.replaceChildren(...answer.errors.map(({ message }) => make("li", "", message)));
@@ -89,7 +86,7 @@ class Settings {
       }
       this.tellReload(answer.body);
       for (const poll of this.polls) poll.anew();
-    });
+    }));
     this.reloaded.setAttribute("role", "status");
     return section(t("reload"), make("p", "aside", t("reload_hint")), make("div", "actions", now), this.reloaded, this.result);
   }
