@@ -50,6 +50,7 @@ class Elements:
         self._due: list[list[int]] = []
         self._consumed = 0
         self._empty = 0
+        self._refusal: tuple[int, DecodeError] | None = None
 
     @property
     def buffered(self) -> int:
@@ -80,6 +81,10 @@ class Elements:
     def _error(self, reason: str) -> DecodeError:
         return DecodeError(f"{reason} at byte {self._consumed + self._scanned}")
 
+    def _refused(self, error: DecodeError) -> DecodeError:
+        """It, with the byte from which it counts."""
+        return DecodeError(f"from byte {self._consumed} on: {error}")
+
     def _begin(self) -> bool:
         """Whether the head of the array is there."""
         if not self._buffer:
@@ -105,7 +110,8 @@ class Elements:
     def _at_once(self) -> list[Data]:
         """The elements that are there from tag to end: they need no scan.
 
-        Where one does not decode, the scan says whether it is cut short or none.
+        Where one does not decode, the scan says whether it is cut short or none; and if all
+        of it was there, it is not decoded a second time.
         """
         found: list[Data] = []
         if self._due or self._compact:
@@ -120,7 +126,8 @@ class Elements:
             start = end
             try:
                 data, end = decode(buffer, start, budget)
-            except DecodeError:
+            except DecodeError as error:
+                self._refusal = len(buffer) - start, self._refused(error)
                 break
             if end - start > MAX_ELEMENT:
                 end = start
@@ -134,11 +141,13 @@ class Elements:
 
     def _take(self) -> list[Data]:
         """The element that was scanned; of a compact-array, what it holds."""
+        if self._refusal is not None and self._scanned <= self._refusal[0]:
+            raise self._refusal[1]
         octets = bytes(self._buffer[: self._scanned])
         try:
             data, _ = decode(octets)
         except DecodeError as error:
-            raise DecodeError(f"the element at byte {self._consumed}: {error}") from None
+            raise self._refused(error) from None
         if len(octets) == 1:
             self._pay(0)
         self._drop(len(octets))

@@ -136,7 +136,21 @@ class LimitTests(SynchronousTestCase):
 
     def test_where_an_element_is_wrong(self) -> None:
         # A structure without elements, in a compact-array that has contents for it.
-        self.assertIn("the element at byte 4", self.refused(bytes.fromhex("0102 1101 130200 0101")))
+        octets = bytes.fromhex("0102 1101 130200 0101")
+        self.assertIn("from byte 2 on: compact-array at byte 6", self.refused(octets))
+        reader = Elements()
+        reader.feed(octets[:6])
+        error = self.assertRaises(DecodeError, reader.feed, octets[6:])
+        self.assertIn("from byte 4 on: compact-array at byte 4", str(error))
+
+    def test_what_does_not_decode_is_not_tried_twice(self) -> None:
+        # As many bit-strings without bits as one APDU holds: more than may be.
+        octets = b"\x01\x02\x13\x04\x82\xff\xf6" + bytes(0xFFF6)
+        with counted() as once:
+            self.assertRaises(DecodeError, decode, octets[2:])
+        with counted() as calls:
+            self.assertRaises(DecodeError, Elements().feed, octets)
+        self.assertLess(calls.number, 1.5 * once.number)
 
     @settings(max_examples=300)
     @given(st.sampled_from((b"\x01", b"\x13", b"")), st.lists(st.binary(max_size=40), max_size=8))
