@@ -35,10 +35,11 @@ class Expectations:
 
     @classmethod
     def of(cls, configuration: Configuration) -> Expectations:
-        """Of all its meters and sinks."""
+        """Of all its meters, sinks and receivers of notices."""
         meters = configuration.meters
         parts: tuple[MeterOptions | SinkOptions, ...] = (*configuration.sinks, *meters)
         files = {path for one in parts for path in (one.ca_file, one.cert_file) if path}
+        files |= {one.ca_file for one in configuration.notices if one.ca_file}
         return cls(
             {one.name: _units(one) for one in meters},
             {one.name: keys for one in meters if (keys := _clocks(one))},

@@ -6,7 +6,17 @@ import json
 import time
 from pathlib import Path
 
+from dlmsd.config.notice import NoticeOptions
+from dlmsd.config.values import (
+    Configuration,
+    DaemonOptions,
+    MeterOptions,
+    OutboxOptions,
+    SinkOptions,
+    WebOptions,
+)
 from dlmsd.simulator.faults import FaultKind
+from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.watch import expiry
 from tests.certificates import Authority
 from tests.watch.town import TownCase, now
@@ -55,6 +65,21 @@ class WatchTests(TownCase):
         (folder / "none.pem").write_text("nothing")
         self.assertIsNone(expiry(folder / "none.pem"))
         self.assertIsNone(expiry(folder / "missing.pem"))
+
+    def test_whose_certificates_are_looked_at(self) -> None:
+        paths = [Path(name) for name in ("broker.pem", "ours.pem", "mail.pem", "meter.pem")]
+        broker, ours, mail, meter = paths
+        sink = SinkOptions("tb", "mqtt", "mqtts://b", ca_file=broker, cert_file=ours)
+        configuration = Configuration(
+            path=Path("x"),
+            daemon=DaemonOptions(Path("x")),
+            web=WebOptions(),
+            outbox=OutboxOptions(),
+            sinks=(sink,),
+            meters=(MeterOptions("a", "h", "p", "a", read=(), ca_file=meter),),
+            notices=(NoticeOptions("duty", "mail", ca_file=mail), NoticeOptions("sms", "webhook")),
+        )
+        self.assertEqual(set(Expectations.of(configuration).files), set(paths))
 
 
 class HealthTests(TownCase):
