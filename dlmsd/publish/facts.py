@@ -11,8 +11,8 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.model import MeterState, MeterStatus, Value
 
 # Names under which meters' configurations read them, the most usual one first.
-_SERIAL: Final = ("serial_number", "serial", "meter_serial", "device_id", "0-0:96.1.0")
-_FIRMWARE: Final = ("firmware_version", "firmware", "1-0:0.2.0")
+SERIAL: Final = ("serial_number", "serial", "meter_serial", "device_id", "0-0:96.1.0")
+FIRMWARE: Final = ("firmware_version", "firmware", "1-0:0.2.0")
 _DEVICE_NAME: Final = ("logical_device_name", "0-0:42.0.0")
 # What some server may take for a number, and so lose a leading zero.
 _NUMBER: Final = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|[\d.]+([eE][-+]?\d+)?)[dDfFlL]?")
@@ -30,7 +30,7 @@ class Facts:
 
     def configured(self, meters: Sequence[MeterOptions]) -> None:
         """What the configuration says of these, and of no others any more."""
-        self._known = {one.name: self._known.get(one.name, {}) | _told(one) for one in meters}
+        self._known = {one.name: self._known.get(one.name, {}) | _said(one) for one in meters}
 
     def of(self, meter: str) -> Mapping[str, Fact]:
         """Everything that is known."""
@@ -48,13 +48,13 @@ class Facts:
         if status.state not in _BETWEEN:
             found["online"] = status.state is MeterState.READING
         for key, letters, names in (
-            ("serial", "SN-", _SERIAL),
-            ("firmware", "v", _FIRMWARE),
+            ("serial", "SN-", SERIAL),
+            ("firmware", "v", FIRMWARE),
             ("logical_device_name", "LDN-", _DEVICE_NAME),
         ):
-            told = next((status.values[name] for name in names if name in status.values), None)
-            if told is not None:
-                found[key] = _text(told, letters)
+            text = told(status, names)
+            if text is not None:
+                found[key] = _safe(text, letters)
         return self._keep(known, found)
 
     def report(self, meter: str, problem: str) -> bool:
@@ -70,14 +70,23 @@ class Facts:
         return known != before
 
 
-def _told(meter: MeterOptions) -> dict[str, Fact]:
-    found: dict[str, Fact] = {"model": _text(meter.profile, "model ")} if meter.profile else {}
+def _said(meter: MeterOptions) -> dict[str, Fact]:
+    found: dict[str, Fact] = {"model": _safe(meter.profile, "model ")} if meter.profile else {}
     if meter.serial_number:
-        found["serial"] = _text(meter.serial_number, "SN-")
+        found["serial"] = _safe(meter.serial_number, "SN-")
     return found
 
 
-def _text(told: Value, letters: str) -> str:
+def told(status: MeterStatus, names: Sequence[str]) -> str | None:
+    """What the meter has told under the first of these names, None where it was not asked."""
+    value: Value | None = next(
+        (status.values[name] for name in names if name in status.values), None
+    )
+    if value is None:
+        return None
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _safe(text: str, letters: str) -> str:
     """With these letters before what would become a number there."""
-    text = f"{told:f}" if isinstance(told, Decimal) else str(told)
     return letters + text if _NUMBER.fullmatch(text) or not text else text

@@ -14,11 +14,20 @@ from typing import Any
 
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
-from tests.integration.rest import RestCase, ask
+from tests.integration.rest import SINK, RestCase, ask
 
 RAISED = """
     INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
     updated_at) VALUES (?, 's', ?, ?, ?, ?, '{"a": 1}', ?, ?)
+"""
+TELLING = """
+[profiles.telling]
+password = "22222222"
+authentication = "low"
+[profiles.telling.read]
+voltage_l1 = "1-1:32.7.0"
+firmware_version = { class = 1, obis = "1-0:0.2.0" }
+serial = { class = 1, obis = "0-0:96.1.0" }
 """
 METRICS = frozenset(
     ("meter_id", "avg_read_time", "success_rate", "messages_sent", "cache_hit_rate")
@@ -38,6 +47,21 @@ class MoreCase(RestCase):
         path = f"/api/meters/{number}/status"
         wait_until(lambda: self.good("GET", path)["good"] >= readings, "readings")
         return number
+
+
+class IdentityTests(MoreCase):
+    def test_what_a_meter_says_of_itself(self) -> None:
+        self.begin(text=SINK + TELLING)
+        body = {key: value for key, value in self.documented().items() if key != "measurements"}
+        number = self.good("POST", "/api/meters", body | {"profile": "telling"})["id"]
+        path = f"/api/meters/{number}"
+        wait_until(lambda: self.good("GET", f"{path}/status")["good"], "it is read")
+        values = self.daemon.status()["meters"][0]["values"]
+        found = self.good("GET", path)
+        self.assertEqual(found["firmware_version"], values["firmware_version"])
+        self.assertEqual(found["serial_number"], str(values["serial"]))
+        self.assertTrue(found["firmware_version"] and found["serial_number"], found)
+        self.end()
 
 
 class FigureTests(MoreCase):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -12,6 +12,7 @@ from dlmsd.config.broker import Broker
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.platform import Platform
 from dlmsd.model import MeterStatus
+from dlmsd.publish.facts import FIRMWARE, SERIAL, told
 from dlmsd.store.registry import OwnMeter
 from dlmsd.web.api.bodies import sink_of
 from dlmsd.web.api.parts import Parts, iso
@@ -27,7 +28,8 @@ class MeterView:
 
     ``status`` is the operator's word, ``state`` how its conversation stands. ``source`` is
     where it may be changed: ``file`` or ``api``. ``last_error`` is of the last trouble, or
-    says why a meter is not read at all.
+    says why a meter is not read at all. ``serial_number`` is the configured one, else what the
+    meter tells under such a name, as ``firmware_version`` is; null where it is not asked.
     """
 
     id: int
@@ -147,8 +149,8 @@ class Views:
             tb_token_set=options.token is not None,
             tb_device_name=options.device_name,
             model=options.profile,
-            serial_number=options.serial_number or None,
-            firmware_version=None,
+            serial_number=options.serial_number or _told(status, SERIAL),
+            firmware_version=_told(status, FIRMWARE),
             created_at=iso(added.created_at if added else born),
             updated_at=iso(added.updated_at if added else born),
             source="api" if added and not parts.desk.file_has(name) else "file",
@@ -166,6 +168,11 @@ class Views:
     def _refused(self, name: str) -> str:
         told = self._parts.board.reload
         return told.refused.get(name, "") if told else ""
+
+
+def _told(status: MeterStatus | None, names: Sequence[str]) -> str | None:
+    text = None if status is None else told(status, names)
+    return None if text is None else clean(text)
 
 
 def _status(options: MeterOptions | None) -> str:
