@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import Request
 from zope.interface import implementer
 
 from dlmsd.fleet.board import Board, Status
@@ -26,6 +26,9 @@ from dlmsd.model import (
     SinkStatus,
 )
 from dlmsd.web.status import StatusDocument
+
+EVENTS: Final = "text/event-stream"
+"""The media type."""
 
 BATCH_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
@@ -141,16 +144,15 @@ class Live:
         """Whether another reader would be one too many."""
         return len(self._streams) >= STREAMS
 
-    def open(self, request: Request) -> int:
+    def open(self, request: Request) -> None:
         """Make ``request`` a stream; it ends with its connection."""
-        request.setHeader("content-type", "text/event-stream")
+        request.setHeader("content-type", EVENTS)
         request.setHeader("x-accel-buffering", "no")  # nginx would hold events back
         stream = EventStream(request, self._gone)
         self._streams.add(stream)
         if self._heartbeat_call is None:
             self._heartbeat_call = self._clock.callLater(HEARTBEAT_SECONDS, self._heartbeat)
         stream.send(b"retry: 2000\n" + self._event(b"snapshot", self._document.whole()))
-        return NOT_DONE_YET
 
     def _noticed(self, status: Status) -> None:
         if not self._streams or isinstance(status, AlarmStatus | ReloadStatus):

@@ -18,7 +18,8 @@ JSON: Final = "application/json"
 class Call:
     """One request, judged: ``path``, ``query`` and ``body`` are values of their kinds.
 
-    ``match`` is the ETag that a change rests upon, None if it names none.
+    ``match`` is the ETag that a change rests upon, None if it names none. ``request`` is for
+    who needs more of it, or answers it himself.
     """
 
     who: Visitor
@@ -26,6 +27,7 @@ class Call:
     query: Any = None
     body: Any = None
     match: str | None = None
+    request: Any = None
 
 
 @frozen
@@ -47,7 +49,12 @@ class Stream:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Work: TypeAlias = Callable[[Call], Awaitable[Reply | Stream]]
+@frozen
+class Taken:
+    """The request is answered by who has taken it, for as long as it lasts."""
+
+
+Work: TypeAlias = Callable[[Call], Awaitable[Reply | Stream | Taken]]
 
 
 @frozen

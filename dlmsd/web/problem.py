@@ -49,9 +49,15 @@ class Problem:
 class RefusedError(Exception):
     """Ends an answer with ``refusal``; only within this room."""
 
-    def __init__(self, status: int, detail: str, fields: Iterable[FieldProblem] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        fields: Iterable[FieldProblem] = (),
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(detail)
-        self.refusal = Refusal(status, detail, tuple(fields))
+        self.refusal = Refusal(status, detail, tuple(fields), headers)
 
 
 def refusal_of(error: DlmsdError) -> Refusal:

@@ -22,7 +22,7 @@ from dlmsd.errors import DlmsdError
 from dlmsd.web.access import Access, Need, Visitor
 from dlmsd.web.flow import flow
 from dlmsd.web.kinds import PATHS
-from dlmsd.web.operation import JSON, Call, Operation, Reply, Stream
+from dlmsd.web.operation import JSON, Call, Operation, Reply, Stream, Taken
 from dlmsd.web.problem import Refusal, RefusedError, refusal_of, refuse
 from dlmsd.web.shape import take_body, take_query
 
@@ -146,6 +146,7 @@ class Routes(Resource):
             None if operation.query is None else take_query(operation.query, request.query),
             _body(request, operation),
             request.getHeader("if-match") if operation.conditional else None,
+            request,
         )
         if operation.query is None and request.query:
             raise RefusedError(422, "This path takes no query.")
@@ -158,6 +159,8 @@ class Routes(Resource):
         return NOT_DONE_YET
 
     def _replied(self, request: Any, reply: Any) -> Deferred[None] | None:
+        if isinstance(reply, Taken):
+            return None
         for name, value in reply.headers:
             request.setHeader(name, value)
         request.setHeader("Content-Type", reply.media_type)
@@ -194,7 +197,7 @@ class Routes(Resource):
         return refuse(request, _FAULT)
 
 
-async def _begun(operation: Operation, call: Call) -> Reply | Stream:
+async def _begun(operation: Operation, call: Call) -> Reply | Stream | Taken:
     return await operation.work(call)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
-import msgspec
+from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -20,14 +20,14 @@ from twisted.web.server import Request, Site
 from dlmsd.config.values import WebOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board
-from dlmsd.tokens import Tokens
+from dlmsd.tokens import Role, Tokens
 from dlmsd.web.access import Access
 from dlmsd.web.connections import Connections
-from dlmsd.web.live import Live
+from dlmsd.web.live import EVENTS, Live
 from dlmsd.web.openapi import document
-from dlmsd.web.operation import Answer, Call, Operation, Reply
+from dlmsd.web.operation import Answer, Call, Operation, Reply, Taken
 from dlmsd.web.page import load
-from dlmsd.web.problem import Refusal, refuse
+from dlmsd.web.problem import Refusal, RefusedError
 from dlmsd.web.reference import page
 from dlmsd.web.routes import Routes, Static
 from dlmsd.web.status import StatusDocument
@@ -39,6 +39,10 @@ PATIENCE: Final = 16 * BODY
 """A body up to this is heard out and answered with 413; a longer one is cut off."""
 
 _TEXT: Final = "text/plain"
+_EVENTS: Final = (
+    "`snapshot` has the document of /api/status, `change` the same shape with what is new, at "
+    "most once a second. Whoever comes again begins with a snapshot"
+)
 _PLAIN: Final = f"{_TEXT}; charset=utf-8"
 
 IDLE_SECONDS: Final = 60
@@ -51,6 +55,16 @@ class ListenError(DlmsdError):
     """The page cannot listen; check [web] listen, and that no other program has that port."""
 
     culprit = "operator"
+
+
+@frozen
+class Session:
+    """Who asks: the ``name`` of the token, empty without one, and its ``role``. ``detail`` is
+    what is wrong with the token that was given, if anything."""
+
+    name: str
+    role: Role
+    detail: str
 
 
 class PageRequest(Request):
@@ -183,8 +197,6 @@ class WebService(Service):
         answers: dict[str, Static] = {
             path: static.render for path, static in load(language).items()
         }
-        answers["/api/live"] = self._events
-        answers["/api/session"] = self._session
         operations = [*self._operations, *self._own()]
         return PageSite(
             Routes(answers, operations, self._access, self._ready, self._reactor),
@@ -192,26 +204,6 @@ class WebService(Service):
             timeout=IDLE_SECONDS,
             reactor=self._reactor,
         )
-
-    def _session(self, request: Request) -> bytes:
-        """``name`` of the token, ``role``, and in ``detail`` what is wrong with it, if anything."""
-        who = self._access.session(request)
-        said = {"name": "", "role": "read", "detail": ""}
-        if isinstance(who, Refusal):
-            said["detail"] = who.detail
-        else:
-            said |= {"name": who.name, "role": who.role}
-        request.setHeader("Content-Type", "application/json")
-        return msgspec.json.encode(said)
-
-    def _events(self, request: Request) -> bytes | int:
-        if self._live.full:
-            wait = (("Retry-After", "15"),)
-            detail = "Too many readers of live events."
-            return refuse(request, Refusal(503, detail, headers=wait))
-        if request.method == b"HEAD":
-            return b""
-        return self._live.open(request)
 
     def _own(self) -> list[Operation]:
         """What is answered whether or not meters are being read."""
@@ -224,6 +216,21 @@ class WebService(Service):
                 work=self._status,
                 summary="Meters, sinks, listeners and outbox as they are now",
                 answers={200: Answer("The document that the page shows", dict[str, Any])},
+                **get,
+            ),
+            Operation(
+                path="/api/live",
+                work=self._events,
+                summary="The same document, and each change of it: server-sent events",
+                answers={200: Answer(_EVENTS, also=EVENTS)},
+                refuses=(503,),
+                **get,
+            ),
+            Operation(
+                path="/api/session",
+                work=self._session,
+                summary="Whose token this request carries, and what it may do",
+                answers={200: Answer("Who asks", Session)},
                 **get,
             ),
             Operation(
@@ -258,6 +265,21 @@ class WebService(Service):
 
     async def _status(self, call: Call) -> Reply:
         return Reply(self._document.whole())
+
+    async def _events(self, call: Call) -> Reply | Taken:
+        if self._live.full:
+            wait = (("Retry-After", "15"),)
+            raise RefusedError(503, "Too many readers of live events.", headers=wait)
+        if call.request.method == b"HEAD":
+            return Reply(b"", media_type=EVENTS)
+        self._live.open(call.request)
+        return Taken()
+
+    async def _session(self, call: Call) -> Reply:
+        who = self._access.session(call.request)
+        if isinstance(who, Refusal):
+            return Reply(Session("", "read", who.detail))
+        return Reply(Session(who.name, who.role, ""))
 
     async def _openapi(self, call: Call) -> Reply:
         return Reply(self._described())

@@ -28,6 +28,22 @@ class LiveTests(SynchronousTestCase):
         self.assertEqual(kind, "snapshot")
         self.assertEqual(data, self.visitor.ask("/api/status").json)
 
+    def test_the_document_tells_of_it(self) -> None:
+        for proxy, statuses in ((False, {"200", "403"}), (True, {"200", "401", "403", "429"})):
+            visitor = Visitor(proxy=proxy)
+            paths = visitor.ask("/api/openapi.json").json["paths"]
+            responses = paths["/api/live"]["get"]["responses"]
+            self.assertEqual(list(responses["200"]["content"]), ["text/event-stream"])
+            self.assertEqual(set(responses), {*statuses, "415", "422", "503"})
+            session = paths["/api/session"]["get"]["responses"]["200"]["content"]
+            self.assertEqual(list(session), ["application/json"])
+
+    def test_before_meters_are_read_it_is_there(self) -> None:
+        self.visitor.ready = False
+        _, transport = self.visitor.open("/api/live")
+        self.assertEqual(read(transport).events[0][0], "snapshot")
+        self.assertEqual(self.visitor.ask("/api/live?x=1").status, 422)
+
     def test_only_what_changed_follows(self) -> None:
         self.visitor.board.post(evolve(METER, name="planta-b"))
         _, transport = self.visitor.open("/api/live")

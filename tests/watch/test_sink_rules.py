@@ -1,0 +1,53 @@
+"""Rules on sinks: each from both sides of its threshold."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from dlmsd.model import CloseCause, OutboxStatus, SinkState, Verdict
+from dlmsd.store.counters import Account
+from tests.watch.rule_case import METER, SINK, RuleCase
+
+
+class SinkTests(RuleCase):
+    def test_the_verdict_names_the_rule(self) -> None:
+        for cause in CloseCause:
+            self.setUp()
+            self.post(SINK)
+            verdict = Verdict(cause, 0.8, ("3 closes in 60 s",), 0)
+            self.post(evolve(SINK, state=SinkState.DOWN, connected=0, error="no", verdict=verdict))
+            self.pass_(20)
+            self.assertEqual(self.rules(), [])
+            self.pass_(1)
+            finding = self.only()
+            self.assertEqual(finding.rule, f"sink-{cause.value.replace('_', '-')}")
+            self.assertEqual(finding.quotes, ("no", "3 closes in 60 s"))
+            self.assertEqual(finding.confidence, 0.8)
+
+    def test_stalled(self) -> None:
+        self.post(evolve(SINK, delivered=5), OutboxStatus(queued={"tb": 3}))
+        self.pass_(121)
+        self.assertEqual(self.rules(), ["sink-stalled"])
+        self.post(evolve(SINK, delivered=6))
+        self.assertEqual(self.rules(), [])
+
+    def test_what_of_one_meter_does_not_arrive(self) -> None:
+        self.post(METER, SINK)
+        self.history.counted({("a", "tb"): Account(0, 0)}, self.now)
+        for minute in range(1, 6):
+            self.read(METER, 6)
+            account = Account(committed=4 * minute, delivered=minute, queued=3 * minute)
+            self.history.counted({("a", "tb"): account}, self.now)
+            self.post(METER)
+        finding = self.only()
+        self.assertEqual((finding.rule, finding.subject), ("publish-ratio", "a → tb"))
+        self.assertEqual(finding.numbers["percent"], 25)
+
+    def test_a_sink_that_is_down_explains_its_meters(self) -> None:
+        self.post(METER, SINK)
+        self.history.counted({("a", "tb"): Account(5, 0, 5)}, self.now)
+        status = self.read(METER, 13)
+        self.assertEqual(self.rules(), ["delivery-stale"])
+        self.post(evolve(SINK, state=SinkState.DOWN, error="no"))
+        self.read(status, 3)
+        self.assertEqual(self.rules(), ["sink-unknown"])
