@@ -182,6 +182,13 @@ def transaction(database: Database, *, synced: bool = True) -> Iterator[None]:
         raise
 
 
+def touch(database: Database) -> None:
+    """Write the file's first page as it is, in a transaction; raises what the disk says."""
+    ((version,),) = database.execute("PRAGMA user_version")
+    with transaction(database):
+        database.execute(f"PRAGMA user_version = {version}")
+
+
 def _begin(database: Database) -> None:
     for attempt in range(1, BUSY_ATTEMPTS + 1):
         try:

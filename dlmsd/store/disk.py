@@ -8,6 +8,7 @@ none: marks of what was delivered, and readings that were under way, then still 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -57,9 +58,14 @@ class Disk:
             return True
         return False
 
-    def recovered(self) -> bool:
-        """Whether space is back; the ballast is then made again."""
+    def recovered(self, prove: Callable[[], None]) -> bool:
+        """Whether space is back; the ballast is then made again.
+
+        A file system may claim space that it does not give, so ``prove`` writes something,
+        and raises what it met: the ballast is not to be made and dropped again for nothing.
+        """
         if self.full and self._free() >= self._enough() + (self._size if self._wanted else 0):
+            prove()
             self.full = False
             self.keep_ballast()
         return not self.full

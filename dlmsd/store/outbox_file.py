@@ -20,7 +20,7 @@ from dlmsd.model import OutboxStatus
 from dlmsd.store.batch import Batch
 from dlmsd.store.bulletin import Bulletin
 from dlmsd.store.damage import note_damage, open_sound
-from dlmsd.store.database import DamagedError, DiskFullError, transaction
+from dlmsd.store.database import DamagedError, DiskFullError, touch, transaction
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
@@ -253,7 +253,8 @@ class OutboxFile:
 
     async def _recover(self) -> None:
         try:
-            if await self._jobs.run(self._disk.recovered):
+            prove = partial(touch, self.ledger.database)
+            if await self._jobs.run(partial(self._disk.recovered, prove)):
                 self.wrote(await self._jobs.run(self.ledger.status))
                 self._write()
         except StoreError as error:

@@ -52,7 +52,7 @@ class FullDiskTests(TestCase):
 
     async def test_one_that_never_looks_again_is_found(self) -> None:
         with (
-            patch.object(Disk, "recovered", lambda disk: False),
+            patch.object(Disk, "recovered", lambda disk, prove: False),
             patch("tests.full_disk.cycles.PROMISED", 3.0),
         ):
             seen = await self.cycles(1)

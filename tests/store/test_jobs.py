@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
+from dlmsd.store import database, outbox_file
 from dlmsd.store.database import DamagedError, DiskError, DiskFullError
 from dlmsd.store.disk import Disk
 from dlmsd.store.jobs import Jobs
@@ -178,6 +179,34 @@ class FullTests(DiskCase):
         self.clock.pump([LOOK_SECONDS, 5])
         self.assertEqual(self.look("SELECT from_ts, count FROM gaps"), [(7, 1)])
         self.assertTrue(self.ballast.exists())
+
+    def test_space_that_the_disk_only_claims_costs_one_write(self) -> None:
+        """What was purged for nothing, and the ballast, are not tried again and again."""
+        purged: list[None] = []
+        self.patch(self.outbox._file._housekeeping, "make_way", lambda: purged.append(None))
+        self.patch(outbox_file, "touch", self.faulty(database.touch))
+        self.faults = [sqlite3.SQLITE_FULL]
+        self.store(reading(ts=1))
+        self.faults = [sqlite3.SQLITE_FULL] * 20
+        self.free = 1 << 40
+        self.clock.pump([LOOK_SECONDS] * 20)
+        self.assertEqual((self.faults, len(purged)), ([], 1))
+        self.assertIsNotNone(self.outbox.obstacle())
+        self.assertFalse(self.ballast.exists())
+        self.clock.advance(LOOK_SECONDS)
+        self.assertIsNone(self.outbox.obstacle())
+        self.assertTrue(self.ballast.exists())
+
+    def test_what_proves_it_is_written(self) -> None:
+        """A page goes to the log, and nothing else changes."""
+        log = self.path.with_name("outbox.db-wal")
+        self.store(reading(ts=1))
+        before = self.look("SELECT * FROM readings"), self.look("PRAGMA user_version")
+        size = log.stat().st_size
+        database.touch(self.ledger.database)
+        self.assertGreater(log.stat().st_size, size)
+        now = self.look("SELECT * FROM readings"), self.look("PRAGMA user_version")
+        self.assertEqual(now, before)
 
     def test_no_ballast_where_there_is_no_room(self) -> None:
         self.ballast.unlink()
