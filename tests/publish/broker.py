@@ -19,6 +19,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from tests.publish.fields import Fields
+from tests.publish.transport import MemoryTransport
+
 REQUEST, RESPONSE = "v1/devices/me/rpc/request/", "v1/devices/me/rpc/response/"
 
 
@@ -117,6 +120,12 @@ class ModelBroker(Factory):
         """Break every connection, as a kill does."""
         for connection in tuple(self.open):
             connection.transport.abortConnection()
+
+    def take_over(self, client_id: str) -> None:
+        """Who was connected with this client id is closed, without a word as mosquitto does it."""
+        for connection in tuple(self.open):
+            if connection.connect is not None and connection.connect.client_id == client_id:
+                connection.transport.loseConnection()
 
     def swallowed(self, published: Published) -> None:
         """What a deaf broker was sent."""
@@ -239,6 +248,7 @@ class BrokerConnection(Protocol):
         password = fields.binary() if flags & 0x40 else None
         assert not fields.rest, "bytes after CONNECT"
         clean = bool(flags & 2)
+        self.broker.take_over(client_id)
         self.connect = Connect(
             version, clean, keepalive, client_id, username, password, will, properties
         )
@@ -327,85 +337,3 @@ def matches(wanted: str, topic: str) -> bool:
     """Whether a topic filter with ``+``, but no ``#``, takes this topic (MQTT 5, 4.7.1)."""
     levels = list(zip(wanted.split("/"), topic.split("/"), strict=False))
     return wanted.count("/") == topic.count("/") and all(w in ("+", t) for w, t in levels)
-
-
-@define
-class Fields:
-    """Reads the fields of a packet from its left."""
-
-    rest: bytes
-
-    def take(self, count: int) -> bytes:
-        assert len(self.rest) >= count, "packet cut short"
-        taken, self.rest = self.rest[:count], self.rest[count:]
-        return taken
-
-    def byte(self) -> int:
-        return self.take(1)[0]
-
-    def word(self) -> int:
-        return int.from_bytes(self.take(2), "big")
-
-    def binary(self) -> bytes:
-        return self.take(self.word())
-
-    def text(self) -> str:
-        return self.binary().decode()
-
-    def properties(self) -> bytes:
-        length = self.byte()
-        assert length < 128
-        return self.take(length)
-
-
-class MemoryTransport:
-    """One end of a connection in memory: bytes arrive in order, in the clock's next turn."""
-
-    def __init__(self, clock: IReactorTime, protocol: Any) -> None:
-        self.clock = clock
-        self.protocol = protocol
-        self.peer: MemoryTransport
-        self.disconnected = False
-        self.disconnecting = False
-        self.nodelay = False
-
-    @classmethod
-    def join(cls, clock: IReactorTime, client: Any, server: Any) -> None:
-        ends = cls(clock, client), cls(clock, server)
-        ends[0].peer, ends[1].peer = ends[1], ends[0]
-        server.makeConnection(ends[1])
-        client.makeConnection(ends[0])
-
-    def write(self, data: bytes) -> None:
-        assert isinstance(data, bytes)
-        if not self.disconnecting and not self.disconnected:
-            self.clock.callLater(0, self.peer._arrive, data)
-
-    def _arrive(self, data: bytes) -> None:
-        if not self.disconnected:
-            self.protocol.dataReceived(data)
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        self.nodelay = enabled
-
-    def loseConnection(self) -> None:
-        if not self.disconnecting:
-            self.disconnecting = True
-            self.clock.callLater(0, self.peer._finished)
-
-    def _finished(self) -> None:
-        """The peer sent FIN: a Twisted transport answers it at once, a deaf broker never."""
-        broker = getattr(self.protocol, "broker", None)
-        if broker is not None and broker.deaf:
-            return
-        self._end(error.ConnectionDone())
-        self.peer._end(error.ConnectionDone())
-
-    def abortConnection(self) -> None:
-        self._end(error.ConnectionAborted())
-        self.clock.callLater(0, self.peer._end, error.ConnectionLost())
-
-    def _end(self, reason: Exception) -> None:
-        if not self.disconnected:
-            self.disconnected = True
-            self.protocol.connectionLost(Failure(reason))

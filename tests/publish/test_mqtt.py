@@ -15,7 +15,8 @@ from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import MqttProtocol
 from dlmsd.publish.version import Version
 from dlmsd.secret import Secret
-from tests.publish.broker import Ack, MemoryTransport, ModelBroker, Published
+from tests.publish.broker import Ack, ModelBroker, Published
+from tests.publish.transport import MemoryTransport
 
 
 class Witness:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from tests.publish.broker import MemoryTransport
+from tests.publish.transport import MemoryTransport
 from tests.thingsboard.device import Credentials, Device
 from tests.thingsboard.limits import Limits, Meter
 from tests.thingsboard.packets import Connect

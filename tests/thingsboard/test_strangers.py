@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.clock import HeapClock
-from tests.publish.broker import MemoryTransport
+from tests.publish.transport import MemoryTransport
 from tests.thingsboard.case import server
 from tests.thingsboard.server import ProvisioningProfile
 from tests.thingsboard.test_packets import CONNECT_4, CONNECT_5, PUBLISH_4, SUBSCRIBE_5

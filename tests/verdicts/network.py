@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.defer import Deferred, fail, succeed
 
-from tests.publish.broker import MemoryTransport
+from tests.publish.transport import MemoryTransport
 
 
 class SlowTransport(MemoryTransport):
