@@ -34,7 +34,7 @@ setup(
     packages=[*find_packages(include=["dlmsd", "dlmsd.*"]), "dlmsd.profiles", "twisted.plugins"],
     package_dir={"dlmsd.profiles": "etc/profiles"},
     package_data={
-        "dlmsd": ["py.typed"],
+        "dlmsd": ["py.typed", "texts/*/*.toml"],
         "dlmsd.profiles": ["*.toml"],
         "dlmsd.store": ["schema/*.sql"],
         "dlmsd.watch": ["texts/*.toml"],
@@ -44,7 +44,7 @@ setup(
         "attrs>=23.2",
         "automat>=24.8",
         "cattrs>=24.1",
-        "click>=8.1",
+        "click>=8.2",
         "cryptography>=43",
         "msgspec>=0.18",
         "paho-mqtt>=2.1,<3",

@@ -13,3 +13,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
 )
 settings.load_profile("dlmsd")
+
+# What commands say is compared with their English, whatever is spoken at this desk.
+os.environ["LC_ALL"] = "C.UTF-8"

@@ -7,6 +7,8 @@ from typing import Any
 import click
 import msgspec
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import say
 from dlmsd.cli.meter import MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.terminal import argument
@@ -20,7 +22,7 @@ from dlmsd.dlms.outcome import GetResult
 _NONE = "none"
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.argument("method", metavar="CLASS/OBIS/METHOD")
 @click.argument("parameters", default="integer:0")
@@ -56,15 +58,22 @@ def action(
     async def work(reactor: Any) -> int:
         target.refuse_unless_writing()
         if not yes:
-            click.echo(msgspec.json.encode(told).decode() if as_json else f"would invoke {what}")
-            click.echo("Nothing was done; --yes does it.", err=True)
+            click.echo(
+                msgspec.json.encode(told).decode()
+                if as_json
+                else say("would invoke {what}", what=what)
+            )
+            click.echo(say("Nothing was done; --yes does it."), err=True)
             return MISUSED
         async with target.visit(reactor, to_errors(trace)) as session:
             returned = _text(await session.action(asked, sent))
         if as_json:
             click.echo(msgspec.json.encode({**told, "returned": returned}).decode())
         else:
-            click.echo(f"invoked {what}" + (f", which returned {returned}" if returned else ""))
+            told_ = say("invoked {what}", what=what)
+            if returned:
+                told_ += say(", which returned {returned}", returned=returned)
+            click.echo(told_)
         return 0
 
     return errand(work)

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.errors import DlmsdError
 from dlmsd.store import archive
 from dlmsd.store.lock import Lock
@@ -20,7 +22,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
-@click.command()
+@click.command(cls=Command)
 @_FILE
 @config_option
 @_JSON
@@ -43,7 +45,7 @@ def backup(file: Path, config: Path | None, as_json: bool) -> int:
     return _told(work)
 
 
-@click.command()
+@click.command(cls=Command)
 @_FILE
 @config_option
 @_JSON
@@ -62,13 +64,14 @@ def restore(file: Path, config: Path | None, as_json: bool, yes: bool) -> int:
     state_dir = read_or_exit(config).daemon.state_dir
     kept = [name for name in archive.DATABASES if (state_dir / f"{name}.db").exists()]
     if kept and not yes:
-        raise click.UsageError(f"{state_dir} holds readings; with --yes they are set aside")
+        held = say("{folder} holds readings; with --yes they are set aside", folder=state_dir)
+        raise click.UsageError(held)
 
     def work() -> int:
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise click.ClickException(f"{state_dir}: {error.strerror}") from None
+            raise click.ClickException(hear(f"{state_dir}: {error.strerror}")) from None
         lock = Lock(state_dir / "dlmsd.lock")
         lock.take()
         try:
@@ -82,9 +85,9 @@ def restore(file: Path, config: Path | None, as_json: bool, yes: bool) -> int:
         }
         _tell(said, f"{state_dir}: ", done.contents, as_json)
         if not as_json:
-            click.echo(f"Invocation counters raised: {done.counters}.")
+            click.echo(say("Invocation counters raised: {count}.", count=done.counters))
             for path in done.aside:
-                click.echo(f"What was there is {path}.")
+                click.echo(say("What was there is {path}.", path=path))
         return 0
 
     return _told(work)
@@ -94,7 +97,7 @@ def _told(work: Callable[[], int]) -> int:
     try:
         return work()
     except DlmsdError as error:
-        click.echo(f"{error}\n{error.advice}", err=True)
+        click.echo(explained(error), err=True)
         return error.exit_code
 
 
@@ -103,5 +106,8 @@ def _tell(said: dict[str, Any], place: str, contents: archive.Contents, as_json:
     if as_json:
         click.echo(json.dumps({"created": made, **said}))
         return
-    files = ", ".join(f"{name} ({size:,} bytes)" for name, size in contents.sizes.items())
-    click.echo(f"{place}{files}, as of {made}.")
+    files = ", ".join(
+        say("{name} ({size} bytes)", name=name, size=f"{size:,}")
+        for name, size in contents.sizes.items()
+    )
+    click.echo(place + say("{files}, as of {made}.", files=files, made=made))

@@ -9,6 +9,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen
 from dlmsd.cli.tracing import to_errors
@@ -32,7 +34,7 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 _REGISTERS: Final = (3, 4, 5)
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.option("--values", is_flag=True, help="Read the value of each object too.")
 @click.option(
@@ -64,7 +66,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
         else:
             for one in objects:
                 click.echo(_line(one, told))
-            click.echo(f"{len(objects)} objects", err=True)
+            click.echo(say("{count} objects", count=len(objects)), err=True)
         return 0
 
     return errand(work)
@@ -89,7 +91,7 @@ async def _values(
     cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
     read = await cycle.run(wanted, now)
     told = {key: f"{value} {cycle.units.get(key, '')}".strip() for key, value in read.items()}
-    return told | {key: f"- {reason}" for key, reason in cycle.absent.items()}
+    return told | {key: f"- {hear(reason)}" for key, reason in cycle.absent.items()}
 
 
 def _rights(one: CosemObject) -> str:

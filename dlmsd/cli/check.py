@@ -10,11 +10,13 @@ import click
 from attrs import asdict
 
 from dlmsd.cli.configuration import config_option, read
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.config.quirks import weakening
 from dlmsd.errors import ConfigurationError
 
 
-@click.command()
+@click.command(cls=Command)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def check(config: Path | None, as_json: bool) -> int:
@@ -28,7 +30,7 @@ def check(config: Path | None, as_json: bool) -> int:
         found = read(config)
     except ConfigurationError as error:
         problems = [asdict(problem) for problem in error.problems]
-        text = json.dumps({"ok": False, "problems": problems}) if as_json else str(error)
+        text = json.dumps({"ok": False, "problems": problems}) if as_json else hear(str(error))
         click.echo(text, err=not as_json)
         return error.exit_code
     active = sum(meter.status == "active" for meter in found.meters)
@@ -48,12 +50,16 @@ def check(config: Path | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or "none"
+        sinks = ", ".join(f"{sink.name} ({sink.url})" for sink in found.sinks) or say("none")
         heard = ", ".join(f"{one.name} ({one.address})" for one in found.push)
-        click.echo(
-            f"{found.path} is right. Meters: {active} active of {len(found.meters)}; sinks: {sinks}"
-            + (f"; push: {heard}" if heard else "")
+        right = say(
+            "{path} is right. Meters: {active} active of {all}; sinks: {sinks}",
+            path=found.path,
+            active=active,
+            all=len(found.meters),
+            sinks=sinks,
         )
+        click.echo(right + (f"; push: {heard}" if heard else ""))
         for warning in summary["warnings"]:
-            click.echo(f"warning: {warning}")
+            click.echo(say("warning: {what}", what=hear(warning)))
     return 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import say
 from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen
 from dlmsd.cli.terminal import show_table
@@ -18,8 +20,11 @@ from dlmsd.machine import synchronised
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.timekeeping import ClockReading, Timekeeping
 
+# The rows of the table, by the keys of JSON.
+ROWS: Final = ("time", "deviation", "status", "difference", "uncertainty")
 
-@click.command()
+
+@click.command(cls=Command)
 @meter_options
 @click.option("--set", "sets", is_flag=True, help="Set it to this machine's time.")
 @click.option("--yes", is_flag=True, help="Really set it.")
@@ -53,7 +58,7 @@ def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **give
                 after = await keeping.set(before)
         _show([before] if after is None else [before, after], as_json=as_json)
         if sets and not yes:
-            click.echo("Nothing was set; --yes sets it.", err=True)
+            click.echo(say("Nothing was set; --yes sets it."), err=True)
             return MISUSED
         return _judged(after) if after is not None else 0
 
@@ -63,7 +68,7 @@ def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **give
 def _judged(after: ClockReading) -> int:
     if after.difference is not None and abs(after.difference) <= after.uncertainty + 1:
         return 0
-    click.echo("The meter took it, and tells another time.", err=True)
+    click.echo(say("The meter took it, and tells another time."), err=True)
     return FAILED
 
 
@@ -78,8 +83,9 @@ def _show(readings: list[ClockReading], *, as_json: bool) -> None:
         answer = {"before": told[0], "after": told[1]} if len(told) > 1 else told[0]
         click.echo(msgspec.json.encode(answer).decode())
         return
-    columns = ["", "meter"] if len(told) == 1 else ["", "before", "after"]
-    show_table(columns, [[key, *(_text(key, one[key]) for one in told)] for key in told[0]])
+    columns = ["", say("meter")] if len(told) == 1 else ["", say("before"), say("after")]
+    rows = [[say(key), *(_text(key, one[key]) for one in told)] for key in ROWS]
+    show_table(columns, rows)
 
 
 def _told(reading: ClockReading) -> dict[str, Any]:
@@ -102,12 +108,12 @@ def _words(status: ClockStatus) -> list[str]:
 
 def _text(key: str, value: Any) -> str:
     if value is None:
-        return "not specified"
+        return say("not specified")
     match key:
         case "deviation":
-            return f"{value} min (from local time to UTC)"
+            return say("{minutes} min (from local time to UTC)", minutes=value)
         case "status":
-            return ", ".join(value) or "good"
+            return ", ".join(value) or say("good")
         case "difference":
             return f"{value:+.3f} s"
         case "uncertainty":

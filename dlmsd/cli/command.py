@@ -17,6 +17,7 @@ from dlmsd.cli.demo import demo
 from dlmsd.cli.doctor import doctor
 from dlmsd.cli.firmware import firmware
 from dlmsd.cli.health import health
+from dlmsd.cli.help import Group, complain
 from dlmsd.cli.keys import keys
 from dlmsd.cli.meter import MISUSED
 from dlmsd.cli.notify import notify
@@ -33,7 +34,7 @@ from dlmsd.cli.token import token
 from dlmsd.cli.trace import trace
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dlmsd")
 def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
@@ -72,12 +73,12 @@ def main() -> None:
     try:
         code = command(standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        complain(error)
         raise SystemExit(MISUSED) from None
     except click.Abort:
         raise SystemExit(1) from None
     except click.ClickException as error:
-        error.show()
+        complain(error)
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         # Whoever read has heard enough; Python would complain of it once more at its end.

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dlmsd.cli.language import hear, heed
 from dlmsd.config.load import load_or_find
 from dlmsd.config.values import Configuration
 from dlmsd.errors import ConfigurationError
@@ -26,7 +27,9 @@ def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(config: Path | None) -> Configuration:
     """The configuration; raises ConfigurationError."""
-    return load_or_find(config, environ=os.environ, cwd=Path.cwd())
+    found = load_or_find(config, environ=os.environ, cwd=Path.cwd())
+    heed(found)
+    return found
 
 
 def read_or_exit(config: Path | None) -> Configuration:
@@ -34,5 +37,5 @@ def read_or_exit(config: Path | None) -> Configuration:
     try:
         return read(config)
     except ConfigurationError as error:
-        click.echo(str(error), err=True)
+        click.echo(hear(str(error)), err=True)
         raise SystemExit(error.exit_code) from None

@@ -17,6 +17,8 @@ from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
 from dlmsd.app import Daemon
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.config.load import load
 from dlmsd.config.values import DaemonOptions
 from dlmsd.logs import observer
@@ -51,7 +53,7 @@ interval = 2
 """
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--port", default=PAGE_PORT, show_default=True, help="The page's port, 0 for any.")
 @click.option(
     "--state-dir",
@@ -71,7 +73,10 @@ def demo(port: int, state_dir: Path) -> int:
         from dlmsd.cli.broker import DemoBroker
     except ImportError:
         raise click.ClickException(
-            "the demo's broker is not installed: pip install 'dlmsd[demo]', or '.[demo]' in a clone"
+            say(
+                "the demo's broker is not installed: "
+                "pip install 'dlmsd[demo]', or '.[demo]' in a clone"
+            )
         ) from None
     from twisted.internet import asyncioreactor
 
@@ -140,9 +145,11 @@ class _Demo:
         self._daemon = Daemon(configuration, {"nodaemon": True}, machine)
         await self._daemon.startService()
         page = self._daemon.web.address if self._daemon.web else ""
-        click.secho(f"\nThe page:   {page}", bold=True)
-        click.echo(f"The broker: mqtt://127.0.0.1:{self._broker.port}, topics dlmsd/#")
-        click.echo(f"Kept in:    {self._state_dir}\nCtrl-C ends the demo. What arrives:\n")
+        click.secho("\n" + say("The page:   {url}", url=page), bold=True)
+        broker = f"mqtt://127.0.0.1:{self._broker.port}"
+        click.echo(say("The broker: {url}, topics dlmsd/#", url=broker))
+        click.echo(say("Kept in:    {folder}", folder=self._state_dir))
+        click.echo(say("Ctrl-C ends the demo. What arrives:") + "\n")
 
     def _configuration(self) -> str:
         parts = [
@@ -157,7 +164,7 @@ class _Demo:
         return "".join(parts)
 
     async def _end(self) -> None:
-        click.echo("\nStopping ...")
+        click.echo("\n" + say("Stopping ..."))
         if self._daemon is not None:
             await self._daemon.stopService()
         await self._meters.stop()
@@ -166,7 +173,8 @@ class _Demo:
     def _broken(self, reason: Failure) -> None:
         """A message instead of a demo; ``startService`` has printed its own."""
         if not reason.check(SystemExit):
-            click.echo(f"The demo cannot start: {reason.getErrorMessage()}", err=True)
+            why = hear(reason.getErrorMessage())
+            click.echo(say("The demo cannot start: {why}", why=why), err=True)
         self.exit_code = 1
         self._daemon = None
         self._reactor.stop()

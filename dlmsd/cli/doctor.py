@@ -12,7 +12,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
 from dlmsd.cli.configuration import config_option, read_or_exit
-from dlmsd.cli.language import language_option, spoken
+from dlmsd.cli.help import Group
+from dlmsd.cli.language import say, spoken
 from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.steps import Walk, addresses, show
 from dlmsd.cli.target import Target, chosen
@@ -28,14 +29,14 @@ from dlmsd.publish.endpoint import endpoint
 from dlmsd.publish.rehearsal import rehearse
 from dlmsd.secret import Secret
 from dlmsd.store.lock import Lock
-from dlmsd.watch.language import Code
+from dlmsd.watch.language import Language
 
 _NETWORKED: Final = ("tcp", "udp")
 # The step that an error before the first frame belongs to.
 _CONNECTING: Final = {"dns": "name", "tls": "tls", "port": "port"}
 
 
-@click.group()
+@click.group(cls=Group)
 def doctor() -> None:
     """Test the way to a meter or to a broker, step by step.
 
@@ -46,8 +47,7 @@ def doctor() -> None:
 @doctor.command()
 @meter_options
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-@language_option
-def meter(as_json: bool, trace: bool, language: Code | None, **given: Any) -> int:
+def meter(as_json: bool, trace: bool, **given: Any) -> int:
     """Walk to a meter: name, connection, link, association, one value.
 
     METER is a name of the configuration, or the HOST of any other meter. The walk ends at
@@ -59,7 +59,7 @@ def meter(as_json: bool, trace: bool, language: Code | None, **given: Any) -> in
     Example: dlmsd doctor meter plant-a
     """
     target = chosen(given)
-    words = spoken(language, target.configuration)
+    words = Language.of(spoken())
 
     async def work(reactor: Any) -> int:
         walk = Walk(target.meter.name if target.configuration else target.meter.address)
@@ -128,8 +128,7 @@ class _Seen(Tracing):
 @config_option
 @click.argument("sink", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-@language_option
-def mqtt(config: Path | None, sink: str | None, as_json: bool, language: Code | None) -> int:
+def mqtt(config: Path | None, sink: str | None, as_json: bool) -> int:
     """Walk to the broker of SINK, or of each sink: name, connection, TLS, login.
 
     Nothing is published, and the client id is another than the daemon's. ThingsBoard lets a
@@ -143,8 +142,8 @@ def mqtt(config: Path | None, sink: str | None, as_json: bool, language: Code | 
     configuration = read_or_exit(config)
     chosen_sinks = [one for one in configuration.sinks if sink in (None, one.name)]
     if not chosen_sinks:
-        raise click.UsageError("no such sink in the configuration")
-    words = spoken(language, configuration)
+        raise click.UsageError(say("no such sink in the configuration"))
+    words = Language.of(spoken())
 
     async def work(reactor: Any) -> int:
         walks = []

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from twisted.internet.task import deferLater
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import Target, chosen
 from dlmsd.cli.terminal import printable
@@ -25,7 +27,7 @@ _PAUSE: Final = 10.0
 _STATUS: Final = {"status": {"class": 18, "obis": "0-0:44.0.0", "attribute": 6}}
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--identification", required=True, help="The image's, as its maker says.")
@@ -62,21 +64,26 @@ def firmware(
     target = chosen(given, _STATUS)
     octets = file.read_bytes()
     if not octets:
-        raise click.UsageError(f"{file} is empty")
+        raise click.UsageError(say("{file} is empty", file=file))
     image = Image(identification.encode(), octets)
-    what = f"{len(octets)} octets as {printable(identification)} to {target.meter.name}"
     if not yes:
-        click.echo(f"Would send {what}; --yes does it.", err=True)
+        would = say(
+            "Would send {count} octets as {identification} to {meter}; --yes does it.",
+            count=len(octets),
+            identification=printable(identification),
+            meter=target.meter.name,
+        )
+        click.echo(would, err=True)
         return FAILED
     if not target.meter.writing:
         error = ReadOnlyError("writing is off for this meter")
-        click.echo(f"{error}\n{error.advice}", err=True)
+        click.echo(explained(error), err=True)
         return FAILED
 
     async def work(reactor: Any) -> int:
         transfer = ImageTransfer(image, reactor)
         with _bar() as bar:
-            task = bar.add_task("blocks", total=None)
+            task = bar.add_task(say("blocks"), total=None)
 
             def progress(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
@@ -112,7 +119,13 @@ async def _again(
             if attempt >= attempts:
                 raise
             attempt += 1
-            click.echo(f"{error}; attempt {attempt} in {_PAUSE:.0f} s", err=True)
+            told = say(
+                "{error}; attempt {attempt} in {seconds} s",
+                error=hear(str(error)),
+                attempt=attempt,
+                seconds=f"{_PAUSE:.0f}",
+            )
+            click.echo(told, err=True)
             await deferLater(reactor, _PAUSE, lambda: None)
 
 
@@ -130,5 +143,5 @@ def _show(signature: str, *, activated: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"verified": True, "activated": activated, "signature": signature}))
         return
-    done = "verified and activated" if activated else "verified; --activate makes it run"
-    click.echo(f"{done}\nsignature {signature or 'not told'}")
+    done = say("verified and activated") if activated else say("verified; --activate makes it run")
+    click.echo(f"{done}\n" + say("signature {digits}", digits=signature or say("not told")))

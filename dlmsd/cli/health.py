@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
-from dlmsd.cli.language import language_option, spoken
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.watch.language import Code
+from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 
 CRITICAL = 2
 
 
-@click.command()
+@click.command(cls=Command)
 @config_option
 @click.option(
     "--minutes", type=click.IntRange(1, 60 * 24 * 60), default=60, show_default=True,
@@ -25,10 +26,7 @@ CRITICAL = 2
 )  # fmt: skip
 @click.option("--save", is_flag=True, help="Keep the answer, as JSON, in a file here.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-@language_option
-def health(
-    config: Path | None, minutes: int, save: bool, as_json: bool, language: Code | None
-) -> int:
+def health(config: Path | None, minutes: int, save: bool, as_json: bool) -> int:
     """Tell how meters, brokers and the outbox fared, and what is wrong.
 
     It reads the files of the state folder, whether the daemon runs or not. A meter is
@@ -40,12 +38,12 @@ def health(
     Example: dlmsd health --minutes 60
     """
     configuration = read_or_exit(config)
-    words = spoken(language, configuration)
+    words = Language.of(spoken())
     now = time.time()
     try:
         report = look(configuration, minutes, now)
     except StoreError as error:
-        click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
+        click.echo(explained(error), err=True)
         return CRITICAL
     document = report.encode(words)
     if as_json:

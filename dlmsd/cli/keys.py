@@ -9,9 +9,11 @@ import click
 import msgspec
 from attrs import evolve
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, say
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import chosen, visited
-from dlmsd.cli.terminal import printable, show_table
+from dlmsd.cli.terminal import show_table
 from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.security.counter import COUNTER_END
@@ -23,7 +25,7 @@ from dlmsd.meter.security import Counters, secured
 _NOTHING: Final = TellsOfKeys(None, None, None, None, {})
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def keys(as_json: bool, trace: bool, **given: Any) -> int:
@@ -55,7 +57,7 @@ def keys(as_json: bool, trace: bool, **given: Any) -> int:
         _show(meter, counters, told, as_json=as_json)
         if trouble is None:
             return 0
-        click.echo(f"{printable(str(trouble))}\n{trouble.advice}", err=True)
+        click.echo(explained(trouble), err=True)
         return FAILED
 
     return errand(work)
@@ -98,27 +100,34 @@ def _show(
         click.echo(msgspec.json.encode({"ours": ours, "meter": theirs}).decode())
         return
     rows = [
-        ["security policy", _text(ours["policy"]), _text(theirs["policy"])],
-        ["security suite", _text(ours["suite"]), _text(theirs["suite"])],
-        ["our system title", _text(ours["system_title"]), _text(theirs["system_title"])],
+        [say("security policy"), _text(ours["policy"]), _text(theirs["policy"])],
+        [say("security suite"), _text(ours["suite"]), _text(theirs["suite"])],
+        [say("our system title"), _text(ours["system_title"]), _text(theirs["system_title"])],
         [
-            "the meter's system title",
+            say("the meter's system title"),
             _text(ours["meter_system_title"]),
             _text(theirs["meter_system_title"]),
         ],
     ]
-    rows += [[f"counter {obis}", "", f"{seen} seen last"] for obis, seen in told.counters.items()]
+    rows += [
+        [say("counter {obis}", obis=obis), "", say("{count} seen last", count=seen)]
+        for obis, seen in told.counters.items()
+    ]
     if counters is not None:
         left = COUNTER_END - counters.next
         rows += [
-            ["our next counter", f"{counters.next}, {counters.reserved} reserved", ""],
-            ["left of 2^32", f"{left} ({left / (COUNTER_END + 1):.2%})", ""],
+            [
+                say("our next counter"),
+                say("{next}, {count} reserved", next=counters.next, count=counters.reserved),
+                "",
+            ],
+            [say("left of 2^32"), f"{left} ({left / (COUNTER_END + 1):.2%})", ""],
         ]
         rows += [
-            [f"accepted of {_title(title)}", str(last), ""]
+            [say("accepted of {title}", title=_title(title)), str(last), ""]
             for title, last in counters.accepted.items()
         ]
-    show_table(["", "here", "meter"], rows)
+    show_table(["", say("here"), say("meter")], rows)
 
 
 def _title(title: bytes | None) -> str | None:

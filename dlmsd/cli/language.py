@@ -1,34 +1,100 @@
-"""In which language commands speak of what is wrong."""
+"""The language that a command speaks: what was asked for, else the environment's, else the
+configuration's."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+import re
+from pathlib import Path
+from typing import Final
 
 import click
 
+from dlmsd.config.load import find
 from dlmsd.config.values import Configuration
-from dlmsd.watch.language import LANGUAGES, Code, Language
-
-
-def language_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--language``."""
-    return click.option(
-        "--language",
-        type=click.Choice(LANGUAGES),
-        help="Of the answer [the environment's, else the configuration's].",
-    )(function)
-
-
-def spoken(asked: Code | None, configuration: Configuration | None) -> Language:
-    """The one that was asked for, the one of the environment, or the configuration's, if any."""
-    if asked is None:
-        said = next((os.environ[key] for key in _VARIABLES if os.environ.get(key)), "")
-        default = configuration.daemon.language if configuration is not None else "en"
-        asked = "es" if said.startswith("es") else default
-    return Language.of(asked)
-
+from dlmsd.errors import ConfigurationError, DlmsdError
+from dlmsd.language import LANGUAGES, Catalogue, Code
 
 # In the order of POSIX.
-_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+# Where a context and all below it keep the language.
+_SPOKEN: Final = "dlmsd.language"
+_DAEMON: Final = re.compile(r"(?ms)^\s*\[daemon\]\s*(?:#[^\n]*)?$(.*?)(?=^\s*\[|\Z)")
+_LANGUAGE: Final = re.compile(r"(?m)^\s*language\s*=\s*[\"'](\w+)[\"']")
+
+
+def say(english: str, /, **values: object) -> str:
+    """A text of a command; its ``{names}`` are filled in."""
+    return Catalogue.of(spoken()).say(english, **values)
+
+
+def hear(sentences: str) -> str:
+    """Sentences of others, such as errors, one a line."""
+    catalogue = Catalogue.of(spoken())
+    return "\n".join(map(catalogue.hear, sentences.split("\n")))
+
+
+def explained(error: DlmsdError) -> str:
+    """What went wrong, and below it what to do."""
+    return f"{hear(str(error))}\n{say(error.advice)}"
+
+
+def spoken() -> Code:
+    """The language, looked for once in a command; it needs no good configuration."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return _environment() or _peek(None)
+    if _SPOKEN not in context.meta:
+        context.meta[_SPOKEN] = _environment() or _peek(_named(context))
+    found: Code = context.meta[_SPOKEN]
+    return found
+
+
+def heed(configuration: Configuration) -> None:
+    """Its language is known without looking, now that it is read."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta.setdefault(_SPOKEN, _environment() or configuration.daemon.language)
+
+
+def language_option() -> click.Option:
+    """``--language``."""
+    return click.Option(
+        ["--language"],
+        type=click.Choice(LANGUAGES),
+        expose_value=False,
+        is_eager=True,
+        callback=_ask,
+        help="Of the answer [the environment's, else the configuration's].",
+    )
+
+
+def _ask(context: click.Context, option: click.Parameter, asked: Code | None) -> None:
+    if asked is not None:
+        context.meta[_SPOKEN] = asked
+
+
+def _environment() -> Code | None:
+    """Spanish; any other is left to the configuration, because "C" means nothing."""
+    said = next((os.environ[key] for key in _VARIABLES if os.environ.get(key)), "")
+    return "es" if said.startswith("es") else None
+
+
+def _named(context: click.Context | None) -> Path | None:
+    """The file of ``--config``, of this command or the one above it."""
+    while context is not None:
+        if context.params.get("config"):
+            return Path(context.params["config"])
+        context = context.parent
+    return None
+
+
+def _peek(file: Path | None) -> Code:
+    """What a file says of it, also one that is full of errors."""
+    try:
+        text = (file or find(os.environ, Path.cwd())).read_text("utf-8")
+    except (ConfigurationError, OSError, ValueError):
+        return "en"
+    daemon = _DAEMON.search(text)
+    said = _LANGUAGE.search(daemon[1]) if daemon else None
+    return "es" if said and said[1] == "es" else "en"

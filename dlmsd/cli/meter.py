@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 
 from dlmsd.cli.configuration import config_option
-from dlmsd.cli.terminal import printable
+from dlmsd.cli.language import explained
 from dlmsd.config.values import Opening, Transport
 from dlmsd.errors import DlmsdError
 from dlmsd.tap import monotonic_reactor
@@ -80,7 +80,7 @@ def errand(work: Callable[[Any], Awaitable[int]]) -> int:
         except (click.ClickException, BrokenPipeError) as error:
             misuse.append(error)
         except DlmsdError as error:
-            click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
+            click.echo(explained(error), err=True)
             codes.append(error.exit_code)
 
     def start(_: Any) -> Deferred[None]:

@@ -10,6 +10,8 @@ import click
 import msgspec
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.help import Group
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.meter import FAILED, MISUSED, errand
 from dlmsd.cli.terminal import printable
 from dlmsd.config.notice import NoticeOptions
@@ -18,7 +20,7 @@ from dlmsd.errors import DlmsdError
 from dlmsd.watch.notify.notifier import tried
 
 
-@click.group()
+@click.group(cls=Group)
 def notify() -> None:
     """Notices of alarms, by mail and webhook.
 
@@ -42,7 +44,9 @@ def test(config: Path | None, name: str | None, as_json: bool) -> int:
     configuration = read_or_exit(config)
     chosen = [one for one in configuration.notices if name in (None, one.name)]
     if not chosen:
-        said = "there are no [[notices]]" if name is None else f"there are no notices {name}"
+        said = say("there are no [[notices]]")
+        if name is not None:
+            said = say("there are no notices {name}", name=name)
         click.echo(printable(said), err=True)
         return MISUSED
 
@@ -52,7 +56,7 @@ def test(config: Path | None, name: str | None, as_json: bool) -> int:
             click.echo(msgspec.json.encode(told).decode())
         else:
             for one in told:
-                said = one["answer"] or f"{one['error']}\n  {one['advice']}"
+                said = one["answer"] or f"{hear(one['error'])}\n  {say(one['advice'])}"
                 click.echo(printable(f"{one['name']}: {said}"))
         return 0 if all(one["success"] for one in told) else FAILED
 

@@ -14,6 +14,8 @@ from attrs import asdict, evolve
 from twisted.internet.task import deferLater
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.help import Group
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import FAILED, errand
 from dlmsd.cli.moment import moment
 from dlmsd.cli.state import HeldError, KeptCounters
@@ -32,7 +34,7 @@ _PATIENCE: Final = 600.0
 _LOOK: Final = 0.5
 
 
-@click.group()
+@click.group(cls=Group)
 def outbox() -> None:
     """Readings on their way to brokers: status and replay.
 
@@ -55,7 +57,7 @@ def status(config: Path | None, since: str, as_json: bool) -> int:
     try:
         found = take_inventory(_path(configuration), _moment(since), _SHOWN)
     except StoreError as error:
-        click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
+        click.echo(explained(error), err=True)
         return error.exit_code
     if as_json:
         click.echo(json.dumps(_document(found, configuration)))
@@ -95,10 +97,10 @@ def replay(
     """
     configuration = read_or_exit(config)
     if start is None and not quarantined:
-        raise click.UsageError("--from is needed, unless with --quarantined")
+        raise click.UsageError(say("--from is needed, unless with --quarantined"))
     sinks = [one.name for one in configuration.sinks if sink in (None, one.name)]
     if not sinks:
-        raise click.UsageError("no such sink in the configuration")
+        raise click.UsageError(say("no such sink in the configuration"))
     asked = Replay(
         0 if start is None else _moment(start),
         _EVER if end == "now" else _moment(end),
@@ -113,7 +115,7 @@ def replay(
             click.echo(json.dumps({"queued": dict(zip(sinks, counts, strict=True))}))
         else:
             for name, count in zip(sinks, counts, strict=True):
-                click.echo(f"{name}: {count} readings are queued again")
+                click.echo(say("{sink}: {count} readings are queued again", sink=name, count=count))
         return 0
 
     return errand(work)
@@ -167,7 +169,16 @@ def _document(found: Inventory, configuration: Configuration) -> dict[str, Any]:
 
 def _show(found: Inventory, configuration: Configuration) -> None:
     show_table(
-        ("meter", "sink", "committed", "delivered", "queued", "quarantined", "dropped", "oldest"),
+        (
+            say("meter"),
+            say("sink"),
+            say("committed"),
+            say("delivered"),
+            say("queued"),
+            say("quarantined"),
+            say("dropped"),
+            say("oldest"),
+        ),
         (
             (
                 *stream,
@@ -180,24 +191,32 @@ def _show(found: Inventory, configuration: Configuration) -> None:
     if found.gaps:
         click.echo()
         show_table(
-            ("gap of", "to", "from", "until", "readings", "cause", "filled"),
+            (
+                say("gap of"),
+                say("to"),
+                say("from"),
+                say("until"),
+                say("readings"),
+                say("cause"),
+                say("filled"),
+            ),
             (_gap_row(gap) for gap in found.gaps),
         )
     if found.isolated:
         click.echo()
         show_table(
-            ("in quarantine of", "to", "read at", "since", "because"),
+            (say("in quarantine of"), say("to"), say("read at"), say("since"), say("because")),
             (
-                (one.meter, one.sink, _time(one.ts), _time(one.since), one.reason)
+                (one.meter, one.sink, _time(one.ts), _time(one.since), hear(one.reason))
                 for one in found.isolated
             ),
         )
     click.echo()
     for name, size in found.sizes.items():
-        click.echo(f"{name}: {size} bytes")
+        click.echo(say("{name}: {size} bytes", name=name, size=size))
     click.echo(f"max_bytes: {configuration.outbox.max_bytes}")
     for one in found.wrong:
-        click.echo(printable(f"the counters do not agree: {one}"), err=True)
+        click.echo(printable(say("the counters do not agree: {what}", what=one)), err=True)
 
 
 def _gap_row(gap: Gap) -> tuple[str, ...]:

@@ -8,18 +8,19 @@ from pathlib import Path
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
-from dlmsd.cli.language import language_option, spoken
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, hear, say, spoken
 from dlmsd.cli.meter import FAILED
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.watch.language import Code
+from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 from dlmsd.watch.plan import Plan
 
 _MINUTES = 60
 
 
-@click.command()
+@click.command(cls=Command)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.option("--markdown", is_flag=True, help="Answer as Markdown, for a ticket.")
@@ -27,10 +28,7 @@ _MINUTES = 60
     "--save", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Keep it in FILE: .json and .md say the form.",
 )  # fmt: skip
-@language_option
-def plan(
-    config: Path | None, as_json: bool, markdown: bool, save: Path | None, language: Code | None
-) -> int:
+def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) -> int:
     """Tell what is to be done about all that is wrong now, the most urgent first.
 
     Each action has its command or place, about how long it takes, and for whom it is:
@@ -40,13 +38,13 @@ def plan(
     Example: dlmsd plan --save plan.md
     """
     if as_json and markdown:
-        raise click.UsageError("--json or --markdown, not both")
+        raise click.UsageError(say("--json or --markdown, not both"))
     configuration = read_or_exit(config)
-    words = spoken(language, configuration)
+    words = Language.of(spoken())
     try:
         report = look(configuration, _MINUTES, time.time())
     except StoreError as error:
-        click.echo(f"{printable(str(error))}\n{error.advice}", err=True)
+        click.echo(explained(error), err=True)
         return FAILED
     made = Plan.of(report.findings, words, report.at)
     forms = {".json": made.json, ".md": made.markdown}
@@ -58,7 +56,7 @@ def plan(
     try:
         save.write_text(form(words) + "\n")
     except OSError as error:
-        click.echo(f"{save}: {error.strerror}", err=True)
+        click.echo(hear(f"{save}: {error.strerror}"), err=True)
         return FAILED
     click.echo(words.word("saved", file=save), err=True)
     return 0

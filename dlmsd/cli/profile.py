@@ -15,6 +15,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.moment import moment
 from dlmsd.cli.rows import CsvRows, JsonRows, OutputError, Rows, TableRows, Written
@@ -32,7 +34,7 @@ from dlmsd.meter.profile import ATTEMPTS, ProfileReading, read_through
 _FAST: Final = datetime.timedelta(days=1)
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.argument("obis")
 @click.option("--from", "start", metavar="TIME", help="First row: 2026-03-01, -2d, today.")
@@ -78,9 +80,9 @@ def profile(
     Example: dlmsd profile plant-a 1-0:99.1.0 --from -2d --csv -o plant-a.csv
     """
     if as_csv and as_json:
-        raise click.UsageError("--csv and --json exclude each other")
+        raise click.UsageError(say("--csv and --json exclude each other"))
     if last is not None and (start is not None or end is not None):
-        raise click.UsageError("--last goes without --from and --to")
+        raise click.UsageError(say("--last goes without --from and --to"))
     code = named(Obis.parse, obis)
     target = chosen(given)
     meter = target.meter
@@ -99,11 +101,15 @@ def profile(
                 progress.show(reading.rows + 1, row.time)
 
             def told(error: DlmsdError, failed: int, pause: float) -> None:
-                click.echo(
-                    f"{printable(str(error))}; attempt {failed + 1} of {attempts} in {pause:.0f} s,"
-                    f" {_number(reading.came)} so far",
-                    err=True,
+                said = say(
+                    "{error}; attempt {attempt} of {attempts} in {seconds} s, {rows} so far",
+                    error=printable(hear(str(error))),
+                    attempt=failed + 1,
+                    attempts=attempts,
+                    seconds=f"{pause:.0f}",
+                    rows=_number(reading.came),
                 )
+                click.echo(said, err=True)
 
             reading = ProfileReading(
                 code,
@@ -137,7 +143,7 @@ def _range(
     if first is not None and until is None:
         until = max(first, now) + _FAST
     if first is not None and until is not None and until < first:
-        raise click.UsageError("--to is before --from")
+        raise click.UsageError(say("--to is before --from"))
     return first, until
 
 
@@ -173,13 +179,15 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
 
 def _report(reading: ProfileReading, *, complete: bool) -> None:
     """How far it came, on standard error."""
-    reached = f", the last of {reading.reached.isoformat()}" if reading.reached else ""
-    end = "" if complete else "; not complete"
+    reached = ""
+    if reading.reached:
+        reached = say(", the last of {time}", time=reading.reached.isoformat())
+    end = "" if complete else say("; not complete")
     click.echo(f"{_number(reading.rows)}{reached}{end}", err=True)
 
 
 def _number(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows} rows"
+    return say("1 row") if rows == 1 else say("{count} rows", count=rows)
 
 
 class _Progress:
@@ -191,7 +199,7 @@ class _Progress:
         self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
         self._start = start
         total = (end - start).total_seconds() if start and end else None
-        self._task = self._bar.add_task("0 rows", total=total)
+        self._task = self._bar.add_task(_number(0), total=total)
 
     def __enter__(self) -> _Progress:
         self._bar.start()

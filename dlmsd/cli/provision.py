@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from dlmsd.cli import tokenfiles
 from dlmsd.cli.configuration import config_option
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.meter import FAILED, errand
 from dlmsd.cli.terminal import show_table
 from dlmsd.config.load import find
@@ -60,7 +62,7 @@ class _Job:
         return place.file or self.configuration.path.absolute().parent / self.file(name)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("meters", nargs=-1)
 @config_option
 @click.option("--sink", "sink_name", help="Of which sink [the only one of ThingsBoard].")
@@ -107,7 +109,7 @@ def provision(
         path = config or find(os.environ, Path.cwd())
         configuration, places = load_without_tokens(path, environ=os.environ)
     except ConfigurationError as error:
-        click.echo(str(error), err=True)
+        click.echo(hear(str(error)), err=True)
         return error.exit_code
     sink = _sink(configuration, sink_name)
     wishes = _wishes(configuration, sink, meters, type_, gateway_name)
@@ -118,7 +120,7 @@ def provision(
 
     async def work(reactor: Any) -> int:
         with _bar() as bar:
-            task = bar.add_task("devices", total=len(wishes))
+            task = bar.add_task(say("devices"), total=len(wishes))
 
             def told(one: Granted) -> None:
                 if one.token is not None and one.token != one.wish.token and not dry_run:
@@ -142,8 +144,10 @@ def _sink(configuration: Configuration, name: str | None) -> SinkOptions:
     found = [one for one in ours if name in (None, one.name)]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(one.name for one in ours) or "none"
-    raise click.UsageError(f"give --sink; of ThingsBoard's kinds there are: {names}")
+    names = ", ".join(one.name for one in ours) or say("none")
+    raise click.UsageError(
+        say("give --sink; of ThingsBoard's kinds there are: {names}", names=names)
+    )
 
 
 def _wishes(
@@ -155,15 +159,19 @@ def _wishes(
 ) -> list[Wish]:
     if sink.kind == "thingsboard-gateway":
         if names:
-            raise click.UsageError("ThingsBoard makes the meters of a gateway itself; name none")
+            raise click.UsageError(
+                say("ThingsBoard makes the meters of a gateway itself; name none")
+            )
         device = gateway_name or f"dlmsd-{sink.name}"
         return [Wish(sink.name, device, "default", sink.token, gateway=True)]
     ours = {one.name: one for one in configuration.meters if sink.name in one.sinks}
     if strangers := [name for name in names if name not in ours]:
-        raise click.UsageError(f"sink {sink.name} has no meter {strangers[0]!r}")
+        raise click.UsageError(
+            say("sink {sink} has no meter {meter}", sink=sink.name, meter=repr(strangers[0]))
+        )
     chosen = [ours[name] for name in dict.fromkeys(names)] or list(ours.values())
     if not chosen:
-        raise click.UsageError(f"sink {sink.name} has no meters")
+        raise click.UsageError(say("sink {sink} has no meters", sink=sink.name))
     return [Wish.of(one, type_) for one in chosen]
 
 
@@ -174,22 +182,30 @@ def _writable(job: _Job) -> None:
         if wish.token is None and place.said and place.file is None:
             line = tokenfiles.line(job.file(wish.name))
             raise click.UsageError(
-                f"the token of {wish.name} is named, not there, and no file: write {line}, "
-                "or nothing"
+                say(
+                    "the token of {meter} is named, not there, and no file: "
+                    "write {line}, or nothing",
+                    meter=wish.name,
+                    line=line,
+                )
             )
 
 
 def _rest(dry_run: bool, given: Mapping[str, Any]) -> Run:
     """By ThingsBoard's REST interface."""
     if not given["url"]:
-        raise click.UsageError("give --url, or a device profile's --key-file and --secret-file")
+        raise click.UsageError(
+            say("give --url, or a device profile's --key-file and --secret-file")
+        )
     try:
         site = Site.parse(given["url"])
     except Refusal as error:
         raise click.UsageError(f"--url: {error}") from None
     account = _account(given)
     if not site.tls and site.host not in _LOCAL:
-        click.echo("Others may read the credentials on their way; https:// hides them.", err=True)
+        click.echo(
+            say("Others may read the credentials on their way; https:// hides them."), err=True
+        )
     ca_file = given["ca_file"]
 
     async def run(reactor: Any, wishes: Sequence[Wish], told: Callable[[Granted], None]) -> None:
@@ -211,7 +227,7 @@ def _rest(dry_run: bool, given: Mapping[str, Any]) -> Run:
 def _enrol(sink: SinkOptions, dry_run: bool, given: Mapping[str, Any]) -> Run:
     """By a device profile's key and secret, over MQTT; a meter with a token needs none."""
     if not given["secret_file"]:
-        raise click.UsageError("--key-file needs --secret-file")
+        raise click.UsageError(say("--key-file needs --secret-file"))
     key, secret = (_first_line(given[name]) for name in ("key_file", "secret_file"))
 
     async def run(reactor: Any, wishes: Sequence[Wish], told: Callable[[Granted], None]) -> None:
@@ -234,7 +250,9 @@ def _account(given: Mapping[str, Any]) -> Account:
         return Account(username=given["username"], password=_password(given["password_file"]))
     if key := os.environ.get(API_KEY):
         return Account(api_key=Secret(key))
-    raise click.UsageError(f"give --username, or --api-key-file or ${API_KEY}")
+    raise click.UsageError(
+        say("give --username, or --api-key-file or ${variable}", variable=API_KEY)
+    )
 
 
 def _password(file: Path | None) -> Secret:
@@ -242,7 +260,7 @@ def _password(file: Path | None) -> Secret:
         return _first_line(file)
     if password := os.environ.get(PASSWORD):
         return Secret(password)
-    return Secret(click.prompt("Password", hide_input=True, err=True))
+    return Secret(click.prompt(say("Password"), hide_input=True, err=True))
 
 
 def _first_line(file: Path) -> Secret:
@@ -264,14 +282,24 @@ def _show(job: _Job, granted: Sequence[Granted], *, as_json: bool) -> None:
         return
     if granted:
         rows = [
-            [one.wish.name, one.wish.device, one.outcome.value, _fingerprint(one), one.error]
+            [
+                one.wish.name,
+                one.wish.device,
+                say(one.outcome.value),
+                _fingerprint(one),
+                hear(one.error),
+            ]
             for one in granted
         ]
-        show_table(("name", "device", "outcome", "fingerprint", ""), rows)
+        show_table(
+            (say("name"), say("device"), say("outcome"), say("fingerprint"), ""),
+            rows,
+        )
     for advice in dict.fromkeys(one.advice for one in granted if one.advice):
-        click.echo(advice, err=True)
+        click.echo(say(advice), err=True)
     good = sum(one.outcome.good for one in granted)
-    click.echo(f"{good} of {len(job.wishes)} have their device and token", err=True)
+    told = say("{good} of {all} have their device and token", good=good, all=len(job.wishes))
+    click.echo(told, err=True)
 
 
 def _flat(job: _Job, one: Granted) -> dict[str, object]:
@@ -302,9 +330,16 @@ def _name_files(job: _Job, granted: Sequence[Granted], *, only_print: bool) -> N
     path = job.configuration.path
     copy = None if only_print else tokenfiles.insert(path, files)
     if copy is not None:
-        click.echo(f"{path} names {len(files)} files of tokens; before it was {copy}", err=True)
+        named = say(
+            "{path} names {count} files of tokens; before it was {copy}",
+            path=path,
+            count=len(files),
+            copy=copy,
+        )
+        click.echo(named, err=True)
         return
     if not only_print:
-        click.echo(f"{path} is written in a form that nothing is inserted in. Write:", err=True)
+        formed = say("{path} is written in a form that nothing is inserted in. Write:", path=path)
+        click.echo(formed, err=True)
     for (_, name), file in files.items():
         click.echo(f"# {name}\n{tokenfiles.line(file)}")

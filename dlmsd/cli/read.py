@@ -8,6 +8,8 @@ from typing import Any, Final
 import click
 import msgspec
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.tracing import to_errors
@@ -20,7 +22,7 @@ from dlmsd.model import Value
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-@click.command()
+@click.command(cls=Command)
 @meter_options
 @click.argument("objects", nargs=-1, required=True, metavar="OBIS...")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -34,6 +36,7 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
     come scaled, with their unit. Exit 0 when all were read, 1 when not.
 
     Example: dlmsd read plant-a voltage_l1
+
     Example: dlmsd read 192.168.1.127 --profile microstar 1-1:32.7.0 active_energy
     """
     target = chosen(given, {name: _wanted(name) for name in objects})
@@ -75,4 +78,4 @@ def _show(meter: MeterOptions, cycle: Cycle, values: dict[str, Value], *, as_jso
     for key, value in values.items():
         click.echo(f"{key:<{width}}  {value} {cycle.units.get(key, '')}".rstrip())
     for key, reason in cycle.absent.items():
-        click.echo(f"{key:<{width}}  - {reason}")
+        click.echo(f"{key:<{width}}  - {hear(reason)}")

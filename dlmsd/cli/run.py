@@ -10,10 +10,11 @@ from twisted.application.service import Application
 from twisted.logger import ILogObserver, globalLogBeginner
 
 from dlmsd.cli.configuration import config_option
+from dlmsd.cli.help import Command
 from dlmsd.tap import Options, makeService
 
 
-@click.command()
+@click.command(cls=Command)
 @config_option
 def run(config: Path | None) -> int:
     """Run the daemon in the foreground, as `twistd -n dlmsd` does, until Ctrl-C.

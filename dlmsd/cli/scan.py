@@ -14,12 +14,14 @@ from attrs import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import explained, say
 from dlmsd.cli.meter import FAILED, errand
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.config import rules
 from dlmsd.fleet.scan import PORTS, Finding, Manners, Scan, ScanError, network
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     *("host", "port", "framing", "client", "logical", "physical", "answered"),
     *("name", "serial"),
 )
@@ -41,7 +43,7 @@ read = ["active_energy"]
 """
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("cidr")
 @click.option("--ports", default=",".join(map(str, PORTS)), show_default=True)
 @click.option("--large", is_flag=True, help="Also more than 4,096 hosts.")
@@ -85,19 +87,19 @@ def scan(
     Example: dlmsd scan 192.168.1.0/24 --save found.toml
     """
     if save is not None and save.exists():
-        raise click.UsageError(f"{save} is there already")
+        raise click.UsageError(say("{file} is there already", file=save))
     try:
         where = network(cidr, large=large, anywhere=anywhere)
         wanted = [_port(port) for port in ports.split(",")]
     except ScanError as error:
-        raise click.UsageError(f"{error}\n{error.advice}") from None
+        raise click.UsageError(explained(error)) from None
     scans: list[Scan] = []
 
     async def work(reactor: object) -> int:
         one = Scan(where, wanted, reactor, Manners(parallel=parallel, rate=rate))
         scans.append(one)
         with _bar() as bar:
-            task = bar.add_task("hosts", total=None)
+            task = bar.add_task(say("hosts"), total=None)
             await one.run(lambda done, total: bar.update(task, completed=done, total=total))
         return 0 if one.found else FAILED
 
@@ -111,7 +113,7 @@ def scan(
 
 def _port(text: str) -> int:
     if not text.strip().isdecimal() or not 0 < int(text) < 65536:
-        raise click.UsageError(f"{text!r} is no port; write --ports 3333,4059")
+        raise click.UsageError(say("{text} is no port; write --ports 3333,4059", text=repr(text)))
     return int(text)
 
 
@@ -132,8 +134,8 @@ def _show(found: list[Finding], *, as_json: bool) -> None:
         for one in found
     ]
     if rows:
-        show_table(_COLUMNS, rows)
-    click.echo(f"{len(found)} answered", err=True)
+        show_table([say(name) for name in COLUMNS], rows)
+    click.echo(say("{count} answered", count=len(found)), err=True)
 
 
 def _flat(one: Finding) -> dict[str, object]:

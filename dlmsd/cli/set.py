@@ -7,6 +7,8 @@ from typing import Any
 import click
 import msgspec
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import say
 from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.terminal import argument, show_table
@@ -22,7 +24,7 @@ from dlmsd.meter.session import Session
 _CLOCK = 8
 
 
-@click.command("set")
+@click.command("set", cls=Command)
 @meter_options
 @click.argument("attribute", metavar="CLASS/OBIS/ATTRIBUTE")
 @click.argument("value")
@@ -62,10 +64,10 @@ def set_(attribute: str, value: str, yes: bool, as_json: bool, trace: bool, **gi
             now = await _held(session, asked) if yes else None
         _show(asked, old, new, now, as_json=as_json)
         if not yes:
-            click.echo("Nothing was written; --yes writes it.", err=True)
+            click.echo(say("Nothing was written; --yes writes it."), err=True)
             return MISUSED
         if now is not None and now != new and asked.class_id != _CLOCK:
-            click.echo("The meter took it, and holds something else.", err=True)
+            click.echo(say("The meter took it, and holds something else."), err=True)
             return FAILED
         return 0
 
@@ -92,6 +94,6 @@ def _show(
         answer = {"attribute": str(asked), "name": attribute_words(asked), **texts}
         click.echo(msgspec.json.encode(answer).decode())
         return
-    columns = ["attribute", *texts]
+    columns = [say("attribute"), say("old"), say("new"), say("now")]
     named_ = f"{asked} {attribute_words(asked)}".rstrip()
     show_table(columns, [[named_, *(text or "-" for text in texts.values())]])

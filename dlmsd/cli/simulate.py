@@ -14,6 +14,8 @@ from OpenSSL import crypto
 from twisted.internet import ssl
 from twisted.python.failure import Failure
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import hear, say
 from dlmsd.config.values import Transport
 from dlmsd.errors import LocalError
 from dlmsd.simulator.configuration import configuration
@@ -59,11 +61,11 @@ def _parse_call(
         return None
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise click.BadParameter("expected HOST:PORT", context, option)
+        raise click.BadParameter(say("expected HOST:PORT"), context, option)
     return host, int(port)
 
 
-@click.command(epilog=_listed())
+@click.command(cls=Command, epilog=_listed())
 @click.option("--meters", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
     "--port",
@@ -200,7 +202,7 @@ def simulate(
         _inject(simulation, faults)
         destination = Destination.parse(push) if push is not None else None
     except LocalError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(hear(str(error))) from None
     service = SimulationService(simulation, file)
     plan = PushPlan(push_framing, push_contents, push_block)
     pushing = None
@@ -241,7 +243,7 @@ def simulate(
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
     for message in failures:
-        click.echo(message, err=True)
+        click.echo(hear(message), err=True)
     return _FAILED if failures else 0
 
 
@@ -279,6 +281,10 @@ def _table(endpoints: tuple[Endpoint, ...]) -> str:
     width = max(len(one.name) for one in endpoints)
     return "\n".join(
         f"{one.name:<{width}}  {one.place}  "
-        f"logical device {one.logical}, physical device {one.physical}"
+        + say(
+            "logical device {logical}, physical device {physical}",
+            logical=one.logical,
+            physical=one.physical,
+        )
         for one in endpoints
     )

@@ -12,6 +12,7 @@ import click
 from attrs import define, field, frozen
 from twisted.internet.threads import deferToThread
 
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.errors import DlmsdError
 from dlmsd.watch.language import Language
@@ -96,14 +97,14 @@ def _table(walk: Walk, language: Language) -> None:
                 words[one.name],
                 words["good"] if one.good else words["failed"],
                 "" if one.seconds is None else f"{one.seconds:.3f}",
-                one.detail,
+                hear(one.detail),
             )
             for one in walk.steps
         ),
     )
     for one in walk.steps:
         if one.advice:
-            click.echo(printable(one.advice))
+            click.echo(printable(say(one.advice)))
     if walk.hint:
         click.echo(printable(words[walk.hint]))
 

@@ -13,6 +13,7 @@ import click
 from attrs import field, frozen
 
 from dlmsd.cli.configuration import read, read_or_exit
+from dlmsd.cli.language import say
 from dlmsd.cli.meter import PASSWORD
 from dlmsd.cli.state import KeptCounters, NoCounters
 from dlmsd.cli.tracing import Tracing
@@ -116,11 +117,17 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
         if way:
             option = f"--{min(way).replace('_', '-')}"
             raise click.UsageError(
-                f"{meter.name} stands in {configuration.path}, which says how to reach it: "
-                f"{option} is for a HOST"
+                say(
+                    "{meter} stands in {path}, which says how to reach it: {option} is for a HOST",
+                    meter=meter.name,
+                    path=configuration.path,
+                    option=option,
+                )
             )
         if meter.transport == "push":
-            raise click.UsageError(f"{meter.name} pushes, and is not asked: name a HOST instead")
+            raise click.UsageError(
+                say("{meter} pushes, and is not asked: name a HOST instead", meter=meter.name)
+            )
         meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
         return Target(meter, configuration, configuration.dial_in)
     except ConfigurationError as error:
@@ -164,7 +171,7 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
     elif PASSWORD in os.environ:
         table["password"] = {"env": PASSWORD}
     elif "profile" not in table and table.get("authentication") != "none":
-        table["password"] = click.prompt("Password", hide_input=True, err=True)
+        table["password"] = click.prompt(say("Password"), hide_input=True, err=True)
     dial_in: dict[str, object] = {}
     if table.get("transport") == "dial-in":
         dial_in["listen"] = host

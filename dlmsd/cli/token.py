@@ -13,6 +13,8 @@ from typing import Final, get_args
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.help import Group
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.config import rules
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration
@@ -22,7 +24,7 @@ from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, digest, fresh, li
 _NAME: Final = click.argument("name")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @config_option
 @click.pass_context
 def token(context: click.Context, config: Path | None) -> int:
@@ -42,8 +44,12 @@ def token(context: click.Context, config: Path | None) -> int:
     try:
         first = found.web.token.reveal().decode() if found.web.token else kept.read_text().strip()
     except OSError as error:
-        advice = "the daemon makes it at its first start"
-        raise click.ClickException(f"{kept}: {error.strerror}; {advice}") from None
+        missing = say(
+            "{path}: {reason}; the daemon makes it at its first start",
+            path=kept,
+            reason=hear(error.strerror or ""),
+        )
+        raise click.ClickException(missing) from None
     click.echo(first)
     if sys.stdout.isatty():
         _link(found, first)
@@ -73,12 +79,14 @@ def add(config: Path | None, name: str, role: Role) -> int:
     try:
         rules.name(name)
     except rules.Refusal as error:
-        raise click.UsageError(f"NAME: {error}") from None
+        raise click.UsageError(say("NAME") + f": {error}") from None
     known = _known(path)
     if name in {FIRST, *(one.name for one in known)}:
-        raise click.UsageError(f"there is a token {name}; remove it first, or take another name")
+        raise click.UsageError(
+            say("there is a token {name}; remove it first, or take another name", name=name)
+        )
     if len(known) >= MOST:
-        raise click.UsageError(f"there are {MOST} tokens already")
+        raise click.UsageError(say("there are {count} tokens already", count=MOST))
     made = fresh(os.urandom)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     save(path, [*known, Token(name, role, digest(made.reveal()), int(time.time()))])
@@ -118,8 +126,10 @@ def remove(config: Path | None, name: str) -> int:
     known = _known(path)
     kept = [one for one in known if one.name != name]
     if len(kept) == len(known):
-        hint = "; change [web] token, or the file web.token, instead" if name == FIRST else ""
-        raise click.UsageError(f"there is no token {name} to remove{hint}")
+        missing = say("there is no token {name} to remove", name=name)
+        if name == FIRST:
+            missing += say("; change [web] token, or the file web.token, instead")
+        raise click.UsageError(missing)
     save(path, kept)
     return 0
 
@@ -128,7 +138,7 @@ def _known(path: Path) -> tuple[Token, ...]:
     try:
         return load(path)
     except TokenError as error:
-        raise click.ClickException(f"{error}. {error.advice}") from None
+        raise click.ClickException(explained(error)) from None
 
 
 def _made(one: Token) -> str:
@@ -139,4 +149,4 @@ def _link(found: Configuration, opens: str) -> None:
     """The part behind # stays in the browser: no server, and no proxy's log, hears of it."""
     url = Listen.parse(found.web.listen).url
     if url:
-        click.echo(f"Log in: {url}#token={opens}", err=True)
+        click.echo(say("Log in: {url}", url=f"{url}#token={opens}"), err=True)

@@ -10,6 +10,8 @@ import msgspec
 from attrs import asdict
 from twisted.internet.task import deferLater
 
+from dlmsd.cli.help import Command
+from dlmsd.cli.language import say
 from dlmsd.cli.meter import errand, way_options
 from dlmsd.cli.target import Target, chosen, named
 from dlmsd.cli.terminal import printable
@@ -21,7 +23,7 @@ from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 
 
-@click.command()
+@click.command(cls=Command)
 @way_options
 @click.argument("meter", required=False)
 @click.option("--seconds", type=click.FloatRange(0, 86_400), help="How long [one cycle].")
@@ -43,10 +45,10 @@ def trace(seconds: float | None, decode: str | None, as_json: bool, **given: Any
     """
     if decode is not None:
         if given["meter"] is not None:
-            raise click.UsageError("--decode needs no METER; put the octets in quotes")
+            raise click.UsageError(say("--decode needs no METER; put the octets in quotes"))
         return _decode(sys.stdin.read() if decode == "-" else decode, as_json=as_json)
     if given["meter"] is None:
-        raise click.UsageError("name a METER, or give octets to --decode")
+        raise click.UsageError(say("name a METER, or give octets to --decode"))
     target = chosen(given)
     tracing = Tracing(put_json if as_json else put_text(err=False))
 

@@ -15,6 +15,7 @@ from attrs import field, frozen
 from dlmsd.config import rules
 from dlmsd.config.rules import Refusal, Rule
 from dlmsd.config.secrets import SecretReader
+from dlmsd.language import Code
 from dlmsd.secret import Secret
 
 SEVERITIES: Final = ("info", "warning", "error", "critical")
@@ -80,7 +81,7 @@ class NoticeOptions:
     urgent: Severity | None = None
     daily: time | None = None
     timezone: ZoneInfo | None = None
-    language: Literal["en", "es"] | None = None
+    language: Code | None = None
     timeout: float = 20.0
     host: str | None = None
     port: int | None = None

@@ -17,6 +17,7 @@ from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.quirks import Quirk
 from dlmsd.dlms.security.manufacturer import Manufacturer
+from dlmsd.language import Code
 from dlmsd.secret import Secret
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -50,7 +51,7 @@ class DaemonOptions:
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warn", "error"] = "info"
     report_interval: float = 60.0
-    language: Literal["en", "es"] = "en"
+    language: Code = "en"
     connects_per_second: float = 20.0
     watch_config: bool = False
     registry_key: Secret | None = None

@@ -6,14 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any
 
 from attrs import frozen
 
+from dlmsd.language import Code
 from dlmsd.watch.finding import Finding
-
-Code: TypeAlias = Literal["en", "es"]
-LANGUAGES: Final[tuple[Code, ...]] = ("en", "es")
 
 
 @frozen

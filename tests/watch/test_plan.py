@@ -7,10 +7,11 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.language import LANGUAGES
 from dlmsd.store.metrics import Figures
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import HealthReport
-from dlmsd.watch.language import LANGUAGES, Language
+from dlmsd.watch.language import Language
 from dlmsd.watch.plan import Plan
 from dlmsd.watch.remedies import TREATMENTS
 

@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd.watch
 from dlmsd.cli.command import command
+from dlmsd.language import LANGUAGES
 from dlmsd.model import CloseCause
-from dlmsd.watch.language import LANGUAGES, Language
+from dlmsd.watch.language import Language
 from dlmsd.watch.remedies import REMEDIES, TREATMENTS
 from dlmsd.watch.rules.reach import REACH
 

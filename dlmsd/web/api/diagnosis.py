@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 from attrs import evolve, field, frozen
 
+from dlmsd.language import LANGUAGES
 from dlmsd.store.health import HealthCheck
 from dlmsd.store.metrics import Figures, Row, total
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
-from dlmsd.watch.language import LANGUAGES, Language
+from dlmsd.watch.language import Language
 from dlmsd.watch.plan import Plan
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT

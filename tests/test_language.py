@@ -1,0 +1,121 @@
+"""Whatever the code says has its Spanish, and the catalogue has nothing else."""
+
+from __future__ import annotations
+
+import ast
+import string
+import tomllib
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import dlmsd
+from dlmsd.errors import NotListeningError, StoreError
+from dlmsd.language import LANGUAGES, Catalogue, matched
+from tests import texts
+
+FOLDER = Path(dlmsd.__file__).parent / "texts"
+# Sentences of the command line's parser and of the system; nothing here makes them.
+OTHERS = ("click", "system")
+
+
+def tables(code: str, name: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads((FOLDER / code / f"{name}.toml").read_text("utf-8"))
+
+
+def entries(code: str, name: str) -> dict[str, str]:
+    return {key: text for table in tables(code, name).values() for key, text in table.items()}
+
+
+def places(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+class CatalogueTests(SynchronousTestCase):
+    """A text that is new, changed or gone in the code is so in every catalogue."""
+
+    def compare(self, name: str, wanted: set[str]) -> None:
+        for code in LANGUAGES[1:]:
+            found = entries(code, name).keys()
+            self.assertEqual(sorted(wanted - found), [], f"{code}/{name}.toml lacks these")
+            self.assertEqual(sorted(found - wanted), [], f"{code}/{name}.toml: none says these")
+
+    def test_commands(self) -> None:
+        self.compare("command", texts.said())
+
+    def test_advice(self) -> None:
+        self.compare("advice", texts.advices())
+
+    def test_the_same_places(self) -> None:
+        for code in LANGUAGES[1:]:
+            for name in ("command", "errors"):
+                for english, text in entries(code, name).items():
+                    if name == "errors" or "{" in text:
+                        self.assertEqual(places(english), places(text), english)
+
+    def test_each_text_once(self) -> None:
+        # TOML itself refuses a key twice in one table.
+        for code in LANGUAGES[1:]:
+            for name in ("advice", "command", "errors"):
+                by_key: dict[str, set[str]] = {}
+                for table in tables(code, name).values():
+                    for key, text in table.items():
+                        self.assertTrue(text.strip(), key)
+                        by_key.setdefault(key, set()).add(text)
+                self.assertEqual({key: all_ for key, all_ in by_key.items() if len(all_) > 1}, {})
+
+
+class SayTests(SynchronousTestCase):
+    spanish = Catalogue.of("es")
+
+    def test_english_is_what_stands_in_the_code(self) -> None:
+        english = Catalogue.of("en")
+        self.assertEqual(english.say("{count} objects", count=3), "3 objects")
+        self.assertEqual(
+            english.hear("[Errno] x: Permission denied"), "[Errno] x: Permission denied"
+        )
+
+    def test_values_are_filled_in(self) -> None:
+        self.assertEqual(self.spanish.say("{count} objects", count=3), "3 objetos")
+
+    def test_what_is_unknown_stays(self) -> None:
+        self.assertEqual(self.spanish.say("a {thing}", thing="b"), "a b")
+        self.assertEqual(self.spanish.hear("nobody: ever said: this"), "nobody: ever said: this")
+
+    def test_advice(self) -> None:
+        self.assertIn("puerto del medidor", self.spanish.say(NotListeningError().advice))
+        self.assertIn("carpeta de estado", self.spanish.say(StoreError().advice))
+
+    def test_a_place_before_a_colon(self) -> None:
+        told = self.spanish.hear("/var/lib/dlmsd: Permission denied")
+        self.assertEqual(told, "/var/lib/dlmsd: permiso denegado")
+
+    def test_a_sentence_in_a_sentence(self) -> None:
+        self.assertEqual(
+            self.spanish.hear("Invalid value for '--port': 'x' is not a valid integer."),
+            "Valor no válido para '--port': 'x' no es un número entero.",
+        )
+
+    def test_a_name_is_no_sentence(self) -> None:
+        # A meter may be called as a text is.
+        self.assertEqual(self.spanish.hear("No such option: none"), "No existe la opción none")
+
+
+class PatternTests(SynchronousTestCase):
+    def test_matched(self) -> None:
+        self.assertEqual(matched("{a} is {b}.", "x.y is z."), {"a": "x.y", "b": "z"})
+        self.assertEqual(matched("all", "all"), {})
+        self.assertIsNone(matched("{a} is {b}.", "x is "))
+        self.assertIsNone(matched("all", "all of it"))
+        self.assertEqual(matched("a {{b}} {c}", "a {b} 1"), {"c": "1"})
+
+    def test_patterns_of_code(self) -> None:
+        def made(source: str) -> str | None:
+            return texts.pattern(ast.parse(source, mode="eval").body)
+
+        self.assertEqual(made('"with {braces}"'), "with {{braces}}")
+        self.assertEqual(
+            made('f"{self._path}: {error.strerror} {len(rows)}"'), "{path}: {strerror} {rows}"
+        )
+        self.assertEqual(made('f"{a.name} {b.name}"'), "{name} {name_1}")
+        self.assertIsNone(made("words"))
