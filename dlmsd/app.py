@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -253,10 +252,8 @@ class Daemon(Service):
             self._life.start()
             self._writer.start()
             self._clerk.start()
-            await self._outbox.start()
             assert self.web is not None
-            if self.running:
-                await self.web.startService()
+            await self.web.startService()
             if self.running:
                 self._beginning = Deferred.fromCoroutine(self._begin())
                 await self._beginning
@@ -265,6 +262,14 @@ class Daemon(Service):
 
     async def _begin(self) -> None:
         """The parts, one after the other, for as long as nobody stops the daemon."""
+        # While the outbox cannot be opened, page and alarms tell of it.
+        with suppress(StoreError):  # of which the reload tells
+            await self.registry.start()
+        self.watch.expect(self._configuration)
+        self.watch.start()
+        await self._outbox.start()
+        if not self.running:
+            return
         configuration = await self.reload.start()
         await self._collector.start()
         self._unsubscribe = self.board.subscribe(self._availability)
@@ -276,7 +281,6 @@ class Daemon(Service):
         if self.running:
             self._machine.hangup(lambda: self.reload.soon("SIGHUP"))
             self._report.start()
-            self.watch.start()
             self._ready = True
             self._life.ready()
 
@@ -285,13 +289,13 @@ class Daemon(Service):
             self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
         else:
             self._log.failure("The daemon could not start")
-        # twistd ends with 0 whatever happened, and its supervisor would leave it at that.
-        atexit.register(_exit_1)
+        self._machine.failed()
         self._reactor.callWhenRunning(self._reactor.stop)
 
     async def _stop(self) -> None:
         self._ready = False
         self._life.stopping()
+        self._outbox.leave()
         if self._beginning is not None:
             await self._beginning  # a part that starts behind its stop would stay
         # A commit that ends after its meter was left must not call that meter online again.
@@ -387,9 +391,3 @@ class Daemon(Service):
             )
 
         return trace
-
-
-def _exit_1() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import os
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +51,8 @@ class Machine:
     asks for that by SIGHUP. ``ballast`` bytes of its disk are kept free for the day on which
     it is full. ``settle`` is called when what was made to live long has come to rest.
     ``systemd`` wants to hear that we live, or does not.
-    ``synchronised`` tells whether its clock is right.
+    ``synchronised`` tells whether its clock is right. ``failed`` is called when the daemon has
+    given up.
     """
 
     reactor: Any
@@ -65,6 +68,7 @@ class Machine:
     settle: Callable[[], None] = lambda: None
     systemd: Systemd = field(factory=Systemd)
     synchronised: Callable[[], bool] = synchronised
+    failed: Callable[[], None] = lambda: None
 
     @classmethod
     def real(cls, reactor: Any) -> Machine:
@@ -80,7 +84,19 @@ class Machine:
             hangup=lambda asked: _on_sighup(reactor, asked),
             settle=_settle,
             systemd=Systemd.of(os.environ, os.getpid()),
+            failed=_end_with_1,
         )
+
+
+def _end_with_1() -> None:
+    """twistd ends with 0 whatever happened, and its supervisor would leave it at that."""
+    atexit.register(_exit_1)
+
+
+def _exit_1() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _on_sighup(reactor: Any, asked: Callable[[], None]) -> None:

@@ -1,9 +1,8 @@
 """Carries deliveries from the outbox over one connection, in order and acknowledged.
 
-There are lanes, each in order: live deliveries go first, and while some wait at most one in
-five is of another. What was not acknowledged when a connection ends is still
-pending, so the next connection begins with it; what its broker refuses for good is put in
-quarantine, so that the rest goes on.
+There are lanes, each in order: live deliveries go first, and while some wait at most one in five
+is of another. What was not acknowledged when a connection ends is still pending, so the next one
+begins with it; what its broker refuses for good is put in quarantine, so that the rest goes on.
 
 The window holds a message until the outbox has written that it was acknowledged: what a
 kill makes duplicates is never more.
@@ -20,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from dlmsd.errors import StoreError
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
 from dlmsd.publish.desk import Desk
@@ -390,7 +390,8 @@ class Courier:
         self._fill()
 
     def _unreadable(self, failure: Failure, session: MqttProtocol) -> None:
-        self.log.failure("{sink}: the outbox cannot be read", failure, sink=self._sink)
+        if not failure.check(StoreError):  # of which the outbox's own status tells
+            self.log.failure("{sink}: the outbox cannot be read", failure, sink=self._sink)
         if session is self._session:
             session.fail(troubles.Trouble("the outbox cannot be read; see the log"))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from dlmsd.store.backup import StepBackups
-from dlmsd.store.database import DamagedError, sync_folder
+from dlmsd.store.database import DamagedError, UnreadableError, sync_folder
 
 # The file itself, and what SQLite keeps beside it.
 _PARTS: Final = ("", "-wal", "-shm")
@@ -22,6 +22,11 @@ _PARTS: Final = ("", "-wal", "-shm")
 # is longer and begins otherwise has lost transactions.
 _WAL_HEADER: Final = 32
 _WAL_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+
+
+# What the disk does not give back once it may give back the next time. With the pauses of the
+# outbox this is two minutes.
+ATTEMPTS: Final = 8
 
 
 class Opened(Protocol):
@@ -35,12 +40,18 @@ T = TypeVar("T", bound=Opened)
 
 
 def open_sound(
-    path: Path, opened: Callable[[Path], T], rescue: Callable[[T], str], now: int, look: str
+    path: Path,
+    opened: Callable[[Path], T],
+    rescue: Callable[[T], str],
+    now: int,
+    look: str,
+    attempt: int,
 ) -> tuple[T, list[str]]:
     """What ``opened`` makes of the file, and what an operator must be told.
 
     A damaged file is set aside as ``<name>.corrupt-<UTC time>``; ``rescue`` fills a new one
-    with what can be read of it, and says so. As long as one lies there it is told of, with
+    with what can be read of it, and says so. So is one that cannot be read, at the last
+    ``attempt``, of which 1 is the first. As long as one lies there it is told of, with
     ``look``, what to look at. ``now`` is the wall time in ms. Raises StoreError.
     """
     _end_replacement(path)
@@ -52,7 +63,9 @@ def open_sound(
     try:
         _suspect(path)
         return opened(path), told
-    except DamagedError as error:
+    except (DamagedError, UnreadableError) as error:
+        if isinstance(error, UnreadableError) and attempt < ATTEMPTS:
+            raise
         told.append(_replace(path, opened, rescue, now, str(error)))
     return opened(path), told
 

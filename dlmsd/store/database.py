@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,13 @@ PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
     ("journal_size_limit", "16777216", 16777216),
 )
 
+# What the system calls below SQLite, and beside it, say of a disk.
+_BY_ERRNO: Final = {
+    errno.EIO: sqlite3.SQLITE_IOERR,
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+}
+
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
@@ -40,6 +49,9 @@ _ADVICE: Final = {
     sqlite3.SQLITE_READONLY: "the file may not be written; check its owner",
 }
 
+# SQLite's check tells of a page that it was refused, as of a damaged one.
+_FAILED_PAGE: Final = re.compile(r"unable to get the page\. error code=(\d+)")
+
 # A disk with less than this is full, whatever error SQLite makes of it: for its shared
 # memory, for one, it reports an I/O error.
 _FULL_BYTES: Final = 65_536
@@ -48,12 +60,21 @@ _FULL_BYTES: Final = 65_536
 class DiskFullError(StoreError):
     """The disk is full, so no meter is read; free some space, and reading goes on by itself."""
 
+    retryable = True
+
 
 class DiskError(StoreError):
-    """The disk failed, so dlmsd stops, and its service starts it again; look at the kernel's
-    log, and replace the disk if it says so."""
+    """The disk failed, so dlmsd stops, its service starts it again, and the file is tried until
+    it can be used; look at the kernel's log, and replace the disk if it says so."""
 
     # What was written before a failed sync may be gone, although a later sync succeeds.
+    retryable = True
+
+
+class UnreadableError(DiskError):
+    """The disk does not give back a part of the file, which is tried for some minutes; then the
+    file is set aside, and what can be read of it is kept. Look at the kernel's log, and replace
+    the disk if it says so."""
 
 
 class DamagedError(StoreError):
@@ -64,14 +85,19 @@ class DamagedError(StoreError):
 def explain(path: Path, error: Exception) -> StoreError:
     """What SQLite (or anything below a job) raised, as a sentence for the operator."""
     code = getattr(error, "sqlite_errorcode", None)
+    detail = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        code = _BY_ERRNO.get(error.errno or 0)
+        detail = error.strerror or detail
     kind = None if code is None else code & 0xFF
     if kind == sqlite3.SQLITE_IOERR and _no_space(path):
         kind = sqlite3.SQLITE_FULL
     advice = None if kind is None else _ADVICE.get(kind)
-    detail = str(error) or type(error).__name__
     text = f"{path}: {advice} ({detail})" if advice else f"{path}: {detail}"
     if kind == sqlite3.SQLITE_FULL:
         return DiskFullError(text)
+    if code == sqlite3.SQLITE_IOERR_READ:
+        return UnreadableError(text)
     if kind == sqlite3.SQLITE_IOERR:
         return DiskError(text)
     if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -106,7 +132,9 @@ class Database(sqlite3.Connection):
     synced = True
 
     def sync(self, wanted: bool) -> None:
-        """From now on a COMMIT waits for the disk, or does not; outside a transaction."""
+        """From now on a COMMIT waits for the disk, or does not."""
+        if self.in_transaction:  # a ROLLBACK that failed must not fail all that follows
+            self.execute("ROLLBACK")
         if self.synced is not wanted:
             self.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
             self.synced = wanted
@@ -133,9 +161,7 @@ def open_database(
             path, timeout=BUSY_SECONDS, isolation_level=None, factory=Database
         )
         database.hurry = hurry or threading.Event()
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
     try:
         _set_pragmas(path, database)
@@ -169,8 +195,6 @@ def transaction(database: Database, *, synced: bool = True) -> Iterator[None]:
     What is not ``synced`` is in the file, and outlives the process; a power cut may take it
     back, whole, until the next one that is: a sync covers all of the log before it.
     """
-    if database.in_transaction:  # a ROLLBACK that failed must not fail all that follows
-        database.execute("ROLLBACK")
     database.sync(synced)
     _begin(database)
     try:
@@ -183,10 +207,13 @@ def transaction(database: Database, *, synced: bool = True) -> Iterator[None]:
 
 
 def touch(database: Database) -> None:
-    """Write the file's first page as it is, in a transaction; raises what the disk says."""
+    """Write the file's first page as it is, in a transaction; raises what the disk says.
+
+    Nobody waits for a lock.
+    """
+    database.sync(True)
     ((version,),) = database.execute("PRAGMA user_version")
-    with transaction(database):
-        database.execute(f"PRAGMA user_version = {version}")
+    database.execute(f"PRAGMA user_version = {version}")
 
 
 def _begin(database: Database) -> None:
@@ -216,6 +243,8 @@ def _set_pragmas(path: Path, database: sqlite3.Connection) -> None:
 def _check(path: Path, database: sqlite3.Connection) -> None:
     with closing(database.execute("PRAGMA quick_check(1)")) as cursor:
         (result,) = cursor.fetchone()
+    if (failed := _FAILED_PAGE.search(result)) and int(failed[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise UnreadableError(f"{path}: the disk reports an error ({result})")
     if result != "ok":
         raise DamagedError(f"{path}: the file is damaged; move it away ({result})")
 

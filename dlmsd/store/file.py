@@ -59,6 +59,7 @@ class StoreFile:
             after=lambda: None,
         )
         self._database: Database | None = None
+        self._attempts = 0
         self._hurry = threading.Event()
         self._ended = True
 
@@ -113,13 +114,16 @@ class StoreFile:
             if self._ended:
                 raise StoreError(f"{self._path} is not open")
             now = self._now()
+            self._attempts += 1
             self._database, alarms = open_sound(
                 self._path,
                 self._opened,
                 lambda new: self._rescue(self._path, new, now),
                 now,
                 "Look through the meters that were added by API, and what is wanted of others",
+                self._attempts,
             )
+            self._attempts = 0
             self.alarms.extend(one for one in alarms if one not in self.alarms)
         return self._database
 

@@ -116,8 +116,17 @@ class Outbox:
         )
 
     async def start(self) -> None:
-        """Open or create the file, check it; StoreError says what is wrong with it."""
+        """Open or create the file, check it; StoreError says what is wrong with it.
+
+        A disk that fails or is full is tried again and again, which the status tells, until it
+        can be used or somebody wants to ``leave``.
+        """
         await self._file.open()
+
+    def leave(self) -> None:
+        """Whoever waits for ``start`` waits no more."""
+        if not self._file.is_open:
+            self._file.hurry()
 
     async def stop(self) -> None:
         """Commit what waits and close the file; idempotent. Waits for no lock."""

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from dlmsd.config.values import OutboxOptions
@@ -20,7 +21,15 @@ from dlmsd.model import OutboxStatus
 from dlmsd.store.batch import Batch
 from dlmsd.store.bulletin import Bulletin
 from dlmsd.store.damage import note_damage, open_sound
-from dlmsd.store.database import DamagedError, DiskFullError, touch, transaction
+from dlmsd.store.database import (
+    DamagedError,
+    DiskError,
+    DiskFullError,
+    UnreadableError,
+    explain,
+    touch,
+    transaction,
+)
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
@@ -36,6 +45,10 @@ T = TypeVar("T")
 
 # Time between two looks whether a full disk has space again: ten seconds are promised.
 LOOK_SECONDS: Final = 2.0
+
+# Between two attempts to open the file on a disk that fails, doubled each time.
+FIRST_PAUSE: Final = 1.0
+MOST_PAUSE: Final = 60.0
 
 
 class OutboxFullError(StoreError):
@@ -89,6 +102,7 @@ class OutboxFile:
         self._replayer: Replayer | None = None
         self._hurry = threading.Event()
         self._opening = False
+        self._pause: Deferred[None] = succeed(None)  # between two attempts to open it
         self._look_timer: IDelayedCall | None = None
 
     @property
@@ -99,13 +113,20 @@ class OutboxFile:
         return self._ledger
 
     async def open(self) -> None:
-        """Open or create it, and begin to keep house; StoreError says what is wrong."""
+        """Open or create it, and begin to keep house; StoreError says what is wrong.
+
+        A disk that fails, or is full, is tried until it can be used: nothing was acknowledged
+        that could be lost meanwhile. Returns also when somebody is in a ``hurry``.
+        """
         self._opening = True
         self._hurry.clear()
         try:
-            ledger, alarms = await self._jobs.run(self._open)
+            opened = await self._opened()
         finally:
             self._opening = False
+        if opened is None:
+            return
+        ledger, alarms = opened
         self._ledger = ledger
         self._housekeeping = Housekeeping(ledger, self._options, self._disk)
         self._sweeper = Sweeper(
@@ -127,15 +148,35 @@ class OutboxFile:
         self._replayer.start()
         self.wrote(ledger.status())
 
+    async def _opened(self) -> tuple[Ledger, list[str]] | None:
+        attempt, pause = 1, FIRST_PAUSE
+        while True:
+            try:
+                return await self._jobs.run(partial(self._open, attempt))
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                self.bulletin.bad(str(error))
+                failure = error
+            if self._hurry.is_set():
+                return None
+            attempt = attempt + 1 if isinstance(failure, UnreadableError) else 1
+            full = isinstance(failure, DiskFullError)
+            self._pause = deferLater(self._clock, LOOK_SECONDS if full else pause)
+            pause = min(2 * pause, MOST_PAUSE)
+            with suppress(CancelledError):
+                await self._pause
+
     async def close(self, last: Callable[[], None]) -> None:
         """Close it when ``last`` has asked for what is still to be written; idempotent.
 
         Waits for no lock.
         """
-        self._hurry.set()
+        self.hurry()
         if self._opening:
             await self.settled()  # so that there is something to close
         if not self.is_open or self._ledger is None:
+            self.bulletin.close()
             return
         self.is_open = False
         last()
@@ -155,8 +196,9 @@ class OutboxFile:
         await self._jobs.settle()
 
     def hurry(self) -> None:
-        """Wait for another program's lock no longer."""
+        """Wait no longer for another program's lock, nor for a disk that cannot be used."""
         self._hurry.set()
+        self._pause.cancel()
 
     async def commit(self, batch: Batch) -> Committed:
         """Also what was under way when the file began to close; raises StoreError."""
@@ -217,7 +259,7 @@ class OutboxFile:
             )
         return None
 
-    def _open(self) -> tuple[Ledger, list[str]]:
+    def _open(self, attempt: int) -> tuple[Ledger, list[str]]:
         now = self._now()
         ledger, alarms = open_sound(
             self.path,
@@ -225,7 +267,16 @@ class OutboxFile:
             lambda new: salvage(self.path, new.database, now),
             now,
             "See dlmsd outbox status for what is missing",
+            attempt,
         )
+        try:
+            touch(ledger.database)
+        except sqlite3.Error as error:
+            problem = explain(self.path, error)
+            # Of a full or a locked one what waits can be delivered meanwhile.
+            if isinstance(problem, DiskError):
+                ledger.close()
+                raise problem from error
         wrong = (f"{self.path}: the counters do not agree: {one}" for one in ledger.audit())
         return ledger, [*alarms, *wrong]
 
@@ -261,8 +312,9 @@ class OutboxFile:
             self.bulletin.bad(str(error))
 
     def _fatal(self, error: StoreError) -> None:
-        if self.is_open:
-            if isinstance(error, DamagedError):
-                with suppress(OSError):
-                    note_damage(self.path)
-            self._tell_fatal(error)
+        if self._opening:
+            return
+        if self.is_open and isinstance(error, DamagedError):
+            with suppress(OSError):
+                note_damage(self.path)
+        self._tell_fatal(error)

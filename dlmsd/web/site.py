@@ -298,10 +298,10 @@ class WebService(Service):
         return Reply(b"ok", media_type=_PLAIN)
 
     async def _readyz(self, call: Call) -> Reply:
-        if not self._ready():
-            told = b"not ready: dlmsd is starting or stopping"
-            return Reply(told, 503, media_type=_PLAIN)
         if self._board.outbox.error:
             # Probes need no token, so paths and details stay with /api/status.
             return Reply(b"not ready: readings cannot be stored", 503, media_type=_PLAIN)
+        if not self._ready():
+            told = b"not ready: dlmsd is starting or stopping"
+            return Reply(told, 503, media_type=_PLAIN)
         return Reply(b"ok", media_type=_PLAIN)

@@ -1,7 +1,7 @@
 """A virtual file system in memory for SQLite, registered in the library that Python uses.
 
 All that SQLite writes and syncs is told to ``watch``, unless ``refuse`` gives an error code
-for the operation, "write" or "sync"; the files are a dictionary that the
+for the operation, "read", "write" or "sync", and the file; the files are a dictionary that the
 caller can fill, so that a disk after a power cut can be opened by the program's own code.
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 
 from tests.powercut.disk import Operation, Sync, Unlink, Write
 
-OK, NOT_FOUND, CANT_OPEN, SHORT_READ = 0, 12, 14, 522
+OK, BUSY, NOT_FOUND, CANT_OPEN, SHORT_READ = 0, 5, 12, 14, 522
+_EXCLUSIVE = 4
 _CREATE = 0x4
 _POWERSAFE_OVERWRITE = 0x1000
 _NAME = b"powercut"
@@ -106,10 +107,11 @@ class MemoryVfs:
         self.files: dict[str, bytearray] = {}
         self._life = 0
         self.watch: Callable[[Operation], None] = lambda operation: None
-        self.refuse: Callable[[str], int] = lambda operation: 0
+        self.refuse: Callable[[str, str], int] = lambda operation, file: 0
         self._library = library()
         self._library.sqlite3_vfs_find.restype = _VFS
         self._open_files: dict[int, tuple[dict[str, bytearray], str]] = {}
+        self._levels: dict[int, int] = {}
         self._next = 0
         self._shared: dict[tuple[str, int], Any] = {}
         self._methods = self._make_methods()
@@ -208,15 +210,18 @@ class MemoryVfs:
 
     def _close(self, file: Any) -> int:
         del self._open_files[file.contents.number]
+        self._levels.pop(file.contents.number, None)
         return OK
 
     def _read(self, file: Any, into: int, size: int, offset: int) -> int:
+        if (code := self.refuse("read", self._name(file))) != OK:
+            return code
         octets = bytes(self._content(file)[offset : offset + size])
         ctypes.memmove(into, octets + bytes(size - len(octets)), size)
         return OK if len(octets) == size else SHORT_READ
 
     def _write(self, file: Any, octets: int, size: int, offset: int) -> int:
-        if (code := self.refuse("write")) != OK:
+        if (code := self.refuse("write", self._name(file))) != OK:
             return code
         content, written = self._content(file), ctypes.string_at(octets, size)
         if len(content) < offset:
@@ -231,7 +236,7 @@ class MemoryVfs:
         return OK
 
     def _sync(self, file: Any, flags: int) -> int:
-        if (code := self.refuse("sync")) != OK:
+        if (code := self.refuse("sync", self._name(file))) != OK:
             return code
         self._tell(file, Sync(self._name(file)))
         return OK
@@ -241,9 +246,19 @@ class MemoryVfs:
         return OK
 
     def _lock(self, file: Any, level: int) -> int:
+        """Nobody waits here for another, but the last one to close a file removes its log."""
+        number = file.contents.number
+        others = (self._open_files[one][1] for one in self._levels if one != number)
+        if level == _EXCLUSIVE and self._name(file) in others:
+            return BUSY
+        self._levels[number] = level
         return OK
 
     def _unlock(self, file: Any, level: int) -> int:
+        if level:
+            self._levels[file.contents.number] = level
+        else:
+            self._levels.pop(file.contents.number, None)
         return OK
 
     def _check_reserved_lock(self, file: Any, told: Any) -> int:

@@ -11,7 +11,9 @@ from dlmsd.simulator.faults import HDLC_ONLY, WRAPPER_ONLY, Fault, FaultKind
 from tests.publish.broker import Ack, Published, acknowledge
 from tests.storm.world import DELAY, World
 
-FULL, IO_ERROR = 13, 778
+FULL = 13
+# SQLite's extended codes for I/O errors of the disk.
+IO_ERRORS = {"read": 266, "write": 778, "sync": 1034}
 
 Kind: TypeAlias = "Callable[[Weather], Callable[[], None] | None]"
 
@@ -205,8 +207,15 @@ class Weather:
 
     def _disk_full(self) -> Callable[[], None]:
         vfs = self._world.vfs
-        vfs.refuse = lambda operation: FULL if operation == "write" else 0
-        return lambda: setattr(vfs, "refuse", lambda operation: 0)
+        vfs.refuse = lambda operation, _: FULL if operation == "write" else 0
+        return lambda: setattr(vfs, "refuse", lambda *_: 0)
+
+    def _disk_fails(self) -> Callable[[], None]:
+        """With I/O errors, also while the outbox is opened by a daemon that starts again."""
+        failing = self._world.random.choice((("read",), ("write",), ("sync",), tuple(IO_ERRORS)))
+        vfs = self._world.vfs
+        vfs.refuse = lambda operation, _: IO_ERRORS[operation] if operation in failing else 0
+        return lambda: setattr(vfs, "refuse", lambda *_: 0)
 
     def _disk_hangs(self) -> Callable[[], None]:
         writer = self._world.writer
@@ -233,6 +242,7 @@ KINDS = (
     Weather._power_cut,
     Weather._wall_step,
     Weather._disk_full,
+    Weather._disk_fails,
     Weather._disk_hangs,
 )
 # Of these none depends on what stands in a file, or kills, or sets a clock.

@@ -75,7 +75,7 @@ class World:
         self._folder = folder
         self._disk = Disk()
         vfs.begin({})
-        vfs.refuse = lambda name: 0
+        vfs.refuse = lambda operation, file: 0
         vfs.watch = self._disk.take
         received = self.broker.received
         self.broker.received = self._heard(received)  # type: ignore[method-assign]

@@ -135,8 +135,8 @@ def clock_step(town: Town) -> End:
 
 
 def full_disk(town: Town) -> End:
-    town.vfs.refuse = lambda operation: FULL if operation == "write" else 0
-    return lambda: setattr(town.vfs, "refuse", lambda operation: 0)
+    town.vfs.refuse = lambda operation, _: FULL if operation == "write" else 0
+    return lambda: setattr(town.vfs, "refuse", lambda *_: 0)
 
 
 def slow(town: Town) -> End:
