@@ -70,7 +70,7 @@ def matched(pattern: str, sentence: str) -> Mapping[str, str] | None:
     if not all(literal in sentence for literal, *_ in parts):
         return None
     wanted = "".join(
-        re.escape(literal) + ("" if name is None else f"(?P<{name}>.+?)")
+        re.escape(literal) + ("" if name is None else f"(?P<{name}>.*?)")
         for literal, name, *_ in parts
     )
     found = re.fullmatch(wanted, sentence)

@@ -28,15 +28,18 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> Daemon:
     """The daemon for a configuration file; exits with 78 and all errors if it has any."""
-    reactor = monotonic_reactor()
-    given = options["config"]
     try:
-        path = Path(given) if given else None
-        configuration = load_or_find(path, environ=os.environ, cwd=Path.cwd())
+        return make_daemon(options["config"], options.parent or {"nodaemon": True})
     except ConfigurationError as error:
         print(error, file=sys.stderr)  # noqa: T201 - logging has not begun
         raise SystemExit(error.exit_code) from None
-    twistd: Any = options.parent or {"nodaemon": True}
+
+
+def make_daemon(given: str | Path | None, twistd: Any) -> Daemon:
+    """The daemon for the file that is named, or found; raises ConfigurationError."""
+    reactor = monotonic_reactor()
+    path = Path(given) if given else None
+    configuration = load_or_find(path, environ=os.environ, cwd=Path.cwd())
     return Daemon(configuration, twistd, Machine.real(reactor))
 
 

@@ -46,6 +46,20 @@ class CatalogueTests(SynchronousTestCase):
     def test_advice(self) -> None:
         self.compare("advice", texts.advices())
 
+    def test_sentences_of_errors(self) -> None:
+        """Some come from where none is looked for; but what no code has is stale."""
+        literals, wanted = texts.literals(), texts.sentences()
+        for code in LANGUAGES[1:]:
+            found = {
+                key
+                for table, said in tables(code, "errors").items()
+                if table not in OTHERS
+                for key in said
+            }
+            self.assertEqual(sorted(wanted - found), [], f"{code}/errors.toml lacks these")
+            stale = [key for key in found - wanted if not texts.told(key, literals)]
+            self.assertEqual(sorted(stale), [], f"{code}/errors.toml: none says these")
+
     def test_the_same_places(self) -> None:
         for code in LANGUAGES[1:]:
             for name in ("command", "errors"):
@@ -95,6 +109,36 @@ class SayTests(SynchronousTestCase):
             self.spanish.hear("Invalid value for '--port': 'x' is not a valid integer."),
             "Valor no válido para '--port': 'x' no es un número entero.",
         )
+
+    def test_as_they_are_made(self) -> None:
+        for english, spanish in (
+            (
+                'dlmsd.toml:9: meters[0].prot: unknown key; did you mean "port"?',
+                "dlmsd.toml:9: meters[0].prot: clave desconocida; ¿quiso decir «port»?",
+            ),
+            (
+                "a.toml:2: web.token: expected a number above 0 to 5",
+                "a.toml:2: web.token: se esperaba un número mayor que 0 hasta 5",
+            ),
+            ('m: expected "a", "b" or "c"', 'm: se esperaba "a", "b" o "c"'),
+            (
+                "rejected-permanent: the meter refuses, and will again unless something changes; "
+                "authentication-failure: the password is wrong for this client; check client and "
+                "password",
+                "rejected-permanent: el medidor rechaza, y lo hará de nuevo si no cambia algo; "
+                "authentication-failure: la contraseña es incorrecta para este cliente; "
+                "compruebe client y password",
+            ),
+            (
+                "11 associations were lost within an hour; the last: the connection broke",
+                "11 asociaciones se perdieron en una hora; la última: la conexión se cortó",
+            ),
+            (
+                "connection from token abc refused: not authorised (CONNACK 0x87)",
+                "conexión de token abc rechazada: no autorizado (CONNACK 0x87)",
+            ),
+        ):
+            self.assertEqual(self.spanish.hear(english), spanish)
 
     def test_a_name_is_no_sentence(self) -> None:
         # A meter may be called as a text is.

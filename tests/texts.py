@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from dlmsd.cli.clock import ROWS
 from dlmsd.cli.command import command
 from dlmsd.cli.help import LABELS, metavars, paragraphs
 from dlmsd.cli.scan import COLUMNS
+from dlmsd.dlms.acse.diagnostic import UserDiagnostic
+from dlmsd.dlms.quirks import QUIRKS
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.errors import DlmsdError
 from dlmsd.publish.provision import Outcome
 from dlmsd.simulator.personality import PERSONALITIES
@@ -71,7 +76,30 @@ def sentences() -> set[str]:
     for path in sorted(ROOT.rglob("*.py")):
         if path.relative_to(ROOT).parts[0] not in ENGLISH:
             found |= set(_raised(ast.parse(path.read_text()), names))
-    return found
+    for path in sorted((ROOT / "config").glob("*.py")):
+        found |= set(_refused(ast.parse(path.read_text())))
+    for codes in (DataAccessResult, ActionResult, UserDiagnostic):
+        found |= {one.words.partition(": ")[2] for one in codes}
+    found |= {quirk.weakens for quirk in QUIRKS.values()}
+    # Of values alone, or of one word, there is nothing to say.
+    return {one for one in found if re.search(r"[a-z] [a-z(]", re.sub(r"{\w+}", "", one))}
+
+
+def literals() -> str:
+    """All text of the code, for finding out whether it still says something."""
+    found: list[str] = []
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\0".join(found)
+
+
+def told(key: str, literals: str) -> bool:
+    """Whether the code may say ``key``: each clause of it stands there somewhere."""
+    pieces = [piece for piece, *_ in string.Formatter().parse(key)]
+    clauses = [clause for piece in pieces for clause in re.split("[;:,] ", piece)]
+    return all(clause.strip() in literals for clause in clauses)
 
 
 def commands() -> Iterator[tuple[click.Command, click.Context]]:
@@ -137,11 +165,33 @@ def _helped(one: click.Command, context: click.Context) -> Iterator[str]:
 
 def _raised(tree: ast.AST, names: set[str]) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
-            called = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
-            if called in names:
-                for argument in node.args[:2]:
-                    found = pattern(argument)
-                    # Of values alone there is nothing to say.
-                    if found and re.search(r"[a-z]{2}", re.sub(r"{\w+}", "", found)):
-                        yield found
+        if isinstance(node, ast.Call) and _called(node) in names:
+            yield from _patterns(node.args[:2])
+
+
+# Where the configuration's rooms put what they say before they say it.
+_KEPT = re.compile(r"_?(message|expected|otherwise|listen|connect|lists|units|what|why|hint)", re.I)
+
+
+def _refused(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call() if _called(node) in ("problem", "misfit", "Misfit"):
+                yield from _patterns(node.args)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _KEPT.fullmatch(name):
+                yield from _patterns([value])
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                if _KEPT.fullmatch(name):
+                    yield from _patterns([value])
+
+
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+
+
+def _patterns(nodes: list[ast.expr]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.IfExp):
+            yield from _patterns([node.body, node.orelse])
+        elif found := pattern(node):
+            yield found

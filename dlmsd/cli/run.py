@@ -11,7 +11,9 @@ from twisted.logger import ILogObserver, globalLogBeginner
 
 from dlmsd.cli.configuration import config_option
 from dlmsd.cli.help import Command
-from dlmsd.tap import Options, makeService
+from dlmsd.cli.language import hear
+from dlmsd.errors import ConfigurationError
+from dlmsd.tap import make_daemon
 
 
 @click.command(cls=Command)
@@ -23,9 +25,11 @@ def run(config: Path | None) -> int:
     """
     from twisted.internet import reactor
 
-    options = Options()
-    options["config"] = str(config) if config else None
-    daemon = makeService(options)
+    try:
+        daemon = make_daemon(config, {"nodaemon": True})
+    except ConfigurationError as error:
+        click.echo(hear(str(error)), err=True)
+        return error.exit_code
     application = Application("dlmsd")
     daemon.setServiceParent(application)
     globalLogBeginner.beginLoggingTo([application.getComponent(ILogObserver)])

@@ -132,6 +132,14 @@ class MessageTests(LanguageCase):
             answers.append(json.loads(self.check(path, "--json")))
         self.assertEqual(*answers)
 
+    def test_a_configuration_that_is_wrong(self) -> None:
+        path = self.write(SPANISH + "prot = 1\n")
+        said = f"{path}:3: daemon.prot: clave desconocida\n"
+        for name in ("check", "run", "health"):
+            runner = CliRunner()
+            result = runner.invoke(command, [name, "-c", str(path)])
+            self.assertEqual(result.stderr, said, name)
+
     def test_complaints(self) -> None:
         self.environment(LC_ALL="es")
         self.assertEqual(
