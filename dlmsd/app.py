@@ -21,6 +21,7 @@ from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
 from dlmsd.fleet.desk import Desk
 from dlmsd.fleet.filewatch import FileWatch
+from dlmsd.fleet.logbook import Logbook
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.reload import Reload
 from dlmsd.fleet.report import Report
@@ -126,6 +127,7 @@ class Daemon(Service):
         self._collector = Collector(
             self.board, self.registry, self._outbox.accounts, clock=reactor, wall=wall
         )
+        self._logbook = Logbook(self.board, self.registry, clock=reactor, wall=wall)
         self._sinks = Sinks(self._sink)
         origin = machine.origin(configuration.path.absolute())
         self.reload = Reload(
@@ -228,6 +230,7 @@ class Daemon(Service):
             random=self._machine.random,
             post=self.board.post,
             published=self._collector.published,
+            linked=self._logbook.linked,
             instance_id=self._identity,
             orders=self._orders,
         )
@@ -272,6 +275,7 @@ class Daemon(Service):
             return
         configuration = await self.reload.start()
         await self._collector.start()
+        await self._logbook.start()
         self._unsubscribe = self.board.subscribe(self._availability)
         for part in (self._sinks.change, self._hear, self._read, self._watch, self._settle):
             if self.running:
@@ -317,6 +321,7 @@ class Daemon(Service):
         ends.append(Deferred.fromCoroutine(self._outbox.flush()))
         await gatherResults(ends, consumeErrors=True)
         await self._collector.stop()
+        await self._logbook.stop()
         await self.registry.stop()
         await self._outbox.stop()
         await self._clerk.stop()

@@ -234,7 +234,8 @@ class SinkStatus:
 
     ``delivered`` counts deliveries acknowledged since the start; what still waits is the
     outbox's to tell. ``verdict`` stands as long as what it explains; ``held`` is a sentence
-    while the server's limits hold deliveries back.
+    while the server's limits hold deliveries back. ``reconnections`` counts connections that
+    stood again after an end, since the start.
     """
 
     name: str
@@ -250,6 +251,23 @@ class SinkStatus:
     error_ts: int | None = None
     verdict: Verdict | None = None
     held: str = ""
+    reconnections: int = 0
+
+
+@frozen
+class Link:
+    """What has just become of one connection of ``sink``: that of ``meter``, "" for all meters.
+
+    Without ``up`` it has ended, or an attempt has failed, for the reason ``error``; ``cause``
+    (:class:`CloseCause`) and ``evidence`` are what is known so far of why.
+    """
+
+    sink: str
+    meter: str
+    up: bool
+    error: str = ""
+    cause: str = CloseCause.UNKNOWN.value
+    evidence: tuple[str, ...] = ()
 
 
 @frozen

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.topics import Topics
 from dlmsd.config.values import MeterOptions, SinkOptions
-from dlmsd.model import SinkStatus
+from dlmsd.model import Link, SinkStatus
 from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier, Dialect
@@ -50,17 +50,19 @@ def build(
     random: Random,
     post: Callable[[SinkStatus], None],
     published: Callable[[str, int], None],
+    linked: Callable[[Link], None],
     instance_id: str,
     orders: Orders,
 ) -> Sink:
     """The sink that ``options`` describe, for those of ``meters`` that name it.
 
     ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``published``
-    hears of each message with readings, its meter and its octets; ``instance_id`` is
-    ``<host>-<short id>`` and makes client ids unique. ``orders`` is what may be asked of us.
+    hears of each message with readings, its meter and its octets, ``linked`` of each connection
+    that begins or ends; ``instance_id`` is ``<host>-<short id>`` and makes client ids unique.
+    ``orders`` is what may be asked of us.
     """
     inquiry = Inquiry(clock.seconds, wall)
-    tally = Tally(options, post, clock, wall, published, inquiry)
+    tally = Tally(options, post, clock, wall, published, inquiry, linked)
     online: dict[str, bool] = {}
     versions = VersionChoice(options.protocol)
     gently = paced(connect, clock, CONNECTS_PER_SECOND)

@@ -176,7 +176,8 @@ class Courier:
             self._unwanted.ended()
         if session is not None and error.suspicious and session.waited <= PROMPT:
             self._suspicion.closed(self._flying_ids(), self._episodes.seconds())
-        self._desk.down(self.name, self._dialect.explain(error))
+        if self._ended is None:  # else it was we who ended it
+            self._desk.down(self.name, self._dialect.explain(error))
         self._end()
 
     def acknowledged(self, acknowledgements: Sequence[Acknowledgement]) -> bool:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import SinkOptions
-from dlmsd.model import SinkState, SinkStatus
+from dlmsd.model import Link, SinkState, SinkStatus
 from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.troubles import Trouble
 
@@ -25,7 +25,7 @@ class Tally:
 
     A courier's trouble stands until the broker acknowledges something to it. ``wall`` is
     Unix time in seconds; ``published`` hears of each message with readings: its meter, and
-    its octets.
+    its octets; ``linked`` of each connection that begins or ends.
     """
 
     log = Logger()
@@ -38,6 +38,7 @@ class Tally:
         wall: Callable[[], float],
         published: Callable[[str, int], None],
         inquiry: Inquiry,
+        linked: Callable[[Link], None],
     ) -> None:
         self._options = options
         self._post = post
@@ -45,7 +46,10 @@ class Tally:
         self._wall = wall
         self.published = published
         self._inquiry = inquiry
+        self._linked = linked
         self._connections = 0
+        self._stood: set[str] = set()
+        self._reconnections = 0
         self._up: set[str] = set()
         self._troubles: dict[str, tuple[Trouble, int]] = {}
         self._held: dict[str, str] = {}
@@ -72,6 +76,7 @@ class Tally:
         self._up.discard(courier)
         self._troubles.pop(courier, None)
         self._held.pop(courier, None)
+        self._stood.discard(courier)
         self._inquiry.close(courier)
 
     def close(self) -> None:
@@ -88,13 +93,18 @@ class Tally:
     def up(self, courier: str) -> None:
         if self._open:
             self._up.add(courier)
+            self._reconnections += courier in self._stood
+            self._stood.add(courier)
             self.log.info("{sink}: connected", sink=self._place(courier), meter=courier)
+            self._linked(self._link(courier))
             self._now()
 
     def down(self, courier: str, error: Trouble) -> None:
         if self._open:
             self._up.discard(courier)
-            self._stand(courier, self._inquiry.explain(courier, error))
+            explained = self._inquiry.explain(courier, error)
+            self._linked(self._link(courier, explained))
+            self._stand(courier, explained)
 
     def refused(self, courier: str, error: Trouble) -> None:
         if self._open:
@@ -140,6 +150,16 @@ class Tally:
         self._now()
         self._post_in(COUNT_INTERVAL)
 
+    def _link(self, courier: str, error: Trouble | None = None) -> Link:
+        found = self._inquiry.verdict()
+        link = Link(self._options.name, courier, error is None, str(error or ""))
+        if found is None:
+            return link
+        # A verdict names a few only of many meters.
+        if courier not in ("", *found.meters) and found.concerned <= len(found.meters):
+            return link
+        return evolve(link, cause=found.cause.value, evidence=found.evidence)
+
     def _place(self, courier: str) -> str:
         return f"{self._options.name} for {courier}" if courier else self._options.name
 
@@ -179,4 +199,5 @@ class Tally:
             advice=advice,
             error_ts=error_ts,
             held=next(iter(self._held.values()), ""),
+            reconnections=self._reconnections,
         )

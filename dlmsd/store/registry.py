@@ -21,6 +21,7 @@ from dlmsd.secret import Secret
 from dlmsd.store.alarms import Alarms
 from dlmsd.store.audit import Audit, note
 from dlmsd.store.diagnostics import Diagnostics
+from dlmsd.store.disconnects import Disconnects
 from dlmsd.store.file import StoreFile
 from dlmsd.store.health import HealthChecks
 from dlmsd.store.metrics import Metrics
@@ -131,8 +132,8 @@ class Registry:
     """Use it in the reactor's thread. ``wall`` gives Unix seconds; ``key`` seals secrets.
 
     ``ids`` are those of configured meters, ``born`` when each was first seen (Unix ms).
-    ``metrics``, ``alarms``, ``notices``, ``diagnostics``, ``health`` and ``audit`` are in the
-    same file.
+    ``metrics``, ``alarms``, ``notices``, ``diagnostics``, ``disconnects``, ``health`` and
+    ``audit`` are in the same file.
     All methods raise StoreError when it cannot be used.
     """
 
@@ -156,6 +157,7 @@ class Registry:
         self.notices = Notices(file, now)
         self.alarms = Alarms(file, now, self.notices.note)
         self.diagnostics = Diagnostics(file, now)
+        self.disconnects = Disconnects(file, now)
         self.health = HealthChecks(file, now)
         self.audit = Audit(file, now)
 
@@ -215,7 +217,7 @@ class Registry:
             database.execute("DELETE FROM overrides WHERE meter NOT IN (SELECT id FROM meters)")
 
         await self._file.change(forget)
-        for part in (self.alarms, self.diagnostics, self.health, self.audit):
+        for part in (self.alarms, self.diagnostics, self.disconnects, self.health, self.audit):
             await part.sweep()
 
     # Meters added by API.

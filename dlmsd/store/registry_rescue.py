@@ -25,11 +25,15 @@ _TABLES: Final = (
     "notices",
     "receivers",
     "diagnostics",
+    "disconnects",
     "health",
     "metrics",
 )
-_COUNTED: Final = ("meters", "audit", "alarms", "notices", "diagnostics", "health")
-_OF_METERS: Final = ("own_meters", "overrides", "measurements", "alarms", "diagnostics", "metrics")
+_COUNTED: Final = ("meters", "audit", "alarms", "notices", "diagnostics", "disconnects", "health")
+_OF_METERS: Final = (
+    *("own_meters", "overrides", "measurements", "alarms", "diagnostics", "disconnects"),
+    "metrics",
+)
 
 # What a name cannot hold: octets that were no UTF-8.
 _NAMELESS: Final = "typeof(name) <> 'text' OR name = '' OR instr(name, char(65533)) > 0"

@@ -132,6 +132,9 @@ def _sinks(board: Board) -> list[Family]:
     wanted = Family("dlmsd_sink_connections", "gauge", "Connections that the sink needs.")
     there = Family("dlmsd_sink_connected", "gauge", "Connections that stand.")
     done = Family("dlmsd_sink_delivered_total", "counter", "Deliveries that were acknowledged.")
+    again = Family(
+        "dlmsd_sink_reconnections_total", "counter", "Connections that stood again after an end."
+    )
     last = Family(
         "dlmsd_sink_last_delivery_timestamp_seconds", "gauge", "When one was last acknowledged."
     )
@@ -144,13 +147,14 @@ def _sinks(board: Board) -> list[Family]:
         wanted.add(labels, sink.connections)
         there.add(labels, sink.connected)
         done.add(labels, sink.delivered)
+        again.add(labels, sink.reconnections)
         last.add(labels, None if sink.last_delivery_ts is None else sink.last_delivery_ts / 1000)
     for listener in board.listeners.values():
         labels = labelled(listener=listener.name)
         heard.add(labels, listener.messages)
         strange.add(labels, listener.unknown)
         bad.add(labels, listener.bad)
-    return [up, wanted, there, done, last, heard, strange, bad]
+    return [up, wanted, there, done, again, last, heard, strange, bad]
 
 
 def _deliveries(accounts: Mapping[Stream, Account]) -> list[Family]:

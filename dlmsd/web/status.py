@@ -19,8 +19,8 @@ half-open) of its recovery, ``errors`` in a row, ``losses`` of associations in t
 and ``next_attempt_ts`` if one is planned; ``noise_bytes`` and ``bad_frames``.
 
 SINK: ``name``, ``kind``, ``url``, ``state`` (connecting, connected, down), ``connections``,
-``connected``, ``delivered`` since the start, ``last_delivery_ts``, ``error``, ``advice``,
-``error_ts``, and ``queued``: deliveries that wait for it.
+``connected``, ``delivered`` and ``reconnections`` since the start, ``last_delivery_ts``,
+``error``, ``advice``, ``error_ts``, and ``queued``: deliveries that wait for it.
 
 LISTENER, a ``[[push]]``: ``name``, ``address``, ``state`` (listening, connecting, connected,
 down), ``connections``, ``messages`` since the start, of which ``unknown`` were of no

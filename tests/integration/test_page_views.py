@@ -147,7 +147,11 @@ class ViewTests(RestCase):
         expect(card).to_contain_text("The broker cannot be reached")
         expect(card).to_contain_text("Seen since")
         expect(card).to_contain_text(re.compile("Ever queued[1-9]"))
-        expect(page.locator(".timeline")).to_contain_text(f"trouble 0 of {HOSTILE} (still lasts)")
+        expect(page.get_by_label("What happened")).to_contain_text(
+            f"trouble 0 of {HOSTILE} (still lasts)"
+        )
+        ends = page.get_by_label("Disconnections of the last week")
+        expect(ends).to_contain_text(re.compile("Away.*plain.*it never stood before; away for"))
         expect(page.get_by_text("No gap.")).to_be_visible()
 
     def discovery(self, page: Page) -> None:

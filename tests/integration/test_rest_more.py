@@ -10,6 +10,7 @@ import tarfile
 import time
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from tests.integration.mosquitto import Mosquitto, free_port
@@ -61,6 +62,48 @@ class IdentityTests(MoreCase):
         self.assertEqual(found["firmware_version"], values["firmware_version"])
         self.assertEqual(found["serial_number"], str(values["serial"]))
         self.assertTrue(found["firmware_version"] and found["serial_number"], found)
+        self.end()
+
+
+class DisconnectTests(MoreCase):
+    def test_a_broker_and_a_meter_that_go_away(self) -> None:
+        folder = Path(self.mktemp())
+        broker = Mosquitto(folder.absolute())
+        broker.start()
+        self.addCleanup(broker.stop)
+        self.begin(text=SINK.replace("127.0.0.1:1", f"127.0.0.1:{broker.port}"))
+        number = self.add(1, interval=0.2)
+
+        def ends(state: str, query: str = "?of=sinks") -> list[Any]:
+            found = self.good("GET", f"/api/disconnects{query}")
+            return [one for one in found if one["state"] == state]
+
+        connected = lambda: self.daemon.status()["sinks"][0]["state"] == "connected"  # noqa: E731
+        wait_until(connected, "it is connected")
+        self.assertEqual(self.good("GET", "/api/disconnects?of=sinks"), [])
+        broker.stop()
+        wait_until(lambda: ends("away"), "it is away")
+        broker.start()
+        wait_until(lambda: ends("back"), "it is back")
+        (end,) = ends("back")
+        self.assertEqual((end["sink"], end["meter_id"]), ("plain", None))
+        self.assertGreater(end["stood_seconds"], 0)
+        self.assertGreater(end["away_seconds"], 0)
+        self.assertTrue(end["message"])
+        counts = {one["name"]: one["reconnections"] for one in self.good("GET", "/api/sinks")}
+        self.assertEqual(counts, {"plain": 1, "thingsboard": 0})
+        self.assertEqual(self.good("GET", f"/api/metrics/{number}")["mqtt_reconnections"], 1)
+        rows = self.good("GET", f"/api/meters/{number}/metrics")
+        self.assertEqual(sum(row["mqtt_reconnections"] for row in rows), 1)
+        self.meters.stop()
+        wait_until(lambda: ends("away", "?of=meters&limit=1"), "the meter is away")
+        found = self.good("GET", f"/api/meters/{number}/disconnects")
+        self.assertEqual({one["sink"] for one in found}, {None, "thingsboard"})
+        own = next(one for one in found if one["sink"] is None)
+        self.assertEqual((own["meter_id"], own["state"]), (number, "away"))
+        self.assertEqual(own["meter"], "medidor_planta_A")
+        self.assertEqual(self.ask("GET", "/api/disconnects?of=cats").status, 422)
+        self.assertEqual(self.ask("GET", "/api/meters/99/disconnects").status, 404)
         self.end()
 
 

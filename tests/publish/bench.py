@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from dlmsd.config.values import MeterOptions, SinkOptions
-from dlmsd.model import SinkStatus
+from dlmsd.model import Link, SinkStatus
 from dlmsd.publish.build import build
 from dlmsd.secret import Secret
 from tests.publish.broker import ModelBroker, Published
@@ -53,6 +53,7 @@ class Bench:
         self._accepted: set[int] = set()
         self._seen = 0
         self.statuses: list[SinkStatus] = []
+        self.links: list[Link] = []
         self.orders = MemoryOrders()
         self.octets: Counter[str] = Counter()
         self.messages: Counter[str] = Counter()
@@ -67,6 +68,7 @@ class Bench:
             random=Random(1),
             post=self.statuses.append,
             published=self._publish,
+            linked=self.links.append,
             instance_id="host-1a2b",
             orders=self.orders,
         )

@@ -38,6 +38,7 @@ def real_sink(
         random=Random(1),
         post=post,
         published=lambda meter, octets: None,
+        linked=lambda _: None,
         instance_id="host-1a2b",
         orders=MemoryOrders(),
     )

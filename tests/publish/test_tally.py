@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import SinkOptions
-from dlmsd.model import SinkState, SinkStatus
+from dlmsd.model import Link, SinkState, SinkStatus
 from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.tally import Tally
 from dlmsd.publish.troubles import ClosedTrouble, UnreachableTrouble
@@ -14,10 +14,17 @@ class TallyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.posted: list[SinkStatus] = []
+        self.links: list[Link] = []
         options = SinkOptions("s", "mqtt", "mqtt://h")
         inquiry = Inquiry(self.clock.seconds, lambda: 1700.5)
         self.tally = Tally(
-            options, self.posted.append, self.clock, lambda: 1700.5, lambda *_: None, inquiry
+            options,
+            self.posted.append,
+            self.clock,
+            lambda: 1700.5,
+            lambda *_: None,
+            inquiry,
+            self.links.append,
         )
         self.tally.open(2)
 
@@ -35,6 +42,28 @@ class TallyTests(SynchronousTestCase):
             [state.value for state in states],
             ["connecting", "down", "connecting", "connected", "connecting"],
         )
+
+    def test_each_begin_and_end_of_a_connection_is_told(self) -> None:
+        self.tally.down("a", UnreachableTrouble("x"))
+        self.tally.up("a")
+        self.tally.down("a", ClosedTrouble("y"))
+        self.tally.up("a")
+        self.tally.up("b")
+        told = [(one.sink, one.meter, one.up, one.error) for one in self.links]
+        self.assertEqual(
+            told,
+            [
+                ("s", "a", False, "x"),
+                ("s", "a", True, ""),
+                ("s", "a", False, "y"),
+                ("s", "a", True, ""),
+                ("s", "b", True, ""),
+            ],
+        )
+        self.assertEqual(self.posted[-1].reconnections, 1)
+        self.tally.close()
+        self.tally.down("a", ClosedTrouble("z"))
+        self.assertEqual(len(self.links), 5)
 
     def test_the_latest_trouble_stands_until_acknowledged(self) -> None:
         self.tally.down("a", UnreachableTrouble("first"))

@@ -79,6 +79,7 @@ class Scene:
             random=Random(seed),
             post=self.statuses.append,
             published=lambda *_: None,
+            linked=lambda _: None,
             instance_id="host-1a2b",
             orders=MemoryOrders(),
         )

@@ -91,6 +91,7 @@ class ShapeTests(SynchronousTestCase):
                     "error_ts": None,
                     "verdict": None,
                     "held": "",
+                    "reconnections": 0,
                     "queued": 2,
                 }
             ],

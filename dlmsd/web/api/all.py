@@ -6,6 +6,7 @@ from dlmsd.web.api.alarms import Alarms
 from dlmsd.web.api.configuration import Configuration
 from dlmsd.web.api.control import Control
 from dlmsd.web.api.diagnosis import Diagnosis
+from dlmsd.web.api.disconnects import Disconnects
 from dlmsd.web.api.gaps import Gaps
 from dlmsd.web.api.logs import Logs
 from dlmsd.web.api.measurements import Measurements
@@ -49,6 +50,7 @@ class Api:
             *Alarms(parts).operations(),
             *Notices(parts).operations(),
             *Diagnosis(parts).operations(),
+            *Disconnects(parts).operations(),
             *self._scans.operations(),
             *self._provisions.operations(),
             *Sinks(parts).operations(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from dlmsd.model import MeterStatus
+from dlmsd.store.disconnects import Return
 from dlmsd.store.metrics import Figures, Row, total
 from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.api.series import Figured, Range, RangeLimit, Window, fewer
@@ -32,6 +34,7 @@ class ReadFigures:
     messages_buffered: int
     messages_delivered: int
     connects: int
+    mqtt_reconnections: int
 
 
 @frozen(kw_only=True)
@@ -41,7 +44,7 @@ class MeterMetrics(ReadFigures):
 
     ``cache_*`` counts scalers since the meter was started: known from before, or asked for. A
     ``message`` is a reading that was published; ``messages_buffered`` are deliveries that
-    waited at the end.
+    waited at the end. ``mqtt_reconnections`` are of the connections to brokers that it uses.
     """
 
     meter_id: int
@@ -104,9 +107,9 @@ class Metrics:
     async def summary(self, call: Call) -> Reply:
         now = self._parts.now()
         window = Window.of(call.query, now)
-        ids = self._parts.registry.ids
+        ids, returns = self._parts.registry.ids, await self._returns(window)
         found = [
-            self._metrics(ids[name], name, figures, window)
+            self._metrics(ids[name], name, figures, window, returns)
             for name, figures in (await self._figured.each(window, now)).items()
         ]
         return Reply(sorted(found, key=lambda one: one.meter_id))
@@ -117,7 +120,8 @@ class Metrics:
         now = self._parts.now()
         window = Window.of(call.query, now)
         rows = await self._figured.of(number, name, window, now)
-        return Reply(self._metrics(number, name, total(rows), window))
+        returns = await self._returns(window)
+        return Reply(self._metrics(number, name, total(rows), window, returns))
 
     async def rows(self, call: Call) -> Reply:
         number, query = call.path["id"], call.query
@@ -127,9 +131,25 @@ class Metrics:
         rows = await self._figured.of(number, name, window, now)
         told = fewer(rows, window, window.span(now), query.points)
         newest = told[::-1][: query.limit]
-        return Reply([_row(number, row, width) for row, width in newest])
+        times = self._times(number, name, await self._returns(window))
+        return Reply([_row(number, row, width, times) for row, width in newest])
 
-    def _metrics(self, number: int, name: str, figures: Figures, window: Window) -> MeterMetrics:
+    async def _returns(self, window: Window) -> Sequence[Return]:
+        return await self._parts.registry.disconnects.returns(window.since, window.until)
+
+    def _times(self, number: int, name: str, returns: Sequence[Return]) -> list[int]:
+        """When a connection to a broker that a meter uses stood again (Unix ms)."""
+        options = self._parts.meters().get(name)
+        sinks = options.sinks if options else ()
+        return [
+            one.at
+            for one in returns
+            if one.meter == number or (one.meter == 0 and one.sink in sinks)
+        ]
+
+    def _metrics(
+        self, number: int, name: str, figures: Figures, window: Window, returns: Sequence[Return]
+    ) -> MeterMetrics:
         status: MeterStatus | None = self._parts.board.meters.get(name)
         hits, misses = (status.scales_kept, status.scales_asked) if status else (0, 0)
         return MeterMetrics(
@@ -140,16 +160,18 @@ class Metrics:
             cache_hit_rate=percent(hits / (hits + misses)) if hits + misses else None,
             since=iso(window.since) or "",
             until=iso(window.until) or "",
+            mqtt_reconnections=len(self._times(number, name, returns)),
             **_told(figures),
         )
 
 
-def _row(number: int, row: Row, width: int) -> MetricRow:
+def _row(number: int, row: Row, width: int, returns: Sequence[int]) -> MetricRow:
     return MetricRow(
         meter_id=number,
         timestamp=iso(row.at) or "",
         ts=row.at,
         seconds=width // 1000,
+        mqtt_reconnections=sum(row.at <= at < row.at + width for at in returns),
         **_told(row.figures),
     )
 

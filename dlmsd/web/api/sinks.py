@@ -18,6 +18,7 @@ class SinkAccount:
     """Deliveries to a sink over the life of the outbox: ``committed`` is the sum of the others.
 
     How a sink is now is in /api/status. ``configured`` is false for one that is no more.
+    ``reconnections`` counts connections that stood again after an end, since the start.
     """
 
     name: str
@@ -27,6 +28,7 @@ class SinkAccount:
     queued: int
     quarantined: int
     dropped: int
+    reconnections: int
 
 
 class Sinks:
@@ -48,14 +50,19 @@ class Sinks:
         ]
 
     async def list(self, call: Call) -> Reply:
-        known = set(self._parts.board.sinks)
+        known = self._parts.board.sinks
         sums: dict[str, Counter[str]] = {name: Counter() for name in known}
         for (_, sink), account in (await self._parts.outbox.accounts()).items():
             fates = {fate: getattr(account, fate) for fate in _FATES}
             sums.setdefault(sink, Counter()).update(fates)
         return Reply(
             [
-                SinkAccount(name, name in known, *(fates[fate] for fate in _FATES))
+                SinkAccount(
+                    name=name,
+                    configured=name in known,
+                    **{fate: fates[fate] for fate in _FATES},
+                    reconnections=known[name].reconnections if name in known else 0,
+                )
                 for name, fates in sorted(sums.items())
             ]
         )

@@ -1,10 +1,12 @@
-// What happened to a meter, the newest first: alarms, what was noticed, gaps, changes.
+// What happened to a meter, the newest first: alarms, what was noticed, gaps, changes, and ends
+// of connections.
 
 import { get } from "../api.js";
 import { lastingFrom, time } from "../format.js";
 import { make, setHidden, setText } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as words from "../texts/timeline.js";
+import { ended } from "./disconnects.js";
 
 const DAYS = 7;
 const MOST = 200;
@@ -71,10 +73,14 @@ export class Timeline {
       get(`api/diagnostics?meter_id=${id}&limit=${MOST}`, { signal }),
       get(`api/meters/${id}/gaps?from=${since}`, { signal }),
       get("api/audit?limit=1000", { signal }),
+      get(`api/meters/${id}/disconnects?from=${since}&limit=${MOST}`, { signal }),
     ]);
     if (answers.some(({ aborted }) => aborted)) return;
-    const [first, second, third, fourth] = answers.map(({ ok, body }) => (ok ? body : []));
-    const events = [...alarms(first), ...noticed(second), ...gaps(third), ...changes(fourth, this.name)];
+    const [first, second, third, fourth, fifth] = answers.map(({ ok, body }) => (ok ? body : []));
+    const events = [
+      ...alarms(first), ...noticed(second), ...gaps(third), ...changes(fourth, this.name),
+      ...fifth.map((one) => ({ ...ended(one), sink: one.sink })),
+    ];
     events.sort((a, b) => b.ts - a.ts);
     this.list.replaceChildren(...events.slice(0, MOST).map((event) => this.entry(event)));
     setHidden(this.none, events.length > 0);
@@ -82,11 +88,11 @@ export class Timeline {
     setText(this.none, t("nothing_happened"));
   }
 
-  entry({ ts, kind, severity, text }) {
+  entry({ ts, kind, severity, text, sink }) {
     const when = make("time", "", time(ts));
     when.dateTime = new Date(ts).toISOString();
     const badge = make("span", "badge", t(kind === "alarm" ? `severity_${severity}` : kind));
-    const node = make("li", "", when, badge, make("p", "", text));
+    const node = make("li", "", when, badge, make("p", "", sink ? `${sink}: ${text}` : text));
     node.dataset.severity = severity;
     return node;
   }

@@ -13,7 +13,7 @@ const { t } = speak(words);
 export class SinkDetail extends SinkCard {
   constructor(sink) {
     super(sink);
-    [this.fates, this.fate] = figures(Object.keys(FATES), t);
+    [this.fates, this.fate] = figures([...Object.keys(FATES), "again"], t);
     this.list.after(this.fates);
     this.since = make("p", "where");
     this.cause.after(this.since);
@@ -23,6 +23,7 @@ export class SinkDetail extends SinkCard {
 
   update(sink) {
     super.update(sink);
+    this.fate("again", count(sink.reconnections));
     setText(this.since, sink.verdict ? t("since", { time: time(sink.verdict.since_ts) }) : "");
     // Beside an error the shared card has no room for it.
     setHidden(this.held, !(sink.error && sink.held));

@@ -9,6 +9,7 @@ import { to } from "../place.js";
 import { speak } from "../text.js";
 import * as words from "../texts/sinks.js";
 import * as causes from "../texts/timeline.js";
+import { line } from "./disconnects.js";
 import { SinkDetail } from "./sink-card.js";
 
 const EVERY = 10_000;
@@ -47,16 +48,22 @@ class Sinks {
     this.list = make("ol", "timeline");
     this.list.tabIndex = 0; // it scrolls, and keys must reach it
     this.list.ariaLabel = t("disconnects");
+    this.whole = make("p", "calm", t("loading"));
+    this.ends = make("ol", "timeline");
+    this.ends.tabIndex = 0; // it scrolls, and keys must reach it
+    this.ends.ariaLabel = t("ends");
     this.none = make("p", "calm", t("loading"));
     this.since = now() - WEEK;
     this.polls = [
       new Poll(() => "api/sinks", EVERY, (answer) => this.account(answer)),
       new Poll(() => "api/alarms?category=mqtt&limit=1000", EVERY, (answer) => this.happened(answer)),
+      new Poll(() => `api/disconnects?of=sinks&from=${this.since}&limit=${MOST}`, EVERY, (answer) => this.ended(answer)),
       new Poll(() => `api/gaps?from=${this.since}`, EVERY, (answer) => this.gaps(answer)),
     ];
     this.node = make(
       "div", "", make("div", "head", make("h1", "", t("nav"))), section(t("now"), cards),
       section(t("disconnects"), make("p", "aside", t("disconnects_hint")), this.calm, this.list),
+      section(t("ends"), make("p", "aside", t("ends_hint")), this.whole, this.ends),
       section(t("gaps"), this.none, this.table()),
     );
     this.refresh({ whole: true });
@@ -76,6 +83,7 @@ class Sinks {
     this.gapped.ariaLabel = t("gaps");
     setHidden(this.gapped, true);
     setHidden(this.list, true);
+    setHidden(this.ends, true);
     return this.gapped;
   }
 
@@ -100,6 +108,14 @@ class Sinks {
     setHidden(this.list, found.length === 0);
     setText(this.calm, ok ? t("none_disconnects") : detail);
     this.list.replaceChildren(...found.slice(0, MOST).map(happened));
+  }
+
+  ended({ ok, body, detail }) {
+    const found = ok ? body : [];
+    setHidden(this.whole, found.length > 0);
+    setHidden(this.ends, found.length === 0);
+    setText(this.whole, ok ? t("none_ends") : detail);
+    this.ends.replaceChildren(...found.map(line));
   }
 
   gaps({ ok, body, detail }) {
