@@ -21,14 +21,14 @@ from attrs import frozen
 Code: TypeAlias = Literal["en", "es"]
 LANGUAGES: Final[tuple[Code, ...]] = ("en", "es")
 
-_SAID: Final = ("advice", "command")
-_HEARD: Final = "errors"
-
 
 @frozen
 class Catalogue:
-    """``said`` and ``heard`` are the other language's, by the English; empty for English."""
+    """Texts of the other language by the English, empty for English: of errors' ``advice``, of
+    what is ``said`` in all, and of what is ``heard``, by patterns.
+    """
 
+    advice: Mapping[str, str]
     said: Mapping[str, str]
     heard: Mapping[str, str]
 
@@ -37,11 +37,12 @@ class Catalogue:
     def of(cls, code: Code) -> Catalogue:
         """One of them, read when it is first needed."""
         if code == "en":
-            return cls({}, {})
-        said = {key: text for name in _SAID for key, text in _read(code, name)}
+            return cls({}, {}, {})
+        advice = dict(_read(code, "advice"))
+        said = advice | dict(_read(code, "command"))
         # What has more letters of its own says more; of two that fit, it is meant.
-        patterns = sorted(_read(code, _HEARD), key=lambda pair: -_weight(pair[0]))
-        return cls(said, dict(patterns))
+        patterns = sorted(_read(code, "errors"), key=lambda pair: -_weight(pair[0]))
+        return cls(advice, said, dict(patterns))
 
     def say(self, english: str, /, **values: object) -> str:
         """A text that the code names, its ``{names}`` filled in where it has any."""

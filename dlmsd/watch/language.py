@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dlmsd.language import Code
+from dlmsd.language import Catalogue, Code
 from dlmsd.watch.finding import Finding
 
 
@@ -38,7 +38,8 @@ class Language:
 
     def evidence(self, finding: Finding) -> tuple[str, ...]:
         """A sentence with the numbers, then what others said."""
-        return self._rule(finding, "evidence"), *finding.quotes
+        heard = Catalogue.of(self.code).hear
+        return self._rule(finding, "evidence"), *map(heard, finding.quotes)
 
     def word(self, name: str, **values: object) -> str:
         """One of the words around findings."""

@@ -8,9 +8,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
+import msgspec
 from attrs import frozen
 from twisted.web.http import CACHED
 from twisted.web.server import Request
+
+from dlmsd.language import LANGUAGES, Catalogue, Code
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -47,7 +50,15 @@ def load(language: str) -> dict[str, StaticFile]:
     found = dict(_below(files("dlmsd.web").joinpath("static"), "/static"))
     page = found.pop("/static/index.html")
     body = page.body.replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
-    return {"/": StaticFile.of("index.html", body), **found}
+    heard = {f"/static/heard/{code}.js": _heard(code) for code in LANGUAGES[1:]}
+    return {"/": StaticFile.of("index.html", body), **found, **heard}
+
+
+def _heard(code: Code) -> StaticFile:
+    """The catalogue of errors, for the page to say what it is told in English."""
+    catalogue = Catalogue.of(code)
+    table = {"said": catalogue.advice, "heard": list(catalogue.heard.items())}
+    return StaticFile.of(f"{code}.js", b"export default " + msgspec.json.encode(table) + b";\n")
 
 
 def _below(folder: Traversable, path: str) -> Iterator[tuple[str, StaticFile]]:

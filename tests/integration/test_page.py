@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from string import Formatter
+
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread
 
 from dlmsd.config.values import WebOptions
+from dlmsd.errors import UnansweredError
+from dlmsd.language import Catalogue
 from dlmsd.model import (
     CloseCause,
     ListenerState,
@@ -203,6 +207,33 @@ class PageTests(PageCase):
             expect(page.get_by_role("link", name="planta-b")).to_be_focused()
             page.keyboard.press("End")
             expect(page.get_by_role("link", name="planta-a")).to_be_focused()
+
+        await self.look(look)
+
+    async def test_errors_are_said_in_the_readers_language(self) -> None:
+        """As commands say them: each sentence of the catalogue, with values in it."""
+        error = UnansweredError("no answer to the connection attempt")
+        told = {"error": str(error), "advice": error.advice}
+        self.board.post(self.meter("planta-b", state=MeterState.DOWN, recent=0.0, **told))
+        spanish = Catalogue.of("es")
+        names = {name for one in spanish.heard for _, name, _, _ in Formatter().parse(one) if name}
+        said = [one.format(**{name: f"{name} 7" for name in names}) for one in spanish.heard]
+        self.assertGreater(len(said), 300)
+        said.append("/srv/dlmsd: Permission denied")
+
+        def look(page: Page, address: str) -> None:
+            page.goto(f"{address}?lang=es#/meters")
+            row = page.get_by_role("row", name="planta-b")
+            expect(row).to_contain_text("sin respuesta al intento de conexión")
+            expect(row).to_contain_text("Nada responde en la dirección del medidor; compruebe")
+            script = "import('/static/hear.js').then(({ hear }) => said.map(hear))"
+            heard = page.evaluate(f"(said) => {script}", said)
+            self.assertEqual(heard, [spanish.hear(one) for one in said])
+            both = f"{error}. {error.advice}"
+            (detail,) = page.evaluate(f"(said) => {script}", [both])
+            self.assertEqual(detail, f"{spanish.hear(str(error))}. {spanish.say(error.advice)}")
+            page.goto(f"{address}?lang=en#/meters")
+            expect(page.get_by_role("row", name="planta-b")).to_contain_text(error.advice)
 
         await self.look(look)
 

@@ -14,6 +14,7 @@ import dlmsd.watch
 from dlmsd.cli.command import command
 from dlmsd.language import LANGUAGES
 from dlmsd.model import CloseCause
+from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.remedies import REMEDIES, TREATMENTS
 from dlmsd.watch.rules.reach import REACH
@@ -44,6 +45,14 @@ class TextTests(SynchronousTestCase):
             self.assertTrue(text.strip() and spanish[key].strip(), key)
             if key.endswith((".cause", ".evidence")):
                 self.assertNotEqual(text, spanish[key])
+
+    def test_what_others_said_is_heard_in_the_language(self) -> None:
+        quotes = ("no route to the host", "words of a broker")
+        finding = Finding("meters-refused", "x", "error", 0.5, {"count": 1}, quotes)
+        self.assertEqual(Language.of("en").evidence(finding)[1:], quotes)
+        self.assertEqual(
+            Language.of("es").evidence(finding)[1:], ("no hay ruta al host", "words of a broker")
+        )
 
     def test_every_rule_has_words_and_a_treatment(self) -> None:
         texts = Language.of("en").texts

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd.web
+from dlmsd.errors import StoreError
 from dlmsd.web.page import load
 from tests.web.visitor import Visitor
 
@@ -47,6 +48,12 @@ class PageTests(SynchronousTestCase):
         self.assertGreater(len(found), 20)
         for path in found:
             self.assertEqual(self.visitor.ask(f"/{path}").status, 200, path)
+
+    def test_the_catalogue_of_errors_is_served(self) -> None:
+        script = self.visitor.ask("/static/heard/es.js")
+        self.assertEqual(script.headers["content-type"], "text/javascript; charset=utf-8")
+        self.assertTrue(script.body.startswith(b"export default {"))
+        self.assertIn(StoreError().advice, script.body.decode())
 
     def test_every_script_and_style_is_used(self) -> None:
         text = "".join(one.read_text() for one in (STATIC / "index.html", *SCRIPTS))

@@ -1,5 +1,6 @@
 // Numbers and times.
 
+import { heardUnder } from "./hear.js";
 import { locale, speak } from "./text.js";
 
 const { t } = speak({ en: {}, es: {} });
@@ -51,6 +52,6 @@ export function parse(json) {
   return JSON.parse(json, (key, value, context) => (
     typeof value === "number" && context?.source !== undefined && String(value) !== context.source
       ? context.source
-      : value
+      : heardUnder(key, value)
   ));
 }
