@@ -43,6 +43,9 @@ class CatalogueTests(SynchronousTestCase):
     def test_commands(self) -> None:
         self.compare("command", texts.said())
 
+    def test_nothing_is_shown_that_is_not_said(self) -> None:
+        self.assertEqual(texts.unsaid(), [])
+
     def test_advice(self) -> None:
         self.compare("advice", texts.advices())
 

@@ -16,6 +16,7 @@ import dlmsd
 from dlmsd.cli.clock import ROWS
 from dlmsd.cli.command import command
 from dlmsd.cli.help import LABELS, metavars, paragraphs
+from dlmsd.cli.rows import FIXED
 from dlmsd.cli.scan import COLUMNS
 from dlmsd.dlms.acse.diagnostic import UserDiagnostic
 from dlmsd.dlms.quirks import QUIRKS
@@ -26,7 +27,7 @@ from dlmsd.publish.provision import Outcome
 from dlmsd.simulator.personality import PERSONALITIES
 
 ROOT = Path(dlmsd.__file__).parent
-# What is said by its variable: advices, COLUMNS, ROWS, outcomes; all are collected below.
+# What is said by its variable: advices, COLUMNS, FIXED, ROWS, outcomes; all are collected below.
 LISTED = frozenset(
     {"error.advice", "one.advice", "one['advice']", "advice", "name", "key", "one.outcome.value"}
 )
@@ -42,13 +43,45 @@ _PROSE = re.compile(r" |:$")
 
 def said() -> set[str]:
     """What commands say, and their help."""
-    found = {*CLICK, *LABELS, *COLUMNS, *ROWS, *(one.value for one in Outcome)}
+    found = {*CLICK, *LABELS, *COLUMNS, *ROWS, *FIXED, *(one.value for one in Outcome)}
     found |= {one.words for one in PERSONALITIES.values()}
     for path in sorted((ROOT / "cli").glob("*.py")):
         found |= set(_said(path))
     for one, context in commands():
         found |= set(_helped(one, context))
     return {text for text in found if text}
+
+
+# Where texts go that somebody reads.
+_SHOWING = frozenset(
+    {"echo", "secho", "prompt", "confirm", "add_task", "show_table"}
+    | {"UsageError", "ClickException", "BadParameter"}
+)
+_WORDS = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
+
+
+def unsaid() -> list[str]:
+    """English that commands show without saying it in the reader's language."""
+    found = []
+    for path in sorted((ROOT / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and _called(node) in _SHOWING:
+                found += [
+                    f"{path.name}:{one.lineno}: {one.value}"
+                    for argument in node.args
+                    for one in _shown(argument)
+                    if _WORDS.search(one.value)
+                ]
+    return found
+
+
+def _shown(node: ast.AST) -> Iterator[ast.Constant]:
+    """Texts below ``node`` that no call of ``say`` has."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node
+    elif not (isinstance(node, ast.Call) and _called(node) == "say"):
+        for below in ast.iter_child_nodes(node):
+            yield from _shown(below)
 
 
 def advices() -> set[str]:

@@ -129,7 +129,10 @@ def _entry(one: CosemObject, told: dict[str, str]) -> dict[str, Any]:
 def _profile(objects: Sequence[CosemObject]) -> str:
     """A profile file that reads every register, under the catalogue's name if it has one."""
     names = {lookup(name).attribute.obis: name for name in NAMES}  # type: ignore[union-attr]
-    lines = ["# The registers that the meter showed; delete what is not wanted.", "[read]"]
+    lines = [
+        "# " + say("The registers that the meter showed; delete what is not wanted."),
+        "[read]",
+    ]
     for one in objects:
         if one.class_id in _REGISTERS and one.readable(2):
             key = names.get(one.obis) or f"o{one.obis.raw.hex()}"

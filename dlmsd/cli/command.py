@@ -35,7 +35,7 @@ from dlmsd.cli.trace import trace
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="dlmsd")
+@click.version_option(__version__, prog_name="dlmsd", message="%(prog)s %(version)s")
 def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
 

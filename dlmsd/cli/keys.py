@@ -10,7 +10,7 @@ import msgspec
 from attrs import evolve
 
 from dlmsd.cli.help import Command
-from dlmsd.cli.language import explained, say
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import FAILED, errand, meter_options
 from dlmsd.cli.target import chosen, visited
 from dlmsd.cli.terminal import show_table
@@ -100,7 +100,7 @@ def _show(
         click.echo(msgspec.json.encode({"ours": ours, "meter": theirs}).decode())
         return
     rows = [
-        [say("security policy"), _text(ours["policy"]), _text(theirs["policy"])],
+        [say("security policy"), _text(ours["policy"]), _policy(told.policy)],
         [say("security suite"), _text(ours["suite"]), _text(theirs["suite"])],
         [say("our system title"), _text(ours["system_title"]), _text(theirs["system_title"])],
         [
@@ -132,6 +132,10 @@ def _show(
 
 def _title(title: bytes | None) -> str | None:
     return None if title is None else title.hex().upper()
+
+
+def _policy(words: str | None) -> str:
+    return "-" if words is None else ", ".join(map(hear, words.split(", ")))
 
 
 def _text(value: object) -> str:

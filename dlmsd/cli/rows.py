@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TextIO
 
 import msgspec
 
+from dlmsd.cli.language import say
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.errors import DlmsdError
@@ -22,6 +23,8 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 _PAGE: Final = 500
 # Spreadsheets take text that begins so for a formula.
 _FORMULA: Final = ("=", "+", "-", "@")
+# The columns around those of the profile.
+FIXED: Final = ("time", "status", "note")
 
 
 class OutputError(DlmsdError):
@@ -111,7 +114,9 @@ class TableRows:
         self._page: list[list[str]] = []
 
     def begin(self, layout: Layout) -> None:
-        self._heads, self._keys = _heads(layout), layout.keys
+        said = {name: say(name) for name in FIXED}
+        self._heads = [said.get(head, head) for head in _heads(layout)]
+        self._keys = layout.keys
 
     def row(self, row: ProfileRow) -> None:
         self._page.append([str(cell) for cell in _cells(row, self._keys, self._zone)])
@@ -173,7 +178,7 @@ def _written(write: Callable[[], None]) -> None:
 def _heads(layout: Layout) -> list[str]:
     units = layout.units
     named = [f"{key} ({units[key]})" if units.get(key) else key for key in layout.keys]
-    return ["time", "status", *named, "note"]
+    return [*FIXED[:2], *named, *FIXED[2:]]
 
 
 def _cells(row: ProfileRow, keys: Sequence[str], zone: datetime.tzinfo) -> list[Value]:

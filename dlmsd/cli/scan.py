@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dlmsd.cli.help import Command
-from dlmsd.cli.language import explained, say
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import FAILED, errand
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.config import rules
@@ -35,7 +35,7 @@ framing = "{framing}"
 logical_device = {logical}
 physical_device = {physical}
 address_size = {size}
-# It answered this client, which often sees little. Another one, its password and a profile:
+# {hint}
 client = {client}
 authentication = "none"
 # profile = "microstar"
@@ -129,7 +129,7 @@ def _show(found: list[Finding], *, as_json: bool) -> None:
     rows = [
         [
             *(one.host, str(one.port), one.candidate.framing, str(one.candidate.client)),
-            *(str(one.candidate.logical), _physical(one), one.evidence, one.name, one.serial),
+            *(str(one.candidate.logical), _physical(one), hear(one.evidence), one.name, one.serial),
         ]
         for one in found
     ]
@@ -159,7 +159,7 @@ def _name(one: Finding) -> str:
 def _entries(found: Iterable[Finding]) -> Iterable[str]:
     """What ``dlmsd check`` takes, each under a name of its own."""
     taken: set[str] = set()
-    yield "# What `dlmsd scan` found.\n"
+    yield "# " + say("What `dlmsd scan` found.") + "\n"
     for one in found:
         base = _name(one)
         name, number = base, 1
@@ -168,9 +168,13 @@ def _entries(found: Iterable[Finding]) -> Iterable[str]:
             name = f"{base}-{number}"
         taken.add(name)
         candidate = one.candidate
-        if told := printable(one.evidence).replace("\n", " "):
+        if told := printable(hear(one.evidence)).replace("\n", " "):
             yield f"\n# {told}"
         yield _ENTRY.format(
+            hint=say(
+                "It answered this client, which often sees little. "
+                "Another one, its password and a profile:"
+            ),
             name=name,
             host=one.host,
             port=one.port,
