@@ -189,21 +189,22 @@ class Daemon(Service):
             # child; the child's own traceback would only hide the sentence above.
             sys.excepthook = lambda *_: None
             raise
-        self._api = Api(self._parts())
+        tokens = Tokens(token, list_file(state_dir), self._machine.wall)
+        self._api = Api(self._parts(tokens))
         self.web = WebService(
             self._configuration.web,
             self.board,
             self._document,
             reactor=self._reactor,
             ready=lambda: self._ready,
-            tokens=Tokens(token, list_file(state_dir)),
+            tokens=tokens,
             language=self._configuration.daemon.language,
             version=__version__,
             operations=self._api.operations,
         )
         return Deferred.fromCoroutine(self._start())
 
-    def _parts(self) -> Parts:
+    def _parts(self, tokens: Tokens) -> Parts:
         return Parts(
             self.board,
             self._document,
@@ -217,6 +218,7 @@ class Daemon(Service):
             self._configuration,
             self._machine,
             __version__,
+            tokens,
         )
 
     def _sink(self, options: SinkOptions, meters: Sequence[MeterOptions]) -> Sink:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -31,6 +32,8 @@ FIRST: Final = "web"
 _OCTETS: Final = 24
 # Every request with a token is compared with all of them.
 MOST: Final = 200
+# A token that is used with each request is noted on disk no more often (seconds).
+NOTED: Final = 60
 
 
 class TokenError(StoreError):
@@ -89,15 +92,46 @@ def save(path: Path, tokens: Sequence[Token]) -> None:
 
 
 class Tokens:
-    """The first token and those of the list at ``path``, as it is at the moment."""
+    """The first token and those of the list at ``path``, as it is at the moment.
+
+    When each was last used is kept in a file beside it; ``wall`` gives Unix seconds.
+    """
 
     _log = Logger()
 
-    def __init__(self, first: Secret, path: Path) -> None:
+    def __init__(self, first: Secret, path: Path, wall: Callable[[], float] = time.time) -> None:
         self._first = Token(FIRST, "admin", digest(first.reveal()), 0)
         self._path = path
         self._stamp: object = None
         self._listed: tuple[Token, ...] = ()
+        self._wall = wall
+        self._uses = path.with_name(f"{path.name}.used")
+        self._used: dict[str, int] | None = None
+
+    def all(self) -> tuple[Token, ...]:
+        """The first one, and those of the list."""
+        self._look()
+        return (self._first, *self._listed)
+
+    def add(self, name: str, role: Role, draw: Callable[[int], bytes], created: int) -> Secret:
+        """A new one of a name that is free. Raises TokenError."""
+        made = fresh(draw)
+        save(self._path, [*load(self._path), Token(name, role, digest(made.reveal()), created)])
+        return made
+
+    def remove(self, name: str) -> bool:
+        """It opens nothing any more; False where it is not in the list. Raises TokenError."""
+        known = load(self._path)
+        kept = [one for one in known if one.name != name]
+        if len(kept) == len(known):
+            return False
+        save(self._path, kept)
+        self._note({key: at for key, at in self._known_uses().items() if key != name})
+        return True
+
+    def used(self, name: str) -> int:
+        """When it last was (Unix seconds, to the minute), 0 for never."""
+        return self._known_uses().get(name, 0)
 
     def find(self, given: bytes) -> Token | None:
         """Whose token this is; the time it takes tells nothing of any of them."""
@@ -106,7 +140,31 @@ class Tokens:
         for one in (self._first, *self._listed):
             if hmac.compare_digest(one.digest, wanted):
                 found = found or one
+        if found is not None:
+            self._use(found.name)
         return found
+
+    def _use(self, name: str) -> None:
+        now, known = int(self._wall()), self._known_uses()
+        if not 0 <= now - known.get(name, 0) < NOTED:
+            self._note({**known, name: now})
+
+    def _known_uses(self) -> dict[str, int]:
+        if self._used is None:
+            try:
+                self._used = msgspec.json.decode(self._uses.read_bytes(), type=dict[str, int])
+            except (OSError, msgspec.DecodeError):
+                self._used = {}
+        return self._used
+
+    def _note(self, used: dict[str, int]) -> None:
+        self._used = used
+        draft = self._uses.with_name(f"{self._uses.name}.new")
+        try:
+            draft.write_bytes(msgspec.json.encode(used))
+            draft.replace(self._uses)
+        except OSError as error:  # of a full disk others tell
+            self._log.debug("the use of a token is not noted: {reason}", reason=error.strerror)
 
     def _look(self) -> None:
         try:

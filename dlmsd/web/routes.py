@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
@@ -231,9 +232,14 @@ def _other_method(request: Any, methods: set[str]) -> bytes:
 
 def _path(texts: Mapping[str, str]) -> dict[str, Any]:
     try:
-        return {name: PATHS[name].of_text(text) for name, text in texts.items()}
-    except Unfit:
+        return {name: PATHS[name].of_text(_decoded(name, text)) for name, text in texts.items()}
+    except (Unfit, UnicodeDecodeError):
         raise RefusedError(404, "There is nothing under this path.") from None
+
+
+def _decoded(name: str, text: str) -> str:
+    """A number is written in one way only; a name may have spaces."""
+    return unquote(text, errors="strict") if PATHS[name].schema["type"] == "string" else text
 
 
 def _body(request: Any, operation: Operation) -> Any:

@@ -192,6 +192,7 @@ class ViewTests(RestCase):
         page.get_by_role("button", name="Read the configuration again").click()
         expect(page.get_by_text("Changed sinks: second")).to_be_visible()
         expect(page.locator(".in-force")).to_contain_text("[[sinks]] second")
+        self.tokens(page)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download a backup").click()
         self.assertRegex(download.value.suggested_filename, r"^dlmsd-.*\.tar$")
@@ -199,6 +200,29 @@ class ViewTests(RestCase):
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         page.get_by_role("button", name="Español").click()
         expect(page.locator("#view h1")).to_have_text("Ajustes")
+
+    def tokens(self, page: Page) -> None:
+        table = page.locator(".tokens")
+        expect(table).to_contain_text("web (yours)may change")
+        page.get_by_role("button", name="Make a token").click()
+        expect(page.get_by_label("Name", exact=True)).to_be_focused()
+        expect(page.get_by_label("Name", exact=True)).to_have_attribute("aria-invalid", "true")
+        page.keyboard.type("wall screen")
+        page.keyboard.press("Enter")
+        shown = page.get_by_label("The new token")
+        expect(shown).to_be_focused()
+        made = shown.inner_text()
+        heard = self.ask("GET", "/api/session", Authorization=f"Bearer {made}").json
+        self.assertEqual((heard["name"], heard["role"]), ("wall screen", "read"))
+        row = table.locator("tr", has_text="wall screen")
+        expect(row).to_contain_text("reads")
+        page.get_by_role("button", name="Revoke wall screen").click()
+        page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+        expect(row).to_have_count(0)
+        expect(page.get_by_text(made)).to_be_hidden()
+        heard = self.ask("GET", "/api/tokens", Authorization=f"Bearer {made}")
+        self.assertEqual(heard.status, 401)
+        expect(page.locator(".changes")).to_contain_text("token removed: wall screen")
 
     def logs(self, page: Page) -> None:
         page.get_by_role("link", name="Logs").click()

@@ -107,6 +107,56 @@ class DisconnectTests(MoreCase):
         self.end()
 
 
+class TokenTests(MoreCase):
+    def test_made_used_and_revoked(self) -> None:
+        self.begin()
+        (first,) = self.good("GET", "/api/tokens")
+        self.assertEqual((first["name"], first["created"]), ("web", None))
+        self.assertEqual((first["role"], first["removable"]), ("admin", False))
+        self.assertIsNotNone(first["last_used"])
+        body = {"name": "grafana", "role": "admin"}
+        heard = self.ask("POST", "/api/tokens", body)
+        self.assertEqual((heard.status, heard.headers["cache-control"]), (201, "no-store"))
+        made = heard.json["token"]
+        self.assertEqual(self.ask("POST", "/api/tokens", body).status, 409)
+        self.assertEqual(self.ask("POST", "/api/tokens", {"name": "web"}).status, 409)
+        self.assertEqual(self.ask("POST", "/api/tokens", {"name": "x", "role": "y"}).status, 422)
+        listed = self.ask("GET", "/api/tokens", Authorization=f"Bearer {made}")
+        self.assertEqual([one["name"] for one in listed.json], ["web", "grafana"])
+        self.assertIsNotNone(listed.json[1]["last_used"])
+        self.assertNotIn(made.encode(), listed.body)
+        reader = self.good("POST", "/api/tokens", {"name": "wall"})
+        self.assertEqual(reader["role"], "read")
+        for token, status in ((reader["token"], 403), ("", 401)):
+            for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/grafana")):
+                sent = {"name": "z"} if method == "POST" else None
+                with_it = {"Authorization": f"Bearer {token}"}
+                heard = self.ask(method, f"/api/tokens{path}", sent, **with_it)
+                self.assertEqual(heard.status, status, (method, path))
+        self.good("POST", "/api/tokens", {"name": "a b"})
+        self.assertEqual(self.ask("DELETE", "/api/tokens/a%20b").status, 204)
+        self.assertEqual(self.ask("DELETE", "/api/tokens/%ff").status, 404)
+        self.assertEqual(self.ask("DELETE", "/api/tokens/grafana").status, 204)
+        self.assertEqual(self.ask("DELETE", "/api/tokens/grafana").status, 404)
+        self.assertEqual(self.ask("DELETE", "/api/tokens/web").status, 409)
+        gone = self.ask("GET", "/api/tokens", Authorization=f"Bearer {made}")
+        self.assertEqual(gone.status, 401)
+        told = [(one["action"], one["subject"]) for one in self.good("GET", "/api/audit")]
+        self.assertEqual(
+            told,
+            [
+                ("token removed", "grafana"),
+                ("token removed", "a b"),
+                ("token added", "a b"),
+                ("token added", "wall"),
+                ("token added", "grafana"),
+            ],
+        )
+        self.assertNotIn(made, self.daemon.log.read_text())
+        self.assertNotIn(made.encode(), self.ask("GET", "/api/audit").body)
+        self.end()
+
+
 class FigureTests(MoreCase):
     def test_documented_figures(self) -> None:
         self.begin()

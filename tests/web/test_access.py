@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.tokens import Token, digest, list_file, save
+from dlmsd.secret import Secret
+from dlmsd.tokens import Token, Tokens, digest, list_file, save
 from dlmsd.web.access import ADDRESSES
 from tests.web.operations import Things
 from tests.web.visitor import TOKEN, Visitor, bearer
@@ -56,6 +59,44 @@ class MatrixTests(SynchronousTestCase):
         visitor = Visitor(LOOPBACK)
         visitor.service._access.loopback = False
         self.assertEqual(visitor.ask("/api/status").status, 401)
+
+
+class UseTests(SynchronousTestCase):
+    """When a token was last used."""
+
+    def setUp(self) -> None:
+        self.now = 1000.0
+        self.path = list_file(Path(self.mktemp()))
+        self.path.parent.mkdir()
+        self.tokens = self.begin()
+        self.wall = self.tokens.add("wall", "read", lambda size: b"x" * size, 5)
+
+    def begin(self) -> Tokens:
+        return Tokens(Secret(TOKEN), self.path, lambda: self.now)
+
+    def test_it_is_noted_at_most_once_a_minute_and_outlives_the_daemon(self) -> None:
+        self.assertEqual(self.tokens.used("wall"), 0)
+        self.assertIsNone(self.tokens.find(b"wrong"))
+        for now, noted in ((1000, 1000), (1059, 1000), (1060, 1060), (900, 900)):
+            self.now = now
+            self.tokens.find(self.wall.reveal())
+            self.assertEqual(self.tokens.used("wall"), noted)
+            self.assertEqual(self.begin().used("wall"), noted)
+        self.assertEqual(self.tokens.used("web"), 0)
+
+    def test_one_that_is_gone_opens_nothing_and_leaves_nothing(self) -> None:
+        self.tokens.find(self.wall.reveal())
+        self.assertTrue(self.tokens.remove("wall"))
+        self.assertFalse(self.tokens.remove("wall"))
+        self.assertIsNone(self.tokens.find(self.wall.reveal()))
+        self.assertEqual((self.tokens.used("wall"), self.begin().used("wall")), (0, 0))
+        self.assertEqual([one.name for one in self.tokens.all()], ["web"])
+
+    def test_a_file_of_uses_that_is_none(self) -> None:
+        self.path.with_name("web.tokens.used").write_text("[5]")
+        self.assertEqual(self.begin().used("web"), 0)
+        self.begin().find(TOKEN.encode())
+        self.assertEqual(self.begin().used("web"), 1000)
 
 
 class SessionTests(SynchronousTestCase):

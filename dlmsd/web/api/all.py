@@ -22,6 +22,7 @@ from dlmsd.web.api.scans import Scans
 from dlmsd.web.api.sinks import Sinks
 from dlmsd.web.api.system import System
 from dlmsd.web.api.thingsboard import ThingsBoard
+from dlmsd.web.api.tokens import AccessTokens
 from dlmsd.web.api.trials import Trials
 from dlmsd.web.api.views import Views
 from dlmsd.web.operation import Operation
@@ -56,6 +57,7 @@ class Api:
             *Sinks(parts).operations(),
             *System(parts).operations(),
             *Configuration(parts).operations(),
+            *AccessTokens(parts).operations(),
             *self._logs.operations(),
         ]
 

@@ -22,6 +22,7 @@ from dlmsd.store.counters import Account
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.metrics import Figures
 from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.tokens import Tokens
 from dlmsd.watch.finding import Finding
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import StatusDocument
@@ -78,7 +79,8 @@ class Watch(Protocol):
 class Parts:
     """``version`` is dlmsd's, ``started`` the configuration with which it was started.
 
-    ``unwritten`` are figures of the minute that has not ended, by meter.
+    ``unwritten`` are figures of the minute that has not ended, by meter; ``tokens`` open page and
+    REST.
     """
 
     board: Board
@@ -93,6 +95,7 @@ class Parts:
     started: Configuration
     machine: Machine
     version: str
+    tokens: Tokens
 
     @property
     def web(self) -> WebOptions:

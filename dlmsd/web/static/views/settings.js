@@ -6,17 +6,17 @@ import { chips } from "../kit/choice.js";
 import { busy, button, figures, make, section, setText } from "../kit/dom.js";
 import { download } from "../kit/download.js";
 import { Poll } from "../kit/poll.js";
-import { mayChange } from "../session.js";
+import { mayChange, token } from "../session.js";
 import { language, speak } from "../text.js";
 import * as words from "../texts/settings.js";
 import { InForce } from "./settings-file.js";
+import { AccessTokens } from "./settings-tokens.js";
 
 const EVERY = 10_000;
 const CHANGES = 50;
 const THEMES = ["auto", "light", "dark"];
 const LANGUAGES = [["en", "English"], ["es", "Español"]];
 const RESULTS = ["added", "removed", "changed", "sinks", "listeners", "restart", "problems"];
-const COMMANDS = "dlmsd token list\ndlmsd token add NAME --role read\ndlmsd token remove NAME";
 
 const { t } = speak(words);
 export const nav = t("nav");
@@ -56,7 +56,7 @@ class Settings {
     this.node = make("div", "", make("div", "head", make("h1", "", t("nav"))), this.appearance(), section(t("daemon"), this.list));
     if (mayChange()) {
       this.polls.push(new Poll(() => "api/system/configuration", EVERY, (answer) => this.inForce.show(answer)));
-      this.node.append(this.reloading(), this.backup(), this.tokens(), section(t("in_force"), this.inForce.node));
+      this.node.append(this.reloading(), this.backup(), ...this.tokens(), section(t("in_force"), this.inForce.node));
     } else this.node.append(make("p", "aside", t("read_only")));
     this.node.append(section(t("changes"), this.changes));
     for (const poll of this.polls) poll.ask();
@@ -101,12 +101,12 @@ class Settings {
     return section(t("backup"), make("p", "aside", t("backup_hint")), make("div", "actions", now));
   }
 
+  // Never free, not even where changes are.
   tokens() {
-    const commands = make("pre", "command", COMMANDS);
-    commands.tabIndex = 0; // it scrolls, and keys must reach it
-    commands.setAttribute("role", "group");
-    commands.ariaLabel = t("tokens");
-    return section(t("tokens"), make("p", "aside", t("tokens_hint")), commands);
+    if (!token()) return [];
+    const tokens = new AccessTokens(() => this.polls.forEach((one) => one.anew()));
+    this.polls.push(new Poll(() => "api/tokens", EVERY, (answer) => tokens.show(answer)));
+    return [section(t("tokens"), tokens.node)];
   }
 
   show({ ok, body }) {
