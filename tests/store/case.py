@@ -23,6 +23,12 @@ NOW = 1_800_000_000.0
 
 NOW_MS = int(NOW) * 1000
 
+REFUSE = """
+    CREATE TRIGGER refuse BEFORE INSERT ON readings WHEN NEW.meter = 'bad'
+    BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END
+"""
+"""Makes a file refuse each group with a reading of the meter ``bad``."""
+
 
 def reading(meter: str = "planta-a", ts: int = NOW_MS, **values: Any) -> Reading:
     return Reading(meter, ts, values or {"voltage_l1": Decimal("230.10")})
