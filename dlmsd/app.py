@@ -77,7 +77,7 @@ class Daemon(Service):
         self._machine = machine
         self._reactor = reactor = machine.reactor
         wall = machine.wall
-        self._ready = False
+        self._ready = self._given_up = False
         self._unsubscribe: Callable[[], None] = lambda: None
         state_dir = configuration.daemon.state_dir
         self.lock = Lock(state_dir / "dlmsd.lock")
@@ -291,6 +291,9 @@ class Daemon(Service):
             self._life.ready()
 
     def _give_up(self, error: Exception) -> None:
+        if self._given_up:  # what fails before the end comes is no news
+            return
+        self._given_up = True
         if isinstance(error, DlmsdError):
             self._log.critical("{reason} {advice}", reason=str(error), advice=error.advice)
         else:

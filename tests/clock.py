@@ -34,7 +34,7 @@ class HeapClock:
         """As IReactorTime has it."""
         assert delay >= 0, f"{delay} seconds from now is in the past"
         call = DelayedCall(
-            self._now + delay, callable, args, kw, lambda call: None, self._push, self.seconds
+            self._now + delay, callable, args, kw, _cancelled, self._push, self.seconds
         )
         self._push(call)
         return call
@@ -68,3 +68,7 @@ class HeapClock:
     def _push(self, call: Any) -> None:
         self._number += 1
         heapq.heappush(self._heap, (call.getTime(), self._number, call))
+
+
+def _cancelled(call: object) -> None:
+    """It is found out when its time comes."""

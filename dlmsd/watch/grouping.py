@@ -58,14 +58,14 @@ def _explained(found: list[Finding]) -> list[Finding]:
 
 def _lines(found: list[Finding], meters: Mapping[str, MeterStatus]) -> list[Finding]:
     """A gateway that is down: of each of its active meters there is a finding."""
-    active: dict[str, set[str]] = defaultdict(set)
-    for name, status in meters.items():
-        if status.state is not MeterState.INACTIVE:
-            active[status.address].add(name)
     down: dict[str, list[Finding]] = defaultdict(list)
     for one in found:
         if one.rule in SHARED or one.rule == "breaker-open":
             down[meters[one.subject].address].append(one)
+    active: dict[str, set[str]] = defaultdict(set)
+    for name, status in meters.items() if down else ():
+        if status.state is not MeterState.INACTIVE:
+            active[status.address].add(name)
     for address, members in down.items():
         names = {one.subject for one in members}
         if len(names) > 1 and names == active[address]:

@@ -36,22 +36,28 @@ _COUNTED: Final = ("good", "failed", "missed", "connects", "bad_frames", "noise_
 
 @define
 class _Window:
-    """Counts of the last :data:`WINDOW` seconds, by minute."""
+    """Counts of the last :data:`WINDOW` seconds, by minute, and their sums."""
 
-    _minutes: deque[tuple[float, Counter[str]]] = field(factory=lambda: deque(maxlen=_BUCKETS + 1))
+    _minutes: deque[tuple[float, Counter[str]]] = field(factory=deque)
+    _sums: Counter[str] = field(factory=Counter)
 
     def add(self, name: str, count: int, now: float) -> None:
         minutes = self._minutes
         if not minutes or now - minutes[-1][0] >= BUCKET:
+            self._forget(now)
             minutes.append((now - now % BUCKET, Counter()))
         minutes[-1][1][name] += count
+        self._sums[name] += count
 
     def sums(self, now: float) -> Counter[str]:
-        total = Counter[str]()
-        for began, counts in self._minutes:
-            if began > now - WINDOW - BUCKET:
-                total.update(counts)
-        return total
+        """As they are now; they change with the next count."""
+        self._forget(now)
+        return self._sums
+
+    def _forget(self, now: float) -> None:
+        minutes = self._minutes
+        while minutes and minutes[0][0] <= now - WINDOW - BUCKET:
+            self._sums.subtract(minutes.popleft()[1])
 
 
 @define(eq=False)

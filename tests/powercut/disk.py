@@ -94,7 +94,9 @@ class Disk:
         if isinstance(operation, Unlink):
             self._platters.pop(operation.name, None)
             return
-        platter = self._platters.setdefault(operation.name, Platter())
+        platter = self._platters.get(operation.name)
+        if platter is None:
+            platter = self._platters[operation.name] = Platter()
         if isinstance(operation, Write):
             platter.take(operation)
         else:

@@ -197,15 +197,11 @@ class MemoryVfs:
 
     # One file.
 
-    def _name(self, file: Any) -> str:
-        return self._open_files[file.contents.number][1]
+    def _opened(self, file: Any) -> tuple[dict[str, bytearray], str]:
+        return self._open_files[file.contents.number]
 
-    def _content(self, file: Any) -> bytearray:
-        files, name = self._open_files[file.contents.number]
-        return files[name]
-
-    def _tell(self, file: Any, operation: Operation) -> None:
-        if self._open_files[file.contents.number][0] is self.files:
+    def _tell(self, files: dict[str, bytearray], operation: Operation) -> None:
+        if files is self.files:
             self.watch(operation)
 
     def _close(self, file: Any) -> int:
@@ -214,42 +210,47 @@ class MemoryVfs:
         return OK
 
     def _read(self, file: Any, into: int, size: int, offset: int) -> int:
-        if (code := self.refuse("read", self._name(file))) != OK:
+        files, name = self._opened(file)
+        if (code := self.refuse("read", name)) != OK:
             return code
-        octets = bytes(self._content(file)[offset : offset + size])
+        octets = bytes(files[name][offset : offset + size])
         ctypes.memmove(into, octets + bytes(size - len(octets)), size)
         return OK if len(octets) == size else SHORT_READ
 
     def _write(self, file: Any, octets: int, size: int, offset: int) -> int:
-        if (code := self.refuse("write", self._name(file))) != OK:
+        files, name = self._opened(file)
+        if (code := self.refuse("write", name)) != OK:
             return code
-        content, written = self._content(file), ctypes.string_at(octets, size)
+        content, written = files[name], ctypes.string_at(octets, size)
         if len(content) < offset:
             content.extend(bytes(offset - len(content)))
         content[offset : offset + size] = written
-        self._tell(file, Write(self._name(file), offset, written))
+        self._tell(files, Write(name, offset, written))
         return OK
 
     def _truncate(self, file: Any, size: int) -> int:
-        del self._content(file)[size:]
-        self._tell(file, Write(self._name(file), size, None))
+        files, name = self._opened(file)
+        del files[name][size:]
+        self._tell(files, Write(name, size, None))
         return OK
 
     def _sync(self, file: Any, flags: int) -> int:
-        if (code := self.refuse("sync", self._name(file))) != OK:
+        files, name = self._opened(file)
+        if (code := self.refuse("sync", name)) != OK:
             return code
-        self._tell(file, Sync(self._name(file)))
+        self._tell(files, Sync(name))
         return OK
 
     def _file_size(self, file: Any, told: Any) -> int:
-        told[0] = len(self._content(file))
+        files, name = self._opened(file)
+        told[0] = len(files[name])
         return OK
 
     def _lock(self, file: Any, level: int) -> int:
         """Nobody waits here for another, but the last one to close a file removes its log."""
         number = file.contents.number
         others = (self._open_files[one][1] for one in self._levels if one != number)
-        if level == _EXCLUSIVE and self._name(file) in others:
+        if level == _EXCLUSIVE and self._opened(file)[1] in others:
             return BUSY
         self._levels[number] = level
         return OK
@@ -276,7 +277,7 @@ class MemoryVfs:
         return _POWERSAFE_OVERWRITE
 
     def _shm_map(self, file: Any, page: int, size: int, extend: int, told: Any) -> int:
-        key = self._name(file), page
+        key = self._opened(file)[1], page
         if key not in self._shared:
             if not extend:
                 told[0] = None
@@ -293,7 +294,7 @@ class MemoryVfs:
 
     def _shm_unmap(self, file: Any, delete: int) -> int:
         if delete:
-            name = self._name(file)
+            name = self._opened(file)[1]
             for key in [key for key in self._shared if key[0] == name]:
                 del self._shared[key]
         return OK

@@ -25,6 +25,7 @@ class Life:
 
     def __init__(self, network: Network, fired: Fired = lambda function: None) -> None:
         self.network = network
+        self.seconds = network.seconds
         self._fired = fired
         self.alive = True
         self.gave_up = False
@@ -32,9 +33,6 @@ class Life:
         self._connectors: list[Connector] = []
         self._listening: list[Listening] = []
         self._sessions: list[Any] = []
-
-    def seconds(self) -> float:
-        return self.network.seconds()
 
     def callLater(
         self, delay: float, function: Callable[..., object], *args: Any, **kw: Any

@@ -185,6 +185,7 @@ class World:
         self.judge.note(f"kill {power}")
         self.life.kill()
         self._deafen()
+        self.daemon._api._logs.stop()
         self.writer.hold()
         self.daemon.lock.release()
         self.judge.figures.kills += 1
