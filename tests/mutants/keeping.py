@@ -29,8 +29,8 @@ KEEPING: Final = (
         "store/database.py",
         KILLS,
         (
-            'database.execute("ROLLBACK")\n    database.sync(synced)\n',
-            'database.execute("COMMIT")\n    database.sync(synced)\n',
+            'self.execute("ROLLBACK")\n        if self.synced',
+            'self.execute("COMMIT")\n        if self.synced',
         ),
         ('        yield\n        database.execute("COMMIT")\n', "        yield\n"),
     ),
