@@ -235,7 +235,9 @@ class SinkStatus:
     ``delivered`` counts deliveries acknowledged since the start; what still waits is the
     outbox's to tell. ``verdict`` stands as long as what it explains; ``held`` is a sentence
     while the server's limits hold deliveries back. ``reconnections`` counts connections that
-    stood again after an end, since the start.
+    stood again after an end, since the start. What is published to ``unechoed`` topics, of
+    which ``unechoed_topics`` are a few, is acknowledged and does not come back.
+    ``certificate_ends`` is when the broker's own certificate ends, in Unix seconds, by TLS.
     """
 
     name: str
@@ -252,6 +254,9 @@ class SinkStatus:
     verdict: Verdict | None = None
     held: str = ""
     reconnections: int = 0
+    unechoed: int = 0
+    unechoed_topics: tuple[str, ...] = ()
+    certificate_ends: int | None = None
 
 
 @frozen

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet import ssl
+from twisted.internet.interfaces import ISSLTransport
 
 from dlmsd.errors import ConfigurationError, Problem
 
@@ -48,6 +49,16 @@ def explain(error: BaseException | None, whose: str) -> str | None:
     if isinstance(error, VerificationError):
         return f"TLS: the {whose}'s certificate is not made out to the host"
     return None
+
+
+def ends(transport: object) -> int | None:
+    """When the other side's certificate ends, in Unix seconds; None if it showed none."""
+    if not ISSLTransport.providedBy(transport):
+        return None
+    shown: crypto.X509 | None = cast(Any, transport).getPeerCertificate()
+    if shown is None:
+        return None
+    return int(shown.to_cryptography().not_valid_after_utc.timestamp())
 
 
 class _Files:

@@ -14,7 +14,7 @@ from dlmsd.config.values import SinkOptions
 from dlmsd.errors import Problem
 
 _TLS_FILES: Final = ("ca_file", "cert_file", "key_file")
-_PLAIN: Final = ("topic", "home_assistant")
+_PLAIN: Final = ("topic", "home_assistant", "canary")
 _STAND_IN: Final = {"name": "unknown", "kind": "mqtt", "url": "mqtt://unknown"}
 
 

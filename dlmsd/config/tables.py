@@ -270,6 +270,7 @@ def file_rules(
             "inflight": rules.whole(1, 100),
             "topic": rules.topic,
             "home_assistant": rules.flag,
+            "canary": rules.flag,
             "requests": rules.flag,
             "ca_file": existing,
             "cert_file": existing,

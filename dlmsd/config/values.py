@@ -98,6 +98,7 @@ class SinkOptions:
     inflight: int = 20
     topic: str = "dlmsd/{meter}"
     home_assistant: bool = False
+    canary: bool = True
     requests: bool = True
     ca_file: Path | None = None
     cert_file: Path | None = None

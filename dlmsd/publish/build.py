@@ -15,7 +15,8 @@ from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import Link, SinkStatus
 from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
-from dlmsd.publish.courier import Courier, Dialect
+from dlmsd.publish.courier import Courier
+from dlmsd.publish.dialect import Dialect
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.inquiry import Inquiry
@@ -76,7 +77,16 @@ def build(
         who = f"the client id {login.client_id}" if own else login.who
         episodes = inquiry.open(meter or "", who)
         courier = Courier(
-            options.name, meter, outbox, make(limits), tally, states, limits, clock, episodes
+            options.name,
+            meter,
+            outbox,
+            make(limits),
+            tally,
+            states,
+            limits,
+            clock,
+            episodes,
+            canary=own and options.canary,
         )
         return Route(
             courier,

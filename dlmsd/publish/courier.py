@@ -10,9 +10,9 @@ kill makes duplicates is never more.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -22,7 +22,9 @@ from twisted.python.failure import Failure
 from dlmsd.errors import StoreError
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.canary import Canary
 from dlmsd.publish.desk import Desk
+from dlmsd.publish.dialect import Dialect
 from dlmsd.publish.episodes import Episodes
 from dlmsd.publish.holding import Holding
 from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
@@ -47,58 +49,12 @@ MOST_REFUSED: Final = 8
 # A connection that breaks once before its SUBACK is chance.
 UNHEARD: Final = 2
 
-Say: TypeAlias = Callable[[str, Message], None]
-"""Publishes a message about a subject, soon; of a subject only the newest waits."""
-
-
-class Dialect(Protocol):
-    """How one kind of broker wants things said, over one connection.
-
-    ``held`` are meters whose deliveries stay in the outbox until an operator decides, and why.
-    """
-
-    @property
-    def held(self) -> dict[str, troubles.Trouble]: ...
-
-    @property
-    def dated(self) -> bool:
-        """Whether readings find their place by ``ts``, in whatever order they arrive."""
-
-    def subscriptions(self) -> Sequence[str]:
-        """The topic filters of every new connection."""
-
-    def told(self, message: Message, say: Say) -> bool:
-        """The broker sent ``message``; answers go to ``say``, now or later.
-
-        The result tells whether it meant anything.
-        """
-
-    def learn(self, status: MeterStatus, say: Say) -> None:
-        """A meter's newest status, whether there is a connection or not."""
-
-    def greeting(self) -> Iterable[tuple[str, Message]]:
-        """What every new connection begins with; forgets all that was said before."""
-
-    def state(self, meter: str, online: bool) -> Message | None:
-        """That a meter can be read, or no longer."""
-
-    def introduction(self, meter: str) -> Message | None:
-        """What must precede this meter's next delivery."""
-
-    def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, Sequence[Delivery]]:
-        """Takes one message's deliveries off the queue, each meter's in order; it and they."""
-
-    def farewell(self) -> Iterable[tuple[str, Message]]:
-        """What a connection that is closed on purpose ends with."""
-
-    def explain(self, error: troubles.Trouble) -> troubles.Trouble:
-        """The same trouble, with what this kind of broker means by it."""
-
 
 class Courier:
     """The deliveries of one sink, or of one meter at it; ``name`` is the meter or empty.
 
-    ``states`` gives the meters whose availability is known, for every new connection.
+    ``states`` gives the meters whose availability is known, for every new connection. With a
+    ``canary`` readings over MQTT 3.1.1 must come back.
     """
 
     log = Logger()
@@ -114,6 +70,8 @@ class Courier:
         limits: Limits,
         clock: IReactorTime,
         episodes: Episodes,
+        *,
+        canary: bool = False,
     ) -> None:
         self.name = meter or ""
         self._sink = sink
@@ -135,6 +93,9 @@ class Courier:
         self._unwanted = Unwanted()
         self._refused_in_a_row = 0
         self._holding = Holding(dialect.held, self._lanes, desk)
+        self._canary: Canary | None = None
+        if canary:
+            self._canary = Canary(sink, clock, lambda topics: desk.unechoed(self.name, topics))
         self._unheard = 0  # connections in a row that were lost upon their subscriptions
         self._ended: Deferred[None] | None = None
 
@@ -157,16 +118,20 @@ class Courier:
             )
         else:
             session.subscribe(self._dialect.subscriptions())
+            if self._canary is not None:
+                self._canary.up(session)
         self._notices.clear()
         for subject, message in self._dialect.greeting():
             self._notice(subject, message)
         for meter, online in self._states():
             self._notice(meter, self._dialect.state(meter, online))
-        self._desk.up(self.name)
+        self._desk.up(self.name, session.certificate_ends)
         self._fill()
 
     def down(self, error: troubles.Trouble) -> None:
         self._release()
+        if self._canary is not None:
+            self._canary.down()
         session, self._session = self._session, None
         if session is not None:
             self._unheard = self._unheard + 1 if session.unheard else 0
@@ -188,6 +153,8 @@ class Courier:
             message, ids = self._flying.pop(packet_id)
             if reason < 0x80:
                 self._episodes.passed(packet_id)
+                if ids and self._canary is not None:
+                    self._canary.acknowledged(message.topic)
                 arrived.extend(ids)
                 messages += bool(ids)
                 # Whoever is asked for limits is not yet known to take readings.
@@ -229,6 +196,8 @@ class Courier:
 
     def told(self, message: Message) -> bool:
         """The broker sent a message."""
+        if self._canary is not None and self._canary.heard(message):
+            return True
         meant = self._dialect.told(message, self._say)
         self._holding.look()
         self._fill()  # the server may have told its limits
@@ -373,6 +342,8 @@ class Courier:
             self._episodes.withheld(message.topic, error)
             self._refused(error, ids)
         else:
+            if self._canary is not None:
+                self._canary.before(message.topic)
             self._send(session, message, ids)
             self._limits.take(1, sum(payload.count(one.values) for one in taken))
             for meter, count in Counter(one.meter for one in taken).items():

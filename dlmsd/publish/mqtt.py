@@ -10,7 +10,7 @@ because paho's reads its own clock.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 from paho.mqtt import MQTTException
@@ -25,6 +25,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from dlmsd import tls
 from dlmsd.publish import troubles
 from dlmsd.publish.codec import Codec, Login, Wire
 from dlmsd.publish.message import Message
@@ -45,6 +46,10 @@ _CONNACK, _PUBACK, _PINGRESP, _DISCONNECT = 0x20, 0x40, 0xD0, 0xE0
 
 Acknowledgement = tuple[int, int]
 """Packet identifier and reason code of one PUBACK; 3.1.1 has only reason 0."""
+
+
+Answered = Callable[[str, str], None]
+"""Hears of a topic filter, and why the broker refuses it; with "" it does not."""
 
 
 class Owner(Protocol):
@@ -88,7 +93,7 @@ class MqttProtocol(TwistedProtocol):
         self._paho.on_message = self._heard
         self._sent: dict[int, float] = {}  # packet identifier to the time of sending
         self._acknowledgements: list[Acknowledgement] = []
-        self._asked: dict[int, Sequence[str]] = {}  # packet identifier to topic filters
+        self._asked: dict[int, tuple[Sequence[str], Answered | None]] = {}  # by packet identifier
         self._messages: list[Message] = []
         self._pinged: float | None = None
         self._written = 0.0
@@ -112,9 +117,14 @@ class MqttProtocol(TwistedProtocol):
         return 1 + max(1, -(-body.bit_length() // 7)) + body
 
     @property
+    def certificate_ends(self) -> int | None:
+        """When the broker's certificate ends, in Unix seconds; None without TLS."""
+        return None if self.transport is None else tls.ends(self.transport)
+
+    @property
     def unheard(self) -> bool:
-        """Whether a subscription is not answered yet."""
-        return bool(self._asked)
+        """Whether a subscription is not answered yet, of those that nobody waits for."""
+        return any(answered is None for _, answered in self._asked.values())
 
     @property
     def pinging(self) -> bool:
@@ -142,10 +152,11 @@ class MqttProtocol(TwistedProtocol):
         self._sent[info.mid] = self._clock.seconds()
         return info.mid
 
-    def subscribe(self, filters: Sequence[str]) -> None:
+    def subscribe(self, filters: Sequence[str], answered: Answered | None = None) -> None:
         """Hear what is published to these topics, at QoS 1.
 
-        A broker that refuses one is named in the log, and the connection goes on.
+        ``answered`` hears of each; without it the log tells of those that the broker refuses. The
+        connection goes on.
         """
         if not filters:
             return
@@ -153,7 +164,11 @@ class MqttProtocol(TwistedProtocol):
         wanted = [(one, SubscribeOptions(qos=1) if five else 1) for one in filters]
         _, mid = self._paho.subscribe(cast(Any, wanted))
         assert mid is not None
-        self._asked[mid] = filters
+        self._asked[mid] = filters, answered
+
+    def unsubscribe(self, topic: str) -> None:
+        """Hear it no longer."""
+        self._paho.unsubscribe(topic)
 
     def disconnect(self, error: troubles.Trouble | None = None) -> None:
         """Leave in order: the broker does not publish the will."""
@@ -268,16 +283,23 @@ class MqttProtocol(TwistedProtocol):
     def _subscribed(
         self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any
     ) -> None:
-        for one, reason in zip(self._asked.pop(mid, ()), reasons, strict=False):
-            if reason.value >= 0x80:
-                self.log.warn(
-                    "{sink}: {client} may not subscribe to {topic}: {reason}; allow it at the "
-                    "broker, or nothing is heard there",
-                    sink=self._login.sink,
-                    client=self._login.client_id,
-                    topic=one,
-                    reason=str(reason),
-                )
+        filters, answered = self._asked.pop(mid, ((), None))
+        for one, reason in zip(filters, reasons, strict=False):
+            refusal = str(reason) if reason.value >= 0x80 else ""
+            if answered is not None:
+                answered(one, refusal)
+            elif refusal:
+                self._unsubscribable(one, refusal)
+
+    def _unsubscribable(self, topic: str, reason: str) -> None:
+        self.log.warn(
+            "{sink}: {client} may not subscribe to {topic}: {reason}; allow it at the broker, or "
+            "nothing is heard there",
+            sink=self._login.sink,
+            client=self._login.client_id,
+            topic=topic,
+            reason=reason,
+        )
 
     def _heard(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
         # Handed on when paho is done with it: an answer may want to be published at once.

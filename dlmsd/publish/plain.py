@@ -11,7 +11,7 @@ from dlmsd import __version__
 from dlmsd.config.topics import Topics
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
-from dlmsd.publish.courier import Say
+from dlmsd.publish.dialect import Say
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.message import Message
 from dlmsd.publish.pack import Room

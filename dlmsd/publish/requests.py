@@ -16,7 +16,7 @@ from typing import Any
 
 from dlmsd.config.topics import Topics
 from dlmsd.publish import payload
-from dlmsd.publish.courier import Say
+from dlmsd.publish.dialect import Say
 from dlmsd.publish.message import Message
 from dlmsd.publish.works import Outcome, RequestError, Works, parsed
 

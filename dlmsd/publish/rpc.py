@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from dlmsd.publish import payload
-from dlmsd.publish.courier import Say
+from dlmsd.publish.dialect import Say
 from dlmsd.publish.message import Message
 from dlmsd.publish.works import Outcome, RequestError, Works, parsed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -16,6 +16,8 @@ from dlmsd.publish.troubles import Trouble
 
 # Changes of state are posted at once; counts are not, at thousands of messages a second.
 COUNT_INTERVAL: Final = 1.0
+# Of many topics so many are named.
+NAMED: Final = 3
 # A verdict ages without anything happening.
 VERDICT_INTERVAL: Final = 10.0
 
@@ -53,6 +55,8 @@ class Tally:
         self._up: set[str] = set()
         self._troubles: dict[str, tuple[Trouble, int]] = {}
         self._held: dict[str, str] = {}
+        self._unechoed: dict[str, Sequence[str]] = {}
+        self._certificate_ends: int | None = None
         self._delivered = 0
         self._last_delivery: int | None = None
         self._soon: IDelayedCall | None = None
@@ -77,6 +81,7 @@ class Tally:
         self._troubles.pop(courier, None)
         self._held.pop(courier, None)
         self._stood.discard(courier)
+        self._unechoed.pop(courier, None)
         self._inquiry.close(courier)
 
     def close(self) -> None:
@@ -90,11 +95,12 @@ class Tally:
             self._soon = None
         self._post(self._status(SinkState.DOWN))
 
-    def up(self, courier: str) -> None:
+    def up(self, courier: str, certificate_ends: int | None) -> None:
         if self._open:
             self._up.add(courier)
             self._reconnections += courier in self._stood
             self._stood.add(courier)
+            self._certificate_ends = certificate_ends
             self.log.info("{sink}: connected", sink=self._place(courier), meter=courier)
             self._linked(self._link(courier))
             self._now()
@@ -138,6 +144,12 @@ class Tally:
             del self._held[courier]
         if self._open:
             self._post_in(COUNT_INTERVAL)
+
+    def unechoed(self, courier: str, topics: Sequence[str]) -> None:
+        """What is published to these is acknowledged, and does not come back."""
+        self._unechoed[courier] = topics
+        if self._open:
+            self._now()
 
     def _stand(self, courier: str, error: Trouble) -> None:
         known = self._troubles.pop(courier, None)
@@ -186,6 +198,7 @@ class Tally:
             courier, (trouble, error_ts) = next(reversed(self._troubles.items()))
             error = f"{courier}: {trouble}" if courier else str(trouble)
             advice = trouble.advice
+        unechoed = [topic for topics in self._unechoed.values() for topic in topics]
         return SinkStatus(
             name=self._options.name,
             kind=self._options.kind,
@@ -200,4 +213,7 @@ class Tally:
             error_ts=error_ts,
             held=next(iter(self._held.values()), ""),
             reconnections=self._reconnections,
+            unechoed=len(unechoed),
+            unechoed_topics=tuple(unechoed[:NAMED]),
+            certificate_ends=self._certificate_ends,
         )

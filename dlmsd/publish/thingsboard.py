@@ -21,7 +21,7 @@ from attrs import evolve, frozen
 
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
-from dlmsd.publish.courier import Say
+from dlmsd.publish.dialect import Say
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.limits import ANSWERS, Limits
 from dlmsd.publish.message import Message

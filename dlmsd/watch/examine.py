@@ -8,7 +8,12 @@ from dlmsd.watch.history import History
 from dlmsd.watch.rules.host import host_findings
 from dlmsd.watch.rules.meter import meter_findings
 from dlmsd.watch.rules.reach import reach_findings
-from dlmsd.watch.rules.sink import sink_findings, stream_findings
+from dlmsd.watch.rules.sink import (
+    canary_findings,
+    certificate_findings,
+    sink_findings,
+    stream_findings,
+)
 from dlmsd.watch.rules.store import store_findings
 
 
@@ -24,6 +29,8 @@ def examine(history: History, now: float, wall: float) -> list[Finding]:
     for sink in history.sinks.values():
         queued = history.outbox.status.queued.get(sink.status.name, 0)
         found += sink_findings(sink, queued, now)
+        found += canary_findings(sink.status)
+        found += certificate_findings(sink.status, wall)
     for stream, account in history.streams.items():
         found += stream_findings(stream, account, history.meters.get(stream[0]), now)
     found += store_findings(history, now)

@@ -66,6 +66,23 @@ class TlsTests(TestCase):
             await deferLater(reactor, 0.02, lambda: None)
         await sink.stop()
 
+    def certificate(self, role: str) -> int:
+        """When it ends."""
+        pem = (self.folder / f"{role}.pem").read_bytes()
+        ends = x509.load_pem_x509_certificate(pem).not_valid_after_utc
+        return int(ends.timestamp())
+
+    def test_the_status_tells_when_the_servers_certificate_ends(self) -> Deferred[None]:
+        async def test() -> None:
+            seen: list[SinkStatus] = []
+            await self.publish(
+                lambda status: seen.append(status) or status.delivered == 1,  # type: ignore[func-returns-value]
+                token=Secret("gw"),
+            )
+            self.assertEqual(seen[-1].certificate_ends, self.certificate("server"))
+
+        return Deferred.fromCoroutine(test())
+
     def test_a_token(self) -> Deferred[None]:
         """A1"""
 

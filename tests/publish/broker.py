@@ -98,6 +98,10 @@ class ModelBroker(Factory):
     ``published``."""
     unheard: bool = False
     """Refuses every subscription."""
+    unwritable: Callable[[str], bool] = lambda topic: False
+    """Topics whose messages it acknowledges, and drops."""
+    unreadable: Callable[[str], bool] = lambda topic: False
+    """Topics to which it grants subscriptions, and of which it tells nobody."""
     closing: bool = False
     """Closes upon every subscription."""
     subscribed: list[str] = Fresh(list)
@@ -142,6 +146,11 @@ class ModelBroker(Factory):
         for connection in tuple(self.open):
             if any(matches(one, topic) for one in connection.filters):
                 connection.tell(topic, payload, retain)
+
+    def hand_out(self, published: Published) -> None:
+        """To all who have subscribed, and may read it; ThingsBoard's topics are answered only."""
+        if not self.unreadable(published.topic) and not published.topic.startswith("v1/"):
+            self.tell(published.topic, published.payload)
 
 
 class BrokerConnection(Protocol):
@@ -219,6 +228,8 @@ class BrokerConnection(Protocol):
             self._publish(kind, Fields(body))
         elif kind == 0x82:
             self._subscribe(Fields(body))
+        elif kind == 0xA2:
+            self._unsubscribe(Fields(body))
         elif kind == 0x40:
             assert Fields(body).word() in self.told, "PUBACK of what was never sent"
         elif kind == 0xC0:
@@ -293,6 +304,9 @@ class BrokerConnection(Protocol):
             if self.broker.limits is not None:
                 self.tell(RESPONSE + topic.removeprefix(REQUEST), self.broker.limits, False)
             return
+        if self.broker.unwritable(topic):
+            self._puback(Ack(packet_id), published)
+            return
         self.broker.received(published)
         for ack in self.broker.puback(published):
             if ack.delay:
@@ -324,11 +338,21 @@ class BrokerConnection(Protocol):
                 if any(matches(one, topic) for one in wanted):
                     self.tell(topic, payload, retain=True)
 
+    def _unsubscribe(self, fields: Fields) -> None:
+        packet_id = fields.word()
+        if self.connect is not None and self.connect.version == 5:
+            fields.properties()
+        while fields.rest:
+            self.filters.remove(fields.text())
+        self.send(0xB0, packet_id.to_bytes(2, "big"))
+
     def _puback(self, ack: Ack, published: Published) -> None:
         if self not in self.broker.open:
             return
         if ack.packet_id == published.packet_id and ack.reason < 0x80:
             self.broker.accepted.append(published)
+            if not self.broker.unwritable(published.topic):
+                self.broker.hand_out(published)
         reason = bytes([ack.reason]) if ack.reason and self.connect.version == 5 else b""
         self.send(0x40, ack.packet_id.to_bytes(2, "big") + reason)
 

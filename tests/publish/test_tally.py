@@ -32,8 +32,8 @@ class TallyTests(SynchronousTestCase):
         states = [self.posted[-1].state]
         for act in (
             lambda: self.tally.down("a", UnreachableTrouble("x")),
-            lambda: self.tally.up("b"),
-            lambda: self.tally.up("a"),
+            lambda: self.tally.up("b", None),
+            lambda: self.tally.up("a", None),
             lambda: self.tally.down("a", ClosedTrouble("y")),
         ):
             act()
@@ -45,10 +45,10 @@ class TallyTests(SynchronousTestCase):
 
     def test_each_begin_and_end_of_a_connection_is_told(self) -> None:
         self.tally.down("a", UnreachableTrouble("x"))
-        self.tally.up("a")
+        self.tally.up("a", None)
         self.tally.down("a", ClosedTrouble("y"))
-        self.tally.up("a")
-        self.tally.up("b")
+        self.tally.up("a", None)
+        self.tally.up("b", None)
         told = [(one.sink, one.meter, one.up, one.error) for one in self.links]
         self.assertEqual(
             told,
@@ -71,12 +71,12 @@ class TallyTests(SynchronousTestCase):
         last = self.posted[-1]
         self.assertEqual((last.error, last.error_ts), ("b: second", 1700500))
         self.assertEqual(last.advice, ClosedTrouble("").advice)
-        self.tally.up("b")
+        self.tally.up("b", None)
         self.tally.acknowledged("b", 0)
         self.assertEqual(self.posted[-1].error, "a: first")
 
     def test_counts_are_posted_once_a_second(self) -> None:
-        self.tally.up("a")
+        self.tally.up("a", None)
         posts = len(self.posted)
         for _ in range(1000):
             self.tally.acknowledged("a", 2)
@@ -87,7 +87,7 @@ class TallyTests(SynchronousTestCase):
         self.assertEqual((last.delivered, last.last_delivery_ts), (2000, 1700500))
 
     def test_closed_it_posts_once_and_keeps_silent(self) -> None:
-        self.tally.up("a")
+        self.tally.up("a", None)
         self.tally.acknowledged("a", 1)
         self.tally.close()
         posts = len(self.posted)

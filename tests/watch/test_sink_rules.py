@@ -6,7 +6,7 @@ from attrs import evolve
 
 from dlmsd.model import CloseCause, OutboxStatus, SinkState, Verdict
 from dlmsd.store.counters import Account
-from tests.watch.rule_case import METER, SINK, RuleCase
+from tests.watch.rule_case import METER, SINK, WALL, RuleCase
 
 
 class SinkTests(RuleCase):
@@ -51,3 +51,21 @@ class SinkTests(RuleCase):
         self.post(evolve(SINK, state=SinkState.DOWN, error="no"))
         self.read(status, 3)
         self.assertEqual(self.rules(), ["sink-unknown"])
+
+    def test_what_is_acknowledged_and_does_not_come_back(self) -> None:
+        self.post(evolve(SINK, unechoed=4, unechoed_topics=("dlmsd/a", "dlmsd/b", "dlmsd/c")))
+        finding = self.only()
+        self.assertEqual((finding.rule, finding.severity), ("sink-unechoed", "warning"))
+        self.assertEqual(finding.numbers["count"], 4)
+        self.assertIn("dlmsd/a", finding.quotes)
+        self.post(SINK)
+        self.assertEqual(self.rules(), [])
+
+    def test_the_brokers_certificate(self) -> None:
+        for days, severity in ((6.9, "error"), (8, "warning"), (30, "warning"), (-1, "critical")):
+            self.post(evolve(SINK, certificate_ends=int(WALL + days * 86_400)))
+            finding = self.only()
+            self.assertEqual((finding.rule, finding.severity), ("sink-certificate", severity))
+        self.assertEqual(finding.numbers["ends"], "2027-01-14 08:00")
+        self.post(evolve(SINK, certificate_ends=int(WALL + 31 * 86_400)))
+        self.assertEqual(self.rules(), [])

@@ -92,6 +92,9 @@ class ShapeTests(SynchronousTestCase):
                     "verdict": None,
                     "held": "",
                     "reconnections": 0,
+                    "unechoed": 0,
+                    "unechoed_topics": [],
+                    "certificate_ends": None,
                     "queued": 2,
                 }
             ],

@@ -10,11 +10,8 @@ from dlmsd.model import ReceiverStatus
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.finding import Finding, named, quote
 from dlmsd.watch.history import WINDOW, History
+from dlmsd.watch.rules.certificate import DAY, SOON, urgency
 
-DAY: Final = 86_400
-# Days before a certificate's end.
-SOON: Final = 30
-VERY_SOON: Final = 7
 # Ten per cent of all counters are left.
 COUNTERS_LOW: Final = COUNTER_END - COUNTER_END // 10
 REBUILT_SECONDS: Final = 3600.0
@@ -83,11 +80,8 @@ def _receivers(receivers: Iterable[ReceiverStatus], wall: float) -> Iterator[Fin
 
 
 def _expiry(path: str, days: float) -> Iterator[Finding]:
-    if days > SOON:
-        return
     if days <= 0:
         numbers = {"days": round(-days)}
         yield Finding("certificate-expired", path, "critical", 0.95, numbers)
-    else:
-        severity: Severity = "error" if days <= VERY_SOON else "warning"
-        yield Finding("certificate-expires", path, severity, 0.95, {"days": round(days)})
+    elif days <= SOON:
+        yield Finding("certificate-expires", path, urgency(days), 0.95, {"days": round(days)})

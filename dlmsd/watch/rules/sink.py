@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from dlmsd.model import CloseCause, MeterState, SinkState
+from dlmsd.model import CloseCause, MeterState, SinkState, SinkStatus
 from dlmsd.store.counters import Stream
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.finding import Finding, Number, quote
 from dlmsd.watch.history import MeterHistory, SinkHistory, StreamHistory
+from dlmsd.watch.rules.certificate import DAY, SOON, urgency
 from dlmsd.watch.rules.reach import late_after
 
 # A broker that restarts is back by then.
@@ -51,6 +53,30 @@ def sink_findings(sink: SinkHistory, queued: int, now: float) -> Iterator[Findin
     elif queued and now - sink.moved_at > STALLED_SECONDS and status.state is SinkState.CONNECTED:
         stalled = {**numbers, "seconds": round(now - sink.moved_at)}
         yield Finding("sink-stalled", status.name, "error", 0.6, stalled)
+
+
+def canary_findings(status: SinkStatus) -> Iterator[Finding]:
+    """What a broker of MQTT 3.1.1 acknowledges, and perhaps drops."""
+    if status.unechoed:
+        numbers: Mapping[str, Number] = {"url": status.url, "count": status.unechoed}
+        topics = quote(*status.unechoed_topics)
+        yield Finding("sink-unechoed", status.name, "warning", 0.6, numbers, topics)
+
+
+def certificate_findings(status: SinkStatus, wall: float) -> Iterator[Finding]:
+    """The broker's own certificate; one that has ended is refused, and then no connection stands.
+
+    ``wall`` is Unix seconds.
+    """
+    ends = status.certificate_ends
+    if ends is not None and (days := (ends - wall) / DAY) <= SOON:
+        until = datetime.datetime.fromtimestamp(ends, datetime.UTC)
+        numbers: Mapping[str, Number] = {
+            "url": status.url,
+            "days": max(0, round(days)),
+            "ends": f"{until:%Y-%m-%d %H:%M}",
+        }
+        yield Finding("sink-certificate", status.name, urgency(days), 0.95, numbers)
 
 
 def _severity(sink: SinkHistory, cause: CloseCause, down: float) -> Severity:

@@ -1,0 +1,129 @@
+"""Over MQTT 3.1.1 a reading must come back, or the watch hears of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.publish.canary import PATIENCE
+from dlmsd.publish.plain import PlainDialect
+from tests.publish.bench import Bench, meter
+from tests.publish.outbox import reading
+
+
+class CanaryTests(SynchronousTestCase):
+    def begin(self, protocol: Any = 311, **options: Any) -> None:
+        self.bench = Bench(meter("a"), meter("b"), protocol=protocol, **options)
+        self.broker = self.bench.broker
+        self.count = 0
+
+    def read(self, *names: str) -> None:
+        for name in names or ("a", "b"):
+            self.count += 1
+            self.bench.outbox.commit([reading(name, self.count)])
+        self.bench.run(1.0)
+
+    def wait(self) -> tuple[str, ...]:
+        """The topics that are told of when an echo would be due."""
+        self.bench.run(PATIENCE + 1)
+        status = self.bench.status
+        self.assertEqual(len(status.unechoed_topics), min(3, status.unechoed))
+        return status.unechoed_topics
+
+    @property
+    def filters(self) -> list[str]:
+        (connection,) = self.broker.open
+        return [one for one in connection.filters if one.count("/") == 1]
+
+    def test_an_echo_ends_the_subscription(self) -> None:
+        self.begin()
+        self.bench.start()
+        self.read()
+        self.assertEqual(self.wait(), ())
+        self.assertEqual(self.filters, [])
+        told = [one for one in self.broker.subscribed if one.count("/") == 1]
+        self.assertEqual(told, ["dlmsd/a", "dlmsd/b"])
+        self.read()
+        told = [one for one in self.broker.subscribed if one.count("/") == 1]
+        self.assertEqual(told, ["dlmsd/a", "dlmsd/b"], "once a connection")
+        self.assertEqual(self.bench.status.error, "")
+
+    def test_what_is_dropped_is_told_until_it_passes(self) -> None:
+        self.begin()
+        self.broker.unwritable = lambda topic: topic == "dlmsd/b"
+        self.bench.start()
+        self.read()
+        self.assertEqual(self.bench.status.unechoed, 0, "an echo may take a while")
+        self.assertEqual(self.wait(), ("dlmsd/b",))
+        self.broker.drop()
+        self.bench.run(5.0)
+        self.assertEqual(self.bench.status.unechoed, 1, "a new connection is no echo")
+        self.broker.unwritable = lambda topic: False
+        self.read()
+        self.assertEqual(self.bench.status.unechoed, 0)
+        self.assertEqual(self.wait(), ())
+        self.assertEqual(self.filters, [])
+
+    def test_what_may_not_be_read_back_is_told_too(self) -> None:
+        self.begin()
+        self.broker.unreadable = lambda topic: True
+        self.bench.start()
+        self.read()
+        self.assertEqual(self.wait(), ("dlmsd/a", "dlmsd/b"))
+        self.broker.unreadable = lambda topic: False
+        self.read("a")
+        self.assertEqual(self.wait(), ("dlmsd/b",))
+
+    def test_what_was_retained_before_is_no_echo(self) -> None:
+        self.begin()
+        self.broker.retained["dlmsd/a"] = b"{}"
+        self.broker.unwritable = lambda topic: True
+        self.bench.start()
+        self.read("a")
+        self.assertEqual(self.wait(), ("dlmsd/a",))
+
+    def test_a_subscription_that_is_refused_tells_nothing(self) -> None:
+        self.begin()
+        self.broker.unheard = True
+        self.broker.unwritable = lambda topic: True
+        self.bench.start()
+        self.read()
+        self.assertEqual(self.wait(), ())
+
+    def test_a_broker_that_closes_upon_it_still_gets_readings(self) -> None:
+        """Also where it closes upon no other subscription."""
+        self.begin(requests=False)
+        self.patch(PlainDialect, "subscriptions", lambda dialect: [])
+        self.broker.closing = True
+        self.bench.start()
+        self.read()
+        self.bench.run(30.0)
+        self.assertEqual(self.bench.outbox.waiting, [])
+        self.assertEqual(len(self.broker.connects), 3)
+        self.assertEqual(self.wait(), ())
+
+    def test_mqtt_5_and_whoever_wants_none_subscribe_to_nothing(self) -> None:
+        for options in ({"protocol": 5}, {"canary": False}):
+            self.begin(**options)
+            self.broker.unwritable = lambda topic: True
+            self.bench.start()
+            self.read()
+            self.assertEqual(self.wait(), ())
+            self.assertEqual([one for one in self.broker.subscribed if one.count("/") == 1], [])
+
+    def test_thingsboard_has_no_echo(self) -> None:
+        self.begin(kind="thingsboard")
+        self.broker.unwritable = lambda topic: topic.endswith("telemetry")
+        self.bench.start()
+        self.read()
+        self.assertEqual(self.wait(), ())
+
+    def test_it_stops_with_its_sink(self) -> None:
+        self.begin()
+        self.broker.unwritable = lambda topic: True
+        self.bench.start()
+        self.read()
+        self.bench.stop()
+        self.bench.run(3.0)
+        self.assertEqual(self.bench.clock.calls, [])
