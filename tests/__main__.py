@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from typing import Final
+
+# Each process may run a daemon, a broker and a browser besides.
+_MOST_PROCESSES: Final = 4
 
 
 def main(arguments: list[str]) -> int:
     """Run trial with ``arguments`` (default: all tests) and count what it says."""
-    command = [sys.executable, "-m", "twisted.trial", *(arguments or ["tests"])]
+    processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    command = [sys.executable, "-m", "twisted.trial", f"--jobs={processes}"]
+    command += arguments or ["tests"]
     trial = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert trial.stdout is not None
     counts: dict[str, int] = {}
