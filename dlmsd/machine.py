@@ -40,6 +40,15 @@ def synchronised() -> bool:
     return 0 <= int(state) < _TIME_ERROR
 
 
+def monotonic_reactor() -> Any:
+    """The global reactor, its timers freed from a wall clock that somebody may set."""
+    from twisted.internet import reactor
+
+    running: Any = reactor
+    running.seconds = time.monotonic
+    return running
+
+
 @frozen
 class Machine:
     """``reactor`` has the network and the timers; ``wall`` gives Unix seconds.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from twisted.python import usage
 from dlmsd.app import Daemon
 from dlmsd.config.load import load_or_find
 from dlmsd.errors import ConfigurationError
-from dlmsd.machine import Machine
+from dlmsd.machine import Machine, monotonic_reactor
 
 
 class Options(usage.Options):
@@ -41,12 +40,3 @@ def make_daemon(given: str | Path | None, twistd: Any) -> Daemon:
     path = Path(given) if given else None
     configuration = load_or_find(path, environ=os.environ, cwd=Path.cwd())
     return Daemon(configuration, twistd, Machine.real(reactor))
-
-
-def monotonic_reactor() -> Any:
-    """The global reactor, its timers freed from a wall clock that somebody may set."""
-    from twisted.internet import reactor
-
-    running: Any = reactor
-    running.seconds = time.monotonic
-    return running

@@ -17,7 +17,7 @@ import time
 real, offset = time.time, 0.0
 time.time = lambda: real() + offset
 
-from dlmsd.tap import monotonic_reactor
+from dlmsd.machine import monotonic_reactor
 
 reactor = monotonic_reactor()
 began, early, late = time.monotonic(), [], []

@@ -8,9 +8,10 @@ from typing import Any, Final
 import click
 import msgspec
 
+from dlmsd.cli.exits import FAILED, MISUSED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import say
-from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen
 from dlmsd.cli.terminal import show_table
 from dlmsd.cli.tracing import to_errors

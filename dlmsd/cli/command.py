@@ -4,68 +4,65 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Final
 
 import click
 
 from dlmsd import __version__
-from dlmsd.cli.action import action
-from dlmsd.cli.backup import backup, restore
-from dlmsd.cli.browse import browse
-from dlmsd.cli.check import check
-from dlmsd.cli.clock import clock
-from dlmsd.cli.demo import demo
-from dlmsd.cli.doctor import doctor
-from dlmsd.cli.firmware import firmware
-from dlmsd.cli.health import health
+from dlmsd.cli.exits import MISUSED
 from dlmsd.cli.help import Group, complain
-from dlmsd.cli.keys import keys
-from dlmsd.cli.meter import MISUSED
-from dlmsd.cli.notify import notify
-from dlmsd.cli.outbox import outbox
-from dlmsd.cli.plan import plan
-from dlmsd.cli.profile import profile
-from dlmsd.cli.provision import provision
-from dlmsd.cli.read import read
-from dlmsd.cli.run import run
-from dlmsd.cli.scan import scan
-from dlmsd.cli.set import set_
-from dlmsd.cli.simulate import simulate
-from dlmsd.cli.token import token
-from dlmsd.cli.trace import trace
+
+_ALONE: Final = (
+    "action",
+    "backup",
+    "browse",
+    "check",
+    "clock",
+    "demo",
+    "doctor",
+    "firmware",
+    "health",
+    "keys",
+    "notify",
+    "outbox",
+    "plan",
+    "profile",
+    "provision",
+    "read",
+    "run",
+    "scan",
+    "simulate",
+    "token",
+    "trace",
+)
+# Where each is: module and name in it.
+_PLACES: Final = {name: (name, name) for name in _ALONE} | {
+    "restore": ("backup", "restore"),
+    "set": ("set", "set_"),
+}
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+class _Parts(Mapping[str, click.Command]):
+    """The commands by name, each imported when it is asked for: `run` needs no simulator."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, place = _PLACES[name]
+        found: click.Command = getattr(import_module(f"dlmsd.cli.{module}"), place)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+@click.group(cls=Group, commands=_Parts(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dlmsd", message="%(prog)s %(version)s")
 def command() -> None:
     """Reads electricity meters over DLMS/COSEM and loses no reading on the way to MQTT."""
-
-
-for part in (
-    action,
-    backup,
-    browse,
-    check,
-    clock,
-    demo,
-    doctor,
-    firmware,
-    health,
-    keys,
-    notify,
-    outbox,
-    plan,
-    profile,
-    provision,
-    read,
-    restore,
-    run,
-    scan,
-    set_,
-    simulate,
-    token,
-    trace,
-):
-    command.add_command(part)
 
 
 def main() -> None:

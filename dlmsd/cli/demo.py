@@ -22,9 +22,8 @@ from dlmsd.cli.language import hear, say
 from dlmsd.config.load import load
 from dlmsd.config.values import DaemonOptions
 from dlmsd.logs import observer
-from dlmsd.machine import Machine
+from dlmsd.machine import Machine, monotonic_reactor
 from dlmsd.simulator.service import Simulation
-from dlmsd.tap import monotonic_reactor
 
 METERS: Final = 3
 PAGE_PORT: Final = 8425

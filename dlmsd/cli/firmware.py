@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from twisted.internet.task import deferLater
 
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say
-from dlmsd.cli.meter import FAILED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import Target, chosen
 from dlmsd.cli.terminal import printable
 from dlmsd.cli.tracing import to_errors

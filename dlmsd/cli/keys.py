@@ -9,9 +9,10 @@ import click
 import msgspec
 from attrs import evolve
 
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say
-from dlmsd.cli.meter import FAILED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen, visited
 from dlmsd.cli.terminal import show_table
 from dlmsd.cli.tracing import to_errors

@@ -11,13 +11,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 
 from dlmsd.cli.configuration import config_option
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.language import explained
 from dlmsd.config.values import Opening, Transport
 from dlmsd.errors import DlmsdError
-from dlmsd.tap import monotonic_reactor
+from dlmsd.machine import monotonic_reactor
 
-FAILED: Final = 1
-MISUSED: Final = 64  # EX_USAGE
 PASSWORD: Final = "DLMSD_PASSWORD"  # noqa: S105 - the variable's name, no password
 
 _OPTIONS: Final = (

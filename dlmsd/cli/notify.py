@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.exits import FAILED, MISUSED
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import hear, say
-from dlmsd.cli.meter import FAILED, MISUSED, errand
+from dlmsd.cli.meter import errand
 from dlmsd.cli.terminal import printable
 from dlmsd.config.notice import NoticeOptions
 from dlmsd.config.values import Configuration

@@ -14,9 +14,10 @@ from attrs import asdict, evolve
 from twisted.internet.task import deferLater
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
-from dlmsd.cli.meter import FAILED, errand
+from dlmsd.cli.meter import errand
 from dlmsd.cli.moment import moment
 from dlmsd.cli.state import HeldError, KeptCounters
 from dlmsd.cli.terminal import printable, show_table

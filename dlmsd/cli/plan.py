@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say, spoken
-from dlmsd.cli.meter import FAILED
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
 from dlmsd.watch.language import Language

@@ -15,9 +15,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
-from dlmsd.cli.meter import FAILED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.moment import moment
 from dlmsd.cli.rows import CsvRows, JsonRows, OutputError, Rows, TableRows, Written
 from dlmsd.cli.target import chosen, named

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from dlmsd.cli import tokenfiles
 from dlmsd.cli.configuration import config_option
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
-from dlmsd.cli.meter import FAILED, errand
+from dlmsd.cli.meter import errand
 from dlmsd.cli.terminal import show_table
 from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal

@@ -8,9 +8,10 @@ from typing import Any, Final
 import click
 import msgspec
 
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear
-from dlmsd.cli.meter import FAILED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions

@@ -14,9 +14,10 @@ from attrs import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say
-from dlmsd.cli.meter import FAILED, errand
+from dlmsd.cli.meter import errand
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.config import rules
 from dlmsd.fleet.scan import PORTS, Finding, Manners, Scan, ScanError, network

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import msgspec
 
+from dlmsd.cli.exits import FAILED, MISUSED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import say
-from dlmsd.cli.meter import FAILED, MISUSED, errand, meter_options
+from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.target import chosen, named
 from dlmsd.cli.terminal import argument, show_table
 from dlmsd.cli.tracing import to_errors

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from click import ClickException
@@ -41,6 +43,15 @@ class CommandTests(SynchronousTestCase):
         self.assertGreaterEqual(len(command.commands), 5)
         for name in command.commands:
             self.assertIn("Example: ", self.run_command(name, "--help").output)
+
+    def test_each_is_imported_alone(self) -> None:
+        """None waits for the imports of the others: a module of the simulator's takes long."""
+        asked = "import sys; from dlmsd.cli.command import command; command.commands['check']; "
+        program = asked + "print([name for name in sys.modules if name.startswith('dlmsd.')])"
+        output = subprocess.check_output([sys.executable, "-c", program], text=True)
+        self.assertIn("dlmsd.cli.check", output)
+        self.assertNotIn("dlmsd.simulator", output)
+        self.assertNotIn("dlmsd.app", output)
 
     def test_check_good(self) -> None:
         result = self.run_command("check", "-c", str(self.config))
