@@ -53,6 +53,9 @@ def _misfits(sink: Sink, table: Mapping[str, object]) -> list[tuple[str, str]]:
     if sink.options.kind != "mqtt":
         message = 'only for kind = "mqtt"; ThingsBoard has topics of its own'
         found += [(key, message) for key in _PLAIN if key in table]
+    if sink.options.latency_metadata and sink.options.kind != "thingsboard-gateway":
+        message = 'only for kind = "thingsboard-gateway"; ThingsBoard reads it nowhere else'
+        found.append(("latency_metadata", message))
     if sink.broker is not None and not sink.broker.tls:
         found += [(key, "only with an mqtts:// url") for key in _TLS_FILES if key in table]
     if "key_file" in table and "cert_file" not in table:

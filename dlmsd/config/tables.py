@@ -271,6 +271,7 @@ def file_rules(
             "topic": rules.topic,
             "home_assistant": rules.flag,
             "canary": rules.flag,
+            "latency_metadata": rules.flag,
             "requests": rules.flag,
             "ca_file": existing,
             "cert_file": existing,

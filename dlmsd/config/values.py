@@ -99,6 +99,7 @@ class SinkOptions:
     topic: str = "dlmsd/{meter}"
     home_assistant: bool = False
     canary: bool = True
+    latency_metadata: bool = False
     requests: bool = True
     ca_file: Path | None = None
     cert_file: Path | None = None

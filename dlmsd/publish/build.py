@@ -127,6 +127,9 @@ def build(
 
     devices: dict[str, Device] = {}
 
+    def published_at() -> int | None:
+        return int(wall() * 1000) if options.latency_metadata else None
+
     def gateway(ours: Sequence[MeterOptions]) -> Plan:
         # A meter that is gone stays known, for what still waits; one that has another name now
         # is told of by a new connection.
@@ -139,7 +142,9 @@ def build(
         return Plan(
             id(known),
             lambda: route(
-                lambda limits: GatewayDialect(known, names, facts, limits, rpc(), shared, renamed),
+                lambda limits: GatewayDialect(
+                    known, names, facts, limits, rpc(), shared, renamed, published_at
+                ),
                 login,
             ),
         )

@@ -12,6 +12,7 @@ from math import inf
 
 from attrs import frozen
 
+from dlmsd.model import Lane
 from dlmsd.publish import payload
 from dlmsd.publish.source import Delivery
 
@@ -25,9 +26,15 @@ class Room:
     values: float = inf
 
 
-def take(queue: deque[Delivery], room: Room) -> tuple[list[bytes], list[Delivery]]:
+def take(
+    queue: deque[Delivery], room: Room, published: int | None = None
+) -> tuple[list[bytes], list[Delivery]]:
     """Takes of the meter that is first as many as there is room for, in order; the records,
-    and the deliveries that they are."""
+    and the deliveries that they are.
+
+    With ``published``, in Unix milliseconds, those that are read as they come tell it; the ``ts``
+    of what was read back is not when it was received.
+    """
     records: list[bytes] = []
     taken: list[Delivery] = []
     others: list[Delivery] = []
@@ -38,7 +45,8 @@ def take(queue: deque[Delivery], room: Room) -> tuple[list[bytes], list[Delivery
         if one.meter != meter:
             others.append(one)
             continue
-        record = payload.record(one.ts, one.values)
+        told = published if one.lane is Lane.LIVE else None
+        record = payload.record(one.ts, one.values, told)
         octets -= len(record) + len(b",")
         if values != inf:
             values -= payload.count(one.values)

@@ -16,9 +16,16 @@ from dlmsd.model import Reading, Value
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def record(ts: int, values: str) -> bytes:
-    """``ts`` in Unix milliseconds, and the values, which are JSON already."""
-    return f'{{"ts":{ts},"values":{values}}}'.encode()
+def record(ts: int, values: str, published: int | None = None) -> bytes:
+    """``ts`` in Unix milliseconds, and the values, which are JSON already.
+
+    With ``published``, in Unix milliseconds too, ThingsBoard can tell how long a gateway and the
+    way to it take.
+    """
+    if published is None:
+        return f'{{"ts":{ts},"values":{values}}}'.encode()
+    metadata = f'{{"connector":"dlms","receivedTs":{ts},"publishedTs":{published}}}'
+    return f'{{"ts":{ts},"values":{values},"metadata":{metadata}}}'.encode()
 
 
 def count(values: str) -> int:

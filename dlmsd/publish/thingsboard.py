@@ -59,7 +59,8 @@ class GatewayDialect:
     """All meters over one connection; ``devices`` by meter, of which ``ours`` are configured.
 
     A meter that is no longer configured keeps its own name for what it left behind. ``rpc``
-    and ``shared`` are who hears requests and attributes, if anybody does.
+    and ``shared`` are who hears requests and attributes, if anybody does. ``published`` is what
+    records are to tell as the time they go out, in Unix milliseconds.
 
     A device stays connected while its meter is down: one that is not is told nothing by the
     server, neither to be read anew nor to be left alone. Its attribute ``online`` says it.
@@ -76,8 +77,10 @@ class GatewayDialect:
         rpc: Rpc | None = None,
         shared: Shared | None = None,
         renamed: Callable[[str, str, str], object] = lambda meter, old, new: None,
+        published: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._renamed = renamed
+        self._published = published
         self.held: dict[str, Trouble] = {}
         self._devices = devices
         self._ours = ours
@@ -216,7 +219,7 @@ class GatewayDialect:
     def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
         key = payload.encode(self._device(queue[0].meter).name)
         frame = len(key) + len(b"{:[]}")
-        records, taken = take(queue, evolve(room, octets=room.octets - frame))
+        records, taken = take(queue, evolve(room, octets=room.octets - frame), self._published())
         return Message(f"{GATEWAY}/telemetry", b"{%b:[%b]}" % (key, b",".join(records))), taken
 
     def farewell(self) -> Iterable[tuple[str, Message]]:

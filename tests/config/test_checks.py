@@ -94,6 +94,8 @@ class SinkTests(ConfigurationCase):
             'topic = "dlmsd/{meter}/#"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/{name}"': f"{line}topic: {topic}",
             'topic = "dlmsd/{group}/{node}"': f"{line}topic: {topic}",
+            "latency_metadata = true": f"{line}latency_metadata: only for kind = "
+            '"thingsboard-gateway"; ThingsBoard reads it nowhere else',
             "home_assistant = 1": f"{line}home_assistant: expected true or false",
             'password = "x"': f"{line}password: needs username",
             'token = "x"': f'{line}token: only for kind = "thingsboard-gateway"; give it in '

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 from decimal import Decimal
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.model import Lane
 from dlmsd.secret import Secret
-from tests.publish.bench import Bench, meter
+from tests.publish.bench import Bench, meter, stamps
+from tests.publish.broker import acknowledge
 from tests.publish.outbox import MemoryDelivery, reading
 from tests.thingsboard.case import RELEASES, add, server
 from tests.thingsboard.limits import Rates
@@ -184,3 +187,41 @@ class ThingsBoardServerTests(SynchronousTestCase):
         bench.server.set_credentials(bench.server["gw"], bench.server["meter"].credentials)
         bench.run(0.5)
         self.assertIn("DISCONNECT 0x98", bench.status.error)
+
+    def test_latency_is_told_where_it_is_wanted(self) -> None:
+        for wanted in (True, False):
+            bench = ServedBench("thingsboard-gateway", "a", latency_metadata=wanted)
+            bench.start()
+            now = bench.server.now
+            bench.outbox.commit([reading("a", now - 250, p="1")])
+            # What was read back is of any age.
+            bench.outbox.commit([reading("a", now - 86_400_000, p="2")], lane=Lane.BACKFILL)
+            bench.run(70)
+            self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+            found = bench.server["gw"].series("gatewayMetrics")
+            if not wanted:
+                self.assertEqual(found, [])
+                continue
+            [(_, metrics)] = found
+            assert isinstance(metrics, dict)
+            (told,) = metrics.values()
+            self.assertEqual(metrics.keys(), {"dlms"})
+            self.assertTrue(250 <= told["minGwLatency"] <= told["maxGwLatency"] < 1250, told)
+
+    def test_what_is_sent_again_differs_in_the_time_of_its_publishing_alone(self) -> None:
+        bench = Bench(
+            meter("a"), kind="thingsboard-gateway", token=Secret("gw"), latency_metadata=True
+        )
+        bench.broker.puback = lambda published: []
+        bench.start()
+        bench.outbox.commit([reading("a", 1, p="1.50")])
+        bench.run(5)
+        bench.broker.puback = acknowledge
+        bench.broker.drop()
+        bench.run(5)
+        first, second = (json.loads(one.payload) for one in bench.broker.published if stamps(one))
+        (before,), (after,) = first["Device a"], second["Device a"]
+        self.assertEqual(before["metadata"]["receivedTs"], 1)
+        self.assertLess(before["metadata"]["publishedTs"], after["metadata"].pop("publishedTs"))
+        del before["metadata"]["publishedTs"]
+        self.assertEqual(before, after)
