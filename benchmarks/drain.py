@@ -19,12 +19,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from paho.mqtt import publish
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater, react
 
 from dlmsd.config.values import OutboxOptions, SinkOptions
 from dlmsd.model import Lane, Reading
+from dlmsd.publish.limits import ANSWER
 from dlmsd.secret import Secret
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.outbox import Outbox
@@ -148,6 +150,8 @@ async def main(options: argparse.Namespace) -> None:
         await fill(full, options.readings, Lane[options.lane.upper()])
         broker = Mosquitto(Path(folder) / "broker", "log_type none", "max_inflight_messages 1000")
         broker.start()
+        # As ThingsBoard answers who asks for limits; readings wait 2 s for one that does not.
+        publish.single(ANSWER, b"{}", 1, True, "127.0.0.1", broker.port)
         try:
             for kind in options.kinds or KINDS:
                 path = Path(folder) / kind / "outbox.db"
