@@ -120,7 +120,7 @@ class HelpTests(LanguageCase):
 class MessageTests(LanguageCase):
     def test_tables_and_sentences(self) -> None:
         path = self.write(SPANISH)
-        self.assertIn("está bien. Medidores: 0 activos de 0; destinos: ninguno", self.check(path))
+        self.assertIn("está bien. Medidores activos: 0 de 0; destinos: ninguno", self.check(path))
 
     def check(self, path: Path, *options: str) -> str:
         return self.output("check", "-c", str(path), *options)
