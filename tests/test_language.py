@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 import tomllib
 from pathlib import Path
@@ -15,6 +16,7 @@ from dlmsd.language import LANGUAGES, Catalogue, matched
 from tests import texts
 
 FOLDER = Path(dlmsd.__file__).parent / "texts"
+HERE = Path(__file__).parents[1]
 # Sentences of the command line's parser and of the system; nothing here makes them.
 OTHERS = ("click", "system")
 
@@ -141,6 +143,10 @@ class SayTests(SynchronousTestCase):
                 "11 asociaciones se perdieron en una hora; la última: la conexión se cortó",
             ),
             (
+                "2 times: the broker disconnected: session taken over (DISCONNECT 0x8E)",
+                "2 veces: el bróker desconectó: sesión tomada por otro (DISCONNECT 0x8E)",
+            ),
+            (
                 "connection from token abc refused: not authorised (CONNACK 0x87)",
                 "conexión de token abc rechazada: no autorizado (CONNACK 0x87)",
             ),
@@ -170,3 +176,32 @@ class PatternTests(SynchronousTestCase):
         )
         self.assertEqual(made('f"{a.name} {b.name}"'), "{name} {name_1}")
         self.assertIsNone(made("words"))
+
+
+class ReadmeTests(SynchronousTestCase):
+    """What the tables of errors quote is what a reader of the language sees."""
+
+    def quoted(self, name: str) -> list[str]:
+        """Pieces of the sentences in the first column; values and names of the standard go."""
+        lines = (HERE / name).read_text("utf-8").splitlines()
+        quotes = [
+            quote
+            for line in lines
+            if line.startswith("| ") and re.match(r"\| (\w+): ", line)
+            for quote in re.findall("`([^`]+)`", line.split("|")[1])
+            if " " in quote and not quote.startswith("/")
+        ]
+        cut = re.compile(r"\.{3}|\b[\dA-F]*\d[\dA-F]*\b|\bSNRM\b|\bNAME\b|\bNOMBRE\b|: ")
+        return [piece.strip() for quote in quotes for piece in cut.split(quote) if piece.strip()]
+
+    def test_english(self) -> None:
+        literals = texts.literals()
+        found = self.quoted("README.md")
+        self.assertGreater(len(found), 20)
+        self.assertEqual([one for one in found if one not in literals], [])
+
+    def test_spanish(self) -> None:
+        spanish = "\n".join(Catalogue.of("es").heard.values())
+        found = self.quoted("README.es.md")
+        self.assertGreater(len(found), 20)
+        self.assertEqual([one for one in found if one not in spanish], [])

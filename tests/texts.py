@@ -128,10 +128,14 @@ def literals() -> str:
     return "\0".join(found)
 
 
+# Between clauses, and around counts: each comes from a place of its own.
+_CLAUSE = re.compile("[;:,] | (?=once|since|ever)|(?<=once) |(?<=times) ")
+
+
 def told(key: str, literals: str) -> bool:
     """Whether the code may say ``key``: each clause of it stands there somewhere."""
     pieces = [piece for piece, *_ in string.Formatter().parse(key)]
-    clauses = [clause for piece in pieces for clause in re.split("[;:,] ", piece)]
+    clauses = [clause for piece in pieces for clause in _CLAUSE.split(piece)]
     return all(clause.strip() in literals for clause in clauses)
 
 
