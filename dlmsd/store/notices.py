@@ -12,6 +12,7 @@ from attrs import frozen
 from dlmsd.store.diagnostics import Severity
 from dlmsd.store.file import StoreFile
 from dlmsd.store.retention import DAY
+from dlmsd.store.sendings import Sending, Sendings, note
 
 Event: TypeAlias = Literal["raised", "changed", "cleared"]
 State: TypeAlias = Event | Literal["report"]
@@ -65,12 +66,14 @@ class Waiting:
 
 
 class Notices:
-    """``route`` says who hears of a change; it is called in the writer's thread."""
+    """``route`` says who hears of a change; it is called in the writer's thread. ``sendings`` are
+    what came of it."""
 
     def __init__(self, file: StoreFile, now: Callable[[], int]) -> None:
         self.route: Callable[[Change], Iterable[str]] = lambda change: ()
         self._file = file
         self._now = now
+        self.sendings = Sendings(file, now)
 
     def note(self, database: sqlite3.Connection, change: Change) -> None:
         """Inside the transaction that changes the alarm: neither is on disk without the other."""
@@ -90,6 +93,17 @@ class Notices:
         )
         return tuple(Waiting(*row) for row in rows)
 
+    async def pending(self, receiver: str, limit: int) -> list[tuple[Waiting, str]]:
+        """The oldest of them, each with what it says."""
+        rows = await self._file.read(
+            lambda database: database.execute(
+                "SELECT id, at, state, severity, document FROM notices WHERE receiver = ? "
+                "ORDER BY id LIMIT ?",
+                (receiver, limit),
+            ).fetchall()
+        )
+        return [(Waiting(*row), document) for *row, document in rows]
+
     async def documents(self, receiver: str, numbers: Iterable[int]) -> tuple[list[str], int]:
         """What these say, and how many were given up since one arrived there."""
         wanted = [(number,) for number in numbers]
@@ -106,9 +120,9 @@ class Notices:
 
         return await self._file.read(read)
 
-    async def told(self, receiver: str, numbers: Iterable[int], dropped: int = 0) -> None:
-        """The receiver has these, and knows of so many that were given up."""
-        rows = [(number,) for number in numbers]
+    async def told(self, sending: Sending, numbers: Iterable[int], dropped: int = 0) -> None:
+        """The receiver has these by that message, and knows of so many that were given up."""
+        rows, receiver, now = [(number,) for number in numbers], sending.receiver, self._now()
 
         def told(database: sqlite3.Connection) -> None:
             database.executemany("DELETE FROM notices WHERE id = ?", rows)
@@ -116,6 +130,7 @@ class Notices:
                 "UPDATE receivers SET dropped = max(0, dropped - ?) WHERE name = ?",
                 (dropped, receiver),
             )
+            note(database, sending, now)
 
         await self._file.change(told)
 

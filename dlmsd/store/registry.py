@@ -219,6 +219,7 @@ class Registry:
         await self._file.change(forget)
         for part in (self.alarms, self.diagnostics, self.disconnects, self.health, self.audit):
             await part.sweep()
+        await self.notices.sendings.sweep()
 
     # Meters added by API.
 

@@ -24,12 +24,16 @@ _TABLES: Final = (
     "alarms",
     "notices",
     "receivers",
+    "sendings",
     "diagnostics",
     "disconnects",
     "health",
     "metrics",
 )
-_COUNTED: Final = ("meters", "audit", "alarms", "notices", "diagnostics", "disconnects", "health")
+_COUNTED: Final = (
+    *("meters", "audit", "alarms", "notices", "sendings", "diagnostics", "disconnects"),
+    "health",
+)
 _OF_METERS: Final = (
     *("own_meters", "overrides", "measurements", "alarms", "diagnostics", "disconnects"),
     "metrics",

@@ -10,12 +10,14 @@ from contextlib import closing
 from importlib.resources import files
 
 from tests.integration.browser import BROWSER, HOSTILE, Page, browsing, expect, need_browser
+from tests.integration.mosquitto import free_port
 from tests.integration.processes import wait_until
-from tests.integration.rest import RestCase
+from tests.integration.rest import SINK, RestCase
+from tests.integration.test_notices import NOTICES
 from tests.integration.test_page_daemon import RULES
 
 LOOKS = (("light", "en", 1280), ("dark", "es", 1280), ("light", "es", 390), ("dark", "en", 390))
-VIEWS = ("alarms", "diagnosis", "sinks", "network", "discovery", "settings", "logs")
+VIEWS = ("alarms", "notices", "diagnosis", "sinks", "network", "discovery", "settings", "logs")
 RAISED = """
     INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
     updated_at, cleared_at) VALUES (?, ?, ?, ?, 'mqtt', ?, ?, ?, ?, ?)
@@ -28,7 +30,8 @@ class ViewTests(RestCase):
 
     def test_each_view_does_its_work_and_reads_well(self) -> None:
         need_browser()
-        self.begin(2, web='scan_networks = ["127.0.0.0/8"]\n')
+        text = SINK + NOTICES.format(port=free_port())
+        self.begin(2, web='scan_networks = ["127.0.0.0/8"]\n', text=text)
         self.number = self.good("POST", "/api/meters", {**self.documented(), "interval": 1})["id"]
         self.remember("first")
         wait_until(lambda: self.daemon.status()["meters"][0]["good"], "it is read")

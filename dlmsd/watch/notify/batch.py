@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Final
+from typing import Final, Literal
 
 from dlmsd.config.notice import NoticeOptions
 from dlmsd.store.diagnostics import RANKS
@@ -44,6 +44,15 @@ def batch(receiver: NoticeOptions, waiting: Sequence[Waiting], now: int) -> Sequ
         ripe = not 0 <= now - waiting[0].at < receiver.digest * _MINUTE_MS
         return waiting[:MOST] if ripe or _held(receiver, waiting) else ()
     return _held(receiver, waiting)[:MOST] or waiting[:1]
+
+
+def held(receiver: NoticeOptions, one: Waiting, now: int) -> Literal["", "quiet", "digest"]:
+    """What a notice waits for ``now`` (Unix ms), nothing if only for its turn."""
+    if _urgent(receiver, one):
+        return ""
+    if quiet(receiver, now):
+        return "quiet"
+    return "digest" if receiver.digest else ""
 
 
 def _held(receiver: NoticeOptions, waiting: Sequence[Waiting]) -> Sequence[Waiting]:

@@ -32,6 +32,12 @@ class Message:
     document: dict[str, Any]
     thread: str | None = None
 
+    @property
+    def alarms(self) -> tuple[int, ...]:
+        """The ids of those that it tells of."""
+        told = self.document.get("notices", [self.document])
+        return tuple(dict.fromkeys(one["alarm"] for one in told if "alarm" in one))
+
 
 def printable(text: str, lines: bool = False) -> str:
     """``text`` without what is none to look at: it steers no header, terminal or page."""

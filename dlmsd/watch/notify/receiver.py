@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import evolve
@@ -14,6 +15,7 @@ from dlmsd.config.notice import NoticeOptions
 from dlmsd.errors import DlmsdError, LocalError, StoreError
 from dlmsd.model import ReceiverStatus
 from dlmsd.store.notices import Notices
+from dlmsd.store.sendings import Sending
 from dlmsd.watch.notify.batch import batch
 from dlmsd.watch.notify.exchange import Sender, exchange
 from dlmsd.watch.notify.message import Author
@@ -55,7 +57,8 @@ class Receiver:
         self._busy: Deferred[None] | None = None
         self._stopped = False
         # What was taken and could not be written down: it must not go again.
-        self._taken: dict[int, int] = {}
+        self._taken: tuple[Sending, list[int], int] | None = None
+        self._sending: Sending | None = None
 
     def look(self) -> None:
         """Begin what is due; nothing while something is under way, or soon after a failure."""
@@ -91,10 +94,10 @@ class Receiver:
         except StoreError:
             return  # its own finding tells, and the next look tries again
         except DlmsdError as error:
-            self._failed(error)
+            await self._failed(error)
         except Exception:  # noqa: BLE001 - a row that damage has spoiled, say: not at every look
             self._log.failure("{receiver}: a notice failed", receiver=self.options.name)
-            self._failed(LocalError("a notice could not be written"))
+            await self._failed(LocalError("a notice could not be written"))
 
     async def _next_message(self) -> bool:
         """Whether there was one, and it has arrived."""
@@ -107,15 +110,16 @@ class Receiver:
         if not numbers or self._stopped:
             return False
         documents, dropped = await self._notices.documents(name, numbers)
-        await self._send(numbers, documents, dropped)
-        self._taken = dict.fromkeys(numbers, dropped)
+        self._taken = await self._send(numbers, documents, dropped), numbers, dropped
         await self._write_down()
         left = len(waiting) - len(numbers)
         self.status = evolve(self.status, waiting=left, told_at=now, failures=0, error="")
         return True
 
-    async def _send(self, numbers: Sequence[int], documents: list[str], dropped: int) -> None:
+    async def _send(self, numbers: Sequence[int], documents: list[str], dropped: int) -> Sending:
         message = self.author.write(numbers[0], documents, dropped)
+        name, now, title = self.options.name, int(self._wall() * 1000), message.title
+        sending = self._sending = Sending(name, now, title, message.alarms, False, "")
         self._leave()
         self._way = self._make(self.options)
         answer = await exchange(self._way, message, self.options.timeout, self._clock)
@@ -125,14 +129,14 @@ class Receiver:
             title=message.title,
             answer=answer,
         )
+        return evolve(sending, taken=True, said=answer)
 
     async def _write_down(self) -> None:
-        if self._taken:
-            dropped = next(iter(self._taken.values()))
-            await self._notices.told(self.options.name, self._taken, dropped)
-            self._taken = {}
+        if self._taken is not None:
+            await self._notices.told(*self._taken)
+            self._taken = None
 
-    def _failed(self, error: DlmsdError) -> None:
+    async def _failed(self, error: DlmsdError) -> None:
         if self._stopped:
             return
         status = self.status
@@ -147,3 +151,11 @@ class Receiver:
                 reason=str(error),
                 advice=error.advice,
             )
+        await self._keep_failure(since, failures, str(error))
+
+    async def _keep_failure(self, since: int, failures: int, why: str) -> None:
+        """One row for all attempts in a row."""
+        if self._sending is not None:
+            failed = evolve(self._sending, at=since, said=why, attempts=failures)
+            with suppress(StoreError):  # its own finding tells
+                await self._notices.sendings.write(failed)

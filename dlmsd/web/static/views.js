@@ -16,6 +16,7 @@ import * as logs from "./views/logs.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
 import * as network from "./views/network.js";
+import * as notices from "./views/notices.js";
 import * as overview from "./views/overview.js";
 import * as settings from "./views/settings.js";
 import * as sinks from "./views/sinks.js";
@@ -30,6 +31,7 @@ export const VIEWS = [
   view("edit", edit, "meters"),
   view("add", edit, "meters"),
   view("alarms", alarms),
+  view("notices", notices),
   view("diagnosis", diagnosis),
   view("sinks", sinks),
   view("network", network),

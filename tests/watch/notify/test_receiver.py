@@ -164,6 +164,31 @@ class TroubleTests(DutyCase):
         self.assertEqual(self.desk.said, [("raised",), ("cleared",)])
         self.assertEqual(self.notifier.statuses[0].failures, 0)
 
+    def test_what_was_sent_and_what_could_not_be_is_kept(self) -> None:
+        self.begin(DUTY)
+        self.desk.down = True
+        self.raised()
+        self.wait(60)
+        sendings = self.registry.notices.sendings
+        (failed,) = self.done(sendings.list())
+        self.assertEqual(
+            (failed.taken, failed.said, failed.attempts), (False, "nobody is there", 3)
+        )
+        self.desk.down = False
+        self.wait(120)
+        self.cleared()
+        self.wait(20)
+        found = self.done(sendings.list(receiver="duty"))
+        self.assertEqual([one.taken for one in found], [True, True, False])
+        self.assertEqual({one.alarms for one in found}, {(1,)})
+        self.assertEqual(found[1].said, "200")
+        self.assertIn("another client holds it", found[1].title)
+        self.assertEqual(self.done(sendings.list(receiver="other")), ())
+        self.assertEqual(len(self.done(sendings.list(before=found[0].id))), 2)
+        self.now += 91 * 86_400
+        self.done(self.registry.sweep())
+        self.assertEqual(self.done(sendings.list()), ())
+
     def test_one_that_hangs_holds_up_no_other_and_ends_with_its_time(self) -> None:
         self.begin(DUTY, evolve(DUTY, name="other", severity="critical"))
         self.desk.hold = True
