@@ -22,7 +22,7 @@ from dlmsd.cli.meter import errand
 from dlmsd.cli.terminal import show_table
 from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal
-from dlmsd.config.secrets import SecretReader
+from dlmsd.config.secrets import SecretReader, sealed
 from dlmsd.config.tokens import Owner, TokenPlace, load_without_tokens
 from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.errors import ConfigurationError
@@ -57,6 +57,19 @@ class _Job:
     def file(self, name: str) -> str:
         """From the configuration's folder."""
         return tokenfiles.file_name(self.owner(name))
+
+    @property
+    def form(self) -> tokenfiles.Form:
+        """Of tokens that the configuration does not name yet."""
+        return "file" if self.configuration.daemon.registry_key is None else "sealed"
+
+    def content(self, name: str, token: Secret) -> bytes:
+        """What its file is to hold."""
+        key = self.configuration.daemon.registry_key
+        place = self.places.get(self.owner(name), TokenPlace())
+        if key is None or (place.said and not place.sealed):
+            return token.reveal()
+        return sealed(self.path(name).name, token, key, os.urandom)
 
     def path(self, name: str) -> Path:
         place = self.places.get(self.owner(name), TokenPlace())
@@ -95,9 +108,9 @@ def provision(
 
     A device that is there stays as it is, and its token is fetched; so the command may be
     given again at any time. Each token goes into a file beside the configuration, tokens/NAME.token
-    unless that says another, and a line that names it is inserted below the meter's name; the
-    configuration as it was stays as FILE.bak. For a sink of kind thingsboard-gateway the one
-    device is the gateway.
+    unless that says another, sealed where there is a registry_key, and a line that names it is
+    inserted below the meter's name; the configuration as it was stays as FILE.bak. For a sink of
+    kind thingsboard-gateway the one device is the gateway.
 
     With --key-file and --secret-file, a device profile's, devices are made over MQTT, and no
     --url or login is needed; that makes new devices only.
@@ -125,7 +138,8 @@ def provision(
 
             def told(one: Granted) -> None:
                 if one.token is not None and one.token != one.wish.token and not dry_run:
-                    tokenfiles.write(job.path(one.wish.name), one.token, path)
+                    name = one.wish.name
+                    tokenfiles.write(job.path(name), job.content(name, one.token), path)
                 granted.append(one)
                 bar.update(task, completed=len(granted))
 
@@ -181,7 +195,7 @@ def _writable(job: _Job) -> None:
     for wish in job.wishes:
         place = job.places.get(job.owner(wish.name), TokenPlace())
         if wish.token is None and place.said and place.file is None:
-            line = tokenfiles.line(job.file(wish.name))
+            line = tokenfiles.line(job.file(wish.name), job.form)
             raise click.UsageError(
                 say(
                     "the token of {meter} is named, not there, and no file: "
@@ -329,7 +343,7 @@ def _name_files(job: _Job, granted: Sequence[Granted], *, only_print: bool) -> N
     if not files:
         return
     path = job.configuration.path
-    copy = None if only_print else tokenfiles.insert(path, files)
+    copy = None if only_print else tokenfiles.insert(path, files, job.form)
     if copy is not None:
         named = say(
             "{path} names {count} files of tokens; before it was {copy}",
@@ -343,4 +357,4 @@ def _name_files(job: _Job, granted: Sequence[Granted], *, only_print: bool) -> N
         formed = say("{path} is written in a form that nothing is inserted in. Write:", path=path)
         click.echo(formed, err=True)
     for (_, name), file in files.items():
-        click.echo(f"# {name}\n{tokenfiles.line(file)}")
+        click.echo(f"# {name}\n{tokenfiles.line(file, job.form)}")

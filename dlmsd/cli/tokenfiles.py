@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from dlmsd.config.source import Source
 from dlmsd.config.tokens import Owner
 from dlmsd.errors import DlmsdError
-from dlmsd.secret import Secret
+
+Form: TypeAlias = Literal["file", "sealed"]
+"""A token as it is, or under ``registry_key``."""
 
 FOLDER: Final = "tokens"
 _SUFFIX: Final = {"meters": "token", "sinks": "gateway-token"}
@@ -33,8 +35,8 @@ def file_name(owner: Owner) -> str:
     return f"{FOLDER}/{name}.{_SUFFIX[key]}"
 
 
-def write(path: Path, token: Secret, configuration: Path) -> None:
-    """Whole or not at all, readable by its owner and by the group that may read the
+def write(path: Path, content: bytes, configuration: Path) -> None:
+    """One line, whole or not at all, readable by its owner and by the group that may read the
     configuration; raises TokenFileError.
     """
     try:
@@ -44,17 +46,17 @@ def write(path: Path, token: Secret, configuration: Path) -> None:
             path.parent.mkdir(mode=0o700)
             path.parent.chmod(0o700 | (group and 0o050))
             _give(path.parent, like)
-        _replace(path, token.reveal() + b"\n", 0o600 | group, like)
+        _replace(path, content + b"\n", 0o600 | group, like)
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}") from error
 
 
-def line(file: str) -> str:
+def line(file: str, form: Form) -> str:
     """What names such a file, as a line of TOML; no name of ours needs an escape."""
-    return f'token = {{ file = "{file}" }}'
+    return f'token = {{ {form} = "{file}" }}'
 
 
-def insert(path: Path, files: Mapping[Owner, str]) -> Path | None:
+def insert(path: Path, files: Mapping[Owner, str], form: Form) -> Path | None:
     """Name each file below its owner's name; the copy of what the configuration was before.
 
     None if the form of this file does not allow it, and nothing is changed. Raises
@@ -68,14 +70,14 @@ def insert(path: Path, files: Mapping[Owner, str]) -> Path | None:
     for (key, name), file in files.items():
         for index, table in enumerate(expected[key]):
             if table.get("name") == name:
-                table["token"] = {"file": file}
+                table["token"] = {form: file}
                 found.append((source.lines.of((key, index, "name")), file))
     for number, file in sorted(found, reverse=True):
         before = text[number - 1]
         indent = before[: len(before) - len(before.lstrip())]
         ending = "\r\n" if before.endswith("\r\n") else "\n"
         text[number - 1] = before.rstrip("\r\n") + ending
-        text.insert(number, f"{indent}{line(file)}{ending}")
+        text.insert(number, f"{indent}{line(file, form)}{ending}")
     after = "".join(text)
     try:
         good = tomllib.loads(after) == expected

@@ -136,7 +136,7 @@ class _Loading:
         self._environ = environ
         # Absolute, because twistd changes its folder after the configuration is read.
         self._folder = path.absolute().parent
-        self._structure = Structure(SecretReader(self._folder, environ))
+        self._structure = Structure(SecretReader.of(main.table, self._folder, environ))
 
     def configuration(self) -> Configuration | None:
         """None if a section cannot be known; then there are problems."""

@@ -1,25 +1,34 @@
-"""Secrets by value or by reference: text, a file, the environment, a systemd credential."""
+"""Secrets by value or by reference: text, a file, the environment, a systemd credential, or a file
+sealed under ``registry_key``, as ``dlmsd provision`` writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dlmsd.config import rules
 from dlmsd.config.rules import Refusal, Rule
+from dlmsd.sealing import SEALED, Seal, SealError
 from dlmsd.secret import Secret
 
-_FORMS: Final = '"text", { file = "..." }, { env = "..." } or { credential = "..." }'
+_FORMS: Final = (
+    '"text", { file = "..." }, { env = "..." }, { credential = "..." } or { sealed = "..." }'
+)
+REGISTRY_KEY: Final = 32
+_HELD: Final = "token"
 # The longest line that a secret may be: longer ones are a wrong file, a binary one say.
 _LONGEST: Final = 65536
 
 
 @frozen
 class SecretReader:
-    """Reads secrets; relative files start at ``folder``.
+    """Reads secrets; relative files start at ``folder``, sealed ones open with ``key``.
 
     Neither a secret nor the name of its source is ever part of a message: a token written
     where a name belongs would be printed.
@@ -27,6 +36,21 @@ class SecretReader:
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
+    key: Secret | None = None
+
+    @classmethod
+    def of(
+        cls, table: Mapping[str, object], folder: Path, environ: Mapping[str, str]
+    ) -> SecretReader:
+        """Of a configuration, with the key that it gives; one that is wrong is its section's."""
+        reader = cls(folder, environ)
+        daemon = table.get("daemon")
+        if not isinstance(daemon, dict) or "registry_key" not in daemon:
+            return reader
+        try:
+            return evolve(reader, key=reader.octets(REGISTRY_KEY)(daemon["registry_key"]))
+        except Refusal:
+            return reader
 
     def read(self, value: object) -> Secret:
         """The secret that ``value`` is or names; raises Refusal."""
@@ -35,10 +59,16 @@ class SecretReader:
         if not isinstance(value, dict) or len(value) != 1:
             raise Refusal(f"expected a secret: {_FORMS}")
         ((form, name),) = value.items()
-        if form not in ("file", "env", "credential") or not isinstance(name, str) or not name:
+        if (
+            form not in ("file", "env", "credential", "sealed")
+            or not isinstance(name, str)
+            or not name
+        ):
             raise Refusal(f"expected a secret: {_FORMS}")
         if form == "env":
             return self._environment(name)
+        if form == "sealed":
+            return self._opened(self.folder / name)
         return self._file(self.folder / name if form == "file" else self._credential(name))
 
     def octets(self, *sizes: int) -> Rule:
@@ -67,6 +97,25 @@ class SecretReader:
             raise Refusal("expected the name of a credential, not a path")
         return Path(folder) / name
 
+    def _opened(self, path: Path) -> Secret:
+        kept = self._file(path).reveal()
+        if self.key is None:
+            raise Refusal("what is named here is sealed; give [daemon] registry_key, its key")
+        try:
+            octets = base64.b64decode(kept, validate=True)
+            if octets[:1] != SEALED:
+                raise Refusal("the file named here holds nothing sealed; file = reads it as it is")
+            return Seal(self.key, os.urandom).open(path.name, octets)[_HELD]
+        except binascii.Error:
+            raise Refusal(
+                "the file named here holds nothing sealed; file = reads it as it is"
+            ) from None
+        except SealError:
+            raise Refusal(
+                "what is named here was sealed with another registry_key, or under another name; "
+                "fetch the token again with dlmsd provision"
+            ) from None
+
     def _file(self, path: Path) -> Secret:
         try:
             # Only regular files: a pipe or a terminal would hold up the start.
@@ -83,6 +132,11 @@ class SecretReader:
         if len(line) == _LONGEST:
             raise Refusal("the first line of the file named here is too long for a secret")
         return _filled(line.strip(), "the first line of the file named here is empty")
+
+
+def sealed(file: str, secret: Secret, key: Secret, draw: Callable[[int], bytes]) -> bytes:
+    """What a file of this name holds that ``{ sealed = ... }`` opens; ``draw`` gives randomness."""
+    return base64.b64encode(Seal(key, draw).close(file, {_HELD: secret}))
 
 
 def _filled(value: bytes, otherwise: str) -> Secret:

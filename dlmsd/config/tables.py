@@ -22,7 +22,7 @@ from dlmsd.config.notice import NoticeOptions, WatchOptions, notice_rules, watch
 from dlmsd.config.push import connect, listen_push, push_lists, push_units
 from dlmsd.config.recovery import RULES, RecoveryTable
 from dlmsd.config.rules import YEAR, Rule
-from dlmsd.config.secrets import SecretReader
+from dlmsd.config.secrets import REGISTRY_KEY, SecretReader
 from dlmsd.config.values import (
     Authentication,
     Ciphering,
@@ -158,7 +158,6 @@ KEY_SIZES: Final = tuple(sorted({suite.key_size for suite in SUITES}))
 FIELD_SIZES: Final = tuple(suite.field_size for suite in SUITES if suite.curve is not None)
 
 # AES-256.
-_REGISTRY_KEY: Final = 32
 
 SECRETS: Final = frozenset(one.name for one in fields(MeterTable) if "Secret" in str(one.type))
 """The keys of a meter that are secrets."""
@@ -242,7 +241,7 @@ def file_rules(
             "language": rules.choice("en", "es"),
             "connects_per_second": rules.number(low=_SLOWEST, high=10_000),
             "watch_config": rules.flag,
-            "registry_key": secrets.octets(_REGISTRY_KEY),
+            "registry_key": secrets.octets(REGISTRY_KEY),
         },
         WebOptions: {
             "listen": listen,

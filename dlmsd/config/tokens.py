@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from attrs import evolve, frozen
 
@@ -23,12 +23,17 @@ Owner = tuple[Literal["meters", "sinks"], str]
 
 @frozen
 class TokenPlace:
-    """``file`` is where a token may be written to; ``said`` is whether any form of it stands
-    in the configuration.
+    """``file`` is where a token may be written to, ``sealed`` or as it is; ``said`` is whether
+    any form of it stands in the configuration.
     """
 
     said: bool = False
     file: Path | None = None
+    sealed: bool = False
+
+
+def _single(token: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(token, dict) and len(token) == 1
 
 
 def load_without_tokens(
@@ -40,7 +45,7 @@ def load_without_tokens(
     """
     source = Source.read(path)
     folder = path.absolute().parent
-    secrets = SecretReader(folder, environ)
+    secrets = SecretReader.of(source.table, folder, environ)
     places: dict[Owner, TokenPlace] = {}
     to_come: list[Secret] = []
 
@@ -48,9 +53,10 @@ def load_without_tokens(
         if not isinstance(table, dict) or (key == "sinks" and table.get("kind") != _GATEWAY):
             return table
         token = table.get("token")
-        named = token.get("file") if isinstance(token, dict) and len(token) == 1 else None
-        file = folder / named if isinstance(named, str) and named else None
-        places[key, str(table.get("name"))] = TokenPlace(token is not None, file)
+        ((form, named),) = token.items() if _single(token) else (("", None),)
+        there = form in ("file", "sealed") and isinstance(named, str) and bool(named)
+        file = folder / str(named) if there else None
+        places[key, str(table.get("name"))] = TokenPlace(token is not None, file, form == "sealed")
         try:
             if token is not None:
                 secrets.read(token)

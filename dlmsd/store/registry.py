@@ -17,6 +17,7 @@ from attrs import astuple, evolve, field, frozen
 from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError, StoreError
+from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
 from dlmsd.store.alarms import Alarms
 from dlmsd.store.audit import Audit, note
@@ -28,7 +29,6 @@ from dlmsd.store.metrics import Metrics
 from dlmsd.store.notices import Notices
 from dlmsd.store.registry_rescue import rescue_registry
 from dlmsd.store.retention import DAY, Limit, sweep
-from dlmsd.store.sealing import Seal, SealError
 from dlmsd.store.writer import Writer
 
 Status = Literal["active", "inactive"]

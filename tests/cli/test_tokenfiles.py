@@ -12,7 +12,6 @@ from twisted.trial.unittest import TestCase
 from dlmsd.cli.tokenfiles import TokenFileError, file_name, insert, line, write
 from dlmsd.config.tokens import Owner, load_without_tokens
 from dlmsd.errors import ConfigurationError
-from dlmsd.secret import Secret
 
 TEXT = """\
 # The head.
@@ -51,10 +50,10 @@ class FilesCase(TestCase):
 
 class InsertTests(FilesCase):
     def test_below_the_name_and_nothing_else(self) -> None:
-        copy = insert(self.path, {owner(name): file_name(owner(name)) for name in "ab"})
+        copy = insert(self.path, {owner(name): file_name(owner(name)) for name in "ab"}, "file")
         first, second = "   # the first\n", 'name = "b"\n'
-        expected = TEXT.replace(first, f"{first}  {line('tokens/a.token')}\n")
-        expected = expected.replace(second, f"{second}{line('tokens/b.token')}\n")
+        expected = TEXT.replace(first, f"{first}  {line('tokens/a.token', 'file')}\n")
+        expected = expected.replace(second, f"{second}{line('tokens/b.token', 'file')}\n")
         self.assertEqual(self.path.read_text(), expected)
         self.assertEqual(copy, self.path.absolute().with_name("dlmsd.toml.bak"))
         self.assertEqual(self.path.with_name("dlmsd.toml.bak").read_text(), TEXT)
@@ -62,9 +61,9 @@ class InsertTests(FilesCase):
     def test_every_end_of_line_and_none(self) -> None:
         for text in ('[[meters]]\r\nname = "a"\r\nhost = "h"\r\n', '[[meters]]\nname = "a"'):
             self.path.write_bytes(text.encode())
-            self.assertIsNotNone(insert(self.path, {owner("a"): "t"}))
+            self.assertIsNotNone(insert(self.path, {owner("a"): "t"}, "file"))
             found = tomllib.loads(self.path.read_bytes().decode())["meters"][0]
-            self.assertEqual(found["token"], {"file": "t"})
+            self.assertEqual(found["token"], {"file": "t"}, "file")
             self.assertEqual("\r\n" in text, b"}\r\n" in self.path.read_bytes())
 
     def test_forms_that_nothing_is_inserted_in(self) -> None:
@@ -75,14 +74,14 @@ class InsertTests(FilesCase):
         ):
             self.path.write_text(text)
             name = tomllib.loads(text)["meters"][0]["name"]
-            self.assertIsNone(insert(self.path, {owner(name): "t"}))
+            self.assertIsNone(insert(self.path, {owner(name): "t"}, "file"))
             self.assertEqual(self.path.read_text(), text)
             self.assertFalse(self.path.with_name("dlmsd.toml.bak").exists())
 
     def test_a_link_stays_one(self) -> None:
         link = self.folder / "link.toml"
         link.symlink_to(self.path.absolute())
-        insert(link, {owner("a"): "t"})
+        insert(link, {owner("a"): "t"}, "file")
         self.assertTrue(link.is_symlink())
         self.assertIn('{ file = "t" }', self.path.read_text())
 
@@ -96,7 +95,7 @@ class InsertTests(FilesCase):
         except (tomllib.TOMLDecodeError, KeyError, AssertionError):
             return
         self.path.write_text(text)
-        insert(self.path, {owner("a"): "t"})
+        insert(self.path, {owner("a"): "t"}, "file")
         after = tomllib.loads(self.path.read_text())
         for table in after["meters"]:
             wanted = {"file": "t"} if table.get("name") == "a" else None
@@ -113,7 +112,7 @@ class WriteTests(FilesCase):
             self.path.chmod(of_configuration)
             path = self.folder / f"t{of_configuration}" / "a.token"
             for token in ("first", "second"):
-                write(path, Secret(token), self.path)
+                write(path, token.encode(), self.path)
                 self.assertEqual(path.read_text(), f"{token}\n")
             self.assertEqual((self.mode(path), self.mode(path.parent)), (file, folder))
             self.assertEqual(os.listdir(path.parent), ["a.token"])
@@ -121,7 +120,7 @@ class WriteTests(FilesCase):
     def test_what_cannot_be_written(self) -> None:
         (self.folder / "tokens").write_text("")
         path = self.folder / "tokens" / "a"
-        error = self.assertRaises(TokenFileError, write, path, Secret("canary"), self.path)
+        error = self.assertRaises(TokenFileError, write, path, b"canary", self.path)
         self.assertNotIn("canary", str(error))
 
 
@@ -147,7 +146,7 @@ class LoadTests(FilesCase):
         place = places[owner("b")]
         self.assertEqual((tokens["b"], place.said), (None, True))
         self.assertEqual(place.file, self.folder.absolute() / "b.token")
-        write(place.file, Secret("mine"), self.path)
+        write(place.file, b"mine", self.path)
         self.assertEqual(self.load(text)[0]["b"], "mine")
 
     def test_text_and_environment(self) -> None:

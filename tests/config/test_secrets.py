@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
 from dlmsd.config.rules import Refusal
-from dlmsd.config.secrets import SecretReader
+from dlmsd.config.secrets import SecretReader, sealed
 from dlmsd.secret import Secret
 from tests.config.case import ConfigurationCase
 
@@ -48,7 +49,8 @@ class SecretReaderTests(ConfigurationCase):
         self.write("long", b"x" * 100_000)
         (self.folder / "fold").mkdir()
         os.mkfifo(self.folder / "pipe")
-        forms = '"text", { file = "..." }, { env = "..." } or { credential = "..." }'
+        forms = '"text", { file = "..." }, { env = "..." }, { credential = "..." } or '
+        forms += '{ sealed = "..." }'
         shape = f"expected a secret: {forms}"
         missing = "the file named here cannot be read: No such file or directory"
         irregular = "what is named here is no regular file"
@@ -89,3 +91,46 @@ class SecretReaderTests(ConfigurationCase):
                 self.refusal({"credential": name}, CREDENTIALS_DIRECTORY=folder),
                 "expected the name of a credential, not a path",
             )
+
+
+class SealedTests(ConfigurationCase):
+    """What ``dlmsd provision`` writes where there is a registry_key."""
+
+    KEY = Secret(bytes(range(32)))
+    KEY_TEXT = bytes(range(32)).hex()
+
+    def text(self, key: str = KEY_TEXT, token: str = '{ sealed = "tokens/a.token" }') -> str:
+        daemon = f'[daemon]\nregistry_key = "{key}"\n' if key else ""
+        sink = '[[sinks]]\nname = "tb"\nkind = "thingsboard"\nurl = "mqtt://h"\n'
+        meter = '[[meters]]\nname = "a"\nhost = "h"\nprofile = "microstar"\n'
+        return f"{daemon}{sink}{meter}token = {token}\n"
+
+    def seal(self, name: str = "a.token") -> bytes:
+        content = sealed(name, Secret("canary"), self.KEY, os.urandom)
+        self.write("tokens/a.token", content.decode() + "\n")
+        return content
+
+    def test_it_opens_with_its_key_alone(self) -> None:
+        self.assertNotIn(b"canary", base64.b64decode(self.seal()))
+        (meter,) = self.load(self.text()).meters
+        self.assertEqual(meter.token, Secret("canary"))
+        for key, words in (("", "give [daemon] registry_key"), ("00" * 32, "another registry_key")):
+            (problem,) = self.problems(self.text(key))
+            self.assertIn("meters[0].token: ", problem)
+            self.assertIn(words, problem)
+
+    def test_what_is_none(self) -> None:
+        self.seal("b.token")
+        (problem,) = self.problems(self.text())
+        self.assertIn("under another name", problem)
+        for content in ("canary", base64.b64encode(b"\0{}").decode(), "AQ=="):
+            self.write("tokens/a.token", content)
+            (problem,) = self.problems(self.text())
+            self.assertNotIn("canary", problem)
+        (problem,) = self.problems(self.text(token='{ sealed = "nothing" }'))
+        self.assertIn("cannot be read", problem)
+
+    def test_a_wrong_key_is_told_once_more(self) -> None:
+        self.seal()
+        problems = self.problems(self.text("00"))
+        self.assertIn("registry_key: expected 64 hex digits", problems[0])

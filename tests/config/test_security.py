@@ -150,7 +150,7 @@ class ValueTests(ConfigurationCase):
                 f'{key} = "{KEY[:-2]}é"': f"{key}: {aes}",
                 f'{key} = "{KEY[:-1]}\\n"': f"{key}: {aes}",
                 f"{key} = 5": f'{key}: expected a secret: "text", {{ file = "..." }}, '
-                '{ env = "..." } or { credential = "..." }',
+                '{ env = "..." }, { credential = "..." } or { sealed = "..." }',
                 f'{key} = {{ env = "BINARY" }}': f"{key}: {aes}",
             }
         table |= {

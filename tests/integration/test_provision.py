@@ -103,6 +103,31 @@ class CommandTests(ProvisionCase):
         files = [{"file": f"tokens/{name}.token"} for name in self.names]
         self.assertEqual([one["token"] for one in found], files)
 
+    def test_tokens_are_sealed_where_there_is_a_key(self) -> None:
+        self.begin(2)
+        text = self.daemon.config.read_text()
+        keyed = text.replace("[daemon]\n", f'[daemon]\nregistry_key = "{"5A" * 32}"\n')
+        self.daemon.config.write_text(keyed)
+        self.provision()
+        found = tomllib.loads(self.daemon.config.read_text())["meters"]
+        files = [{"sealed": f"tokens/{name}.token"} for name in self.names]
+        self.assertEqual([one["token"] for one in found], files)
+        self.daemon.start()
+        wait_until(lambda: self.arrived() == 2, "every meter's telemetry", 60)
+        self.assertEqual([one["outcome"] for one in self.provision()], ["found"] * 2)
+        for name in self.names:
+            device = self.server.device(name)
+            assert device is not None
+            credentials = self.server.call(f"/api/device/{device['id']['id']}/credentials")
+            for path in self.daemon.folder.rglob("*"):
+                if path.is_file():
+                    self.assertNotIn(credentials["credentialsId"].encode(), path.read_bytes())
+        # A lost file is written anew, sealed as the configuration says.
+        (self.daemon.folder / files[0]["sealed"]).unlink()
+        self.assertEqual([one["outcome"] for one in self.provision()], ["found"] * 2)
+        self.daemon.stop()
+        self.daemon.start()
+
     def test_lost_tokens_are_fetched_again(self) -> None:
         self.begin(2)
         self.provision()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
 from dlmsd.store.registry import (
     NameTakenError,
@@ -15,7 +16,6 @@ from dlmsd.store.registry import (
     OwnMeasurement,
     OwnMeter,
 )
-from dlmsd.store.sealing import Seal, SealError
 from tests.store.registry_case import DAY, RegistryCase
 
 METER = OwnMeter(

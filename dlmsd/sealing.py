@@ -20,7 +20,7 @@ from dlmsd.secret import Secret
 KEY_SIZE: Final = 32
 _NONCE: Final = 12
 _PLAIN: Final = b"\0"
-_SEALED: Final = b"\1"
+SEALED: Final = b"\1"
 
 
 class SealError(StoreError):
@@ -41,20 +41,20 @@ class Seal:
         if self._cipher is None:
             return _PLAIN + text
         nonce = self._draw(_NONCE)
-        return _SEALED + nonce + self._cipher.encrypt(nonce, text, owner.encode())
+        return SEALED + nonce + self._cipher.encrypt(nonce, text, owner.encode())
 
     def open(self, owner: str, kept: bytes) -> dict[str, Secret]:
         """What was closed; SealError without its key, or with another one."""
         text = kept[1:]
-        if kept[:1] == _SEALED:
+        if kept[:1] == SEALED:
             if self._cipher is None:
                 raise SealError(f"meter {owner}: its secrets are sealed, and there is no key")
             try:
                 text = self._cipher.decrypt(text[:_NONCE], text[_NONCE:], owner.encode())
-            except InvalidTag:
+            except (InvalidTag, ValueError):  # ValueError: it was cut short
                 raise SealError(f"meter {owner}: its secrets are sealed with another key") from None
         return {key: Secret(value) for key, value in json.loads(text).items()}
 
     def wanted(self, kept: bytes) -> bool:
         """Whether it should be closed anew: there is a key now, and it lies open."""
-        return self._cipher is not None and kept[:1] != _SEALED
+        return self._cipher is not None and kept[:1] != SEALED
