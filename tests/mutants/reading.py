@@ -145,7 +145,7 @@ READING: Final = (
     ),
     Mutant.of(
         "timers follow the wall clock",
-        "tap.py",
+        "machine.py",
         trial("tests.test_tap"),
         ("    running.seconds = time.monotonic\n", "    running.seconds = time.time\n"),
     ),
