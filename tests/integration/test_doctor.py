@@ -52,7 +52,7 @@ class MeterTests(ErrandCase):
         ended = errand("doctor", "meter", "127.0.0.1", f"--port={free_port()}",
                        "--profile=microstar", "--language=es")  # fmt: skip
         self.assertEqual(ended.returncode, 1)
-        self.assertRegex(ended.stdout, r"conexión +falla +\d\.\d{3} +connection refused")
+        self.assertRegex(ended.stdout, r"conexión +falla +\d\.\d{3} +conexión rechazada")
 
     def test_a_name_without_an_address(self) -> None:
         ended = errand("doctor", "meter", "no.such.invalid", "--profile=microstar", "--json")
