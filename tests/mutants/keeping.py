@@ -89,7 +89,7 @@ KEEPING: Final = (
     Mutant.of(
         "the queue outlives its connection",
         "publish/lane.py",
-        STORM,
+        trial("tests.publish.test_courier"),
         ("        self.queue.clear()\n", ""),
     ),
     Mutant.of(

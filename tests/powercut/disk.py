@@ -91,16 +91,15 @@ class Disk:
 
     def take(self, operation: Operation) -> None:
         """One more operation happened."""
-        if isinstance(operation, Unlink):
-            self._platters.pop(operation.name, None)
-            return
         platter = self._platters.get(operation.name)
         if platter is None:
             platter = self._platters[operation.name] = Platter()
         if isinstance(operation, Write):
             platter.take(operation)
-        else:
+        elif isinstance(operation, Sync):
             platter.sync()
+        else:
+            del self._platters[operation.name]
 
     def after_a_cut(self, random: Random) -> dict[str, bytearray]:
         """Power fails now: what each file holds afterwards."""

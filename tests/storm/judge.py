@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from attrs import define, field
 
 from dlmsd.model import MeterStatus, Reading
@@ -169,5 +170,5 @@ def _key(message: Published) -> tuple[str, int] | None:
     """Meter and ts of a reading; None for what is none."""
     if message.retain or not message.topic.startswith(PREFIX):
         return None
-    body = json.loads(message.payload, parse_float=Decimal, parse_int=Decimal)
+    body = msgspec.json.decode(message.payload)
     return message.topic.removeprefix(PREFIX), int(body["ts"])
