@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ VIEWS = {
     "meter": "meter/library",
     "add": "add",
     "alarms": "alarms",
+    "notices": "notices",
     "diagnosis": "diagnosis",
     "network": "network",
     "sinks": "sinks",
@@ -47,13 +48,30 @@ port = 2
 profile = "landis-gyr-e650"
 password = "secret"
 status = "inactive"
+[watch]
+notice_hosts = ["127.0.0.1"]
+[[notices]]
+name = "duty"
+kind = "mail"
+severity = "info"
+quiet = "00:00-23:59"
+urgent = "critical"
+daily = "07:00"
+host = "127.0.0.1"
+tls = "none"
+sender = "dlmsd@example.com"
+recipients = ["operator@example.com"]
+[[notices]]
+name = "sms"
+kind = "webhook"
+url = "http://127.0.0.1:3/send"
 """
 
 
 @contextmanager
-def running() -> Iterator[tuple[str, str, int]]:
-    """The address of a page with something to show, the token that opens it, and the port of
-    a meter that nobody reads."""
+def running() -> Iterator[tuple[str, str, int, Callable[[], None]]]:
+    """The address of a page with something to show, the token that opens it, the port of a meter
+    that nobody reads, and what takes the broker away for a moment."""
     with ExitStack() as ends, tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder) / "broker")
         broker.start()
@@ -72,7 +90,13 @@ def running() -> Iterator[tuple[str, str, int]]:
         daemon.start()
         wait_until(lambda: daemon.status()["outbox"]["readings"] > 5, "they are read")
         token = (Path(folder) / "daemon/state/web.token").read_text().strip()
-        yield f"http://127.0.0.1:{daemon.port}/", token, spare["port"]
+
+        def restart() -> None:
+            broker.stop()
+            time.sleep(3)
+            broker.start()
+
+        yield f"http://127.0.0.1:{daemon.port}/", token, spare["port"], restart
         daemon.stop()
 
 
@@ -105,8 +129,10 @@ def fill(page: Page, port: int) -> None:
 def main(folder: Path, seconds: float) -> None:
     """``seconds`` are what there is to see in the charts."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running() as (address, token, port):
-        time.sleep(seconds)
+    with running() as (address, token, port, restart):
+        time.sleep(seconds / 2)
+        restart()  # which the sink's view tells of
+        time.sleep(seconds / 2)
         for theme in ("light", "dark"):
             with browsing(viewport=WIDE, color_scheme=theme) as (page, wrong):
                 page.goto(f"{address}#token={token}")

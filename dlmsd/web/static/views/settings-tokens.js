@@ -33,7 +33,7 @@ export class AccessTokens {
     this.name = new Field("name", t("name"), { required: true, attributes: { maxLength: 64 } });
     this.role = new Field("role", t("role"), { kind: "select", options: ["read", "admin"].map((one) => [one, t(`role_${one}`)]) });
     this.make = make("button", "", t("make"));
-    this.form = make("form", "search-form", this.name.node, this.role.node, make("div", "actions", this.make));
+    this.form = make("form", "search-form token-form", this.name.node, this.role.node, make("div", "actions", this.make));
     this.form.noValidate = true;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
