@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -45,17 +46,30 @@ class StaticFile:
         return b"" if request.setETag(self.etag) is CACHED else self.body
 
 
-def load(language: str) -> dict[str, StaticFile]:
+@frozen
+class Heard:
+    """The catalogue of errors, for the page to say what it is told in English; made when the
+    first reader of the language comes.
+    """
+
+    code: Code
+
+    def render(self, request: Request) -> bytes:
+        """The script, or nothing when the browser has it."""
+        return _script(self.code).render(request)
+
+
+def load(language: str) -> dict[str, StaticFile | Heard]:
     """Every file of ``static`` by its path; the page itself is ``/``, in ``language``."""
     found = dict(_below(files("dlmsd.web").joinpath("static"), "/static"))
     page = found.pop("/static/index.html")
     body = page.body.replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
-    heard = {f"/static/heard/{code}.js": _heard(code) for code in LANGUAGES[1:]}
+    heard = {f"/static/heard/{code}.js": Heard(code) for code in LANGUAGES[1:]}
     return {"/": StaticFile.of("index.html", body), **found, **heard}
 
 
-def _heard(code: Code) -> StaticFile:
-    """The catalogue of errors, for the page to say what it is told in English."""
+@cache
+def _script(code: Code) -> StaticFile:
     catalogue = Catalogue.of(code)
     table = {"said": catalogue.advice, "heard": list(catalogue.heard.items())}
     return StaticFile.of(f"{code}.js", b"export default " + msgspec.json.encode(table) + b";\n")

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd.web
 from dlmsd.errors import StoreError
-from dlmsd.web.page import load
+from dlmsd.web.page import StaticFile, load
 from tests.web.visitor import Visitor
 
 STATIC = Path(dlmsd.web.__file__).parent / "static"
@@ -36,7 +36,9 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(re.findall(r"<script(?![^>]* src=)", page), [])
 
     def test_its_language_is_the_configured_one(self) -> None:
-        self.assertIn(b'<html lang="es">', load("es")["/"].body)
+        page = load("es")["/"]
+        assert isinstance(page, StaticFile)
+        self.assertIn(b'<html lang="es">', page.body)
 
     def test_whatever_it_refers_to_is_served(self) -> None:
         page = self.visitor.ask("/").body.decode()
