@@ -66,10 +66,7 @@ class Daemon(Service):
     _log = Logger()
 
     def __init__(
-        self,
-        configuration: Configuration,
-        twistd: Mapping[str, Any],
-        machine: Machine,
+        self, configuration: Configuration, twistd: Mapping[str, Any], machine: Machine
     ) -> None:
         self.board = Board()
         self._configuration = configuration
