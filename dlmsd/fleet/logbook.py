@@ -83,7 +83,8 @@ class Logbook:
             self._ended(key, link.cause, link.error, link.evidence)
             return
         known = self._away.get(key)
-        if known is not None and known.row.cause == CloseCause.UNKNOWN.value:
+        if known is not None and link.cause != CloseCause.UNKNOWN.value:
+            # That it came back, and how, tells more of why it had ended.
             known.row = evolve(known.row, cause=link.cause, evidence=link.evidence)
         self._stands(key)
 

@@ -80,6 +80,7 @@ class LogbookTests(RegistryCase):
         self.pass_(5)
         self.logbook.linked(evolve(DOWN, cause="unknown", evidence=()))
         self.pass_(2)
+        self.logbook.linked(evolve(DOWN, cause="unreachable", evidence=("refused",)))
         self.logbook.linked(evolve(UP, cause="takeover", evidence=("2 closes",)))
         self.pass_(2)
         self.logbook.linked(Link("tb", "b", False, "refused", "credentials"))

@@ -1,6 +1,7 @@
 // The end of a connection, of a sink's or a meter's own: what it says in a timeline.
 
 import { lastingFrom, time } from "../format.js";
+import { hear } from "../hear.js";
 import { make } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as cards from "../texts/cards.js";
@@ -13,7 +14,8 @@ const SEVERITIES = { away: "error", back: "warning", left: "info" };
 const long = (seconds) => lastingFrom(0, 1000 * Number(seconds));
 
 function sentences({ cause, message, stood_seconds: stood, state, away_seconds: away, attempts }) {
-  const why = has(`cause_${cause}`) && cause !== "unknown" ? `${t(`cause_${cause}`)}: ${message}` : message;
+  const told = hear(message);
+  const why = has(`cause_${cause}`) && cause !== "unknown" ? `${t(`cause_${cause}`)}: ${told}` : told;
   return [
     why, stood === null ? t("never_stood") : t("stood", { time: long(stood) }),
     t(`end_${state}`, { time: long(away) }), Number(attempts) > 0 ? tn("attempts", Number(attempts)) : "",

@@ -2,6 +2,7 @@
 
 import { post } from "../api.js";
 import { ago, count, time } from "../format.js";
+import { hear } from "../hear.js";
 import { busy, button, dot, figures, make, section, setData, setHidden, setText } from "../kit/dom.js";
 import { Poll } from "../kit/poll.js";
 import { mayChange } from "../session.js";
@@ -28,7 +29,7 @@ const waits = ({ timestamp, severity, message, receiver, held, state }) => entry
 
 function sent({ timestamp, receiver, title, taken, said, attempts, alarms }) {
   const which = alarms.length > 0 ? tn("of_alarms", alarms.length, { ids: alarms.join(", ") }) : "";
-  const told = taken ? t("answered", { said }) : tn("refused", Number(attempts), { said });
+  const told = taken ? t("answered", { said }) : tn("refused", Number(attempts), { said: hear(said) });
   const text = [title, which, told].filter(Boolean).join("; ");
   return entry({ timestamp, severity: taken ? "info" : "error", badge: t(taken ? "taken" : "failed"), whom: receiver, text });
 }
@@ -66,7 +67,7 @@ class Receiver {
     this.set("urgent", receiver.urgent ? t(`severity_${receiver.urgent}`) : "–");
     this.set("daily", receiver.daily ?? "–");
     setHidden(this.trouble, failures === 0);
-    if (failures > 0) setText(this.error, tn("since", failures, { time: time(Date.parse(since)), error }));
+    if (failures > 0) setText(this.error, tn("since", failures, { time: time(Date.parse(since)), error: hear(error) }));
   }
 
   async test() {
