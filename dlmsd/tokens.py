@@ -35,6 +35,8 @@ MOST: Final = 200
 # A token that is used with each request is noted on disk no more often (seconds).
 NOTED: Final = 60
 
+_log = Logger()
+
 
 class TokenError(StoreError):
     """The list of tokens in the state folder cannot be used, so only the first token works;
@@ -91,13 +93,52 @@ def save(path: Path, tokens: Sequence[Token]) -> None:
         raise TokenError(f"{path}: {error.strerror}") from error
 
 
+def add(path: Path, name: str, role: Role, draw: Callable[[int], bytes], created: int) -> Secret:
+    """A new one, by a name that is free, for the list. Raises TokenError."""
+    made = fresh(draw)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    save(path, [*load(path), Token(name, role, digest(made.reveal()), created)])
+    return made
+
+
+def remove(path: Path, name: str) -> bool:
+    """It opens nothing any more; False where it is not in the list. Raises TokenError."""
+    known = load(path)
+    kept = [one for one in known if one.name != name]
+    if len(kept) == len(known):
+        return False
+    _note(path, {key: at for key, at in last_uses(path).items() if key != name})
+    save(path, kept)
+    return True
+
+
+def last_uses(path: Path) -> dict[str, int]:
+    """When each of the list, and the first, was last used: Unix seconds, to the minute."""
+    try:
+        return msgspec.json.decode(_uses_file(path).read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _uses_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.used")
+
+
+def _note(path: Path, used: dict[str, int]) -> None:
+    kept = _uses_file(path)
+    draft = kept.with_name(f"{kept.name}.new")
+    try:
+        draft.write_bytes(msgspec.json.encode(used))
+        draft.replace(kept)
+    except OSError as error:  # of a full disk others tell
+        _log.debug("the use of a token is not noted: {reason}", reason=error.strerror)
+
+
 class Tokens:
     """The first token and those of the list at ``path``, as it is at the moment.
 
     When each was last used is kept in a file beside it; ``wall`` gives Unix seconds.
     """
-
-    _log = Logger()
 
     def __init__(self, first: Secret, path: Path, wall: Callable[[], float] = time.time) -> None:
         self._first = Token(FIRST, "admin", digest(first.reveal()), 0)
@@ -105,8 +146,7 @@ class Tokens:
         self._stamp: object = None
         self._listed: tuple[Token, ...] = ()
         self._wall = wall
-        self._uses = path.with_name(f"{path.name}.used")
-        self._used: dict[str, int] | None = None
+        self._used = last_uses(path)
 
     def all(self) -> tuple[Token, ...]:
         """The first one, and those of the list."""
@@ -115,23 +155,16 @@ class Tokens:
 
     def add(self, name: str, role: Role, draw: Callable[[int], bytes], created: int) -> Secret:
         """A new one of a name that is free. Raises TokenError."""
-        made = fresh(draw)
-        save(self._path, [*load(self._path), Token(name, role, digest(made.reveal()), created)])
-        return made
+        return add(self._path, name, role, draw, created)
 
     def remove(self, name: str) -> bool:
         """It opens nothing any more; False where it is not in the list. Raises TokenError."""
-        known = load(self._path)
-        kept = [one for one in known if one.name != name]
-        if len(kept) == len(known):
-            return False
-        save(self._path, kept)
-        self._note({key: at for key, at in self._known_uses().items() if key != name})
-        return True
+        return remove(self._path, name)
 
     def used(self, name: str) -> int:
         """When it last was (Unix seconds, to the minute), 0 for never."""
-        return self._known_uses().get(name, 0)
+        self._look()
+        return self._used.get(name, 0)
 
     def find(self, given: bytes) -> Token | None:
         """Whose token this is; the time it takes tells nothing of any of them."""
@@ -145,26 +178,10 @@ class Tokens:
         return found
 
     def _use(self, name: str) -> None:
-        now, known = int(self._wall()), self._known_uses()
-        if not 0 <= now - known.get(name, 0) < NOTED:
-            self._note({**known, name: now})
-
-    def _known_uses(self) -> dict[str, int]:
-        if self._used is None:
-            try:
-                self._used = msgspec.json.decode(self._uses.read_bytes(), type=dict[str, int])
-            except (OSError, msgspec.DecodeError):
-                self._used = {}
-        return self._used
-
-    def _note(self, used: dict[str, int]) -> None:
-        self._used = used
-        draft = self._uses.with_name(f"{self._uses.name}.new")
-        try:
-            draft.write_bytes(msgspec.json.encode(used))
-            draft.replace(self._uses)
-        except OSError as error:  # of a full disk others tell
-            self._log.debug("the use of a token is not noted: {reason}", reason=error.strerror)
+        now = int(self._wall())
+        if not 0 <= now - self._used.get(name, 0) < NOTED:
+            self._used = {**self._used, name: now}
+            _note(self._path, self._used)
 
     def _look(self) -> None:
         try:
@@ -175,8 +192,9 @@ class Tokens:
         if stamp == self._stamp:
             return
         self._stamp = stamp
+        self._used = last_uses(self._path)
         try:
             self._listed = load(self._path)
         except TokenError as error:
             self._listed = ()
-            self._log.error("{reason} {advice}", reason=str(error), advice=error.advice)
+            _log.error("{reason} {advice}", reason=str(error), advice=error.advice)

@@ -12,14 +12,16 @@ from typing import Final, get_args
 
 import click
 
+from dlmsd import tokens
 from dlmsd.cli.configuration import config_option, read_or_exit
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
+from dlmsd.cli.terminal import show_table
 from dlmsd.config import rules
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration
 from dlmsd.identity import token_file
-from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, digest, fresh, list_file, load, save
+from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, list_file, load
 
 _NAME: Final = click.argument("name")
 
@@ -87,11 +89,9 @@ def add(config: Path | None, name: str, role: Role) -> int:
         )
     if len(known) >= MOST:
         raise click.UsageError(say("there are {count} tokens already", count=MOST))
-    made = fresh(os.urandom)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    save(path, [*known, Token(name, role, digest(made.reveal()), int(time.time()))])
-    click.echo(made.reveal().decode())
-    _link(found, made.reveal().decode())
+    made = tokens.add(path, name, role, os.urandom, int(time.time())).reveal().decode()
+    click.echo(made)
+    _link(found, made)
     return 0
 
 
@@ -103,14 +103,18 @@ def list_(config: Path | None, as_json: bool) -> int:
 
     Example: dlmsd token list --json
     """
-    known = _known(list_file(read_or_exit(config).daemon.state_dir))
-    rows = [(FIRST, "admin", ""), *((one.name, one.role, _made(one)) for one in known)]
+    path = list_file(read_or_exit(config).daemon.state_dir)
+    used = tokens.last_uses(path)
+    rows = [
+        (one.name, one.role, _moment(one.created), _moment(used.get(one.name, 0)))
+        for one in (Token(FIRST, "admin", "", 0), *_known(path))
+    ]
     if as_json:
-        keys = ("name", "role", "created")
+        keys = ("name", "role", "created", "last_used")
         click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
-        return 0
-    for name, role, made in rows:
-        click.echo(f"{name}  {role}  {made}".rstrip())
+    else:
+        columns = [say("name"), say("role"), say("created"), say("last used")]
+        show_table(columns, [[cell or "" for cell in row] for row in rows])
     return 0
 
 
@@ -123,14 +127,12 @@ def remove(config: Path | None, name: str) -> int:
     Example: dlmsd token remove grafana
     """
     path = list_file(read_or_exit(config).daemon.state_dir)
-    known = _known(path)
-    kept = [one for one in known if one.name != name]
-    if len(kept) == len(known):
+    _known(path)
+    if not tokens.remove(path, name):
         missing = say("there is no token {name} to remove", name=name)
         if name == FIRST:
             missing += say("; change [web] token, or the file web.token, instead")
         raise click.UsageError(missing)
-    save(path, kept)
     return 0
 
 
@@ -141,8 +143,8 @@ def _known(path: Path) -> tuple[Token, ...]:
         raise click.ClickException(explained(error)) from None
 
 
-def _made(one: Token) -> str:
-    return datetime.fromtimestamp(one.created, UTC).isoformat(timespec="seconds")
+def _moment(seconds: int) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else None
 
 
 def _link(found: Configuration, opens: str) -> None:

@@ -38,9 +38,12 @@ class TokenTests(SynchronousTestCase):
         listed = json.loads(self.run_it("list", "--json").stdout)
         names = [(one["name"], one["role"]) for one in listed]
         self.assertEqual(names, [("web", "admin"), ("grafana", "read"), ("ops", "admin")])
-        self.assertIn("grafana  read  20", self.run_it("list").stdout)
+        self.assertEqual(listed[1]["last_used"][:2], "20")
+        self.assertIsNone(listed[2]["last_used"])
+        self.assertRegex(self.run_it("list").stdout, r"grafana +read +20\S+ +20\S+\n")
         self.assertEqual(self.run_it("remove", "grafana").exit_code, 0)
         self.assertIsNone(self.tokens.find(token.encode()))
+        self.assertEqual(self.tokens.used("grafana"), 0)
 
     def test_only_its_digest_is_kept_for_its_owner_alone(self) -> None:
         token = self.run_it("add", "x").stdout.strip()

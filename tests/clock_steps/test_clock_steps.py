@@ -36,7 +36,13 @@ class OracleTests(SynchronousTestCase):
             build(self)
 
         self.patch(World, "build", remembered)
-        self.patch(Life, "seconds", lambda self: worlds[-1].wall() - START)
+        begin = Life.__init__
+
+        def on_the_wall_clock(self: Life, *given: Any) -> None:
+            begin(self, *given)
+            self.seconds = lambda: worlds[-1].wall() - START
+
+        self.patch(Life, "__init__", on_the_wall_clock)
         self.assertRegex(self.broken(), "with steps .* at|fired at")
 
     def test_a_timestamp_used_twice(self) -> None:
