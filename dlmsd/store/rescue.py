@@ -2,14 +2,16 @@
 
 Tables are walked by their keys. Where a page cannot be read, the next row that can is sought
 by doubling and halving, so that one bad page costs its own rows; a table without row ids is
-read from both of its ends.
+read from both of its ends. Where keys do not grow a tree may lead back into itself, and be read
+for ever: what follows there cannot be read either.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from operator import gt, lt
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +33,8 @@ def wreck(path: Path) -> sqlite3.Connection:
         raise sqlite3.OperationalError("no such file")
     source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     source.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    # Then SQLite passes over what it does not understand of a schema, and gives the other tables.
+    source.execute("PRAGMA writable_schema = ON")
     return source
 
 
@@ -68,15 +72,39 @@ def _rows(
     try:
         new.execute(f"SELECT rowid FROM {table} LIMIT 0")  # noqa: S608
     except sqlite3.OperationalError:
-        for order in ("ASC", "DESC"):
+        size = len(key)
+        for order, grows in (("ASC", gt), ("DESC", lt)):
             by = ", ".join(f"{column} {order}" for column in key)
+            ask = f"SELECT {', '.join(key)}, {names} FROM {table} ORDER BY {by}"  # noqa: S608
+            last: tuple[Any, ...] = ()
             with suppress(*UNREADABLE):
-                cursor = source.execute(f"SELECT {names} FROM {table} ORDER BY {by}")  # noqa: S608
+                cursor = source.execute(ask)
                 while rows := _readable(cursor):
-                    yield rows
+                    keys = [tuple(map(_rank, row[:size])) for row in rows]
+                    sound = _steady(keys, last, grows)
+                    yield [row[size:] for row in rows[:sound]]
+                    if sound < len(rows):
+                        break
+                    last = keys[-1]
     else:
         for found in walk(source, table, f"rowid, {names}"):
             yield [row[1:] for row in found]
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """In SQLite's order: nothing, numbers, texts, octets."""
+    if value is None:
+        return 0, 0
+    return (1 if isinstance(value, int | float) else 2 if isinstance(value, str) else 3), value
+
+
+def _steady(keys: Sequence[Any], last: Any, grows: Callable[[Any, Any], bool]) -> int:
+    """How many of them go on from ``last``, each from the one before."""
+    for place, key in enumerate(keys):
+        if last != () and not grows(key, last):
+            return place
+        last = key
+    return len(keys)
 
 
 def _readable(cursor: sqlite3.Cursor) -> list[Any]:
@@ -101,9 +129,11 @@ def walk(
 
     def read(after: int, limit: int) -> Sequence[Any] | None:
         try:
-            return source.execute(ask, (after, limit)).fetchall()
+            rows = source.execute(ask, (after, limit)).fetchall()
         except UNREADABLE:
             return None
+        sound = _steady([row[0] for row in rows], after, gt)
+        return rows[:sound] if sound or not rows else None
 
     after, limit = 0, ROWS
     while after < _FAR:

@@ -5,6 +5,7 @@ It brings a paho of its own, so it cannot live beside ours.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -23,6 +24,12 @@ FOLDER = ROOT / ".venv" / PINNED[0].replace("==", "-")
 def interpreter() -> Path:
     """A Python that has the client, made at first need. Skips the test where it cannot be
     had, as without a network; where CI is set, fails instead."""
+    with FOLDER.with_name(f"{FOLDER.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        return _made()
+
+
+def _made() -> Path:
     python, whole = FOLDER / "bin/python", FOLDER / "whole"
     if whole.exists():
         return python
