@@ -1,4 +1,4 @@
-"""``python -m tests``: trial over everything, closed by one plain line of counts."""
+"""``python -m tests``: trial over everything, in several processes, and one line of counts."""
 
 from __future__ import annotations
 
@@ -6,29 +6,65 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 # Each process may run a daemon, a broker and a browser besides.
 _MOST_PROCESSES: Final = 4
+# Modules of one trial: enough that its start counts little, few enough to share out evenly.
+_MODULES: Final = 8
+# What takes longest begins first.
+_LONG: Final = ("storm", "integration", "fuzz", "kills", "powercut", "matrix", "verdicts")
+_TRIAL: Final = (sys.executable, "-m", "twisted.trial")
 
 
 def main(arguments: list[str]) -> int:
     """Run trial with ``arguments`` (default: all tests) and count what it says."""
-    processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
-    command = [sys.executable, "-m", "twisted.trial", f"--jobs={processes}"]
-    command += arguments or ["tests"]
-    trial = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert trial.stdout is not None
-    counts: dict[str, int] = {}
-    for line in trial.stdout:
-        print(line, end="", flush=True)
-        if re.match(r"(PASSED|FAILED)\b", line):
-            counts = {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", line)}
-    code = trial.wait()
-    failed = sum(counts.get(name, 0) for name in ("failures", "errors", "unexpectedSuccesses"))
-    passed, skipped = counts.get("successes", 0), counts.get("skips", 0)
+    counts: Counter[str] = Counter()
+    codes = []
+    if arguments:
+        jobs = [arguments]
+    else:
+        jobs = [["--temp-directory", f"_trial_temp/{n}", *one] for n, one in enumerate(_shares())]
+    Path("_trial_temp").mkdir(exist_ok=True)
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_PROCESSES)) as pool:
+        for done in as_completed([pool.submit(_trial, job) for job in jobs]):
+            code, said = done.result()
+            print(said, flush=True)
+            codes.append(code)
+            counts.update(_counted(said) or {"errors": 1})
+    failed = sum(counts[name] for name in ("failures", "errors", "unexpectedSuccesses"))
+    passed, skipped = counts["successes"], counts["skips"]
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return code or (0 if passed else 5)
+    return max(codes, default=0) or (0 if passed else 5)
+
+
+def _shares() -> list[list[str]]:
+    """All test modules, some of one package in each share."""
+    root = Path(__file__).parent
+    modules = sorted(path.relative_to(root) for path in root.rglob("test_*.py"))
+    modules.sort(key=lambda path: _LONG.index(path.parts[0]) if path.parts[0] in _LONG else 99)
+    shares = []
+    for _, of_one in groupby(modules, key=lambda path: path.parts[0]):
+        names = [".".join(("tests", *path.with_suffix("").parts)) for path in of_one]
+        shares += [names[place : place + _MODULES] for place in range(0, len(names), _MODULES)]
+    return shares
+
+
+def _trial(arguments: list[str]) -> tuple[int, str]:
+    done = subprocess.run(
+        [*_TRIAL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return done.returncode, done.stdout
+
+
+def _counted(said: str) -> dict[str, int]:
+    """The numbers of trial's last line; none where it did not come so far."""
+    lines = re.findall(r"(?m)^(?:PASSED|FAILED)\b.*$", said)
+    return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", "".join(lines[-1:]))}
 
 
 if __name__ == "__main__":
