@@ -68,7 +68,7 @@ def command() -> None:
 def main() -> None:
     """The console script: wrong use is exit 64 (EX_USAGE)."""
     try:
-        code = command(standalone_mode=False)
+        code = command(prog_name="dlmsd", standalone_mode=False)
     except click.UsageError as error:
         complain(error)
         raise SystemExit(MISUSED) from None
