@@ -40,6 +40,7 @@ class Shared:
         self._override = override
         self._who = f"sink {sink}"
         self._heard: dict[str, dict[str, object]] = {}
+        self._last: dict[str, object] = {}
 
     def updated(
         self, meter: str, body: Mapping[str, object], report: Callable[[str], None]
@@ -66,9 +67,14 @@ class Shared:
     def _take(
         self, meter: str, wanted: Mapping[str, object], report: Callable[[str], None]
     ) -> None:
-        """``report`` has what is wrong with them, nothing if they are in force."""
+        """``report`` has what is wrong with them, nothing if they are in force.
+
+        What was wanted before may come into force after a later wish was refused; that refusal
+        still stands.
+        """
         if not wanted:
             return
+        self._last[meter] = wanted
         heard = self._heard.setdefault(meter, {})
         for key, value in wanted.items():
             heard[key] = value
@@ -92,7 +98,7 @@ class Shared:
                 report("a fault of dlmsd; the log has the details")
 
         done = Deferred.fromCoroutine(self._override(meter, wanted, self._who))
-        done.addCallbacks(lambda _: report(""), failed)
+        done.addCallbacks(lambda _: report("") if self._last[meter] is wanted else None, failed)
 
 
 def decoded(body: bytes) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ class MemoryOrders:
         self.readings: list[Deferred[Reading]] = []
         self.overridden: list[tuple[str, dict[str, object], str]] = []
         self.broken: Exception | None = None
+        self.slow: Deferred[None] | None = None
 
     def read_now(self, meter: str) -> Awaitable[Reading]:
         self._note("read_now", meter)
@@ -66,6 +67,8 @@ class MemoryOrders:
         self.overridden.append((meter, dict(wanted), who))
         if self.broken is not None:
             raise self.broken
+        if self.slow is not None:
+            await self.slow
 
     async def renamed(self, meter: str, old: str, new: str, who: str) -> None:
         self._note(f"{old} is now {new} by {who}", meter)

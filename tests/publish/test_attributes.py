@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.errors import StoreError
@@ -93,6 +94,17 @@ class SharedTests(AttributesCase):
             self.bench.orders.broken = None
             self.share(interval=5)
             self.assertEqual(self.client()["attributes_error"], "")
+
+    def test_a_refusal_outlives_what_was_wanted_before(self) -> None:
+        for kind in KINDS:
+            self.begin(kind)
+            self.bench.orders.slow = slow = Deferred()
+            self.share(interval=5)
+            self.bench.orders.broken = UnfitOverrideError("interval: expected a number")
+            self.share(interval="often")
+            slow.callback(None)
+            self.bench.run(0.5)
+            self.assertEqual(self.client()["attributes_error"], "interval: expected a number")
 
     def test_what_could_not_be_kept_counts_as_new_the_next_time(self) -> None:
         for kind in KINDS:
