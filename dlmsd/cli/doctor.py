@@ -201,4 +201,4 @@ def _bracketed(host: str) -> str:
 
 
 def _runs(configuration: Configuration) -> bool:
-    return Lock(configuration.daemon.state_dir / "dlmsd.lock").held
+    return Lock(configuration.daemon.state_dir / "dlmsd.lock").held_since is not None

@@ -50,19 +50,19 @@ class Lock:
         self._descriptor = descriptor
 
     @property
-    def held(self) -> bool:
-        """Whether some process has it now."""
+    def held_since(self) -> float | None:
+        """When the process that has it now took it (Unix seconds); None if none has."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return False
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
+            return os.fstat(descriptor).st_mtime
         finally:
             os.close(descriptor)
-        return False
+        return None
 
     def release(self) -> None:
         """Let the next one in; idempotent."""

@@ -33,8 +33,8 @@ def success_class(figures: Figures) -> str:
 
 @frozen
 class HealthReport:
-    """``meters`` are the figures of each active one over ``minutes``, up to ``at`` (Unix ms);
-    ``queued`` deliveries wait.
+    """``meters`` are the figures of each active one over ``minutes``, up to ``at`` (Unix ms),
+    but for those whose turn has not come; ``queued`` deliveries wait.
     """
 
     at: int
@@ -142,9 +142,11 @@ async def checked(
     at = int(wall * 1000)
     span = Span.MINUTE if minutes <= 60 else Span.HOUR
     each = await registry.metrics.each(span, at - minutes * 60_000, at + span)
+    told = {name: each.get(registry.ids.get(name, 0)) for name in board.meters}
     active = {
-        name: each.get(registry.ids.get(name, 0), Figures())
+        name: told[name] or Figures()
         for name, one in board.meters.items()
         if one.state is not MeterState.INACTIVE
+        and (told[name] is not None or one.state is MeterState.DOWN)
     }
     return HealthReport(at, minutes, active, sum(board.outbox.queued.values()), findings)

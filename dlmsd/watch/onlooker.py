@@ -26,13 +26,14 @@ def look(configuration: Configuration, minutes: int, wall: float) -> HealthRepor
     since = at - minutes * _MINUTE_MS
     record = take_record(folder / "registry.db", since, at + Span.MINUTE)
     inventory = take_inventory(folder / "outbox.db", since, 0)
-    runs = Lock(folder / "dlmsd.lock").held
+    begun = Lock(folder / "dlmsd.lock").held_since
     figures = dict(record.figures)
-    if runs and minutes > _YOUNG_MINUTES:
+    observed = 0 if begun is None else min(minutes, int(wall - begun) // 60)
+    if observed > _YOUNG_MINUTES:
         # Whoever is to be read and has no figures at all gave nothing.
-        figures = {name: Figures() for name in _active(configuration, record, minutes)} | figures
+        figures = {name: Figures() for name in _active(configuration, record, observed)} | figures
     findings = _findings(record, inventory, figures, minutes)
-    if not runs:
+    if begun is None:
         age = 0 if record.newest is None else max(0, at - record.newest) // _MINUTE_MS
         findings.append(Finding("daemon-stopped", "dlmsd", "critical", 0.95, {"minutes": age}))
     queued = sum(one.queued for one in inventory.accounts.values())

@@ -64,8 +64,13 @@ class HealthCommandTests(RegistryCase):
         self.lock = Lock(folder / "dlmsd.lock")
         self.lock.take()
         self.addCleanup(self.lock.release)
+        self.begun(3600)
         self.done(self.registry.configured(["a", "b"]))
         self.fared(a=(60, 0), b=(60, 0))
+
+    def begun(self, seconds: float) -> None:
+        """So long ago the daemon was started."""
+        os.utime(self.path.parent / "dlmsd.lock", (0, self.now - seconds))
 
     def fared(self, **meters: tuple[int, int]) -> None:
         rows = [
@@ -118,6 +123,11 @@ class HealthCommandTests(RegistryCase):
         _, document = self.told("--minutes", "5")
         self.assertEqual(document["meters"]["b"]["good"], 0)
         self.assertEqual(document["classes"]["down"], 2, "who gave nothing at all is down")
+
+    def test_a_daemon_that_has_only_begun(self) -> None:
+        self.begun(45)
+        status, document = self.told("--minutes", "5")
+        self.assertEqual((status, document["meters"]), (0, {}))
 
     def test_an_operators_decision_is_nobodys_trouble(self) -> None:
         self.done(self.registry.override("b", Override(status="inactive"), "op"))
