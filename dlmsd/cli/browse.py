@@ -24,6 +24,7 @@ from dlmsd.dlms.cosem.object_list import (
     CosemObject,
     decode_object_list,
 )
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, named_objects
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
@@ -48,6 +49,7 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
 
     METER is a name of the configuration, or the HOST of any other meter.
     Rights are by attribute: r may be read, w written; by method: x may be invoked.
+    A meter with short names tells base names and versions instead.
 
     Example: dlmsd browse 192.168.1.127 --profile microstar --values
     """
@@ -55,7 +57,10 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
 
     async def work(reactor: Any) -> int:
         async with target.visit(reactor, to_errors(trace)) as session:
-            objects = await _objects(session)
+            if target.meter.referencing == "sn":
+                objects: Sequence[CosemObject] = named_objects(await session.get(OBJECT_LIST_SN))
+            else:
+                objects = await _objects(session)
             now = reactor.seconds()
             told = await _values(session, objects, target.meter, now) if values else {}
         if save is not None:
@@ -95,6 +100,9 @@ async def _values(
 
 
 def _rights(one: CosemObject) -> str:
+    """What may be done with it; by short names, where it is."""
+    if one.base_name is not None:
+        return f"0x{one.base_name:04X} version {one.version}"
     if one.attributes is None:
         return "?"
     parts = [
@@ -115,13 +123,16 @@ def _line(one: CosemObject, told: dict[str, str]) -> str:
 
 def _entry(one: CosemObject, told: dict[str, str]) -> dict[str, Any]:
     known = by_id(one.class_id)
-    entry = {
+    entry: dict[str, Any] = {
         "obis": str(one.obis),
         "class": one.class_id,
         "name": known.name if known else None,
         "version": one.version,
-        "rights": _rights(one),
     }
+    if one.base_name is None:
+        entry["rights"] = _rights(one)
+    else:
+        entry["base_name"] = one.base_name
     value = told.get(str(one.obis))
     return entry if value is None else {**entry, "value": value}
 

@@ -25,7 +25,7 @@ from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import decode_object_list
 from dlmsd.dlms.cosem.profile import ProfileRows
-from dlmsd.dlms.cosem.short_names import ShortNames
+from dlmsd.dlms.cosem.short_names import ShortNames, named_objects
 from dlmsd.dlms.describe.octets import describe_frames, describe_octets
 from dlmsd.dlms.hdlc.address import ServerAddress, address_end
 from dlmsd.dlms.hdlc.fcs import fcs
@@ -190,6 +190,7 @@ def _short_names(octets: bytes) -> None:
     names = ShortNames.of(_whole(octets))
     names.attribute(_COLUMNS[0].attribute)
     names.method(MethodDescriptor(8, Obis.parse("0-0:1.0.0"), 1))
+    named_objects(_whole(octets))
 
 
 _COLUMNS: Final = (

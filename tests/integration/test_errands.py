@@ -136,6 +136,24 @@ class BrowseTests(ErrandCase):
         self.assertEqual(ended.returncode, 0, ended)
         self.assertIn('voltage_l1 = "1-1:32.7.0"', (profiles / "seen.toml").read_text())
 
+    def test_short_names(self) -> None:
+        save = self.folder / "seen.toml"
+        with SimulatorProcess("--personality", "short-names") as simulator:
+            meter = ("127.0.0.1", f"--port={simulator.endpoints[0]['port']}", "--physical=1")
+            browse = ("browse", *meter, "--profile=landis-gyr-e650", "--values")
+            shown = errand(*browse, f"--save={save}")
+            told = errand(*browse, "--json")
+        self.assertEqual((shown.returncode, told.returncode), (0, 0), (shown, told))
+        lines = shown.stdout.splitlines()
+        (voltage,) = [line for line in lines if line.startswith("1-1:32.7.0 ")]
+        self.assertRegex(voltage, r"Register +0x[0-9A-F]{4} version 0 +2\d\d\.\d V$")
+        self.assertIn('voltage_l1 = "1-1:32.7.0"', save.read_text())
+        listed = {entry["obis"]: entry for entry in json.loads(told.stdout)}
+        self.assertEqual(len(listed), len(lines))
+        self.assertEqual(listed["0-0:40.0.0"]["base_name"], 0xFA00)
+        self.assertEqual(listed["0-0:40.0.0"]["class"], 12)
+        self.assertNotIn("rights", listed["1-1:32.7.0"])
+
 
 class ScanTests(ErrandCase):
     def test_what_answers_is_saved_as_a_configuration(self) -> None:

@@ -91,13 +91,17 @@ class AttributeAccess:
 
 @frozen
 class CosemObject:
-    """One object; rights by index, None where the meter tells none."""
+    """One object; rights by index, None where the meter tells none.
+
+    ``base_name`` is what Association SN tells in their place.
+    """
 
     class_id: int
     version: int
     obis: Obis
     attributes: Mapping[int, AttributeAccess] | None
     methods: Mapping[int, MethodRight] | None
+    base_name: int | None = None
 
     def readable(self, attribute: int) -> bool:
         """Whether the attribute may be read, as far as the meter tells."""

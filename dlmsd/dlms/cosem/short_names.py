@@ -14,7 +14,15 @@ from dlmsd.dlms.axdr.value import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.structure import array, class_id, elements, integer, logical_name
+from dlmsd.dlms.cosem.object_list import CosemObject
+from dlmsd.dlms.cosem.structure import (
+    array,
+    class_id,
+    elements,
+    integer,
+    logical_name,
+    unsigned,
+)
 
 STEP: Final = 8
 ASSOCIATION_SN: Final = 12
@@ -62,7 +70,7 @@ class ShortNames:
     @classmethod
     def of(cls, object_list: Data) -> ShortNames:
         """From attribute 2 of Association SN; DecodeError if it is none."""
-        return cls(dict(_entries(array(object_list, "object_list"))))
+        return cls({(kind, obis): base for base, kind, _, obis in _entries(object_list)})
 
     def attribute(self, wanted: AttributeDescriptor) -> int | None:
         """Its name, None where the meter lists no such object."""
@@ -78,8 +86,17 @@ class ShortNames:
         return (base + first + STEP * (wanted.method - 1)) % _NAMES
 
 
-def _entries(objects: Iterable[Data]) -> Iterable[tuple[tuple[int, Obis], int]]:
-    for entry in objects:
-        base, kind, _, name = elements(entry, "an object", 4)
+def named_objects(object_list: Data) -> tuple[CosemObject, ...]:
+    """The objects in attribute 2 of Association SN; DecodeError if it is none."""
+    return tuple(
+        CosemObject(kind, unsigned(version, "version"), obis, None, None, base)
+        for base, kind, version, obis in _entries(object_list)
+    )
+
+
+def _entries(object_list: Data) -> Iterable[tuple[int, int, Data, Obis]]:
+    """Base name, class, version and OBIS code; nobody needs the version to read."""
+    for entry in array(object_list, "object_list"):
+        base, kind, version, name = elements(entry, "an object", 4)
         # It is a signed long, so that names from 0x8000 on are told below zero.
-        yield (class_id(kind), logical_name(name)), integer(base, "base_name") % _NAMES
+        yield integer(base, "base_name") % _NAMES, class_id(kind), version, logical_name(name)

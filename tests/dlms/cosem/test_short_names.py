@@ -8,7 +8,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames, named_objects
 from dlmsd.errors import DecodeError
 
 REGISTER = Obis.parse("1-0:1.8.0")
@@ -56,6 +56,12 @@ class ShortNamesTests(SynchronousTestCase):
     def test_another_class_is_another_object(self) -> None:
         self.assertIsNone(ShortNames.of(LIST).attribute(AttributeDescriptor(4, REGISTER, 2)))
 
+    def test_objects_without_rights(self) -> None:
+        clock, register, _ = named_objects(LIST)
+        self.assertEqual((clock.class_id, clock.obis, clock.base_name), (8, CLOCK, 0x2BC0))
+        self.assertEqual((register.version, register.base_name), (0, 0x8008))
+        self.assertIsNone(register.attributes)
+
     def test_what_is_no_list(self) -> None:
         for wrong in (
             Data(Tag.UNSIGNED, 1),
@@ -64,3 +70,5 @@ class ShortNamesTests(SynchronousTestCase):
         ):
             with self.assertRaises(DecodeError):
                 ShortNames.of(wrong)
+            with self.assertRaises(DecodeError):
+                named_objects(wrong)
