@@ -40,6 +40,11 @@ class Broker:
             raise Refusal(f"{_EXPECTED}; the port is a number from 1 to 65535")
         return cls(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts")
 
+    @property
+    def server(self) -> tuple[str, int]:
+        """Which ThingsBoard it is: the usual ports of a host, given as 0, lead to the same."""
+        return self.host, 0 if self.port in _PORTS.values() else self.port
+
 
 def url(value: object) -> str:
     """The rule for ``sinks[].url``."""

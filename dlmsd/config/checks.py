@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final, Protocol
 
 from dlmsd.config import rules
-from dlmsd.config.broker import Broker
+from dlmsd.config.identities import check_identities
 from dlmsd.config.meters import ADDRESS, Meter, server
 from dlmsd.config.rules import Refusal
 from dlmsd.config.sinks import Sink
@@ -14,9 +14,7 @@ from dlmsd.config.source import Place
 from dlmsd.config.topics import Topics
 from dlmsd.config.transport import COMMON, TRANSPORT
 from dlmsd.errors import LocalError, Problem
-from dlmsd.secret import Secret
 
-_QUARREL: Final = "each connection would end the other"
 # Whatever the daemon is called: no level of a topic is that.
 _NODE: Final = "\0"
 
@@ -35,10 +33,8 @@ def check_all(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Pro
     """Everything that concerns more than one of them."""
     unique([(sink, sink.options.name) for sink in sinks], "sink", problems)
     unique([(meter, meter.options.name) for meter in meters], "meter", problems)
-    _client_ids(sinks, problems)
     _missing_tokens(sinks, meters, problems)
-    _same_tokens(sinks, meters, problems)
-    _same_devices(sinks, meters, problems)
+    check_identities(sinks, meters, problems)
     _topics(sinks, meters, problems)
     _lines(meters, problems)
 
@@ -56,18 +52,6 @@ def unique(all_named: Sequence[tuple[Named, str]], what: str, problems: list[Pro
             problems.append(place.problem(f"another {what} has this name ({seen})"))
 
 
-def _client_ids(sinks: Sequence[Sink], problems: list[Problem]) -> None:
-    first: dict[Hashable, Sink] = {}
-    for sink in sinks:
-        if sink.options.client_id is None or sink.broker is None:
-            continue
-        key = (sink.broker.host, sink.broker.port, sink.options.client_id)
-        other = first.setdefault(key, sink)
-        if other is not sink:
-            message = f"sink {other.options.name} has the same client_id at the same broker"
-            problems.append(sink.place.at("client_id").problem(f"{message}; {_QUARREL}"))
-
-
 def _missing_tokens(
     sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]
 ) -> None:
@@ -79,46 +63,6 @@ def _missing_tokens(
         if wanted and judged and options.status == "active" and options.token is None:
             message = f"is required: sink {wanted[0]} needs a token for each meter"
             problems.append(meter.place.at("token").problem(message))
-
-
-def _token_users(
-    sinks: Sequence[Sink], meters: Sequence[Meter]
-) -> Iterator[tuple[Broker, Secret, str, Place]]:
-    """Every connection that a token opens: broker, token, whose it is and where that stands."""
-    for sink in sinks:
-        options = sink.options
-        if options.kind == "thingsboard-gateway" and options.token and sink.broker is not None:
-            yield sink.broker, options.token, f"sink {options.name}", sink.place.at("token")
-    devices = {s.options.name: s for s in sinks if s.options.kind == "thingsboard"}
-    for meter in meters:
-        if meter.options.token is None:
-            continue
-        for name in meter.options.sinks:
-            if name in devices and (broker := devices[name].broker) is not None:
-                label = f"meter {meter.options.name} (sink {name})"
-                yield broker, meter.options.token, label, meter.place.at("token")
-
-
-def _same_tokens(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
-    first: dict[Hashable, str] = {}
-    for broker, token, label, place in _token_users(sinks, meters):
-        other = first.setdefault((broker.host, broker.port, token), label)
-        if other != label:
-            message = f"{other} and {label} use one token (fingerprint {token.fingerprint()})"
-            problems.append(place.problem(f"{message} at one broker; {_QUARREL}"))
-
-
-def _same_devices(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
-    gateways = {s.options.name for s in sinks if s.options.kind == "thingsboard-gateway"}
-    first: dict[Hashable, Meter] = {}
-    for meter in meters:
-        if meter.bad & {"name", "device_name"}:
-            continue
-        for name in gateways.intersection(meter.options.sinks):
-            other = first.setdefault((name, meter.options.device_name), meter)
-            if other is not meter and other.options.name != meter.options.name:
-                message = f"meter {other.options.name} is the same device at sink {name}"
-                problems.append(meter.place.at("device_name").problem(message))
 
 
 def _topics(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:

@@ -266,7 +266,7 @@ class TokenTests(ConfigurationCase):
     def test_the_same_token_at_two_brokers(self) -> None:
         token = 'token = "canary-token"\n'
         meters = meter("a", token + 'sinks = ["x"]\n') + meter("b", token + 'sinks = ["y"]\n')
-        for other in ("mqtt://other", "mqtt://h:1884", "mqtts://h"):
+        for other in ("mqtt://other", "mqtt://h:1884", "mqtts://h:8884"):
             sinks = sink("x", "thingsboard") + sink("y", "thingsboard", other)
             self.assertEqual(self.problems(PROFILE + sinks + meters), [])
 

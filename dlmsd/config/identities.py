@@ -1,0 +1,130 @@
+"""As whom a broker knows each connection, and each device of a gateway: once each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from dlmsd.config.meters import Meter
+from dlmsd.config.sinks import Sink
+from dlmsd.config.source import Place
+from dlmsd.errors import Problem
+from dlmsd.secret import Secret
+
+_QUARREL: Final = "each connection would end the other"
+_GATEWAY: Final = "each meter goes by one gateway, or each takes the device from the other"
+_CREDENTIALS: Final = frozenset({"token", "username", "password", "cert_file"})
+
+
+@frozen
+class _Identity:
+    """What ThingsBoard knows a connection by, in words ``what``; whose, and where it stands.
+
+    A ``client_id`` may be part of it: MQTT basic credentials can have one beside the username.
+    """
+
+    key: Hashable
+    what: str
+    label: str
+    place: Place
+    client_id: str | None = None
+
+    def apart(self, other: _Identity) -> bool:
+        """Whether client ids tell the two apart."""
+        return None not in (self.client_id, other.client_id) and self.client_id != other.client_id
+
+
+def check_identities(
+    sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]
+) -> None:
+    """Nobody takes over what another of this configuration has."""
+    _client_ids(sinks, problems)
+    _connections(sinks, meters, problems)
+    _devices(sinks, meters, problems)
+
+
+def _client_ids(sinks: Sequence[Sink], problems: list[Problem]) -> None:
+    first: dict[Hashable, Sink] = {}
+    for sink in sinks:
+        if sink.options.client_id is None or sink.broker is None:
+            continue
+        key = (sink.broker.host, sink.broker.port, sink.options.client_id)
+        other = first.setdefault(key, sink)
+        if other is not sink:
+            message = f"sink {other.options.name} has the same client_id at the same broker"
+            problems.append(sink.place.at("client_id").problem(f"{message}; {_QUARREL}"))
+
+
+def _connections(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
+    known: dict[Hashable, list[_Identity]] = {}
+    for one in (*_of_sinks(sinks), *_of_meters(sinks, meters)):
+        before = known.setdefault(one.key, [])
+        other = next((each for each in before if not each.apart(one)), one)
+        before.append(one)
+        if other.label != one.label:
+            message = f"{other.label} and {one.label} use {one.what} at one broker"
+            problems.append(one.place.problem(f"{message}; {_QUARREL}"))
+
+
+def _of_sinks(sinks: Sequence[Sink]) -> Iterator[_Identity]:
+    for sink in sinks:
+        options, label = sink.options, f"sink {sink.options.name}"
+        if options.kind == "mqtt" or sink.broker is None or sink.bad & _CREDENTIALS:
+            continue
+        server = sink.broker.server
+        if options.cert_file is not None:
+            what, place = "one certificate", sink.place.at("cert_file")
+            yield _Identity((server, options.cert_file.resolve()), what, label, place)
+        if options.kind != "thingsboard-gateway":
+            continue
+        if options.token is not None:
+            yield _with_token(server, options.token, label, sink.place.at("token"))
+        elif options.username is not None and options.password is None:
+            yield _with_token(server, Secret(options.username), label, sink.place.at("username"))
+        elif options.username is not None:
+            what, place = "one username and password", sink.place.at("username")
+            key = (server, options.username, options.password)
+            yield _Identity(key, what, label, place, options.client_id)
+
+
+def _of_meters(sinks: Sequence[Sink], meters: Sequence[Meter]) -> Iterator[_Identity]:
+    devices = {s.options.name: s for s in sinks if s.options.kind == "thingsboard"}
+    for meter in meters:
+        if meter.options.token is None:
+            continue
+        for name in meter.options.sinks:
+            if name in devices and (broker := devices[name].broker) is not None:
+                label = f"meter {meter.options.name} (sink {name})"
+                place = meter.place.at("token")
+                yield _with_token(broker.server, meter.options.token, label, place)
+
+
+def _with_token(server: Hashable, token: Secret, label: str, place: Place) -> _Identity:
+    """A token is a username without password, and opens whatever the client id."""
+    what = f"one token (fingerprint {token.fingerprint()})"
+    return _Identity((server, token), what, label, place)
+
+
+def _devices(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
+    """ThingsBoard ends, without a word, what one gateway has of a device when another has it."""
+    gateways = {s.options.name: s for s in sinks if s.options.kind == "thingsboard-gateway"}
+    first: dict[Hashable, tuple[Meter, str]] = {}
+    for meter in meters:
+        if meter.bad & {"name", "device_name", "sinks"}:
+            continue
+        for name in meter.options.sinks:
+            if name not in gateways:
+                continue
+            broker = gateways[name].broker
+            server = name if broker is None else broker.server
+            other, there = first.setdefault((server, meter.options.device_name), (meter, name))
+            if other.options.name != meter.options.name:
+                message = f"meter {other.options.name} is the same device at sink {there}"
+                problems.append(meter.place.at("device_name").problem(message))
+                break
+            if there != name:
+                message = f"sinks {there} and {name} are gateways of one ThingsBoard; {_GATEWAY}"
+                problems.append(meter.says("sinks").problem(message))
+                break
