@@ -172,4 +172,6 @@ if __name__ == "__main__":
     parser.add_argument("--inflight", type=int, default=20, help="messages without PUBACK")
     parser.add_argument("--profile", default="", help="a file for cProfile's figures")
     options = parser.parse_args()
+    if unknown := set(options.kinds) - set(KINDS):
+        parser.error(f"no kind of sink: {', '.join(sorted(unknown))}")
     react(lambda _reactor: Deferred.fromCoroutine(main(options)))
