@@ -11,13 +11,14 @@ from attrs import frozen
 
 from dlmsd.fleet.board import Board
 from dlmsd.model import MeterState
-from dlmsd.store.metrics import Figures, Span
+from dlmsd.store.metrics import Figures, Row, Span, total
 from dlmsd.store.registry import Registry
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.plan import told
 from dlmsd.watch.rules.meter import DEGRADED, HEALTHY
 
+_NOBODY: Final[Mapping[str, Figures]] = {}
 CLASSES: Final = ("healthy", "degraded", "critical", "down")
 
 
@@ -136,17 +137,22 @@ class HealthReport:
 
 
 async def checked(
-    registry: Registry, board: Board, findings: Sequence[Finding], minutes: int, wall: float
+    registry: Registry,
+    board: Board,
+    findings: Sequence[Finding],
+    minutes: int,
+    wall: float,
+    unwritten: Mapping[str, Figures] = _NOBODY,
 ) -> HealthReport:
-    """The daemon's own report, at ``wall`` (Unix seconds). Raises StoreError."""
+    """The daemon's own report, at ``wall`` (Unix seconds), with figures that are still
+    ``unwritten``. Raises StoreError."""
     at = int(wall * 1000)
     span = Span.MINUTE if minutes <= 60 else Span.HOUR
     each = await registry.metrics.each(span, at - minutes * 60_000, at + span)
-    told = {name: each.get(registry.ids.get(name, 0)) for name in board.meters}
-    active = {
-        name: told[name] or Figures()
-        for name, one in board.meters.items()
-        if one.state is not MeterState.INACTIVE
-        and (told[name] is not None or one.state is MeterState.DOWN)
-    }
+    active = {}
+    for name, one in board.meters.items():
+        told = (each.get(registry.ids.get(name, 0)), unwritten.get(name))
+        known = [Row(at, figures) for figures in told if figures is not None]
+        if one.state is not MeterState.INACTIVE and (known or one.state is MeterState.DOWN):
+            active[name] = total(known)
     return HealthReport(at, minutes, active, sum(board.outbox.queued.values()), findings)

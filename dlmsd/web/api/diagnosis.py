@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from dlmsd.language import LANGUAGES
 from dlmsd.store.health import HealthCheck
-from dlmsd.store.metrics import Figures, Row, total
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
 from dlmsd.watch.language import Language
@@ -160,16 +159,14 @@ class Diagnosis:
         query: DiagnosisQuery = call.query
         parts = self._parts
         report = await checked(
-            parts.registry, parts.board, parts.findings(), query.minutes, parts.wall()
+            parts.registry,
+            parts.board,
+            parts.findings(),
+            query.minutes,
+            parts.wall(),
+            parts.unwritten(),
         )
-        # Before the first minute has ended a meter that is read would else be one that is down.
-        unwritten = parts.unwritten()
-        meters = {
-            name: total([Row(0, one), Row(report.at, unwritten.get(name, Figures()))])
-            for name, one in report.meters.items()
-        }
-        whole = evolve(report, meters=meters)
-        return Reply(_shown(whole.document(self._language(query.language))))
+        return Reply(_shown(report.document(self._language(query.language))))
 
     async def plan(self, call: Call) -> Reply:
         query: PlanQuery = call.query
