@@ -123,7 +123,8 @@ class ChartTests(DaemonPageCase):
             value = page.locator(".values-table tr", has_text="voltage_l1").locator(".v-value")
             for _ in range(2):
                 before = shown.text_content()
-                expect(shown).not_to_have_text(before or "")
+                # By chance some readings in a row have the same voltage.
+                expect(shown).not_to_have_text(before or "", timeout=30_000)
                 now = float(value.text_content() or "")
                 expect(shown).to_have_text(f"{now:g}")
             painted = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width,
