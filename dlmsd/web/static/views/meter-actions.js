@@ -119,6 +119,7 @@ export class Actions {
     if (!sure) return;
     const answer = await ask("DELETE", `api/meters/${this.meter.id}`);
     if (!answer.ok) return complain(answer);
+    this.close(); // of a meter that is gone nothing more is asked
     toast(t("deleted", { name }));
     go("meters");
   }
