@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, get_args
@@ -89,7 +91,8 @@ def add(config: Path | None, name: str, role: Role) -> int:
         )
     if len(known) >= MOST:
         raise click.UsageError(say("there are {count} tokens already", count=MOST))
-    made = tokens.add(path, name, role, os.urandom, int(time.time())).reveal().decode()
+    with _sentences():
+        made = tokens.add(path, name, role, os.urandom, int(time.time())).reveal().decode()
     click.echo(made)
     _link(found, made)
     return 0
@@ -127,8 +130,9 @@ def remove(config: Path | None, name: str) -> int:
     Example: dlmsd token remove grafana
     """
     path = list_file(read_or_exit(config).daemon.state_dir)
-    _known(path)
-    if not tokens.remove(path, name):
+    with _sentences():
+        removed = tokens.remove(path, name)
+    if not removed:
         missing = say("there is no token {name} to remove", name=name)
         if name == FIRST:
             missing += say("; change [web] token, or the file web.token, instead")
@@ -137,8 +141,15 @@ def remove(config: Path | None, name: str) -> int:
 
 
 def _known(path: Path) -> tuple[Token, ...]:
-    try:
+    with _sentences():
         return load(path)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What is wrong with the list, as a sentence with its advice."""
+    try:
+        yield
     except TokenError as error:
         raise click.ClickException(explained(error)) from None
 
