@@ -3,41 +3,105 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from tests.integration.documented import CALLS, CONFIG, METER, Documented, forgotten
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import wait_until
 from tests.integration.rest import SINK, RestCase, ask
 
-FIELDS = frozenset(
-    (
-        *("id", "name", "ip_address", "port", "client_id", "server_id", "status", "last_seen"),
-        *("last_error", "error_count", "tb_enabled", "tb_host", "tb_port", "tb_device_name"),
-        *("model", "serial_number", "firmware_version", "created_at", "updated_at"),
-    )
-)
-CONFIG = frozenset(
-    ("measurement_name", "obis_code", "enabled", "sampling_interval", "tb_key", "meter_id")
-)
+SEARCHED = 'scan_networks = ["127.0.0.1/32"]\n'
 
 
 class DocumentedTests(RestCase):
-    """With the token's header, and with legacy_open without it."""
+    """Each call of the table, with the token's header, and with legacy_open without it."""
 
     def test_with_the_token(self) -> None:
-        self.begin()
-        self.assertEqual(ask(self.base, "POST", "/api/meters", self.documented()).status, 401)
+        self.begin(web=SEARCHED)
+        self.guarded = True
         self.calls()
 
     def test_with_legacy_open(self) -> None:
-        self.begin(web="legacy_open = true\n")
+        self.begin(web=f"{SEARCHED}legacy_open = true\n")
         self.headers = {}
+        self.guarded = False
+        self.calls()
+
+    def calls(self) -> None:
+        """All of them in their order; a refused reload raises the alarm that they need."""
+        self.meter = self.alarm = 0
+        for one in CALLS:
+            self.make(one)
+        self.assertEqual([m["name"] for m in self.good("GET", "/api/meters")], ["c"])
+        self.end()
+
+    def make(self, one: Documented) -> None:
+        path = one.path(self.meter, self.alarm)
+        body = one.body
+        if isinstance(body, dict) and "of" in body:
+            body = self.documented() | {key: body[key] for key in body.keys() - {"of"}}
+        if "scan" in path:
+            self.wait_for_searches()
+        if "alarms" in path and not self.alarm:
+            self.alarm = self.raised()
+            path = one.path(self.meter, self.alarm)
+        if self.guarded and one.method != "GET":
+            self.assertEqual(ask(self.base, one.method, path, body).status, 401, one)
+        heard = self.ask(one.method, path, body)
+        self.assertEqual(heard.status, one.status, (one, heard.body))
+        if heard.body:
+            self.compare(one, heard.json)
+        if not self.meter:
+            self.meter = heard.json["id"]
+            place = f"/api/meters/{self.meter}"
+            wait_until(lambda: self.good("GET", place)["last_seen"], "a reading", 5)
+
+    def compare(self, one: Documented, told: Any) -> None:
+        rows = told if isinstance(told, list) else [told]
+        if one.count is not None:
+            self.assertEqual(len(rows), one.count, one)
+        for row in rows:
+            self.assertLessEqual(one.fields, set(row), one)
+            self.assertEqual({key: row.get(key) for key in one.holds}, one.holds, one)
+            self.assertNotIn("tb_token", row)
+
+    def raised(self) -> int:
+        """The id of an alarm."""
+        right = self.daemon.config.read_text()
+        self.daemon.config.write_text(right + "[[meters]\n")
+        self.assertEqual(self.ask("POST", "/api/system/reload").status, 409)
+        self.daemon.config.write_text(right)
+        path = "/api/alarms?category=configuration"
+        wait_until(lambda: self.good("GET", path), "the alarm of a refused reload", 30)
+        number: int = self.good("GET", path)[0]["id"]
+        return number
+
+    def wait_for_searches(self) -> None:
+        def done() -> bool:
+            jobs = self.good("GET", "/api/scan/jobs")
+            return all(job["status"] == "done" for job in jobs)
+
+        wait_until(done, "the search is over", 30)
+
+    def test_the_table_has_each_call(self) -> None:
+        self.assertEqual(forgotten(CALLS), set())
+        for one in (CALLS[0], CALLS[1], CALLS[-2]):
+            rest = [call for call in CALLS if call.call != one.call]
+            self.assertEqual(forgotten(rest), {one.call})
+
+
+class EffectTests(RestCase):
+    """What the documented calls bring about."""
+
+    def test_from_the_first_reading_to_the_end(self) -> None:
+        self.begin()
         self.calls()
 
     def calls(self) -> None:
         body = self.documented()
         began = time.monotonic()
         added = self.good("POST", "/api/meters", body)
-        self.assertLessEqual(FIELDS, set(added))
+        self.assertLessEqual(METER, set(added))
         self.assertNotIn("tb_token", added)
         number = added["id"]
         wait_until(lambda: self.good("GET", f"/api/meters/{number}")["last_seen"], "a reading", 5)
