@@ -18,18 +18,13 @@ from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
 from dlmsd.dlms.cosem.classes import by_id
-from dlmsd.dlms.cosem.object_list import (
-    ASSOCIATION_LN,
-    CURRENT_ASSOCIATION,
-    CosemObject,
-    decode_object_list,
-)
+from dlmsd.dlms.cosem.object_list import CosemObject
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, named_objects
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
+from dlmsd.meter.rights import listed
 from dlmsd.meter.session import Session
 
-_LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 # Register, Extended Register and Demand Register: what a profile file reads.
 _REGISTERS: Final = (3, 4, 5)
@@ -60,14 +55,14 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
             if target.meter.referencing == "sn":
                 objects: Sequence[CosemObject] = named_objects(await session.get(OBJECT_LIST_SN))
             else:
-                objects = await _objects(session)
+                objects = await listed(session)
             now = reactor.seconds()
             told = await _values(session, objects, target.meter, now) if values else {}
         if save is not None:
             save.write_text(_profile(objects))
         if as_json:
-            listed = [_entry(one, told) for one in objects]
-            click.echo(_JSON.encode(listed).decode())
+            entries = [_entry(one, told) for one in objects]
+            click.echo(_JSON.encode(entries).decode())
         else:
             for one in objects:
                 click.echo(_line(one, told))
@@ -75,12 +70,6 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
         return 0
 
     return errand(work)
-
-
-async def _objects(session: Session) -> Sequence[CosemObject]:
-    octets = bytearray()
-    await session.stream(_LIST, None, octets.extend)
-    return decode_object_list(bytes(octets))
 
 
 async def _values(

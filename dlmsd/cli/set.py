@@ -58,6 +58,7 @@ def set_(attribute: str, value: str, yes: bool, as_json: bool, trace: bool, **gi
     async def work(reactor: Any) -> int:
         target.refuse_unless_writing()
         async with target.visit(reactor, to_errors(trace)) as session:
+            await session.permit(asked)
             old = await _held(session, asked)
             new = named(parse, value, old)
             if yes:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Final
 
 from dlmsd.config.values import Measurement
-from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
 from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.scales import learn
 from dlmsd.meter.scaling import Scale
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
 
+# So often in a row one measurement is refused before it is left alone for a while: a meter that
+# starts refuses what it has a little later.
+PATIENCE: Final = 3
+# How long, in seconds: twice as long each time, and once an hour at least it is asked for again.
+_FIRST_REST: Final = 60.0
+_LONGEST_REST: Final = 3600.0
+_DOUBLINGS: Final = 6
+
 
 class Cycle:
     """The measurements of one meter, with the scaler and unit of each, read once and kept.
+
+    What the meter refuses for good, while it gives others, is asked for more and more seldom.
 
     ``units`` maps a key to its published unit; ``absent`` maps the key of a measurement
     that the last cycle could not give to the reason. ``doubt`` hears, once, of a unit that
@@ -38,6 +49,8 @@ class Cycle:
         self._scales: dict[str, Scale] = {}
         self._last: dict[str, float] = {}
         self._absent: dict[str, str] = {}
+        self._refusals: dict[str, int] = {}
+        self._rests: dict[str, float] = {}
         self.units: Mapping[str, str] = MappingProxyType({})
         self.scales_kept = self.scales_asked = 0
 
@@ -48,13 +61,16 @@ class Cycle:
 
     def due(self, now: float) -> Sequence[Measurement]:
         """What to read in the cycle that begins ``now`` (seconds of the clock)."""
-        last, slack = self._last, self._slack
+        last, slack, rests = self._last, self._slack, self._rests
         return [
             wanted
             for wanted in self._read
-            if not wanted.every
-            or wanted.key not in last
-            or now - last[wanted.key] >= wanted.every - slack
+            if not (rests and now < rests.get(wanted.key, now))
+            and (
+                not wanted.every
+                or wanted.key not in last
+                or now - last[wanted.key] >= wanted.every - slack
+            )
         ]
 
     async def run(self, due: Sequence[Measurement], now: float) -> dict[str, Value]:
@@ -67,10 +83,13 @@ class Cycle:
         known = [wanted for wanted in due if wanted.key in self._scales]
         results = await self._session.get_many([wanted.attribute for wanted in known])
         values: dict[str, Value] = {}
+        refused: list[str] = []
         for wanted, result in zip(known, results, strict=True):
             key = wanted.key
             if isinstance(result, DataAccessResult):
                 self._absent[key] = result.words
+                if result in LASTING:
+                    refused.append(key)
                 continue
             value = self._scales[key].value(result)
             if value is None:
@@ -80,7 +99,19 @@ class Cycle:
             self._last[key] = now
             if self._absent:
                 self._absent.pop(key, None)
+                self._refusals.pop(key, None)
+                self._rests.pop(key, None)
+        if refused and values:  # one that refuses everything has another trouble
+            self._leave(refused, now)
         return values
+
+    def _leave(self, refused: Sequence[str], now: float) -> None:
+        """Alone for a while, once it was refused often enough."""
+        for key in refused:
+            self._refusals[key] = count = self._refusals.get(key, 0) + 1
+            if count >= PATIENCE:
+                longer = 2 ** min(count - PATIENCE, _DOUBLINGS)
+                self._rests[key] = now + min(_LONGEST_REST, _FIRST_REST * longer)
 
     async def _learn(self, new: Sequence[Measurement]) -> None:
         """Scaler and unit of what has none yet."""

@@ -32,6 +32,9 @@ _PATIENCE: Final = 900.0
 # A meter that takes a block and then wants it again, so often, loses what it is given.
 _ROUNDS: Final = 3
 
+# What a transfer is good for only if all of it may be invoked.
+_SENDING: Final = ("image_transfer_initiate", "image_block_transfer", "image_verify")
+
 Progress = Callable[[int, int], None]
 """Blocks that the meter has, and blocks in all."""
 
@@ -86,6 +89,7 @@ class ImageTransfer:
         It begins anew unless this transfer, or with ``resume`` an earlier one of as many
         blocks, was begun. ImageError if the meter does not want it.
         """
+        await session.permit(*map(_method, _SENDING))
         if (await self._get(session, "image_transfer_enabled")) is not True:
             raise ImageError("image transfer is not enabled in this meter")
         size = await self._get(session, "image_block_size")

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.classes import scaler_attribute
 from dlmsd.dlms.outcome import GetResult
-from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
 from dlmsd.errors import DecodeError
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.scaling import Scale, ScalerUnit
-
-# A scaler refused for these reasons never comes; for any other it is asked for again.
-_FINAL: Final = frozenset(
-    {
-        DataAccessResult.READ_WRITE_DENIED,
-        DataAccessResult.OBJECT_UNDEFINED,
-        DataAccessResult.OBJECT_CLASS_INCONSISTENT,
-        DataAccessResult.SCOPE_OF_ACCESS_VIOLATED,
-    }
-)
 
 
 class Reads(Protocol):
@@ -67,6 +57,6 @@ def _scaler_unit(told: GetResult) -> ScalerUnit | None:
     """None from a meter that has none to tell; DecodeError if it may yet tell."""
     if not isinstance(told, DataAccessResult):
         return ScalerUnit.of(told)
-    if told in _FINAL:
+    if told in LASTING:  # for any other reason it is asked for again
         return None
     raise DecodeError(told.words)

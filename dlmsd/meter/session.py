@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from twisted.internet.defer import DeferredLock
@@ -18,7 +18,12 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import AssociationEvent, GetResult, Unasked
-from dlmsd.dlms.xdlms.access import AccessOutcome, AccessSpecification
+from dlmsd.dlms.xdlms.access import (
+    AccessAction,
+    AccessOutcome,
+    AccessSet,
+    AccessSpecification,
+)
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
@@ -27,6 +32,7 @@ from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import DlmsdError, ReadOnlyError, ServiceError
 from dlmsd.meter.batches import batches
 from dlmsd.meter.conversation import Consume, Conversation, Trace
+from dlmsd.meter.rights import Rights, Wanted
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.timing import LEAST_SECONDS
 
@@ -94,6 +100,12 @@ class Session(Conversation):
         self._writing = writing
         self._doubtful = False
         self._lists = True
+        self._rights = Rights()
+
+    @property
+    def conformance(self) -> Conformance:
+        """What the meter offers to this association."""
+        return self._association.conformance
 
     async def open(self) -> None:
         """Link and association, from whatever state they are in.
@@ -122,6 +134,7 @@ class Session(Conversation):
             self._association.abort()
             association.witness = self._witness
             self._association = association
+            self._rights.forget()
             return self._link.connect()
 
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
@@ -224,6 +237,18 @@ class Session(Conversation):
         if result is not DataAccessResult.SUCCESS:
             raise ServiceError(f"{attribute}: {result.words}")
 
+    async def permit(self, *wanted: Wanted) -> None:
+        """AccessRightError for an attribute or method that this client may not write or invoke.
+
+        So far as the meter tells; whatever writes or invokes asks this by itself.
+        """
+        self._refuse_unless_writing()
+        if isinstance(self._association, AssociationSN):
+            return
+        await self._rights.check(self, wanted)
+        if not self.associated:
+            await self.open()
+
     async def set_many(
         self,
         attributes: Sequence[AttributeDescriptor],
@@ -231,7 +256,7 @@ class Session(Conversation):
         accesses: Sequence[Access | None] = (),
     ) -> Sequence[DataAccessResult]:
         """Write several attributes in one request; what became of each, in order."""
-        self._refuse_unless_writing()
+        await self.permit(*attributes)
         results: Sequence[DataAccessResult] = await self._request(
             lambda to: to.set(attributes, values, accesses)
         )
@@ -250,7 +275,7 @@ class Session(Conversation):
         self, methods: Sequence[MethodDescriptor], parameters: Sequence[Data | None]
     ) -> Sequence[ActionAnswer]:
         """Invoke several methods in one request; the answer of each, in order."""
-        self._refuse_unless_writing()
+        await self.permit(*methods)
         answers: Sequence[ActionAnswer] = await self._request(
             lambda to: to.action(methods, parameters)
         )
@@ -264,7 +289,7 @@ class Session(Conversation):
         break_on_error: bool = False,
     ) -> Sequence[tuple[Data, AccessOutcome]]:
         """Read, write and invoke in one request of the ACCESS service."""
-        self._refuse_unless_writing()
+        await self.permit(*_changed(items))
         results: Sequence[tuple[Data, AccessOutcome]] = await self._request(
             lambda to: to.access(items, values, break_on_error=break_on_error)
         )
@@ -278,6 +303,16 @@ class Session(Conversation):
         if self._security is not None:
             await self._security.refill()
         return await self._ask(request, consume)
+
+
+def _changed(items: Sequence[AccessSpecification]) -> Iterator[Wanted]:
+    """What is not only read."""
+    for item in items:
+        match item:
+            case AccessSet(attribute):
+                yield attribute
+            case AccessAction(method):
+                yield method
 
 
 def _getting(attributes: Sequence[AttributeDescriptor]) -> Request:

@@ -123,6 +123,7 @@ class Timekeeping:
 
         It is sent so that it arrives, by what ``reading`` took, when a second begins.
         """
+        await self._session.permit(TIME)  # not while the second passes
         way = reading.round_trip / 2
         self.meant(reading, self._wall())
         second = math.ceil(self._wall() + way)

@@ -70,8 +70,10 @@ class ImageOptions:
 
 @frozen
 class Equipment:
-    """Of one model of meter."""
+    """Of one model of meter. ``object_selectors`` are the ways of selective access to the object
+    list of an association that work: 3 by objects."""
 
     clock: ClockOptions = field(factory=ClockOptions)
     profile: ProfileOptions = field(factory=ProfileOptions)
     image: ImageOptions = field(factory=ImageOptions)
+    object_selectors: tuple[int, ...] = (3,)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from dlmsd.errors import (
-    ReadOnlyError,
-    ServiceError,
-    UnsynchronisedError,
-)
+from dlmsd.errors import ReadOnlyError, UnsynchronisedError
+from dlmsd.meter.rights import AccessRightError
 from dlmsd.secret import Secret
 from dlmsd.simulator.equipment import ClockOptions
 from dlmsd.simulator.personality import MICROSTAR
@@ -67,9 +64,10 @@ class WritingTests(TurnsCase):
         """The reader's client asks to write."""
         self.begin(interval=60.0, writing=True)
         asked = self.order(self.orders.switch(self.names[0], "me", on=False))
-        failure = self.failureResultOf(asked, ServiceError)
+        failure = self.failureResultOf(asked, AccessRightError)
         [(_, action, _, detail)] = self.audit()
         self.assertEqual((action, detail), ("supply disconnected", str(failure.value)))
+        self.assertIn("its access mode is no_access", detail)
 
     def test_an_audit_that_cannot_be_written(self) -> None:
         self.begin(interval=60.0, **WRITER)

@@ -18,10 +18,12 @@ name = "a"
 host = "127.0.0.1"
 port = {port}
 profile = "microstar"
-client = 32
-password = "11111111"
+client = {client}
+password = "{password}"
 writing = {writing}
 """
+READER = {"client": 1, "password": "22222222"}
+WRITER = {"client": 32, "password": "11111111"}
 
 
 class FirmwareTests(SynchronousTestCase):
@@ -32,9 +34,9 @@ class FirmwareTests(SynchronousTestCase):
         self.file = self.folder / "v2.bin"
         self.file.write_bytes(self.image)
 
-    def configure(self, port: int, *, writing: str = "true") -> str:
+    def configure(self, port: int, *, writing: str = "true", **client: object) -> str:
         config = self.folder / "dlmsd.toml"
-        config.write_text(CONFIGURATION.format(port=port, writing=writing))
+        config.write_text(CONFIGURATION.format(port=port, writing=writing, **(client or WRITER)))
         return f"--config={config}"
 
     def test_sent_verified_and_activated(self) -> None:
@@ -56,6 +58,15 @@ class FirmwareTests(SynchronousTestCase):
             )
             read = errand("read", "a", config, "1/1-0:0.2.0/2")
             self.assertIn("VM-2.0", read.stdout)
+
+    def test_not_where_the_association_does_not_allow_it(self) -> None:
+        with SimulatorProcess() as simulator:
+            config = self.configure(simulator.endpoints[0]["port"], **READER)
+            arguments = ("firmware", "a", str(self.file), config, "--identification=VM-2.0")
+            ended = errand(*arguments, "--yes", "--trace")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""), ended)
+        self.assertIn("image_transfer_initiate may not be invoked", ended.stderr)
+        self.assertNotIn("action-request", ended.stderr)
 
     def test_not_without_leave(self) -> None:
         config = self.configure(1, writing="false")

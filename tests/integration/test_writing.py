@@ -30,6 +30,12 @@ profile = "microstar"
 client = 32
 password = "11111111"
 writing = true
+[[meters]]
+name = "hopeful"
+host = "localhost"
+port = {port}
+profile = "microstar"
+writing = true
 """
 MODE = "disconnect-control/0-0:96.3.10/control_mode"
 
@@ -76,12 +82,24 @@ class SetTests(WritingCase):
         self.assertIn("`writing = true`", ended.stderr)
 
     def test_what_the_meter_refuses_is_a_sentence(self) -> None:
-        ended = self.run_command("set", "writer", "3/1-1:32.7.0/value", "5", "--yes")
+        ended = self.run_command("set", "writer", "clock/0-0:1.0.0/time", "long:5", "--yes")
         self.assertEqual(ended.returncode, 1)
-        self.assertIn("read-write-denied", ended.stderr)
+        self.assertIn("type-unmatched", ended.stderr)
+
+    def test_what_the_association_does_not_allow_is_not_sent(self) -> None:
+        value = ("3/1-1:32.7.0/value", "5")
+        mode = "3/1-1:32.7.0/2 Register value may not be written: its access mode is read_only"
+        for yes in ((), ("--yes",)):
+            ended = self.run_command("set", "writer", *value, *yes, "--trace")
+            self.assertEqual((ended.returncode, ended.stdout), (1, ""), ended)
+            self.assertIn(mode, ended.stderr)
+            self.assertIn("dlmsd browse", ended.stderr)
+            self.assertNotIn("set-request", ended.stderr)
+        ended = self.run_command("set", "writer", *value, "--language=es")
+        self.assertIn("no se puede escribir: su modo de acceso es read_only", ended.stderr)
 
     def test_a_secret_is_read_from_standard_input_and_not_shown(self) -> None:
-        secret = "association-ln/0-0:40.0.0/secret"
+        secret = "association-ln/0-0:40.0.1/secret"
         ended = subprocess.run(
             [sys.executable, "-m", "dlmsd", "set", "writer", secret, "-", f"-c{self.config}"],
             env=ENVIRONMENT,
@@ -127,9 +145,12 @@ class ActionTests(WritingCase):
         ended = self.run_command("action", "reader", self.METHOD, "--yes")
         self.assertEqual((ended.returncode, ended.stdout), (1, ""))
         self.assertIn("writing is off", ended.stderr)
-        ended = self.run_command("action", "writer", "70/0-0:96.3.10/7", "--yes")
-        self.assertEqual(ended.returncode, 1)
-        self.assertNotIn("Traceback", ended.stderr)
+        for meter, method in (("hopeful", self.METHOD), ("writer", "70/0-0:96.3.10/7")):
+            ended = self.run_command("action", meter, method, "--yes", "--trace")
+            self.assertEqual((ended.returncode, ended.stdout), (1, ""), ended)
+            self.assertIn("may not be invoked: its access mode is no_access", ended.stderr)
+            self.assertNotIn("action-request", ended.stderr)
+        self.assertEqual(self.state(), "True")
 
 
 class ClockTests(WritingCase):
@@ -156,6 +177,12 @@ class ClockTests(WritingCase):
         told = json.loads(ended.stdout)
         self.assertGreater(told["before"]["difference"], 1_000_000)
         self.assertLess(abs(told["after"]["difference"]), told["after"]["uncertainty"] + 0.5)
+
+    def test_set_only_where_the_association_allows_it(self) -> None:
+        ended = self.run_command("clock", "hopeful", "--set", "--yes", "--force", "--trace")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""), ended)
+        self.assertIn("8/0-0:1.0.0/2 Clock time may not be written", ended.stderr)
+        self.assertNotIn("set-request", ended.stderr)
 
     def test_refused_where_this_clock_is_not_synchronised(self) -> None:
         if synchronised():

@@ -1,6 +1,8 @@
 """A cycle's values: scaled by what the meter tells, absent when that is in doubt."""
 
+import math
 from decimal import Decimal
+from itertools import pairwise
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -84,3 +86,62 @@ class CycleTests(SynchronousTestCase):
         self.run_once(cycle)
         self.assertEqual(cycle.units, {"energy": "Wh"})
         self.assertEqual(len(self.doubts), 1)
+
+
+class RefusedTests(SynchronousTestCase):
+    """Two registers, of which the meter refuses one."""
+
+    def setUp(self) -> None:
+        self.asked: dict[float, list[str]] = {}
+        self.answers: dict[str, GetResult] = {"1-1:1.8.0": RAW, "1-1:2.8.0": RAW}
+        wanted = [
+            Measurement(code, AttributeDescriptor(3, Obis.parse(code), 2), code)
+            for code in self.answers
+        ]
+        self.cycle = Cycle(wanted, self, 5.0, lambda key, why: None)  # type: ignore[arg-type]
+
+    async def get_many(self, attributes: list[AttributeDescriptor]) -> list[GetResult]:
+        values = [str(one.obis) for one in attributes if one.attribute == 2]
+        self.asked.setdefault(self.now, []).extend(values)
+        return [WH if one.attribute == 3 else self.answers[str(one.obis)] for one in attributes]
+
+    def until(self, end: float, start: float = 0.0) -> list[float]:
+        """When the second register was asked for, in cycles of five seconds."""
+        self.asked.clear()
+        self.now = start
+        while self.now < end:
+            due = self.cycle.due(self.now)
+            self.successResultOf(Deferred.fromCoroutine(self.cycle.run(due, self.now)))
+            self.now += 5.0
+        return [now for now, codes in self.asked.items() if "1-1:2.8.0" in codes]
+
+    def test_it_is_asked_for_more_and_more_seldom(self) -> None:
+        self.answers["1-1:2.8.0"] = DataAccessResult.READ_WRITE_DENIED
+        self.assertEqual(self.until(500.0), [0.0, 5.0, 10.0, 70.0, 190.0, 430.0])
+        self.assertIn("1-1:2.8.0", self.cycle.absent)
+        hours = self.until(24 * 3600.0, 500.0)
+        self.assertTrue(all(later - one <= 3600.0 for one, later in pairwise(hours[-10:])))
+        self.assertLess(len(hours), 30)
+
+    def test_whoever_wants_everything_gets_it_asked_for(self) -> None:
+        self.answers["1-1:2.8.0"] = DataAccessResult.OBJECT_UNDEFINED
+        self.until(60.0)
+        self.assertEqual(len(self.cycle.due(60.0)), 1)
+        self.assertEqual(len(self.cycle.due(math.inf)), 2)
+
+    def test_once_it_is_given_it_is_read_each_time_again(self) -> None:
+        self.answers["1-1:2.8.0"] = DataAccessResult.OBJECT_UNDEFINED
+        self.until(60.0)
+        self.answers["1-1:2.8.0"] = RAW
+        self.assertEqual(self.until(90.0, 60.0), [70.0, 75.0, 80.0, 85.0])
+        self.answers["1-1:2.8.0"] = DataAccessResult.OBJECT_UNDEFINED
+        self.assertEqual(self.until(110.0, 90.0), [90.0, 95.0, 100.0])
+
+    def test_what_may_come_soon_is_asked_for_each_time(self) -> None:
+        self.answers["1-1:2.8.0"] = DataAccessResult.TEMPORARY_FAILURE
+        self.assertEqual(len(self.until(100.0)), 20)
+
+    def test_where_everything_is_refused_everything_is_asked_for(self) -> None:
+        for code in self.answers:
+            self.answers[code] = DataAccessResult.READ_WRITE_DENIED
+        self.assertEqual(len(self.until(100.0)), 20)

@@ -104,10 +104,10 @@ class WritingTests(ServiceCase):
 
     def test_several_in_one_request(self) -> None:
         async def work(session: Session) -> object:
-            return await session.set_many((ZONE, SERIAL), (MINUTES, MINUTES))
+            return await session.set_many((ZONE, CLOCK), (MINUTES, MINUTES))
 
-        done, denied = DataAccessResult.SUCCESS, DataAccessResult.READ_WRITE_DENIED
-        self.assertEqual(self.visit(work), (done, denied))
+        done, refused = DataAccessResult.SUCCESS, DataAccessResult.TYPE_UNMATCHED
+        self.assertEqual(self.visit(work), (done, refused))
 
     def test_a_method_changes_the_meter(self) -> None:
         async def work(session: Session) -> tuple[Data, Data]:
@@ -141,7 +141,7 @@ class WritingTests(ServiceCase):
 
     def test_what_the_meter_refuses_is_a_sentence_and_the_session_goes_on(self) -> None:
         async def work(session: Session) -> None:
-            await self.fails(ServiceError, "may not", session.set(SERIAL, MINUTES))
+            await self.fails(ServiceError, "type-unmatched", session.set(CLOCK, MINUTES))
             await self.fails(ServiceError, "no such object", session.action(NOWHERE))
             await session.get(CLOCK)
 

@@ -74,6 +74,13 @@ _ATTRIBUTE_MODES: Final = (
     AttributeRight.WRITE | _AUTHENTICATED,
     _READ_WRITE | _AUTHENTICATED,
 )
+_NO_ACCESS: Final = "no_access"
+_ATTRIBUTE_WORDS: Final = {
+    AttributeRight.NONE: _NO_ACCESS,
+    AttributeRight.READ: "read_only",
+    AttributeRight.WRITE: "write_only",
+    _READ_WRITE: "read_and_write",
+}
 _METHOD_MODES: Final = (
     MethodRight.NONE,
     MethodRight.INVOKE,
@@ -122,6 +129,22 @@ class CosemObject:
         if self.methods is None:
             return True
         return MethodRight.INVOKE in self.methods.get(method, MethodRight.NONE)
+
+    def attribute_mode(self, attribute: int) -> str:
+        """The access mode that the meter tells, in the Blue Book's words."""
+        access = (self.attributes or {}).get(attribute)
+        right = AttributeRight.NONE if access is None else access.right
+        words = _ATTRIBUTE_WORDS[right & _READ_WRITE]
+        proved = words != _NO_ACCESS and AttributeRight.AUTHENTICATED_REQUEST in right
+        return f"authenticated_{words}" if proved else words
+
+    def method_mode(self, method: int) -> str:
+        """The same of a method."""
+        right = (self.methods or {}).get(method, MethodRight.NONE)
+        if MethodRight.INVOKE not in right:
+            return _NO_ACCESS
+        proved = MethodRight.AUTHENTICATED_REQUEST in right
+        return "authenticated_access" if proved else "access"
 
 
 def decode_object_list(octets: bytes, version: int | None = None) -> tuple[CosemObject, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dlmsd.dlms.xdlms.code import Code
 
 
@@ -28,3 +30,14 @@ class DataAccessResult(Code):
     NO_LONG_SET_IN_PROGRESS = 18, "the meter knows of no long write; write again"
     DATA_BLOCK_NUMBER_INVALID = 19, "the meter counts blocks in another way; it is read again"
     OTHER_REASON = 250, "the meter gives no reason; compare with its manual"
+
+
+LASTING: Final = frozenset(
+    {
+        DataAccessResult.READ_WRITE_DENIED,
+        DataAccessResult.OBJECT_UNDEFINED,
+        DataAccessResult.OBJECT_CLASS_INCONSISTENT,
+        DataAccessResult.SCOPE_OF_ACCESS_VIOLATED,
+    }
+)
+"""Refusals that stand until the meter, or what we may do there, is changed."""

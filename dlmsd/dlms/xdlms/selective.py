@@ -1,4 +1,6 @@
-"""Selective access to the buffer of a profile: by range and by entry (Blue Book, class 7)."""
+"""Selective access: to the buffer of a profile by range and by entry (Blue Book, class 7), to the
+object list of an association by object (class 15).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from dlmsd.dlms.axdr.value import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.structure import elements, unsigned
+from dlmsd.dlms.cosem.structure import array, class_id, elements, logical_name, unsigned
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import DecodeError
 
@@ -98,6 +100,35 @@ class EntryDescriptor:
         names = ("from_entry", "to_entry", "from_selected_value", "to_selected_value")
         parts = elements(parameters, "an entry descriptor", 4)
         return cls(*(unsigned(part, name) for part, name in zip(parts, names, strict=True)))
+
+
+@frozen
+class ObjectIdList:
+    """The objects, by class and logical name, whose entries are wanted with their rights."""
+
+    SELECTOR: ClassVar = 3
+
+    ids: tuple[tuple[int, Obis], ...]
+
+    @property
+    def access(self) -> Access:
+        """What a request takes."""
+        ids = [
+            Data(
+                Tag.STRUCTURE,
+                (Data(Tag.LONG_UNSIGNED, kind), Data(Tag.OCTET_STRING, obis.raw)),
+            )
+            for kind, obis in self.ids
+        ]
+        return self.SELECTOR, Data(Tag.ARRAY, tuple(ids))
+
+    @classmethod
+    def of(cls, access: Access) -> Self:
+        """From a request; DecodeError if it selects in another way."""
+        selector, parameters = access
+        _check_selector(selector, cls.SELECTOR)
+        parts = [elements(each, "object_id", 2) for each in array(parameters, "object_id_list")]
+        return cls(tuple([(class_id(kind), logical_name(name)) for kind, name in parts]))
 
 
 def _check_selector(selector: int, wanted: int) -> None:

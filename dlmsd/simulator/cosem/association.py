@@ -16,9 +16,14 @@ from dlmsd.dlms.axdr.data import BitString, Data, Tag
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.errors import SecurityError
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
+from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.initiate import DLMS_VERSION
+from dlmsd.dlms.xdlms.selective import ObjectIdList
+from dlmsd.errors import DecodeError
 from dlmsd.simulator.acceptance import context_of
+from dlmsd.simulator.answer import Result
 from dlmsd.simulator.cosem import literal, shape
 from dlmsd.simulator.cosem.instance import Attribute, Instance, Method, constant
 from dlmsd.simulator.meter import VirtualMeter
@@ -78,7 +83,7 @@ class Granted:
 def association_ln(
     client: Client, personality: Personality, security: MeterSecurity, listed: Iterable[Granted]
 ) -> Instance:
-    """The current association; ``listed`` is consumed when the list is read."""
+    """The current association; ``listed`` is consumed when the list or a part of it is read."""
     policy = personality.policy(client)
     conformance = BitString(personality.conformance.value.to_bytes(3, "big"), 24)
     context = literal.structure(
@@ -89,6 +94,15 @@ def association_ln(
         literal.integer(0),
         literal.octets(b""),
     )
+
+    def selected(meter: VirtualMeter, t: float, access: Access) -> Result:
+        try:
+            wanted = ObjectIdList.of(access).ids
+        except DecodeError:
+            return DataAccessResult.TYPE_UNMATCHED
+        found = [each for each in listed if (each.instance.class_id, each.instance.obis) in wanted]
+        return literal.array(*[each.data(meter) for each in found])
+
     setup = SECURITY_SETUP.raw if client.high and security.keyed else b""
     # The proof is asked for before services are offered; there is no second one.
     proof = Method(lambda meter, t, parameters: ActionResult.OTHER_REASON, lambda data: True)
@@ -97,7 +111,9 @@ def association_ln(
         CURRENT_ASSOCIATION,
         {
             "object_list": Attribute(
-                lambda meter, t: literal.array(*[each.data(meter) for each in listed])
+                lambda meter, t: literal.array(*[each.data(meter) for each in listed]),
+                select=selected,
+                selectors=lambda meter: meter.equipment.object_selectors,
             ),
             "associated_partners_id": Attribute(
                 lambda meter, t: literal.structure(

@@ -146,6 +146,21 @@ class ObjectListTests(SynchronousTestCase):
             found = only(octets, version)
             self.assertTrue(found.readable(2) and found.writable(2))
 
+    def test_modes_are_told_in_the_blue_books_words(self) -> None:
+        attributes = (
+            "no_access read_only write_only read_and_write authenticated_read_only "
+            "authenticated_write_only authenticated_read_and_write"
+        )
+        for mode, words in enumerate(attributes.split()):
+            octets = entries(DATA + f"0202 0101 0203 0F02 16{mode:02X} 00 0100")
+            self.assertEqual(only(octets, 2).attribute_mode(2), words)
+        self.assertEqual(only(octets, 2).attribute_mode(3), "no_access")
+        for mode, words in enumerate(("no_access", "access", "authenticated_access")):
+            octets = entries(DATA + f"0202 0100 0101 0202 0F01 16{mode:02X}")
+            self.assertEqual(only(octets, 2).method_mode(1), words)
+        bits = only(entries(DATA + "0202 0101 0203 0F02 1604 00 0101 0202 0F01 1604"), 3)
+        self.assertEqual((bits.attribute_mode(2), bits.method_mode(1)), ("no_access",) * 2)
+
     def test_the_version_is_that_of_the_current_association(self) -> None:
         other = ASSOCIATION.format(version="00", number="01")
         current = ASSOCIATION.format(version="03", number="00")

@@ -14,7 +14,13 @@ from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.xdlms.get import GetRequestNormal
-from dlmsd.dlms.xdlms.selective import CLOCK, EntryDescriptor, RangeDescriptor, range_value
+from dlmsd.dlms.xdlms.selective import (
+    CLOCK,
+    EntryDescriptor,
+    ObjectIdList,
+    RangeDescriptor,
+    range_value,
+)
 from dlmsd.errors import DecodeError
 from tests.dlms.xdlms.test_get import DATA, ENTRIES, data
 from tests.vectors import services as vectors
@@ -87,3 +93,22 @@ class EntryTests(SynchronousTestCase):
         self.assertIn("from_entry is -1", str(error))
         text = (2, Data(Tag.STRUCTURE, (data("0301"),) * 4))
         self.assertIn("boolean", str(self.assertRaises(DecodeError, EntryDescriptor.of, text)))
+
+
+class ObjectIdTests(SynchronousTestCase):
+    """Blue Book, Association LN: object_Id_list is an array of class_id and logical_name."""
+
+    def test_of_and_access(self) -> None:
+        selection = ObjectIdList(((15, Obis.parse("0-0:40.0.0")), (8, Obis.parse("0-0:1.0.0"))))
+        ids = "0102 0202 12000F 09060000280000FF 0202 120008 09060000010000FF"
+        self.assertEqual(selection.access, (3, data(ids)))
+        self.assertEqual(ObjectIdList.of((3, data(ids))), selection)
+
+    def test_what_is_wrong_is_named(self) -> None:
+        for access, words in (
+            ((1, data("0100")), "access selector 1, not 3"),
+            ((3, data("0101 0201 120008")), "object_id has 1 elements"),
+            ((3, data("0101 0202 120008 090100")), "six octets"),
+        ):
+            error = self.assertRaises(DecodeError, ObjectIdList.of, access)
+            self.assertIn(words, str(error))
