@@ -1,4 +1,4 @@
-"""``python -m tests``: trial over everything, in several processes, and one line of counts."""
+"""``python -m tests``: trial over everything in several processes, what failed, and the counts."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ def main(arguments: list[str]) -> int:
     """Run trial with ``arguments`` (default: all tests) and count what it says."""
     counts: Counter[str] = Counter()
     codes = []
-    if arguments:
-        jobs = [arguments]
-    else:
-        jobs = [["--temp-directory", f"_trial_temp/{n}", *one] for n, one in enumerate(_shares())]
+    names: list[str] = []
+    shares = [arguments] if arguments else _shares()
+    jobs = [["--temp-directory", f"_trial_temp/{n}", *one] for n, one in enumerate(shares)]
     Path("_trial_temp").mkdir(exist_ok=True)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_PROCESSES)) as pool:
         for done in as_completed([pool.submit(_trial, job) for job in jobs]):
             code, said = done.result()
             print(said, flush=True)
             codes.append(code)
+            names += _failed(said)
             counts.update(_counted(said) or {"errors": 1})
     failed = sum(counts[name] for name in ("failures", "errors", "unexpectedSuccesses"))
     passed, skipped = counts["successes"], counts["skips"]
+    print(*names, sep="\n", end="\n" if names else "")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return max(codes, default=0) or (0 if passed else 5)
 
@@ -59,6 +60,16 @@ def _trial(arguments: list[str]) -> tuple[int, str]:
         [*_TRIAL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     return done.returncode, done.stdout
+
+
+def _failed(said: str) -> list[str]:
+    """Names of tests below trial's headings of what went wrong, each with its heading."""
+    parts = re.split(r"(?m)^\[(FAIL|ERROR|UNEXPECTED SUCCESS)\]$", said)
+    return [
+        f"{heading} {name}"
+        for heading, text in zip(parts[1::2], parts[2::2], strict=True)
+        for name in re.findall(r"(?m)^tests\.[\w.]+$", text)
+    ]
 
 
 def _counted(said: str) -> dict[str, int]:
