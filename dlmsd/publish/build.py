@@ -17,6 +17,7 @@ from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier
 from dlmsd.publish.dialect import Dialect
+from dlmsd.publish.evictions import Evictions
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.inquiry import Inquiry
@@ -143,7 +144,15 @@ def build(
             id(known),
             lambda: route(
                 lambda limits: GatewayDialect(
-                    known, names, facts, limits, rpc(), shared, renamed, published_at
+                    known,
+                    names,
+                    facts,
+                    limits,
+                    Evictions(clock.seconds),
+                    rpc(),
+                    shared,
+                    renamed,
+                    published_at,
                 ),
                 login,
             ),

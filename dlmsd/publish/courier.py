@@ -92,7 +92,7 @@ class Courier:
         self._suspicion = Suspicion()
         self._unwanted = Unwanted()
         self._refused_in_a_row = 0
-        self._holding = Holding(dialect.held, self._lanes, desk)
+        self._holding = Holding(dialect, self._lanes, desk, clock, self._back)
         self._canary: Canary | None = None
         if canary:
             self._canary = Canary(sink, clock, lambda topics: desk.unechoed(self.name, topics))
@@ -199,7 +199,8 @@ class Courier:
         if self._canary is not None and self._canary.heard(message):
             return True
         meant = self._dialect.told(message, self._say)
-        self._holding.look()
+        for trouble in self._holding.look():
+            self._episodes.withheld(message.topic, trouble)
         self._fill()  # the server may have told its limits
         return meant
 
@@ -215,6 +216,7 @@ class Courier:
     def finish(self) -> Deferred[None]:
         """Send no more deliveries, say farewell; fires when all is acknowledged, or down."""
         ended = self._ended = Deferred()
+        self._holding.stop()
         if self._session is None:
             self._end()
         else:
@@ -223,6 +225,10 @@ class Courier:
                 self._notice(subject, message)
             self._fill()
         return ended
+
+    def _back(self, meter: str) -> None:
+        self._dialect.back(meter, self._say)
+        self._fill()
 
     def _say(self, subject: str, message: Message) -> None:
         if self._session is not None and self._ended is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from dlmsd.model import MeterStatus
+from dlmsd.publish.evictions import Evictions
 from dlmsd.publish.message import Message
 from dlmsd.publish.pack import Room
 from dlmsd.publish.source import Delivery
@@ -24,6 +25,10 @@ class Dialect(Protocol):
 
     @property
     def held(self) -> dict[str, Trouble]: ...
+
+    @property
+    def evictions(self) -> Evictions | None:
+        """Meters that the server put out, which wait for a while; None where it does no such."""
 
     @property
     def dated(self) -> bool:
@@ -46,6 +51,9 @@ class Dialect(Protocol):
 
     def state(self, meter: str, online: bool) -> Message | None:
         """That a meter can be read, or no longer."""
+
+    def back(self, meter: str, say: Say) -> None:
+        """This meter's pause after an eviction is over."""
 
     def introduction(self, meter: str) -> Message | None:
         """What must precede this meter's next delivery."""

@@ -152,7 +152,8 @@ class Episodes:
             self.refusals.append(Refusal(self.seconds(), topic, trouble))
 
     def withheld(self, topic: str, trouble: Trouble) -> None:
-        """A message was not even sent, since the broker had said that it takes no such."""
+        """A message was not even sent, since the broker had said that it takes no such; or a
+        device was put out, which the broker tells with a topic of its own."""
         self.refusals.append(Refusal(self.seconds(), topic, trouble))
 
     def ended(self, trouble: Trouble, *, pinging: bool = False, unheard: bool = False) -> None:

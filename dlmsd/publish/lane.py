@@ -33,34 +33,46 @@ class LaneQueue:
         self.queue: deque[Delivery] = deque()
         self.aside: deque[Delivery] = deque()
         self.held: Container[str] = ()
+        self.resting: deque[Delivery] = deque()
+        self._rests: Container[str] = ()
         self.restart()
 
     def restart(self, *, behind: bool = True) -> None:
         """A new connection begins with the oldest that waits, or with the next commit."""
         self.queue.clear()
         self.aside.clear()
+        self.resting.clear()
         self.behind, self.paging, self.last = behind, False, 0
         self.until: int | None = None
 
     @property
     def hungry(self) -> bool:
         """Whether it is time for a page."""
-        return self.behind and not self.paging and len(self.queue) < PAGE // 2
+        room = len(self.queue) < PAGE // 2 and len(self.resting) < QUEUE
+        return self.behind and not self.paging and room
 
     def hold(self, meters: Container[str]) -> None:
         """What these have left stays in the outbox until a new connection."""
         self.held = meters
         self.queue = deque(one for one in self.queue if one.meter not in meters)
         self.aside = deque(one for one in self.aside if one.meter not in meters)
+        self.resting = deque(one for one in self.resting if one.meter not in meters)
+
+    def rest(self, meters: Container[str]) -> None:
+        """What these have left waits here until they are no longer among ``meters``."""
+        self._rests = meters
+        found = (*self.resting, *self.queue)
+        self.resting = deque(one for one in found if one.meter in meters)
+        self.queue = deque(one for one in found if one.meter not in meters)
 
     def offer(self, delivery: Delivery) -> None:
         """A delivery has just been committed."""
         if self.behind or delivery.meter in self.held:
             return
-        if len(self.queue) >= QUEUE:
+        if len(self.queue) + len(self.resting) >= QUEUE:
             self.behind = True
             return
-        self.queue.append(delivery)
+        (self.resting if delivery.meter in self._rests else self.queue).append(delivery)
         self.last = delivery.id
 
     def release(self) -> None:
@@ -78,7 +90,10 @@ class LaneQueue:
         for delivery in page:
             if delivery.meter in self.held:
                 continue
-            (self.aside if delivery.id in kept_back else self.queue).append(delivery)
+            if delivery.meter in self._rests:
+                self.resting.append(delivery)
+            else:
+                (self.aside if delivery.id in kept_back else self.queue).append(delivery)
         if page:
             self.last = page[-1].id
 

@@ -42,6 +42,7 @@ class PlainDialect:
         self._requests = requests
         self._announced = discovery or Withdrawal(topics)
         self.held: dict[str, Trouble] = {}
+        self.evictions = None
 
     @property
     def will(self) -> Message:
@@ -85,6 +86,9 @@ class PlainDialect:
 
     def introduction(self, meter: str) -> None:
         return None
+
+    def back(self, meter: str, say: Say) -> None:
+        """No broker of plain topics puts a meter out."""
 
     def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
         """One reading a message, whatever its size."""

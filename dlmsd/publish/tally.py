@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import SinkOptions
 from dlmsd.model import Link, SinkState, SinkStatus
+from dlmsd.publish.evictions import EvictedTrouble
 from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.troubles import Trouble
 
@@ -144,6 +145,18 @@ class Tally:
             del self._held[courier]
         if self._open:
             self._post_in(COUNT_INTERVAL)
+
+    def evicted(self, meter: str, error: EvictedTrouble) -> None:
+        """The server has ended the session of one meter's device, in a connection that stands."""
+        if self._open:
+            cause = error.close_cause.value
+            self._linked(Link(self._options.name, meter, False, str(error), cause))
+            self._stand(meter, error)
+
+    def returned(self, meter: str) -> None:
+        """That device is connected again."""
+        if self._open:
+            self._linked(Link(self._options.name, meter, True))
 
     def unechoed(self, courier: str, topics: Sequence[str]) -> None:
         """What is published to these is acknowledged, and does not come back."""

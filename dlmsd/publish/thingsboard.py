@@ -22,6 +22,7 @@ from attrs import evolve, frozen
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.dialect import Say
+from dlmsd.publish.evictions import Evictions, evicted
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.limits import ANSWERS, Limits
 from dlmsd.publish.message import Message
@@ -74,6 +75,7 @@ class GatewayDialect:
         ours: Collection[str],
         facts: Facts,
         limits: Limits,
+        evictions: Evictions,
         rpc: Rpc | None = None,
         shared: Shared | None = None,
         renamed: Callable[[str, str, str], object] = lambda meter, old, new: None,
@@ -82,6 +84,7 @@ class GatewayDialect:
         self._renamed = renamed
         self._published = published
         self.held: dict[str, Trouble] = {}
+        self.evictions = evictions
         self._devices = devices
         self._ours = ours
         self._facts = facts
@@ -101,6 +104,8 @@ class GatewayDialect:
     def told(self, message: Message, say: Say) -> bool:
         if message.topic.startswith(f"{GATEWAY}/attributes"):
             return self._told_attributes(message, say)
+        if message.topic == f"{GATEWAY}/disconnect":
+            return self._told_evicted(message)
         rpc = self._rpc
         return self._limits.told(message) or (
             rpc is not None
@@ -140,6 +145,22 @@ class GatewayDialect:
             self._connected.discard(meter)
             self.held[meter] = DeletedTrouble(f"device {params} was deleted at ThingsBoard")
 
+    def _told_evicted(self, message: Message) -> bool:
+        """One device is out of the session, which goes on."""
+        body = decoded(message.payload) or {}
+        device = body.get("device")
+        meter = self._meter_of(device) if isinstance(device, str) else None
+        if meter is None:
+            return False
+        self._connected.discard(meter)
+        self._carried.discard(meter)
+        self.evictions.add(meter, evicted(str(device), body.get("reason")))
+        return True
+
+    def back(self, meter: str, say: Say) -> None:
+        if meter in self._ours:
+            self._say_facts(meter, say)
+
     def _told_attributes(self, message: Message, say: Say) -> bool:
         body = decoded(message.payload)
         if self._shared is None or body is None:
@@ -178,7 +199,7 @@ class GatewayDialect:
 
     def _about(self, meter: str) -> Iterator[tuple[str, Message]]:
         """All that concerns one device, and what is asked of it once a connection."""
-        if meter in self.held:
+        if meter in self.held or meter in self.evictions:
             return
         connect = self.introduction(meter)
         if connect is not None:
@@ -204,7 +225,8 @@ class GatewayDialect:
             yield from self._about(meter)
 
     def state(self, meter: str, online: bool) -> Message | None:
-        told = meter in self._ours and meter not in self.held
+        alone = meter in self.held or meter in self.evictions
+        told = meter in self._ours and not alone
         return self.introduction(meter) if told else None
 
     def introduction(self, meter: str) -> Message | None:
@@ -252,6 +274,7 @@ class DeviceDialect:
         shared: Shared | None = None,
     ) -> None:
         self.held: dict[str, Trouble] = {}
+        self.evictions = None
         self._meter = meter
         self._facts = facts
         self._limits = limits
@@ -302,6 +325,9 @@ class DeviceDialect:
 
     def introduction(self, meter: str) -> None:
         return None
+
+    def back(self, meter: str, say: Say) -> None:
+        """ThingsBoard puts a device out by ending its connection."""
 
     def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
         records, taken = take(queue, evolve(room, octets=room.octets - len(b"[]")))

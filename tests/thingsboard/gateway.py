@@ -36,6 +36,12 @@ class SubSession:
 
     dismissed = taken_over
 
+    def put_out(self, reason: int) -> None:
+        """G16: this session ends, its gateway's goes on."""
+        self.taken_over()
+        self.device.link = None
+        self.gateway.trouble(self.device.name, reason)
+
     def ask(self, number: int, method: str, params: Any) -> None:
         """G7"""
         data = {"id": number, "method": method, "params": params}
