@@ -7,6 +7,7 @@ tests hold none. ``test_targets.py`` says which decoder none of these reaches.
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from pathlib import Path, PosixPath
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -268,14 +269,32 @@ def _descriptors(octets: bytes) -> None:
     str(MethodDescriptor.decode(octets)[0])
 
 
-# What nobody can say what it is, is decoded as all that it may be; that is for a person.
-_SOMEBODY_READS: Final = 0.2
+# A capture is described as far as somebody reads; these fill a screen or more.
+_PIECES: Final = 32
 
 
 def _described(octets: bytes) -> None:
-    for node in (*describe_octets(octets), *describe_frames(octets)):
+    for node in islice(describe_octets(octets), _PIECES):
         for _ in node.lines():
             pass
+
+
+def _framed(octets: bytes) -> None:
+    for node in describe_frames(octets):
+        for _ in node.lines():
+            pass
+
+
+_NUMBERS: Final = (
+    b"\xe6\xe7\x00\x0f\x00\x00\x00\x01\x00" + b"\x01\x18%b" % (b"\x02\x18" + b"\x11\x05" * 24) * 24
+)
+_CAPTURES: Final = (
+    *_FALSE_STARTS,
+    Frame(b"\x03", b"\x21", 0x93, b"").encode()[:-1] * 0x2000,
+    Frame(b"\x03", b"\x21", 0x13, _NUMBERS).encode()[:-1] * 0x34,
+    WrapperFrame(1, 16, b"\xc4").encode() * 0x1C71,
+    WrapperFrame(1, 16, _NUMBERS[3:]).encode() * 0x33,
+)
 
 
 # Configuration.
@@ -376,13 +395,8 @@ def targets() -> tuple[Target, ...]:
         Target("cosem.selective", _selective, _SELECTIONS, behind(b"\x02")),
         Target("cosem.descriptor", _descriptors),
         Target("meter.scaling", _scaled, (b"\x02\x02\x0f\xff\x16\x1b",), BOMBS),
-        Target(
-            "describe",
-            _described,
-            hdlc.FRAMES,
-            behind(b"\xc4\x01\xc1\x00"),
-            seconds=_SOMEBODY_READS,
-        ),
+        Target("describe", _described, hdlc.FRAMES, (*behind(b"\xc4\x01\xc1\x00"), *_CAPTURES)),
+        Target("describe.frames", _framed, hdlc.FRAMES, _CAPTURES),
         *pushed.targets(),
         calls.target(),
         Target(

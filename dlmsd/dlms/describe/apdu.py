@@ -19,10 +19,10 @@ from dlmsd.dlms.cosem.designation import attribute_words, method_words
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.describe.data import describe_data, hexadecimal, moment
-from dlmsd.dlms.describe.node import Node, titled
+from dlmsd.dlms.describe.node import Allowance, Node, rest, titled
 from dlmsd.dlms.xdlms import invoke, long_invoke
 from dlmsd.dlms.xdlms.access import AccessRequest, AccessResponse
-from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.ciphered import Ciphered, GeneralCiphered
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
@@ -46,6 +46,8 @@ _SECRETS: Final = frozenset(
 )
 # APDUs within APDUs: AARQ, signature, ciphering, service are three.
 _DEPTH: Final = 4
+# Items of one list, of which a request holds a few.
+_ITEMS: Final = 256
 _MEASURED: Final = {found.attribute: name for name in NAMES if (found := lookup(name)) is not None}
 
 
@@ -59,9 +61,19 @@ def describe_apdu(apdu: bytes, plain: bytes | None = None, depth: int = 1) -> No
     try:
         if apdu[:1] and apdu[0] in PROTECTED_TAGS:
             return _protected(decode_protected(apdu), plain, depth)
-        return _named(decode_apdu(apdu), depth)
+        return describe_decoded(decode_apdu(apdu), depth)
     except DecodeError as error:
-        return Node(f"no APDU that can be decoded: {error}", (Node(hexadecimal(apdu)),))
+        return describe_undecodable(apdu, error)
+
+
+def describe_decoded(apdu: Apdu, depth: int = 1) -> Node:
+    """A tree for an APDU in clear."""
+    return _Described(depth).named(apdu)
+
+
+def describe_undecodable(apdu: bytes, error: DecodeError) -> Node:
+    """A tree for octets that are no APDU."""
+    return Node(f"no APDU that can be decoded: {error}", (Node(hexadecimal(apdu)),))
 
 
 def _protected(layer: Protected, plain: bytes | None, depth: int) -> Node:
@@ -91,27 +103,65 @@ def _transaction(transaction: Transaction) -> list[Node]:
     ]
 
 
-def _named(apdu: Any, depth: int) -> Node:
-    """An APDU, or a part of one that has a name of its own."""
-    cls = type(apdu)
-    return Node(_ACSE.get(cls.__name__, titled(cls.__name__)), tuple(_fields(apdu, depth)))
+class _Described:
+    """Whatever has names for its parts; ``depth`` counts the APDUs around it, from 1."""
 
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._allowance = Allowance()
 
-def _fields(apdu: Any, depth: int) -> Iterator[Node]:
-    hidden = _hidden(apdu)
-    for one in fields(type(apdu)):
-        value = getattr(apdu, one.name)
-        if value is None or value in ((), b"") or not one.init:
-            continue
-        label = titled(one.name)
-        if one.name in hidden:
-            yield Node(f"{label}: {STARS}")
-        elif one.name == "invoke":
-            yield Node(_invoke(value, isinstance(apdu, _LONG)))
-        elif one.name in _INNER and value:
-            yield Node(label, (describe_apdu(value, None, depth + 1),))
-        else:
-            yield from _value(label, value, depth)
+    def named(self, apdu: Any) -> Node:
+        """An APDU, or a part of one that has a name of its own."""
+        cls = type(apdu)
+        return Node(_ACSE.get(cls.__name__, titled(cls.__name__)), tuple(self._fields(apdu)))
+
+    def _fields(self, apdu: Any) -> Iterator[Node]:
+        hidden = _hidden(apdu)
+        for one in fields(type(apdu)):
+            value = getattr(apdu, one.name)
+            if value is None or value in ((), b"") or not one.init:
+                continue
+            label = titled(one.name)
+            if one.name in hidden:
+                yield Node(f"{label}: {STARS}")
+            elif one.name == "invoke":
+                yield Node(_invoke(value, isinstance(apdu, _LONG)))
+            elif one.name in _INNER and value:
+                yield Node(label, (describe_apdu(value, None, self._depth + 1),))
+            else:
+                yield from self._value(label, value)
+
+    def _value(self, label: str, value: Any) -> Iterator[Node]:
+        match value:
+            case Data():
+                yield describe_data(value, label, self._allowance)
+            case AttributeDescriptor():
+                yield Node(f"{label}: {_attribute(value)}")
+            case MethodDescriptor():
+                yield Node(f"{label}: {value} {method_words(value)}".rstrip())
+            case enum.Flag():
+                names = [titled(flag.name) for flag in type(value) if flag in value and flag.name]
+                yield Node(f"{label}: {', '.join(names) or 'none'}")
+            case enum.Enum():
+                yield Node(f"{label}: {titled(value.name)}")
+            case DateTime():
+                yield Node(f"{label}: {moment(value)}")
+            case Obis() | bool() | int() | str():
+                yield Node(f"{label}: {str(value).lower() if isinstance(value, bool) else value}")
+            case bytes():
+                yield Node(f"{label}: {hexadecimal(value) or 'none'}")
+            case tuple() | list():
+                yield Node(f"{label}: {len(value)}", tuple(self._items(value)))
+            case _ if has(type(value)):
+                yield Node(f"{label}: {titled(type(value).__name__)}", tuple(self._fields(value)))
+            case _:
+                yield Node(f"{label}: {value}")
+
+    def _items(self, values: Any) -> Iterator[Node]:
+        first = self._allowance.first(values, _ITEMS)
+        for number, value in enumerate(first, start=1):
+            yield from self._value(str(number), value)
+        yield from rest(len(first), len(values))
 
 
 def _hidden(apdu: Any) -> frozenset[str]:
@@ -139,38 +189,6 @@ def is_secret(asked: object) -> bool:
             known = by_id(class_id)
             return known is not None and known.methods.get(index) in _SECRETS
     return False
-
-
-def _value(label: str, value: Any, depth: int) -> Iterator[Node]:
-    match value:
-        case Data():
-            yield describe_data(value, label)
-        case AttributeDescriptor():
-            yield Node(f"{label}: {_attribute(value)}")
-        case MethodDescriptor():
-            yield Node(f"{label}: {value} {method_words(value)}".rstrip())
-        case enum.Flag():
-            names = [titled(flag.name) for flag in type(value) if flag in value and flag.name]
-            yield Node(f"{label}: {', '.join(names) or 'none'}")
-        case enum.Enum():
-            yield Node(f"{label}: {titled(value.name)}")
-        case DateTime():
-            yield Node(f"{label}: {moment(value)}")
-        case Obis() | bool() | int() | str():
-            yield Node(f"{label}: {str(value).lower() if isinstance(value, bool) else value}")
-        case bytes():
-            yield Node(f"{label}: {hexadecimal(value) or 'none'}")
-        case tuple() | list():
-            yield Node(f"{label}: {len(value)}", tuple(_items(value, depth)))
-        case _ if has(type(value)):
-            yield Node(f"{label}: {titled(type(value).__name__)}", tuple(_fields(value, depth)))
-        case _:
-            yield Node(f"{label}: {value}")
-
-
-def _items(values: Any, depth: int) -> Iterator[Node]:
-    for number, value in enumerate(values, start=1):
-        yield from _value(str(number), value, depth)
 
 
 def _attribute(asked: AttributeDescriptor) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from dlmsd.dlms.axdr.clock import Date, DateTime, Time
 from dlmsd.dlms.axdr.compact import CompactArray
-from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.data import BitString, Data, Tag
 from dlmsd.dlms.axdr.text import write
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.describe.node import Node
+from dlmsd.dlms.describe.node import Allowance, Node, rest
 from dlmsd.errors import DecodeError
 
 # Elements that are shown of one array: the first rows tell what the others are like.
@@ -20,25 +21,26 @@ OCTETS: Final = 64
 _YEARS: Final = range(1970, 2100)
 
 
-def describe_data(data: Data, label: str = "") -> Node:
-    """A tree for ``data``; ``label`` stands before it."""
+def describe_data(data: Data, label: str = "", allowance: Allowance | None = None) -> Node:
+    """A tree for ``data``; ``label`` stands before it.
+
+    Who describes several Data of one APDU shares one ``allowance`` among them.
+    """
+    allowance = Allowance() if allowance is None else allowance
     head = f"{label}: " if label else ""
     value: Any = data.value
     if data.tag in (Tag.ARRAY, Tag.STRUCTURE):
-        shown = tuple(describe_data(one) for one in value[:_ELEMENTS])
-        return Node(f"{head}{data.tag.title} of {len(value)}", (*shown, *_rest(len(value))))
+        return Node(f"{head}{data.tag.title} of {len(value)}", _elements(value, allowance))
     if isinstance(value, CompactArray):
-        return Node(f"{head}compact-array of {len(value.elements)}", _compact(value))
+        elements = value.elements
+        return Node(f"{head}compact-array of {len(elements)}", _elements(elements, allowance))
     return Node(head + describe_value(data))
 
 
-def _compact(array: CompactArray) -> tuple[Node, ...]:
-    shown = tuple(describe_data(one) for one in array.elements[:_ELEMENTS])
-    return (*shown, *_rest(len(array.elements)))
-
-
-def _rest(count: int) -> tuple[Node, ...]:
-    return (Node(f"and {count - _ELEMENTS} more"),) if count > _ELEMENTS else ()
+def _elements(elements: Sequence[Data], allowance: Allowance) -> tuple[Node, ...]:
+    first = allowance.first(elements, _ELEMENTS)
+    shown = [describe_data(one, "", allowance) for one in first]
+    return (*shown, *rest(len(shown), len(elements)))
 
 
 def describe_value(data: Data) -> str:
@@ -48,6 +50,11 @@ def describe_value(data: Data) -> str:
         case bytes() if tag is Tag.OCTET_STRING:
             meaning = _meaning(value)
             return f"octet-string {hexadecimal(value)}" + (f" ({meaning})" if meaning else "")
+        case bytes():
+            return f"{tag.title} {hexadecimal(value)}"
+        case BitString() if value.length > 8 * OCTETS:
+            shown = BitString(value.octets[:OCTETS], 8 * OCTETS)
+            return f"{tag.title} {shown} ... {value.length} bits"
         case DateTime() | Date() | Time():
             return f"{tag.title} {moment(value)}"
         case str():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.acse.aarq import Aarq
-from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.data import BitString, Data, Tag
 from dlmsd.dlms.cosem.designation import parse_attribute, parse_method
 from dlmsd.dlms.describe.apdu import STARS, describe_apdu
 from dlmsd.dlms.describe.data import describe_data
@@ -15,6 +15,7 @@ from dlmsd.dlms.describe.octets import describe_frames, describe_octets, parse_h
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.dlms.xdlms.action import ActionRequestNormal
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
+from dlmsd.dlms.xdlms.get import GetResponseWithList
 from dlmsd.dlms.xdlms.set import SetRequestNormal, SetRequestWithList
 from dlmsd.dlms.xdlms.transaction import Transaction
 from tests.dlms.axdr import trees
@@ -144,6 +145,40 @@ class HostileTests(SynchronousTestCase):
         for _ in range(500):
             inner = GeneralSigning(Transaction(b"", b"", b""), inner, b"").encode()
         self.assertIn("an APDU within 4 others", text(inner))
+
+    def test_noise_does_not_fill_the_screen(self) -> None:
+        told = text(b"\x7e\xa0" * 1500 + hdlc.SNRM).splitlines()
+        self.assertEqual(told[1], "and 1000 more beginnings of frames that are none")
+        self.assertEqual(told[3], "and 498 more beginnings of frames that are none")
+        self.assertIn("HDLC SNRM", told[4])
+
+    def test_a_capture_is_told_as_far_as_it_is_read(self) -> None:
+        told = describe_octets(hdlc.SNRM * 10_000)
+        for _ in range(3):
+            self.assertIn("HDLC SNRM", next(told).text)
+
+    def test_what_passes_at_once_has_a_limit(self) -> None:
+        *frames, rest = describe_frames(hdlc.SNRM * 10_000)
+        self.assertLess(len(frames), 2000)
+        self.assertIn("octets more", rest.text)
+
+    def test_the_values_of_one_apdu_have_a_limit(self) -> None:
+        data = Data(Tag.LONG, 1)
+        for _ in range(4):
+            data = Data(Tag.ARRAY, (data,) * 20)
+        lines = list(describe_data(data).lines())
+        self.assertLess(len(lines), 3000)
+        self.assertEqual(lines[-1].strip(), "and 20 more")
+        answer = GetResponseWithList(0xC1, (data,) * 300)
+        self.assertLess(len(text(answer.encode()).splitlines()), 5000)
+
+    def test_octets_are_cut_whatever_their_type(self) -> None:
+        for data in (
+            Data(Tag.BIT_STRING, BitString(bytes(8000), 63_999)),
+            Data(Tag.UTF8_STRING, b"\xff" * 8000),
+        ):
+            (line,) = describe_data(data).lines()
+            self.assertLess(len(line), 600)
 
 
 class HexTests(SynchronousTestCase):
