@@ -41,7 +41,7 @@ from dlmsd.dlms.xdlms.cursor import Cursor
 from dlmsd.dlms.xdlms.get import decode_results
 from dlmsd.dlms.xdlms.parts import decode_values
 from dlmsd.dlms.xdlms.protected import decode_protected
-from dlmsd.dlms.xdlms.selective import EntryDescriptor, RangeDescriptor
+from dlmsd.dlms.xdlms.selective import EntryDescriptor, ObjectIdList, RangeDescriptor
 from dlmsd.dlms.xdlms.short_name import decode_read_results
 from dlmsd.errors import ConfigurationError, DecodeError
 from dlmsd.meter.scaling import Scale, ScalerUnit
@@ -242,10 +242,12 @@ _OBJECT: Final = bytes.fromhex(
 def _selective(octets: bytes) -> None:
     selector = octets[0] if octets else 0
     parameters = _whole(octets[1:])
-    (EntryDescriptor if selector & 2 else RangeDescriptor).of((selector, parameters))
+    _SELECTORS[selector % len(_SELECTORS)].of((selector, parameters))
 
 
+_SELECTORS: Final = (RangeDescriptor, RangeDescriptor, EntryDescriptor, ObjectIdList)
 _SELECTIONS: Final = (
+    b"\x03" + encode(ObjectIdList(((8, Obis.parse("0-0:1.0.0")),)).access[1]),
     b"\x01" + encode(RangeDescriptor(*(Data(Tag.OCTET_STRING, bytes(12)),) * 2).access[1]),
     b"\x02" + encode(EntryDescriptor(1, 9).access[1]),
 )
