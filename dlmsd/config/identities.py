@@ -50,11 +50,13 @@ def _client_ids(sinks: Sequence[Sink], problems: list[Problem]) -> None:
     for sink in sinks:
         if sink.options.client_id is None or sink.broker is None:
             continue
-        key = (sink.broker.host, sink.broker.port, sink.options.client_id)
-        other = first.setdefault(key, sink)
+        # Whatever the port: mosquitto has its clients once, however they come.
+        other = first.setdefault((sink.broker.host, sink.options.client_id), sink)
         if other is not sink:
-            message = f"sink {other.options.name} has the same client_id at the same broker"
-            problems.append(sink.place.at("client_id").problem(f"{message}; {_QUARREL}"))
+            place = sink.place.at("client_id")
+            seen = other.place.at("client_id").seen_from(place)
+            message = f"sink {other.options.name} ({seen}) has the same client_id at this host"
+            problems.append(place.problem(f"{message}; {_QUARREL}"))
 
 
 def _connections(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:

@@ -1,4 +1,8 @@
-"""What ThingsBoard is told of a meter as client attributes: who it is, and how it is read."""
+"""What ThingsBoard is told of a meter: who it is, and how it is read.
+
+Client attributes have all of it, as it is now; the server's have what was known when the device
+was provisioned.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ class Facts:
 
     def configured(self, meters: Sequence[MeterOptions]) -> None:
         """What the configuration says of these, and of no others any more."""
-        self._known = {one.name: self._known.get(one.name, {}) | _said(one) for one in meters}
+        self._known = {one.name: {**self._known.get(one.name, {}), **_said(one)} for one in meters}
 
     def of(self, meter: str) -> Mapping[str, Fact]:
         """Everything that is known."""
@@ -47,15 +51,7 @@ class Facts:
         }
         if status.state not in _BETWEEN:
             found["online"] = status.state is MeterState.READING
-        for key, letters, names in (
-            ("serial", "SN-", SERIAL),
-            ("firmware", "v", FIRMWARE),
-            ("logical_device_name", "LDN-", _DEVICE_NAME),
-        ):
-            text = told(status, names)
-            if text is not None:
-                found[key] = _safe(text, letters)
-        return self._keep(known, found)
+        return self._keep(known, found | _told_all(status))
 
     def report(self, meter: str, problem: str) -> bool:
         """What is wrong with its shared attributes; whether that is news."""
@@ -70,10 +66,32 @@ class Facts:
         return known != before
 
 
-def _said(meter: MeterOptions) -> dict[str, Fact]:
-    found: dict[str, Fact] = {"model": _safe(meter.profile, "model ")} if meter.profile else {}
+def identity(meter: MeterOptions, status: MeterStatus | None = None) -> dict[str, str]:
+    """Where a meter is, and who; of what it has told itself there is ``status``."""
+    said = _said(meter)
+    place = {"address": meter.address}
+    if "model" in said:
+        place["profile"] = said["model"]
+    return place | said | (_told_all(status) if status is not None else {})
+
+
+def _said(meter: MeterOptions) -> dict[str, str]:
+    found = {"model": _safe(meter.profile, "model ")} if meter.profile else {}
     if meter.serial_number:
         found["serial"] = _safe(meter.serial_number, "SN-")
+    return found
+
+
+def _told_all(status: MeterStatus) -> dict[str, str]:
+    found = {}
+    for key, letters, names in (
+        ("serial", "SN-", SERIAL),
+        ("firmware", "v", FIRMWARE),
+        ("logical_device_name", "LDN-", _DEVICE_NAME),
+    ):
+        text = told(status, names)
+        if text is not None:
+            found[key] = _safe(text, letters)
     return found
 
 

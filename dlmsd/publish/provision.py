@@ -16,6 +16,8 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.model import MeterStatus
+from dlmsd.publish.facts import identity
 from dlmsd.publish.rest import RejectedError
 from dlmsd.publish.tenant import Device, NewDevice, Tenant
 from dlmsd.secret import Secret
@@ -43,11 +45,10 @@ class Wish:
     gateway: bool = False
 
     @classmethod
-    def of(cls, meter: MeterOptions, type_: str) -> Wish:
-        """What a meter needs; ``type_`` is the device profile."""
-        attributes = {"address": meter.address, "profile": meter.profile}
-        said = {key: value for key, value in attributes.items() if value}
-        return cls(meter.name, meter.device_name, type_, meter.token, said)
+    def of(cls, meter: MeterOptions, type_: str, status: MeterStatus | None = None) -> Wish:
+        """What a meter needs; ``type_`` is the device profile, ``status`` what it has told."""
+        known = identity(meter, status)
+        return cls(meter.name, meter.device_name, type_, meter.token, known)
 
 
 class Outcome(enum.Enum):

@@ -195,14 +195,23 @@ class SinkTests(ConfigurationCase):
         self.assertEqual(
             self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", "mqtt://H:1883", one)),
             [
-                "dlmsd.toml:10: sinks[1].client_id: sink x has the same client_id at the same "
-                f"broker; {QUARREL}"
+                "dlmsd.toml:10: sinks[1].client_id: sink x (line 5) has the same client_id at this "
+                f"host; {QUARREL}"
             ],
         )
-        self.assertEqual(
-            self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", "mqtt://h:1884", one)),
-            [],
-        )
+
+    def test_client_ids_at_other_ports(self) -> None:
+        """1883 and 8883 are mostly one broker, and two brokers at one host two easy names."""
+        one, other = 'client_id = "c"\n', 'client_id = "d"\n'
+        for url in ("mqtts://h", "mqtts://H:8883", "mqtt://h:1884"):
+            (found,) = self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", url, one))
+            self.assertIn("sinks[1].client_id: sink x (line 5)", found)
+            self.assertEqual(
+                self.problems(sink("x", "mqtt", more=one) + sink("y", "mqtt", url, other)), []
+            )
+        two = sink("x", "mqtt", more=one) + sink("y", "mqtt", "mqtts://other", one)
+        self.assertEqual(self.problems(two), [])
+        self.assertEqual(self.problems(sink("x", "mqtt") + sink("y", "mqtt", "mqtts://h")), [])
 
 
 class NameTests(ConfigurationCase):

@@ -13,6 +13,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from dlmsd.errors import DlmsdError
+from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish import rest as api
 from dlmsd.publish import troubles
 from dlmsd.publish.enrolment import Enrolment, UnknownKeyError
@@ -20,6 +21,7 @@ from dlmsd.publish.provision import CHUNK, Granted, Outcome, Provisioning, Wish
 from dlmsd.publish.rest import Account, Http, Rest, Site
 from dlmsd.publish.tenant import Tenant
 from dlmsd.secret import Secret
+from tests.publish.bench import meter
 from tests.thingsboard.case import ThingsBoardCase
 from tests.thingsboard.device import Credentials
 from tests.thingsboard.rest.build import rest
@@ -87,6 +89,27 @@ class ProvisioningTests(RestCase):
             [one.token for one in again.values()], [first[name].token for name in again]
         )
         self.assertEqual((self.server.devices, self.rest.requests[-1][:4]), (before, "POST"))
+
+    def test_what_is_known_of_a_meter_becomes_attributes(self) -> None:
+        """V2: and none of it a number there, which would lose a leading zero."""
+        found = {"serial_number": "00012345", "firmware": "0042", "0-0:42.0.0": "ISK00012345"}
+        status = MeterStatus("b", "h:1", "mt372", 5.0, MeterState.READING, values=found)
+        self.provision(
+            Wish.of(meter("a", serial_number="00054321"), "DLMS meter"),
+            Wish.of(meter("b", profile="0372"), "DLMS meter", status),
+            Wish.of(meter("c", serial_number="ISK-1"), "DLMS meter"),
+        )
+        place = {"address": "h:3333"}
+        self.assertEqual(
+            [self.server[f"Device {name}"].server for name in "abc"],
+            [
+                place | {"profile": "microstar", "model": "microstar", "serial": "SN-00054321"},
+                place
+                | {"profile": "model 0372", "model": "model 0372", "serial": "SN-00012345"}
+                | {"firmware": "v0042", "logical_device_name": "ISK00012345"},
+                place | {"profile": "microstar", "model": "microstar", "serial": "ISK-1"},
+            ],
+        )
 
     def test_one_login_for_all(self) -> None:
         self.provision(*(wish(name) for name in "abcdefgh"))

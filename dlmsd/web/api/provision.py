@@ -214,7 +214,8 @@ class Provisions:
             ours[name] = meters[name]
         if not names:
             raise _unfit("meters", f"sink {sink.name} has no meters")
-        return [Wish.of(ours[name], body.type) for name in names]
+        known = self._parts.board.meters
+        return [Wish.of(ours[name], body.type, known.get(name)) for name in names]
 
     def _would_join(self, meter: OwnMeter, sink: SinkOptions) -> bool:
         """Whether it publishes there as soon as it has a token."""
