@@ -17,7 +17,7 @@ _MOST_PROCESSES: Final = 4
 # Modules of one trial: enough that its start counts little, few enough to share out evenly.
 _MODULES: Final = 8
 # What takes longest begins first.
-_LONG: Final = ("storm", "integration", "fuzz", "kills", "powercut", "matrix", "verdicts")
+_LONG: Final = ("storm", "integration", "schema", "fuzz", "kills", "powercut", "matrix", "verdicts")
 _TRIAL: Final = (sys.executable, "-m", "twisted.trial")
 
 
