@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Final, get_args
 
 import click
@@ -11,13 +10,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 
 from dlmsd.cli.configuration import config_option
+from dlmsd.cli.credentials import OPTIONS
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.language import explained
-from dlmsd.config.values import Opening, Transport
+from dlmsd.config.values import Opening, Referencing, Transport
 from dlmsd.errors import DlmsdError
 from dlmsd.machine import monotonic_reactor
-
-PASSWORD: Final = "DLMSD_PASSWORD"  # noqa: S105 - the variable's name, no password
 
 _OPTIONS: Final = (
     click.option("--transport", type=click.Choice(get_args(Transport))),
@@ -34,16 +32,8 @@ _OPTIONS: Final = (
     click.option("--logical", "logical_device", type=int, help="Logical device."),
     click.option("--physical", "physical_device", type=int, help="Physical device."),
     click.option("--address-size", type=click.Choice(["auto", "1", "2", "4"])),
-    click.option(
-        "--authentication",
-        type=click.Choice(["none", "low", "high-md5", "high-sha1", "high-sha256"]),
-    ),
-    click.option("--system-title", help="Ours, which high-sha256 wants."),
-    click.option(
-        "--password-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help=f"Its first line is the password [${PASSWORD}, the profile's, or a question].",
-    ),
+    click.option("--referencing", type=click.Choice(get_args(Referencing))),
+    *OPTIONS,
     click.option("--timeout", type=float, help="Seconds for an answer."),
 )
 

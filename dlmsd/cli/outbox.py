@@ -19,7 +19,7 @@ from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import errand
 from dlmsd.cli.moment import moment
-from dlmsd.cli.state import HeldError, KeptCounters
+from dlmsd.cli.state import HeldError, KeptCounters, Place
 from dlmsd.cli.terminal import printable, show_table
 from dlmsd.config.values import Configuration
 from dlmsd.errors import StoreError
@@ -129,7 +129,7 @@ async def _replay(
     if not path.exists():
         raise StoreError(f"{path}: no such file; nothing was ever delivered from here")
     try:
-        async with KeptCounters(configuration, reactor) as store:
+        async with KeptCounters(Place.of(configuration), reactor) as store:
             return [await store.replay(one) for one in replays]
     except HeldError:
         requests = ask_daemon(path, list(replays))

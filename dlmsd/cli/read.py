@@ -39,6 +39,10 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
     Example: dlmsd read plant-a voltage_l1
 
     Example: dlmsd read 192.168.1.127 --profile microstar 1-1:32.7.0 active_energy
+
+    Example: dlmsd read 192.168.1.127 --authentication high-gmac --system-title DLMSDCLT
+    --security authenticated-encrypted --encryption-key-file ek --authentication-key-file ak
+    voltage_l1
     """
     target = chosen(given, {name: _wanted(name) for name in objects})
     meter = target.meter

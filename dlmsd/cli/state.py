@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-from dlmsd.config.values import Configuration
-from dlmsd.errors import DlmsdError, StoreError
+from attrs import frozen
+
+from dlmsd.config.values import Configuration, OutboxOptions
+from dlmsd.errors import DlmsdError, LocalError, StoreError
 from dlmsd.model import OutboxStatus
 from dlmsd.store.lock import InUseError, Lock
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.writer import WriterThread
-
-
-class CountersError(DlmsdError):
-    """Counters of ciphered meters are kept in the state folder; give the name that the meter \
-has in the configuration instead of its host."""
-
-    culprit = "operator"
 
 
 class HeldError(DlmsdError):
@@ -30,34 +27,53 @@ command, and try again."""
 
 
 class NoCounters:
-    """Those of a meter that needs none, or has no state folder: two users must never share any."""
+    """Those of a meter that needs none."""
 
     async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
-        raise CountersError("this meter needs invocation counters")
+        raise LocalError("this meter needs no invocation counters")
 
     async def received_counters(self) -> dict[str, int]:
         return {}
 
     def keep_received(self, name: str, counter: int) -> None:
-        raise CountersError("this meter needs invocation counters")
+        raise LocalError("this meter needs no invocation counters")
+
+
+@frozen
+class Place:
+    """A folder where counters outlive the command, and how its outbox is kept."""
+
+    folder: Path
+    outbox: OutboxOptions
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Self:
+        """The daemon's."""
+        return cls(configuration.daemon.state_dir, configuration.outbox)
+
+    @classmethod
+    def of_user(cls, environ: Mapping[str, str], home: Path) -> Self:
+        """Of whoever has no configuration (XDG base directories)."""
+        base = environ.get("XDG_STATE_HOME") or home / ".local" / "state"
+        return cls(Path(base) / "dlmsd", OutboxOptions())
 
 
 class KeptCounters:
-    """``async with KeptCounters(configuration, reactor) as store``.
+    """``async with KeptCounters(place, reactor) as store``.
 
     Holds the state folder like a daemon, so that neither runs beside the other. What was
     received is on disk when the block has been left, however it was left. Entering raises
     HeldError or StoreError.
     """
 
-    def __init__(self, configuration: Configuration, reactor: Any) -> None:
-        self._folder = configuration.daemon.state_dir
+    def __init__(self, place: Place, reactor: Any) -> None:
+        self._folder = place.folder
         self._lock = Lock(self._folder / "dlmsd.lock")
         self._writer = WriterThread(reactor)
         self._status = OutboxStatus()
         self._outbox = Outbox(
             self._folder / "outbox.db",
-            configuration.outbox,
+            place.outbox,
             writer=self._writer,
             clock=reactor,
             wall=time.time,

@@ -13,9 +13,9 @@ import click
 from attrs import field, frozen
 
 from dlmsd.cli.configuration import read, read_or_exit
+from dlmsd.cli.credentials import lacks_password, with_secrets
 from dlmsd.cli.language import say
-from dlmsd.cli.meter import PASSWORD
-from dlmsd.cli.state import KeptCounters, NoCounters
+from dlmsd.cli.state import KeptCounters, NoCounters, Place
 from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
@@ -39,10 +39,11 @@ NOTHING: Final = {"clock": {"class": 8, "obis": "0-0:1.0.0", "attribute": 2}}
 class Target:
     """A meter, and the configuration that it stands in, None for a host.
 
-    ``dial_in`` is where it calls, if it does.
+    ``place`` is where its counters are kept; ``dial_in`` is where it calls, if it does.
     """
 
     meter: MeterOptions
+    place: Place
     configuration: Configuration | None = None
     dial_in: DialInOptions = field(factory=DialInOptions)
 
@@ -54,10 +55,10 @@ class Target:
     @asynccontextmanager
     async def counters(self, reactor: Any) -> AsyncIterator[CounterStore]:
         """Those of the state folder, which is held meanwhile, if the meter needs any."""
-        if self.configuration is None or not needs_counters(self.meter):
+        if not needs_counters(self.meter):
             yield NoCounters()
             return
-        async with KeptCounters(self.configuration, reactor) as store:
+        async with KeptCounters(self.place, reactor) as store:
             yield store.invocation_counters
 
     @asynccontextmanager
@@ -113,7 +114,8 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
     try:
         if configuration is None or meter is None:
             meter = _host(given["meter"], way, wanted)
-            return Target(meter, dial_in=DialInOptions(given["meter"]))
+            place = _place(given["config"], meter, configuration)
+            return Target(meter, place, dial_in=DialInOptions(given["meter"]))
         if way:
             option = f"--{min(way).replace('_', '-')}"
             raise click.UsageError(
@@ -129,7 +131,7 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
                 say("{meter} pushes, and is not asked: name a HOST instead", meter=meter.name)
             )
         meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
-        return Target(meter, configuration, configuration.dial_in)
+        return Target(meter, Place.of(configuration), configuration, configuration.dial_in)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
 
@@ -159,18 +161,26 @@ def _configuration(given: Path | None, *, needed: bool) -> Configuration | None:
     return read_or_exit(given)
 
 
+def _place(given: Path | None, meter: MeterOptions, found: Configuration | None) -> Place:
+    """Where a host's counters are: with those of the configuration that there is.
+
+    Two stores of one key would draw the same counters, so a bad configuration, which hides
+    its folder, is exit 78.
+    """
+    if found is None and needs_counters(meter):
+        found = _configuration(given, needed=True)
+    if found is not None:
+        return Place.of(found)
+    return Place.of_user(os.environ, Path.home())
+
+
 def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> MeterOptions:
-    table = dict(way)
+    table = with_secrets(way, os.environ)
     if table.get("address_size", "auto") != "auto":
         table["address_size"] = int(table["address_size"])
     if "timeout" in table:
         table["timeout"] = Decimal(str(table["timeout"]))  # as the file's numbers are
-    file = table.pop("password_file", None)
-    if file is not None:
-        table["password"] = {"file": str(file)}
-    elif PASSWORD in os.environ:
-        table["password"] = {"env": PASSWORD}
-    elif "profile" not in table and table.get("authentication") != "none":
+    if lacks_password(table):
         table["password"] = click.prompt(say("Password"), hide_input=True, err=True)
     dial_in: dict[str, object] = {}
     if table.get("transport") == "dial-in":

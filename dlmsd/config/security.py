@@ -16,13 +16,14 @@ HIGH: Final = (
     *("high-manufacturer", "high-md5", "high-sha1", "high-gmac", "high-sha256", "high-ecdsa"),
 )
 CIPHERED: Final = ("authenticated", "encrypted", "authenticated-encrypted")
+PASSWORDS: Final = ("low", "high-manufacturer", "high-md5", "high-sha1", "high-sha256")
+"""What is proved by a password."""
+
 _AUTHENTICATED: Final = ("authenticated", "authenticated-encrypted")
 _ENCRYPTED: Final = ("encrypted", "authenticated-encrypted")
 
 _NEEDED: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
-    "password": {
-        "authentication": ("low", "high-manufacturer", "high-md5", "high-sha1", "high-sha256")
-    },
+    "password": {"authentication": PASSWORDS},
     "manufacturer": {"authentication": ("high-manufacturer",)},
     "system_title": {
         "security": CIPHERED,

@@ -237,6 +237,9 @@ SUITE_2: Final = _secured(
 ECDSA: Final = _secured(
     "ecdsa", Mechanism.HIGH_ECDSA, signing(SUITES[1]), words="ECDSA and ciphering, suite 1"
 )
+ECDSA_2: Final = _secured(
+    "ecdsa-suite-2", Mechanism.HIGH_ECDSA, signing(SUITES[2]), words="ECDSA and ciphering, suite 2"
+)
 
 HLS_MANUFACTURER: Final = Personality(
     "hls-manufacturer",
@@ -249,8 +252,8 @@ HLS_MANUFACTURER: Final = Personality(
 )
 
 
-def _general(name: str, form: Form, *, words: str) -> Personality:
-    return _secured(name, Mechanism.HIGH_GMAC, general(SUITES[1], form), words=words)
+def _general(name: str, form: Form, *, words: str, suite: int = 1) -> Personality:
+    return _secured(name, Mechanism.HIGH_GMAC, general(SUITES[suite], form), words=words)
 
 
 GENERAL_GLO: Final = _general("general-glo", Form(general=True), words="general-glo-ciphering")
@@ -264,6 +267,18 @@ STATIC: Final = _general(
     "static", Form(kind=KeyKind.STATIC), words="each APDU under a key agreed by C(0e,2s)"
 )
 SIGNED: Final = _general("signed", Form(signed=True), words="each APDU ciphered and signed")
+WRAPPED_2: Final = _general(
+    "wrapped-suite-2", WRAPPED.security.form, words="the same as wrapped, suite 2", suite=2
+)
+ONE_PASS_2: Final = _general(
+    "one-pass-suite-2", ONE_PASS.security.form, words="the same as one-pass, suite 2", suite=2
+)
+STATIC_2: Final = _general(
+    "static-suite-2", STATIC.security.form, words="the same as static, suite 2", suite=2
+)
+SIGNED_2: Final = _general(
+    "signed-suite-2", SIGNED.security.form, words="the same as signed, suite 2", suite=2
+)
 
 # Blocks of 100 octets show how they are counted.
 _ODD: Final = Personality("", clients=(_READER, _WRITER, _PUBLIC), max_response=100)
@@ -283,8 +298,9 @@ ODD: Final = {quirk: _odd(quirk) for quirk in Quirk}
 
 _ALL: Final = (
     *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, SHORT_NAMES, GBT, GBT_WRAPPER),
-    *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA),
+    *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA, ECDSA_2),
     *(HLS_MANUFACTURER, GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED),
+    *(WRAPPED_2, ONE_PASS_2, STATIC_2, SIGNED_2),
     *ODD.values(),
 )
 PERSONALITIES: Final = {personality.name: personality for personality in _ALL}

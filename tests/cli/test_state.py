@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from dlmsd.cli.state import HeldError, KeptCounters
+from dlmsd.cli.state import HeldError, KeptCounters, Place
 from dlmsd.config.load import load
 from dlmsd.config.values import Configuration
 from dlmsd.errors import StoreError
@@ -33,7 +33,7 @@ class StateTests(TestCase):
         )
 
     def kept(self) -> KeptCounters:
-        return KeptCounters(self.configuration, reactor)
+        return KeptCounters(Place.of(self.configuration), reactor)
 
     def free(self) -> None:
         """Nobody holds the folder."""

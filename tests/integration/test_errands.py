@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,12 +16,18 @@ from tests.integration.processes import ENVIRONMENT
 from tests.integration.simulated import SimulatorProcess
 
 
-def errand(*arguments: str, password: str | None = None) -> subprocess.CompletedProcess[str]:
+def errand(
+    *arguments: str,
+    password: str | None = None,
+    environment: Mapping[str, str] = {},
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
     """``dlmsd`` with ``arguments``, to its end."""
-    environment = {**ENVIRONMENT, **({"DLMSD_PASSWORD": password} if password else {})}
+    given = {"DLMSD_PASSWORD": password} if password else {}
     return subprocess.run(
         [sys.executable, "-m", "dlmsd", *arguments],
-        env=environment,
+        env={**ENVIRONMENT, **given, **environment},
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from dlmsd.secret import Secret
 from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import (
     ECDSA,
+    ECDSA_2,
     HLS_MD5,
     HLS_SHA1,
     HLS_SHA256,
@@ -84,7 +85,7 @@ class SecureTests(FleetCase):
 
     def test_each_mechanism_and_suite_is_read(self) -> None:
         for personality in (
-            *(HLS_MD5, HLS_SHA1, HLS_SHA256, ECDSA),
+            *(HLS_MD5, HLS_SHA1, HLS_SHA256, ECDSA, ECDSA_2),
             *(SECURE, SECURE_WRAPPER, SUITE_1, SUITE_2),
         ):
             with self.subTest(personality=personality.name):

@@ -32,7 +32,7 @@ from dlmsd.secret import Secret
 from dlmsd.simulator.acceptance import context_of
 from dlmsd.simulator.answer import Answer
 from dlmsd.simulator.association import REPLY_TO_HLS, ServerAssociation
-from dlmsd.simulator.personality import ECDSA, SECURE, SUITE_1, SUITE_2, Personality
+from dlmsd.simulator.personality import ECDSA, ECDSA_2, SECURE, SUITE_1, SUITE_2, Personality
 from dlmsd.simulator.security import MeterSecurity
 from tests.simulator.shelf import VOLTAGE, Shelf
 
@@ -40,7 +40,7 @@ CLIENT = b"DLMSDCLT"
 METER = b"DLS00001"
 CTOS = b"client to server challenge, long"
 GET = GetRequestNormal(0xC1, VOLTAGE).encode()
-CIPHERED = (SECURE, SUITE_1, SUITE_2, ECDSA)
+CIPHERED = (SECURE, SUITE_1, SUITE_2, ECDSA, ECDSA_2)
 PROPOSED = (
     Conformance.GET
     | Conformance.ACTION

@@ -28,10 +28,14 @@ from dlmsd.simulator.personality import (
     GENERAL_GLO,
     HLS_MANUFACTURER,
     ONE_PASS,
+    ONE_PASS_2,
     SECURE,
     SIGNED,
+    SIGNED_2,
     STATIC,
+    STATIC_2,
     WRAPPED,
+    WRAPPED_2,
     Personality,
 )
 from dlmsd.simulator.security import general
@@ -106,7 +110,10 @@ class FormTests(SynchronousTestCase):
         self.assertLessEqual(len(talk.answer.apdu), 150)
 
     def test_demanded(self) -> None:
-        for personality in (GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED):
+        for personality in (
+            *(GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED),
+            *(WRAPPED_2, ONE_PASS_2, STATIC_2, SIGNED_2),
+        ):
             talk = Talk(personality).open()
             self.assertEqual(talk.ask(GET).result, VALUE, personality.name)
             talk.end.context._form = SERVICE

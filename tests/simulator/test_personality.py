@@ -72,6 +72,8 @@ class PersonalityTests(SynchronousTestCase):
             | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
             | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"}
             | {"hls-manufacturer", "general-glo", "wrapped", "one-pass", "static", "signed"}
+            | {"wrapped-suite-2", "one-pass-suite-2", "static-suite-2", "signed-suite-2"}
+            | {"ecdsa-suite-2"}
             | {quirk.label for quirk in Quirk},
         )
 

@@ -46,7 +46,7 @@ def public(world: World, personality: Personality) -> Client:
 
 class WireTests(SynchronousTestCase):
     def test_each_personality(self) -> None:
-        self.assertEqual(len(SECURED), 14)
+        self.assertEqual(len(SECURED), 19)
         for personality in SECURED:
             world = World(personality=personality).start()
             reader = client(world, personality).open()

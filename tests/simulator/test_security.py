@@ -24,6 +24,7 @@ from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError, InitiateError
 from dlmsd.errors import DecodeError
 from dlmsd.simulator.personality import (
     ECDSA,
+    ECDSA_2,
     HLS_MD5,
     HLS_SHA1,
     HLS_SHA256,
@@ -59,7 +60,7 @@ class AssociationTests(SynchronousTestCase):
             self.assertTrue(aare.authentication_pending, personality.name)
             self.assertIs(aare.mechanism, personality.clients[0].mechanism)
             self.assertEqual(aare.responding_ap_title, METER)
-            length = 32 if personality is ECDSA else 16
+            length = 32 if personality in (ECDSA, ECDSA_2) else 16
             self.assertEqual(len(aare.responding_authentication_value), length)
             ciphered = personality.security.policy is not SecurityPolicy.NONE
             self.assertEqual(aare.user_information[0], 0x28 if ciphered else 0x08)
