@@ -19,7 +19,8 @@ from dlmsd.store.database import DamagedError, UnreadableError, sync_folder
 _PARTS: Final = ("", "-wal", "-shm")
 
 # SQLite syncs the header of its log before it writes a frame (its file format, 4.1), so what
-# is longer and begins otherwise has lost transactions.
+# is longer and begins otherwise has lost transactions. It removes the log after its shared
+# memory, so where that is left alone somebody else removed the log.
 _WAL_HEADER: Final = 32
 _WAL_MAGIC: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
@@ -79,9 +80,17 @@ def _suspect(path: Path) -> None:
     """DamagedError for what SQLite itself would not notice."""
     if _beside(path, ".damaged").exists():
         raise DamagedError(f"{path}: the file turned out damaged while it was used")
-    log = _beside(path, "-wal")
     if path.exists() and path.stat().st_size == 0 and StepBackups(path).newest_first():
         raise DamagedError(f"{path}: the file is empty, and was not when it was copied")
+    suspect_log(path)
+
+
+def suspect_log(path: Path) -> None:
+    """DamagedError where the file's log was lost: SQLite would go on without it, and whoever
+    only looks would make a new one."""
+    log = _beside(path, "-wal")
+    if path.exists() and _beside(path, "-shm").exists() and not log.exists():
+        raise DamagedError(f"{log}: the log is gone, and its transactions are lost")
     if not log.exists() or log.stat().st_size <= _WAL_HEADER:
         return
     if not path.exists() or path.stat().st_size == 0:

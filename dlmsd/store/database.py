@@ -41,8 +41,8 @@ _BY_ERRNO: Final = {
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; move it away",
-    sqlite3.SQLITE_NOTADB: "this is no SQLite file, or a damaged one; move it away",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+    sqlite3.SQLITE_NOTADB: "this is no SQLite file, or a damaged one",
     sqlite3.SQLITE_BUSY: "another program keeps the file locked",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check its folder and its owner",
     sqlite3.SQLITE_PERM: "the file may not be written; check its owner",
@@ -172,7 +172,7 @@ def open_database(
         raise explain(path, error) from error
     except UnicodeDecodeError as error:  # in the message that tells of a damaged schema
         database.close()
-        raise DamagedError(f"{path}: the file is damaged; move it away ({error})") from error
+        raise DamagedError(f"{path}: the file is damaged ({error})") from error
     except StoreError:
         database.close()
         raise
@@ -246,7 +246,8 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
     if (failed := _FAILED_PAGE.search(result)) and int(failed[1]) & 0xFF == sqlite3.SQLITE_IOERR:
         raise UnreadableError(f"{path}: the disk reports an error ({result})")
     if result != "ok":
-        raise DamagedError(f"{path}: the file is damaged; move it away ({result})")
+        what = " ".join(result.split())
+        raise DamagedError(f"{path}: the file is damaged ({what})")
 
 
 def _upgrade(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from dlmsd.errors import StoreError
+from dlmsd.store.damage import suspect_log
 from dlmsd.store.database import explain, schema_steps
 
 # A daemon's transaction takes milliseconds, its checkpoint on a bad disk seconds.
@@ -21,6 +22,7 @@ def opened(path: Path, schema: str, mode: Literal["ro", "rw"]) -> Iterator[sqlit
     if not path.exists():
         raise StoreError(f"{path}: no such file; dlmsd has not run with this state_dir yet")
     known = len(schema_steps(schema))
+    suspect_log(path)
     try:
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         with closing(

@@ -9,6 +9,7 @@ from typing import Final
 
 from dlmsd.store.backup import StepBackups
 from dlmsd.store.database import Database, explain, transaction
+from dlmsd.store.mend import mended
 from dlmsd.store.rescue import UNREADABLE, copy_table, wreck
 
 # More meters than a script can have left behind since the last checkpoint of the log.
@@ -60,7 +61,7 @@ def rescue_registry(path: Path, new: Database, now: int) -> str:
                 break
         _raise_ids(new, highest, now // 1000)
         meters, own, wanted = (_count(new, each) for each in ("meters", "own_meters", "overrides"))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
     return (
         f"{meters} meters' ids, {own} meters that were added by API and {wanted} meters' "
@@ -71,7 +72,7 @@ def rescue_registry(path: Path, new: Database, now: int) -> str:
 def _copy(path: Path, new: Database) -> dict[str, int]:
     """As much as can be read; the highest id that each table had, 0 where nothing tells."""
     highest = dict.fromkeys(_COUNTED, 0)
-    with suppress(*UNREADABLE), closing(wreck(path)) as source:
+    with mended(path, new) as whole, suppress(*UNREADABLE), closing(wreck(whole)) as source:
         for table in _TABLES:
             copy_table(source, new, table)
         for table, number in source.execute("SELECT name, seq FROM sqlite_sequence"):

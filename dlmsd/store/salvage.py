@@ -13,6 +13,7 @@ from dlmsd.store.counters import Stream
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.gaps import record_loss
 from dlmsd.store.invocation import UNKNOWN
+from dlmsd.store.mend import mended
 from dlmsd.store.rescue import UNREADABLE, columns, copy_table, walk, wreck
 from dlmsd.store.values import decode_values
 
@@ -41,11 +42,11 @@ def salvage(path: Path, new: Database, now: int) -> str:
     """
     rescue = _Rescue(path, new)
     try:
-        with suppress(*UNREADABLE), closing(wreck(path)) as source:
+        with mended(path, new) as whole, suppress(*UNREADABLE), closing(wreck(whole)) as source:
             rescue.copy(source)
         rescue.raise_counters(now // 1000)
         lost = rescue.recount(now)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
     return (
         f"{rescue.waiting} deliveries that wait and {rescue.readings} readings of it are kept, "
@@ -134,6 +135,8 @@ class _Rescue:
         for rows in walk(source, table, ", ".join(names), only):
             with transaction(self._new):
                 for row in rows:
+                    if type(row[1]) is not int:
+                        continue
                     with suppress(sqlite3.IntegrityError):
                         if self._new.execute(add, (*row, row[1])).rowcount:
                             self._new.execute(_HOLD, (row[1],))

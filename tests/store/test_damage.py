@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ from twisted.internet.defer import Deferred
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
 from dlmsd.model import GapCause, Lane, Watermark
-from dlmsd.store import damage
+from dlmsd.store import damage, mend
 from dlmsd.store.database import open_database, schema_steps
+from dlmsd.store.inventory import take_inventory
 from dlmsd.store.salvage import JUMP
 from tests.store.case import NOW, NOW_MS, OutboxCase, look, reading
 
@@ -96,6 +98,48 @@ class DamageTests(DamageCase):
         )
         self.scribble(page)
         self.salvaged()
+        self.all_kept()
+
+    def test_no_table_has_its_name(self) -> None:
+        """Where each table begins is known, and all rows are there; nothing is left behind."""
+        whole = self.path.read_bytes()
+        scheme = "SELECT rootpage FROM sqlite_master WHERE name = 'deliveries'"
+        self.assertEqual(look(self.path, scheme), [(5,)])
+        for damaged in (
+            b"\xa5" * PAGE + whole[PAGE:],
+            bytes(PAGE) + whole[PAGE:],
+            whole.replace(b"CREATE TABLE deliveries", b"((((((((((\xff\xfe deliveries", 1),
+        ):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(damaged)
+            self.salvaged()
+            self.all_kept()
+            self.assertEqual(self.look("SELECT sum(dropped) FROM counters"), [(0,)])
+            self.assertEqual(list(self.path.parent.glob("*mending*")), [])
+            self.close()
+
+    def test_a_copy_that_finds_no_room(self) -> None:
+        """It is tried until there is room: nothing is given up before."""
+        self.scribble(0)
+        full: list[int] = [1]
+
+        def crowded(source: int, copy: str, size: int) -> None:
+            if full:
+                raise OSError(full.pop(), "No space left on device")
+            made(source, copy, size)
+
+        made = mend._copy
+        full[0] = errno.ENOSPC
+        self.patch(mend, "_copy", crowded)
+        self.writer.start()
+        started = Deferred.fromCoroutine(self.outbox.start())
+        self.assertNoResult(started)
+        self.clock.advance(2)
+        self.successResultOf(started)
+        self.all_kept()
+
+    def all_kept(self) -> None:
         self.assertLessEqual(self.waiting.keys(), self.backlog().keys())
         self.assertLessEqual(self.kept, set(self.look("SELECT meter, ts FROM readings")))
         self.assertEqual(self.done(self.outbox.watermarks())[0].ts, NOW_MS)
@@ -152,6 +196,15 @@ class DamageTests(DamageCase):
         self.assertEqual(self.backlog().keys() & self.waiting.keys(), self.waiting.keys())
         self.assertEqual(self.next_counter(NAME), 6000 + JUMP)
         self.assertIn("-wal", {one[-4:] for one in self.asides()})
+
+    def test_a_log_that_is_gone(self) -> None:
+        """Its transactions are lost, and counters must not go back, whoever looked before."""
+        self.path.with_name("outbox.db-shm").write_bytes(bytes(32768))
+        with self.assertRaisesRegex(StoreError, "the log is gone"):
+            take_inventory(self.path, 0, 1)
+        self.salvaged()
+        self.all_kept()
+        self.assertIn("-shm", {one[-4:] for one in self.asides()})
 
     def test_a_log_that_only_had_begun_is_no_damage(self) -> None:
         self.path.with_name("outbox.db-wal").write_bytes(bytes(32))

@@ -102,6 +102,18 @@ class RegistryDamageTests(RegistryCase):
             self.close()
         self.assertGreater(damaged, 7)
 
+    def test_no_table_has_its_name(self) -> None:
+        """Where each begins is known: its first page, and those below it, cost nothing."""
+        for pages in ((0,), (0, 20, 22), (20,)):
+            self.restore()
+            for page in pages:
+                self.scribble(page)
+            self.mended()
+            self.assertEqual(self.count(), (len(self.own), len(self.wanted)), f"{pages}")
+            self.told()
+            self.assertEqual(list(self.path.parent.glob("*mending*")), [])
+            self.close()
+
     def test_octets_at_several_places(self) -> None:
         """SQLite need not notice all of it: a meter whose options make no sense is not read."""
         random = Random(7)
