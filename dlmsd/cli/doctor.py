@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any, Final
@@ -13,14 +14,15 @@ from twisted.python.failure import Failure
 
 from dlmsd.cli.configuration import config_option, read_or_exit
 from dlmsd.cli.help import Group
-from dlmsd.cli.language import say, spoken
+from dlmsd.cli.language import explained, say, spoken
 from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.steps import Walk, addresses, show
 from dlmsd.cli.target import Target, chosen
 from dlmsd.cli.tracing import Tracing, put_text
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import Configuration, SinkOptions
-from dlmsd.errors import DlmsdError, UnresolvedError
+from dlmsd.errors import DlmsdError, StoreError, UnresolvedError
+from dlmsd.fleet.effective import onlooked
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.publish import troubles
@@ -139,7 +141,7 @@ def mqtt(config: Path | None, sink: str | None, as_json: bool) -> int:
 
     Example: dlmsd doctor mqtt tb
     """
-    configuration = read_or_exit(config)
+    configuration = _in_force(read_or_exit(config))
     chosen_sinks = [one for one in configuration.sinks if sink in (None, one.name)]
     if not chosen_sinks:
         raise click.UsageError(say("no such sink in the configuration"))
@@ -187,6 +189,15 @@ async def _to_broker(
         walk.passed("login", f"MQTT {'5' if version == 5 else '3.1.1'}")
     except DlmsdError as error:
         walk.failed("tls" if isinstance(error, troubles.TLSTrouble) else "login", error)
+
+
+def _in_force(file: Configuration) -> Configuration:
+    """With what was added by page and REST, if that can be known."""
+    try:
+        return onlooked(file, os.environ).configuration
+    except StoreError as error:
+        click.echo(explained(error), err=True)
+        return file
 
 
 def _token(options: SinkOptions, configuration: Configuration) -> Secret | None:

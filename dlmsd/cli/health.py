@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
+from dlmsd.fleet.effective import onlooked
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 
@@ -41,7 +43,7 @@ def health(config: Path | None, minutes: int, save: bool, as_json: bool) -> int:
     words = Language.of(spoken())
     now = time.time()
     try:
-        report = look(configuration, minutes, now)
+        report = look(onlooked(configuration, os.environ).configuration, minutes, now)
     except StoreError as error:
         click.echo(explained(error), err=True)
         return CRITICAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
+from dlmsd.fleet.effective import onlooked
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
+from dlmsd.watch.places import Places
 from dlmsd.watch.plan import Plan
 
 _MINUTES = 60
@@ -42,11 +45,12 @@ def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) 
     configuration = read_or_exit(config)
     words = Language.of(spoken())
     try:
+        configuration = onlooked(configuration, os.environ).configuration
         report = look(configuration, _MINUTES, time.time())
     except StoreError as error:
         click.echo(explained(error), err=True)
         return FAILED
-    made = Plan.of(report.findings, words, report.at)
+    made = Plan.of(report.findings, words, report.at, Places.of(configuration))
     forms = {".json": made.json, ".md": made.markdown}
     shown = made.json if as_json else made.markdown if markdown else made.text
     if save is None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,12 +15,13 @@ from attrs import field, frozen
 
 from dlmsd.cli.configuration import read, read_or_exit
 from dlmsd.cli.credentials import lacks_password, with_secrets
-from dlmsd.cli.language import say
+from dlmsd.cli.language import hear, say
 from dlmsd.cli.state import KeptCounters, NoCounters, Place
 from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
-from dlmsd.errors import ConfigurationError, ReadOnlyError
+from dlmsd.errors import ConfigurationError, ReadOnlyError, StoreError
+from dlmsd.fleet.effective import onlooked
 from dlmsd.meter.build import make_way
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import CounterStore, MeterSecurity, needs_counters, secured
@@ -102,27 +104,33 @@ def visited(
 def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:
     """The meter of ``meter_options``, to be asked for ``wanted``, as a table ``read`` says it.
 
-    A name that stands in the configuration is that meter; a path is a serial port, an
-    endpoint where a meter that calls in does so, and everything else a host. With
-    options on how to reach it, it must be a host. Exits 64 if it is neither, and 78 where
-    the configuration cannot be read and its names not be known.
+    A name that stands in the configuration, or was added by page or REST, is that meter, as an
+    operator wants it; a path is a serial port, an endpoint where a meter that calls in does so,
+    and everything else a host. With options on how to reach it, it must be a host. Exits 64 if
+    it is neither, and 78 where the configuration cannot be read and its names not be known.
     """
     way = {key: one for key, one in given.items() if one is not None and key not in _OTHERS}
-    configuration = _configuration(given["config"], needed=not way)
-    known = {one.name: one for one in configuration.meters} if configuration else {}
-    meter = known.get(given["meter"])
+    file = _configuration(given["config"], needed=not way)
+    known = _Known.of(file)
+    name = given["meter"]
+    meter = known.meters.get(name)
     try:
-        if configuration is None or meter is None:
-            meter = _host(given["meter"], way, wanted)
-            place = _place(given["config"], meter, configuration)
-            return Target(meter, place, dial_in=DialInOptions(given["meter"]))
+        if name in known.refused:
+            reason = hear(known.refused[name])
+            raise click.UsageError(say("{meter} is not read: {reason}", meter=name, reason=reason))
+        if meter is None:
+            if known.trouble is not None and not way and not _is_address(name):
+                raise click.UsageError(_unknown(name, known.trouble))
+            meter = _host(name, way, wanted)
+            place = _place(given["config"], meter, file)
+            return Target(meter, place, dial_in=DialInOptions(name))
         if way:
             option = f"--{min(way).replace('_', '-')}"
             raise click.UsageError(
                 say(
                     "{meter} stands in {path}, which says how to reach it: {option} is for a HOST",
                     meter=meter.name,
-                    path=configuration.path,
+                    path=known.place(meter.name),
                     option=option,
                 )
             )
@@ -131,9 +139,59 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
                 say("{meter} pushes, and is not asked: name a HOST instead", meter=meter.name)
             )
         meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
-        return Target(meter, Place.of(configuration), configuration, configuration.dial_in)
+        found = known.configuration
+        assert found is not None
+        return Target(meter, Place.of(found), found, found.dial_in)
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from None
+
+
+@frozen
+class _Known:
+    """The meters that a name may mean; ``trouble`` is why only those of the file are known."""
+
+    configuration: Configuration | None = None
+    refused: Mapping[str, str] = field(factory=dict)
+    trouble: StoreError | None = None
+
+    @classmethod
+    def of(cls, file: Configuration | None) -> _Known:
+        if file is None:
+            return cls()
+        try:
+            found = onlooked(file, os.environ)
+        except StoreError as error:
+            return cls(file, trouble=error)
+        return cls(found.configuration, found.refused)
+
+    @property
+    def meters(self) -> Mapping[str, MeterOptions]:
+        listed = self.configuration.meters if self.configuration else ()
+        return {one.name: one for one in listed}
+
+    def place(self, name: str) -> Path:
+        """Where it stands."""
+        assert self.configuration is not None
+        if name in self.configuration.added:
+            return self.configuration.daemon.state_dir / "registry.db"
+        return self.configuration.path
+
+
+def _is_address(text: str) -> bool:
+    """Whether it can only be a serial port, an endpoint or an address, and no meter's name."""
+    with suppress(ValueError):
+        ip_address(text)
+        return True
+    return "/" in text or ":" in text
+
+
+def _unknown(name: str, trouble: StoreError) -> str:
+    return say(
+        "{meter} does not stand in the file, and meters that were added by page or REST cannot "
+        "be known: {reason}. For a HOST give an option on how to reach it, such as --profile",
+        meter=name,
+        reason=hear(str(trouble)),
+    )
 
 
 def named(parse: Callable[..., T], *text: Any) -> T:

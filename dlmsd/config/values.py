@@ -300,7 +300,9 @@ class ProfileOptions:
 
 @frozen
 class Configuration:
-    """All of it. ``meters[i].sinks`` names only sinks that exist."""
+    """All of it. ``meters[i].sinks`` names only sinks that exist; ``added`` are meters and sinks
+    that came from elsewhere than the file, and are changed there.
+    """
 
     path: Path
     daemon: DaemonOptions
@@ -313,3 +315,4 @@ class Configuration:
     notices: tuple[NoticeOptions, ...] = ()
     watch: WatchOptions = field(factory=WatchOptions)
     profiles: Mapping[str, ProfileOptions] = field(factory=dict, repr=False)
+    added: frozenset[str] = frozenset()

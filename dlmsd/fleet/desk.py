@@ -12,13 +12,8 @@ from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, Problem
 from dlmsd.fleet.reload import Reload
 from dlmsd.secret import Secret
-from dlmsd.store.registry import (
-    NameTakenError,
-    NoSuchMeterError,
-    OwnMeter,
-    Registry,
-    Status,
-)
+from dlmsd.store.own import OwnMeter, Status
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Registry
 
 T = TypeVar("T")
 

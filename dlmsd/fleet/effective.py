@@ -11,7 +11,8 @@ from dlmsd.config.join import Added, join
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import Problem
 from dlmsd.fleet.platform import table, with_platforms
-from dlmsd.store.registry import Override, OwnMeasurement, OwnMeter
+from dlmsd.store.onlooker import NotYetError
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter, take_own
 
 
 @frozen
@@ -33,15 +34,29 @@ def effective(
     """What is read and published; nothing in the registry can be in the way of the file."""
     refused = {meter.name: meter.locked for meter in own if meter.locked}
     readable = [meter for meter in own if not meter.locked]
-    file = with_platforms(file, readable)
-    joined = join(file, [_added(meter, file.sinks) for meter in readable], environ)
+    whole = with_platforms(file, readable)
+    joined = join(whole, [_added(meter, whole.sinks) for meter in readable], environ)
     for name, problems in joined.refused.items():
         refused[name] = "; ".join(str(problem) for problem in problems)
     meters = tuple(
         _overridden(meter, overrides.get(meter.name, Override()))
         for meter in joined.configuration.meters
     )
-    return Effective(evolve(joined.configuration, meters=meters), refused, joined.refused)
+    elsewhere = {one.name for one in own} | {one.name for one in whole.sinks[len(file.sinks) :]}
+    configuration = evolve(joined.configuration, meters=meters, added=frozenset(elsewhere))
+    return Effective(configuration, refused, joined.refused)
+
+
+def onlooked(file: Configuration, environ: Mapping[str, str]) -> Effective:
+    """The same by the registry of the state folder, whether the daemon runs or not.
+
+    StoreError where that cannot be read.
+    """
+    try:
+        own, overrides = take_own(file.daemon.state_dir / "registry.db", file.daemon.registry_key)
+    except NotYetError:
+        return Effective(file, {})
+    return effective(file, own, overrides, environ)
 
 
 def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:

@@ -15,7 +15,8 @@ from dlmsd.config.tables import OVERRIDES
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.model import ReloadStatus
-from dlmsd.store.registry import Override, Registry
+from dlmsd.store.own import Override
+from dlmsd.store.registry import Registry
 
 # A platform that comes back tells of all meters at once; each refresh looks at all of them.
 COLLECTING: Final = 0.5

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import Configuration, SinkOptions
-from dlmsd.store.registry import OwnMeter
+from dlmsd.store.own import OwnMeter
 
 KEY: Final = "thingsboard"
 HOST: Final = "localhost"

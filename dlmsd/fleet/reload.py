@@ -16,7 +16,8 @@ from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import ConfigurationError, DlmsdError, Problem, StoreError
 from dlmsd.fleet.effective import Effective, effective
 from dlmsd.model import Gone, ReloadStatus
-from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.store.own import OwnMeter
+from dlmsd.store.registry import Registry
 from dlmsd.store.writer import Writer
 
 # How often a registry that cannot be read is tried; meanwhile meters are read.

@@ -16,11 +16,20 @@ from dlmsd.store.database import explain, schema_steps
 PATIENCE: Final = 10.0
 
 
+class NotYetError(StoreError):
+    """The daemon makes its files when it starts first; start it, or see that state_dir is the \
+daemon's."""
+
+
 @contextmanager
 def opened(path: Path, schema: str, mode: Literal["ro", "rw"]) -> Iterator[sqlite3.Connection]:
     """``path``, whose schema has to be the newest of that name. Raises StoreError."""
-    if not path.exists():
-        raise StoreError(f"{path}: no such file; dlmsd has not run with this state_dir yet")
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    if not there:
+        raise NotYetError(f"{path}: no such file; dlmsd has not run with this state_dir yet")
     known = len(schema_steps(schema))
     suspect_log(path)
     try:

@@ -11,21 +11,14 @@ from dlmsd.store.alarms import Alarm, standing
 from dlmsd.store.metrics import KEEP, Figures, Span, each, newest
 from dlmsd.store.onlooker import opened
 
-_NAMES: Final = """
-    SELECT m.id, m.name, o.status, w.meter IS NOT NULL
-    FROM meters m LEFT JOIN overrides o ON o.meter = m.id LEFT JOIN own_meters w ON w.meter = m.id
-"""
+_NAMES: Final = "SELECT id, name FROM meters"
 
 
 @frozen
 class Record:
-    """``figures`` by meter; ``statuses`` are those that an operator wants, ``own`` the meters
-    that were added by API. ``newest`` is the last minute of which there are figures (Unix ms).
-    """
+    """``figures`` by meter; ``newest`` is the last minute of which there are any (Unix ms)."""
 
     figures: dict[str, Figures]
-    statuses: dict[str, str]
-    own: frozenset[str]
     alarms: tuple[Alarm, ...]
     newest: int | None
 
@@ -35,13 +28,10 @@ def take_record(path: Path, since: int, until: int) -> Record:
     span = Span.MINUTE if until - since <= KEEP[Span.MINUTE] else Span.HOUR
     with opened(path, "registry", "ro") as database:
         database.execute("BEGIN")  # one moment for all questions
-        rows = database.execute(_NAMES).fetchall()
-        names = {meter: name for meter, name, *_ in rows}
+        names = dict(database.execute(_NAMES).fetchall())
         found = each(database, span, since - since % span, until)
         return Record(
             {names[meter]: figures for meter, figures in found.items() if meter in names},
-            {name: status for _, name, status, _ in rows if status is not None},
-            frozenset(name for _, name, _, own in rows if own),
             standing(database),
             newest(database),
         )

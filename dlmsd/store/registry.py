@@ -5,19 +5,17 @@ Every change is on disk, with its row of the audit trail, when its Deferred fire
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-from attrs import astuple, evolve, field, frozen
+from attrs import astuple, evolve
 from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError, StoreError
-from dlmsd.sealing import Seal, SealError
+from dlmsd.sealing import Seal
 from dlmsd.secret import Secret
 from dlmsd.store.alarms import Alarms
 from dlmsd.store.audit import Audit, note
@@ -27,11 +25,10 @@ from dlmsd.store.file import StoreFile
 from dlmsd.store.health import HealthChecks
 from dlmsd.store.metrics import Metrics
 from dlmsd.store.notices import Notices
+from dlmsd.store.own import OWN, Override, OwnMeter, override_of, overrides, own_meters
 from dlmsd.store.registry_rescue import rescue_registry
 from dlmsd.store.retention import DAY, Limit, sweep
 from dlmsd.store.writer import Writer
-
-Status = Literal["active", "inactive"]
 
 # A meter that is no longer configured keeps its id, and with it its history, for as long as
 # the daily metrics are kept; and no more of them than a script can leave behind by mistake.
@@ -39,10 +36,6 @@ _IDS: Final = Limit("meters", "seen_at", 1827 * DAY, 20_000)
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
-_OWN: Final = """
-    SELECT m.id, m.name, o.options, o.secrets, o.created_at, o.updated_at
-    FROM own_meters o JOIN meters m ON m.id = o.meter ORDER BY m.id
-"""
 _PUT: Final = """
     INSERT INTO own_meters (meter, options, secrets, created_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (meter) DO UPDATE
@@ -79,53 +72,6 @@ class NameTakenError(DlmsdError):
     """A meter of this name was added already; change that one, or choose another name."""
 
     culprit = "operator"
-
-
-@frozen
-class OwnMeasurement:
-    """What is read of a meter that was added by API: adds to its options, or takes away.
-
-    ``sampling_interval`` is in seconds, None for every cycle; ``tb_key`` is the name that is
-    published. An ``obis_code`` may be left out where the name is well known.
-    """
-
-    measurement_name: str
-    obis_code: str | None = None
-    enabled: bool = True
-    sampling_interval: float | None = None
-    tb_key: str | None = None
-
-
-@frozen
-class OwnMeter:
-    """A meter that was added by API.
-
-    ``options`` is what ``[[meters]]`` would say of it, without its name and its ``secrets``;
-    numbers with a point are Decimal, as in the file. ``id``, times (ms) and ``locked``, which
-    says why the secrets cannot be had, come from the registry.
-    """
-
-    name: str
-    options: Mapping[str, object]
-    secrets: Mapping[str, Secret] = field(factory=dict)
-    measurements: tuple[OwnMeasurement, ...] = ()
-    id: int = 0
-    created_at: int = 0
-    updated_at: int = 0
-    locked: str = ""
-
-
-@frozen
-class Override:
-    """What an operator wants of a meter, None for as its configuration says (seconds).
-
-    ``device_name`` is in the place of ``renamed_from``, and of no other name.
-    """
-
-    status: Status | None = None
-    interval: float | None = None
-    device_name: str | None = None
-    renamed_from: str | None = None
 
 
 class Registry:
@@ -175,7 +121,7 @@ class Registry:
             self.log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
 
     async def _seal_all(self) -> None:
-        kept = await self._file.read(lambda database: database.execute(_OWN).fetchall())
+        kept = await self._file.read(lambda database: database.execute(OWN).fetchall())
         anew = [
             (self._seal.close(name, self._seal.open(name, secrets)), meter)
             for meter, name, _, secrets, *_ in kept
@@ -225,39 +171,7 @@ class Registry:
 
     async def meters(self) -> tuple[OwnMeter, ...]:
         """All of them, by id."""
-
-        def find(database: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
-            listed = "SELECT * FROM measurements ORDER BY meter, measurement_name"
-            return database.execute(_OWN).fetchall(), database.execute(listed).fetchall()
-
-        rows, listed = await self._file.read(find)
-        read: dict[int, list[OwnMeasurement]] = {}
-        for meter, name, obis, enabled, every, key in listed:
-            read.setdefault(meter, []).append(OwnMeasurement(name, obis, bool(enabled), every, key))
-        return tuple(self._kept(*row, measurements=tuple(read.get(row[0], ()))) for row in rows)
-
-    def _kept(
-        self,
-        meter: int,
-        name: str,
-        options: str,
-        closed: bytes,
-        created_at: int,
-        updated_at: int,
-        *,
-        measurements: tuple[OwnMeasurement, ...],
-    ) -> OwnMeter:
-        secrets: dict[str, Secret] = {}
-        said: dict[str, object] = {}
-        locked = ""
-        try:
-            said = json.loads(options, parse_float=Decimal)
-            secrets = self._seal.open(name, closed)
-        except SealError as error:
-            locked = f"{error}. {error.advice}"
-        except (ValueError, TypeError, AttributeError):
-            locked = "what the registry holds of it is damaged; remove it, and add it again"
-        return OwnMeter(name, said, secrets, measurements, meter, created_at, updated_at, locked)
+        return await self._file.read(lambda database: own_meters(database, self._seal))
 
     async def add(self, meter: OwnMeter, who: str) -> int:
         """A new one; its id. NameTakenError where one of this name was added before."""
@@ -324,12 +238,7 @@ class Registry:
 
     async def overrides(self) -> dict[str, Override]:
         """By meter, of the file or not."""
-        wanted = (
-            "SELECT m.name, status, interval, device_name, renamed_from "
-            "FROM overrides JOIN meters m ON m.id = meter"
-        )
-        rows = await self._file.read(lambda database: database.execute(wanted).fetchall())
-        return {name: _override_of(*row) for name, *row in rows}
+        return await self._file.read(overrides)
 
     async def override(self, name: str, wanted: Override, who: str) -> None:
         """From now on this; an empty one is as the configuration says."""
@@ -344,7 +253,7 @@ class Registry:
 
         def change(database: sqlite3.Connection) -> bool:
             row = database.execute(_OVERRIDE_OF, (name,)).fetchone()
-            before = _override_of(*row) if row else Override()
+            before = override_of(*row) if row else Override()
             wanted = evolve(before, **changes)
             if wanted == before:
                 return False
@@ -357,15 +266,6 @@ class Registry:
 _IS_OWN: Final = "SELECT m.id FROM own_meters JOIN meters m ON m.id = meter WHERE m.name = ?"
 _IS_KNOWN: Final = "SELECT id FROM meters WHERE name = ?"
 _UNUSED: Final = "id NOT IN (SELECT meter FROM own_meters)"
-
-
-def _override_of(status: Any, interval: object, *device: Any) -> Override:
-    return Override(status, _seconds(interval), *device)
-
-
-def _seconds(interval: object) -> float | None:
-    """None also for what damage has made of it."""
-    return float(interval) if isinstance(interval, int | float) and interval > 0 else None
 
 
 def _override(

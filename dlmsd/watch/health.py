@@ -152,7 +152,9 @@ async def checked(
     active = {}
     for name, one in board.meters.items():
         told = (each.get(registry.ids.get(name, 0)), unwritten.get(name))
-        known = [Row(at, figures) for figures in told if figures is not None]
-        if one.state is not MeterState.INACTIVE and (known or one.state is MeterState.DOWN):
-            active[name] = total(known)
+        figures = total([Row(at, figures) for figures in told if figures is not None])
+        # Without any cycle or push only its state tells, not what was delivered meanwhile.
+        told_of = figures.success is not None or one.state is MeterState.DOWN
+        if one.state is not MeterState.INACTIVE and told_of:
+            active[name] = figures
     return HealthReport(at, minutes, active, sum(board.outbox.queued.values()), findings)

@@ -20,18 +20,22 @@ _YOUNG_MINUTES: Final = 2
 
 
 def look(configuration: Configuration, minutes: int, wall: float) -> HealthReport:
-    """Of the last ``minutes`` before ``wall`` (Unix seconds). Raises StoreError."""
+    """Of the last ``minutes`` before ``wall`` (Unix seconds), of all meters that are in force.
+
+    Raises StoreError.
+    """
     folder = configuration.daemon.state_dir
     at = int(wall * 1000)
     since = at - minutes * _MINUTE_MS
     record = take_record(folder / "registry.db", since, at + Span.MINUTE)
     inventory = take_inventory(folder / "outbox.db", since, 0)
     begun = Lock(folder / "dlmsd.lock").held_since
-    figures = dict(record.figures)
+    # What was delivered or refused later says nothing on how a meter is read.
+    figures = {name: one for name, one in record.figures.items() if one.success is not None}
     observed = 0 if begun is None else min(minutes, int(wall - begun) // 60)
     if observed > _YOUNG_MINUTES:
         # Whoever is to be read and has no figures at all gave nothing.
-        figures = {name: Figures() for name in _active(configuration, record, observed)} | figures
+        figures = {name: Figures() for name in _active(configuration, observed)} | figures
     findings = _findings(record, inventory, figures, minutes)
     if begun is None:
         age = 0 if record.newest is None else max(0, at - record.newest) // _MINUTE_MS
@@ -41,15 +45,14 @@ def look(configuration: Configuration, minutes: int, wall: float) -> HealthRepor
     return HealthReport(at, minutes, figures, queued, findings)
 
 
-def _active(configuration: Configuration, record: Record, minutes: int) -> set[str]:
-    """Who is read within ``minutes``: by the file, unless an operator wants otherwise."""
-    wanted = {
-        one.name: record.statuses.get(one.name, one.status)
+def _active(configuration: Configuration, minutes: int) -> set[str]:
+    """Whose turn comes twice within ``minutes``."""
+    return {
+        one.name
         for one in configuration.meters
-        if 2 * (one.expect_every if one.transport == "push" else one.interval) <= 60 * minutes
+        if one.status == "active"
+        and 2 * (one.expect_every if one.transport == "push" else one.interval) <= 60 * minutes
     }
-    wanted |= {name: record.statuses.get(name, "active") for name in record.own}
-    return {name for name, status in wanted.items() if status == "active"}
 
 
 def _findings(

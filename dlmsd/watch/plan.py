@@ -10,8 +10,10 @@ from attrs import define, field, frozen
 
 from dlmsd.watch.finding import NAMED, Finding, Horizon
 from dlmsd.watch.language import Language
+from dlmsd.watch.places import Places
 from dlmsd.watch.remedies import REMEDIES, TREATMENTS
 
+NOWHERE: Final = Places()
 HORIZONS: Final[tuple[Horizon, ...]] = ("immediate", "short", "long")
 
 
@@ -33,8 +35,8 @@ def told(finding: Finding, language: Language) -> dict[str, Any]:
 class Action:
     """One thing to do, once for all ``subjects``.
 
-    ``priority`` counts from 1, the most urgent; ``commands`` are for the first of the subjects,
-    ``because`` are the findings' titles.
+    ``priority`` counts from 1, the most urgent; ``commands``, and ``views`` of the page, are for
+    the first of the subjects, ``because`` are the findings' titles.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Action:
     minutes: int
     text: str
     commands: tuple[str, ...]
+    views: tuple[str, ...]
     subjects: tuple[str, ...]
     because: tuple[str, ...]
 
@@ -57,15 +60,22 @@ class _Gathered:
 
 @frozen
 class Plan:
-    """Made ``at`` (Unix ms) from ``findings``; actions by priority."""
+    """Made ``at`` (Unix ms) from ``findings``; actions by priority. ``page`` is its address."""
 
     at: int
     findings: Sequence[Finding]
     actions: tuple[Action, ...]
     preventions: tuple[str, ...]
+    page: str = ""
 
     @classmethod
-    def of(cls, findings: Iterable[Finding], language: Language, at: int) -> Plan:
+    def of(
+        cls,
+        findings: Iterable[Finding],
+        language: Language,
+        at: int,
+        places: Places = NOWHERE,
+    ) -> Plan:
         """Each action once, however many findings ask for it; the worst finding's first."""
         ordered = sorted(findings, key=lambda one: (-one.rank, one.rule, one.subject))
         gathered: dict[str, _Gathered] = {}
@@ -77,14 +87,14 @@ class Plan:
                 known.findings.append(finding)
         names = sorted(gathered, key=lambda name: (_order(name), gathered[name].urgency, name))
         actions = tuple(
-            _action(name, number, gathered[name].findings, language)
+            _action(name, number, gathered[name].findings, language, places)
             for number, name in enumerate(names, 1)
         )
         prevented = dict.fromkeys(
             name for one in ordered for name in TREATMENTS[one.rule].preventions
         )
         preventions = tuple(language.text("preventions", name) for name in prevented)
-        return cls(at, ordered, actions, preventions)
+        return cls(at, ordered, actions, preventions, places.page)
 
     def document(self, language: Language) -> dict[str, Any]:
         """For JSON."""
@@ -99,6 +109,7 @@ class Plan:
                         "text": one.text,
                         "minutes": one.minutes,
                         "commands": list(one.commands),
+                        "views": list(one.views),
                         "subjects": list(one.subjects),
                         "because": list(one.because),
                     }
@@ -137,6 +148,7 @@ class Plan:
                 minutes = language.word("minutes", minutes=one.minutes)
                 lines.append(f"{one.priority}. {one.text} ({minutes})")
                 lines += [f"   {code}{command}{code}" for command in one.commands]
+                lines += [f"   {self.page}{view}" for view in one.views]
                 named = ", ".join(clean(name) for name in one.subjects[:NAMED])
                 lines.append(f"   {language.word('where')}: {named}{_more(one.subjects, language)}")
             lines.append("")
@@ -156,9 +168,13 @@ def _order(name: str) -> int:
     return HORIZONS.index(REMEDIES[name].horizon)
 
 
-def _action(name: str, number: int, findings: list[Finding], language: Language) -> Action:
+def _action(
+    name: str, number: int, findings: list[Finding], language: Language, places: Places
+) -> Action:
     remedy = REMEDIES[name]
-    commands = dict.fromkeys(_command(remedy.command, one) for one in findings)
+    views = {one.key: places.view(remedy.view, one) for one in findings if remedy.view}
+    in_file = [one for one in findings if not views.get(one.key)]
+    commands = dict.fromkeys(_command(remedy.command, one) for one in in_file)
     return Action(
         name,
         number,
@@ -166,6 +182,7 @@ def _action(name: str, number: int, findings: list[Finding], language: Language)
         remedy.minutes,
         language.text("actions", name),
         tuple(command for command in commands if command)[:NAMED],
+        tuple(dict.fromkeys(view for view in views.values() if view))[:NAMED],
         tuple(dict.fromkeys(one.subject for one in findings)),
         tuple(language.title(one) for one in findings[:NAMED]),
     )

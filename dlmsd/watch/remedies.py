@@ -17,15 +17,18 @@ from dlmsd.watch.finding import Horizon
 class Remedy:
     """One action: about how long it takes, when it is due and the command, if it is one.
 
-    ``{subject}`` is the finding's, ``{meter}`` its first meter and ``{sink}`` its sink.
+    ``{subject}`` is the finding's and ``{meter}`` its first meter. ``view`` of the page is in
+    the command's place for what was added there, and stands in no file.
     """
 
     horizon: Horizon
     minutes: int
     command: str = ""
+    view: str = ""
 
 
 _CHECK: Final = "dlmsd check && systemctl reload dlmsd"
+_EDIT: Final = "#/edit/{meter}"
 
 REMEDIES: Final[Mapping[str, Remedy]] = {
     # At once: it may bring readings back within the hour.
@@ -35,31 +38,32 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "check-cable": Remedy("immediate", 20),
     "check-gateway": Remedy("immediate", 10),
     "check-network": Remedy("immediate", 15, "ip -brief address"),
-    "check-name": Remedy("immediate", 5, _CHECK),
-    "check-address": Remedy("immediate", 5, _CHECK),
+    "check-name": Remedy("immediate", 5, _CHECK, _EDIT),
+    "check-address": Remedy("immediate", 5, _CHECK, _EDIT),
     "end-other-client": Remedy("immediate", 10),
-    "correct-password": Remedy("immediate", 10, _CHECK),
+    "correct-password": Remedy("immediate", 10, _CHECK, _EDIT),
     "check-tls": Remedy("immediate", 15, "dlmsd doctor meter {meter}"),
     "check-port": Remedy("immediate", 10, "ls -l /dev/serial/by-id"),
     "test-sink": Remedy("immediate", 2, "dlmsd doctor mqtt {subject}"),
     "test-notice": Remedy("immediate", 2, "dlmsd notify test {subject}"),
     "start-broker": Remedy("immediate", 5),
-    "correct-token": Remedy("immediate", 10, _CHECK),
+    "correct-token": Remedy("immediate", 10, _CHECK, _EDIT),
     "stop-other-user": Remedy("immediate", 10),
     "grant-topic": Remedy("immediate", 10),
     "see-outbox": Remedy("immediate", 2, "dlmsd outbox status"),
     "free-disk": Remedy("immediate", 15, "df -h"),
     "correct-file": Remedy("immediate", 10, "dlmsd check"),
+    "correct-added": Remedy("immediate", 10, "", "#/meters"),
     "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
     "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
     "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined"),
     "correct-list": Remedy("short", 15, "dlmsd browse {meter}"),
-    "correct-unit": Remedy("short", 10, _CHECK),
-    "longer-interval": Remedy("short", 5, _CHECK),
-    "longer-timeout": Remedy("short", 5, _CHECK),
-    "smaller-frames": Remedy("short", 5, _CHECK),
+    "correct-unit": Remedy("short", 10, _CHECK, _EDIT),
+    "longer-interval": Remedy("short", 5, _CHECK, _EDIT),
+    "longer-timeout": Remedy("short", 5, _CHECK, _EDIT),
+    "smaller-frames": Remedy("short", 5, _CHECK, _EDIT),
     "check-line": Remedy("short", 45),
     "raise-limit": Remedy("short", 15),
     "no-canary": Remedy("short", 5, _CHECK),
@@ -73,7 +77,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "see-keys": Remedy("short", 5, "dlmsd keys {meter}"),
     "report-bug": Remedy("short", 15),
     # Within months.
-    "load-profile": Remedy("long", 20, "dlmsd profile {meter}"),
+    "load-profile": Remedy("long", 20, "dlmsd profile {meter} 1-0:99.1.0 --last 1"),
     "own-line": Remedy("long", 240),
     "faster-machine": Remedy("long", 120),
     "new-key": Remedy("long", 60, "dlmsd keys {meter}"),
@@ -166,7 +170,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "host-clock": _of("host", "set-clock", "ntp"),
     "host-slow": _of("host", "see-log faster-machine", "limits"),
     "reload-refused": _of("configuration", "correct-file", "test-before"),
-    "meters-refused": _of("configuration", "correct-file", "test-before"),
+    "meters-refused": _of("configuration", "correct-added", "test-before"),
     "restart-needed": _of("configuration", "restart"),
     "listener-down": _of("connection", "see-log correct-file", "fixed-port"),
     "notice-failing": _of("notice", "test-notice check-network correct-file", "test-before"),

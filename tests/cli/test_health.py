@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from dlmsd.cli.health import health
 from dlmsd.cli.plan import plan
 from dlmsd.config.values import OutboxOptions
 from dlmsd.model import GapCause
+from dlmsd.secret import Secret
 from dlmsd.store.lock import Lock
 from dlmsd.store.metrics import Figures
 from dlmsd.store.outbox import Outbox
-from dlmsd.store.registry import Override
+from dlmsd.store.own import Override, OwnMeter
 from dlmsd.watch.alarms import AlarmKeeper
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
@@ -39,6 +41,11 @@ name = "b"
 host = "h2"
 profile = "microstar"
 password = "22222222"
+"""
+LISTENER = """
+[[push]]
+name = "han"
+listen = "tcp:4059"
 """
 REACH = {"address": "h:1", "seconds": 30, "failures": 3, "attempts": 2}
 BUSY = Finding("meter-busy", "a", "error", 0.8, REACH, ("closed",), ("a",))
@@ -134,6 +141,40 @@ class HealthCommandTests(RegistryCase):
         self.done(self.registry.metrics.write(int(self.now * 1000), []))
         _, document = self.told("--minutes", "5")
         self.assertEqual(list(document["meters"]), ["a"])
+
+    def test_an_added_meter_is_looked_at_as_often_as_it_is_read(self) -> None:
+        """By its own interval, or what an operator wants of it; a push of any kind likewise."""
+        options = {"host": "h3", "profile": "microstar", "interval": Decimal(1200)}
+        self.done(self.registry.add(OwnMeter("c", options), "op"))
+        pushes = {"transport": "push", "push": "han", "expect_every": Decimal(86400)}
+        self.done(self.registry.add(OwnMeter("d", pushes), "op"))
+        self.config.write_text(self.config.read_text() + LISTENER)
+        fared = [(self.registry.ids["a"], Figures(good=9))]
+        for name, number in self.done(self.registry.configured("abcd")).items():
+            fared += [(number, Figures(delivered=3))] if name == "d" else []
+        self.done(self.registry.metrics.write(int(self.now * 1000) - 60_000, fared))
+        _, document = self.told("--minutes", "30")
+        self.assertEqual(
+            list(document["meters"]), ["a", "b"], "whose turn has not come is not down"
+        )
+        _, document = self.told("--minutes", "60")
+        self.assertEqual(list(document["meters"]), ["a", "b", "c"])
+        self.done(self.registry.override("c", Override(interval=3600.0), "op"))
+        _, document = self.told("--minutes", "60")
+        self.assertEqual(list(document["meters"]), ["a", "b"])
+
+    def test_what_was_added_is_changed_on_the_page(self) -> None:
+        secrets = {"password": Secret("22222222")}
+        options = {"host": "h3", "profile": "microstar"}
+        self.done(self.registry.add(OwnMeter("c", options, secrets), "op"))
+        for name in ("a", "c"):
+            self.raise_(Finding("meter-refuses-us", name, "error", 0.9, REACH, (), (name,)))
+            document = json.loads(self.invoke(plan, "--json").output)
+            (found,) = [one for one in document["immediate"] if one["id"] == "correct-password"]
+            ways = found["commands"], found["views"]
+            file = (["dlmsd check && systemctl reload dlmsd"], [])
+            self.assertEqual(ways, file if name == "a" else (file[0], ["#/edit/c"]))
+        self.assertIn("   http://127.0.0.1:8425/#/edit/c", self.invoke(plan).output)
 
     def test_spanish_and_saved(self) -> None:
         self.raise_(BUSY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from click import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.cli.target import Target, chosen
+from dlmsd.secret import Secret
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
+from tests.store.registry_case import RegistryCase
 
 CONFIGURATION = """
 [daemon]
@@ -91,3 +95,69 @@ class TargetTests(SynchronousTestCase):
             SystemExit, self.choose, "plant-a", profile="microstar", config=self.config
         )
         self.assertEqual(ended.code, 78)
+
+
+class AddedTests(RegistryCase):
+    """Names of the registry, while the daemon holds it open."""
+
+    key = Secret("k" * 32)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = self.path.parent.absolute()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        (self.folder / "key").write_text("6b" * 32)
+        (self.folder / "key").chmod(0o600)
+        self.patch(os, "environ", {"CONFIGURATION_DIRECTORY": str(self.folder)})
+        self.config = self.folder / "dlmsd.toml"
+        text = CONFIGURATION.replace('"state"', f'"{self.folder}"')
+        self.config.write_text(text)
+        self.seal()
+        options = {"host": "10.0.0.7", "profile": "microstar", "interval": Decimal("7.5")}
+        secrets = {"password": Secret("sesame12")}
+        read = (OwnMeasurement("hall", "1-1:1.8.0"),)
+        self.done(self.registry.add(OwnMeter("plant-z", options, secrets, read), "op"))
+
+    def seal(self) -> None:
+        text = self.config.read_text()
+        self.config.write_text(
+            text.replace("[daemon]", '[daemon]\nregistry_key = { file = "key" }')
+        )
+
+    def choose(self, meter: str, **given: Any) -> Target:
+        return chosen({"meter": meter, "config": None, "trace": False, **given})
+
+    def test_one_that_was_added(self) -> None:
+        target = self.choose("plant-z")
+        meter = target.meter
+        self.assertEqual((meter.host, meter.interval), ("10.0.0.7", 7.5))
+        assert meter.password is not None
+        self.assertEqual(meter.password.reveal(), b"sesame12")
+        assert target.configuration is not None  # its counters, and whether a daemon runs
+
+    def test_as_an_operator_wants_it(self) -> None:
+        for name in ("plant-a", "plant-z"):
+            self.done(self.registry.override(name, Override(interval=42.0), "op"))
+            self.assertEqual(self.choose(name).meter.interval, 42.0)
+
+    def test_options_beside_an_added_one(self) -> None:
+        error = self.assertRaises(UsageError, self.choose, "plant-z", port=3333)
+        self.assertIn("registry.db, which says how to reach it: --port", str(error))
+
+    def test_sealed_without_its_key(self) -> None:
+        self.config.write_text(self.config.read_text().replace("registry_key", "# registry_key"))
+        error = self.assertRaises(UsageError, self.choose, "plant-z")
+        self.assertIn("plant-z is not read: meter plant-z: its secrets are sealed", str(error))
+
+    def test_a_registry_that_cannot_be_read(self) -> None:
+        """A name may then be anything; an address, or a host with options, is what it is."""
+        file = self.folder / "registry.db"
+        file.rename(self.folder / "away.db")
+        file.mkdir()
+        error = self.assertRaises(UsageError, self.choose, "plant-z")
+        self.assertIn("plant-z does not stand in the file", str(error))
+        self.assertEqual(self.choose("plant-a").meter.host, "10.0.0.9")
+        self.assertEqual(self.choose("plant-z", profile="microstar").meter.host, "plant-z")
+        os.environ["DLMSD_PASSWORD"] = "22222222"
+        self.assertEqual(self.choose("10.0.0.7").meter.host, "10.0.0.7")

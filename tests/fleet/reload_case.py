@@ -17,7 +17,8 @@ from dlmsd.config.values import Configuration
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.reload import Reload
 from dlmsd.secret import Secret
-from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.store.own import OwnMeter
+from dlmsd.store.registry import Registry
 from tests.store.immediate import ImmediateWriter
 
 FILE = """

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.fleet.desk import Desk, FileMeterError, UnfitMeterError
 from dlmsd.secret import Secret
-from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Override, OwnMeasurement
+from dlmsd.store.own import Override, OwnMeasurement
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError
 from tests.fleet.reload_case import FILE, OWN, ReloadCase
 
 TOKEN = {"password": Secret("canary"), "token": Secret("t")}

@@ -21,7 +21,7 @@ from dlmsd.errors import StoreError
 from dlmsd.fleet.effective import effective
 from dlmsd.fleet.overrides import Overrides, UnfitOverrideError
 from dlmsd.model import ReloadStatus
-from dlmsd.store.registry import Override
+from dlmsd.store.own import Override
 from tests.store.registry_case import RegistryCase
 
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.errors import ConfigurationError, LinkError, Problem
 from dlmsd.fleet.filewatch import FileWatch
 from dlmsd.model import Gone, MeterState, MeterStatus
-from dlmsd.store.registry import Override, OwnMeasurement
+from dlmsd.store.own import Override, OwnMeasurement
 from tests.fleet.reload_case import FILE, OWN, ReloadCase
 
 

@@ -14,7 +14,8 @@ from random import Random
 from dlmsd.errors import StoreError
 from dlmsd.store import archive
 from dlmsd.store.archive import ArchiveError
-from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.store.own import OwnMeter
+from dlmsd.store.registry import Registry
 from tests.store.case import NOW, NOW_MS, OutboxCase, look, reading
 
 

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 
 from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
-from dlmsd.store.registry import (
-    NameTakenError,
-    NoSuchMeterError,
-    Override,
-    OwnMeasurement,
-    OwnMeter,
-)
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError
 from tests.store.registry_case import DAY, RegistryCase
 
 METER = OwnMeter(

@@ -10,7 +10,7 @@ from typing import Any
 from dlmsd.errors import StoreError
 from dlmsd.secret import Secret
 from dlmsd.store.backup import copy
-from dlmsd.store.registry import Override, OwnMeasurement, OwnMeter
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 from dlmsd.store.registry_rescue import JUMP
 from tests.store.case import NOW, look
 from tests.store.registry_case import RegistryCase

@@ -13,7 +13,8 @@ from dlmsd.config.notice import NoticeOptions
 from dlmsd.store.notices import Change
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
-from dlmsd.watch.plan import Plan
+from dlmsd.watch.places import Places
+from dlmsd.watch.plan import NOWHERE, Action, Plan
 
 # A line in a list of mails, and what an SMS can hold.
 _TITLE: Final = 160
@@ -49,11 +50,15 @@ def printable(text: str, lines: bool = False) -> str:
 
 @frozen
 class Author:
-    """Writes in ``language``; ``page`` is where the page is, None where nobody said so."""
+    """Writes in ``language``; ``page`` is where the page is, None where nobody said so.
+
+    ``places`` are where meters and sinks are changed.
+    """
 
     receiver: NoticeOptions
     language: Language
     page: str | None = None
+    places: Places = NOWHERE
 
     def write(self, number: int, documents: Sequence[str], dropped: int) -> Message:
         """The message of these; ``number`` is the first one's, ``dropped`` were given up."""
@@ -101,7 +106,7 @@ class Author:
         finding = Finding.decode(change.details)
         message = change.message if finding is None else self.language.title(finding)
         evidence = () if finding is None else self.language.evidence(finding)
-        actions = () if finding is None else Plan.of([finding], self.language, change.at).actions
+        actions = () if finding is None else self._actions(finding, change.at)
         severity = self.language.text("severities", change.severity)
         was = self.language.text("severities", change.was or change.severity)
         head = self._word(change.state, severity=severity, was=was)
@@ -119,11 +124,17 @@ class Author:
             "evidence": [printable(one) for one in evidence],
             "meters": [] if finding is None else [printable(one) for one in finding.meters],
             "actions": [
-                {"text": one.text, "commands": [printable(each) for each in one.commands]}
+                {"text": one.text, "commands": [printable(each) for each in self._ways(one)]}
                 for one in actions
             ],
             "ts": change.at,
         }
+
+    def _actions(self, finding: Finding, at: int) -> tuple[Action, ...]:
+        return Plan.of([finding], self.language, at, self.places).actions
+
+    def _ways(self, action: Action) -> list[str]:
+        return [*action.commands, *(self.places.page + view for view in action.views)]
 
     def _body(self, told: dict[str, Any]) -> str:
         lines = [told["title"], self._when(told["ts"])]

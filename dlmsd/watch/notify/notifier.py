@@ -22,6 +22,7 @@ from dlmsd.watch.notify.exchange import Sender, exchange, sender
 from dlmsd.watch.notify.message import Author
 from dlmsd.watch.notify.receiver import Receiver
 from dlmsd.watch.notify.route import Route
+from dlmsd.watch.places import Places
 
 _DAY_MS = 86_400_000
 
@@ -29,7 +30,8 @@ _DAY_MS = 86_400_000
 def author(options: NoticeOptions, configuration: Configuration) -> Author:
     """Whoever writes to that receiver."""
     code = options.language or configuration.daemon.language
-    return Author(options, Language.of(code), configuration.watch.page)
+    places = Places.of(configuration)
+    return Author(options, Language.of(code), configuration.watch.page, places)
 
 
 async def tried(

@@ -13,7 +13,7 @@ from dlmsd.config.tables import SECRETS, MeterTable
 from dlmsd.config.values import SinkOptions
 from dlmsd.fleet.platform import KEY, Platform
 from dlmsd.secret import Secret
-from dlmsd.store.registry import OwnMeasurement, OwnMeter
+from dlmsd.store.own import OwnMeasurement, OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.kinds import said
 from dlmsd.web.problem import FieldProblem, RefusedError

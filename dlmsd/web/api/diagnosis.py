@@ -13,6 +13,7 @@ from dlmsd.store.health import HealthCheck
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
 from dlmsd.watch.language import Language
+from dlmsd.watch.places import Places
 from dlmsd.watch.plan import Plan
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
@@ -70,13 +71,15 @@ class DiagnosisView:
 
 @frozen
 class ActionView:
-    """One thing to do: ``priority`` counts from 1, ``minutes`` is about how long it takes."""
+    """One thing to do: ``priority`` counts from 1, ``minutes`` is about how long it takes;
+    ``views`` are those of the page where it is done."""
 
     id: str
     priority: int
     text: str
     minutes: int
     commands: tuple[str, ...]
+    views: tuple[str, ...]
     subjects: tuple[str, ...]
     because: tuple[str, ...]
 
@@ -175,7 +178,8 @@ class Diagnosis:
         if query.meter_id is not None:
             name = await self._parts.name_of(query.meter_id)
             findings = [one for one in findings if name == one.subject or name in one.meters]
-        plan = Plan.of(findings, language, self._parts.now())
+        places = Places.of(self._parts.reload.configuration)
+        plan = Plan.of(findings, language, self._parts.now(), places)
         if query.format == "json":
             return Reply(_shown(plan.document(language)))
         text = plan.markdown(language).encode("utf-8", "replace") + b"\n"

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from dlmsd.config.values import Measurement
-from dlmsd.store.registry import OwnMeasurement, OwnMeter
+from dlmsd.store.own import OwnMeasurement, OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MEASUREMENTS
 from dlmsd.web.api.meters import carried_out

@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 
 from dlmsd.fleet.desk import FileMeterError, UnfitMeterError
-from dlmsd.store.registry import NameTakenError, NoSuchMeterError, OwnMeter
+from dlmsd.store.own import OwnMeter
+from dlmsd.store.registry import NameTakenError, NoSuchMeterError
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, NewMeter, field_of
 from dlmsd.web.api.parts import Parts

@@ -21,7 +21,8 @@ from dlmsd.publish.connection import Connect
 from dlmsd.store.counters import Account
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.metrics import Figures
-from dlmsd.store.registry import OwnMeter, Registry
+from dlmsd.store.own import OwnMeter
+from dlmsd.store.registry import Registry
 from dlmsd.tokens import Tokens
 from dlmsd.watch.finding import Finding
 from dlmsd.web.problem import RefusedError

@@ -17,7 +17,7 @@ from dlmsd.publish.provision import Granted, Outcome, Provisioning, Wish
 from dlmsd.publish.rest import Account, KeptConnections, Rest, Site
 from dlmsd.publish.tenant import Tenant
 from dlmsd.secret import Secret
-from dlmsd.store.registry import OwnMeter
+from dlmsd.store.own import OwnMeter
 from dlmsd.tls import client_contexts
 from dlmsd.web import kinds
 from dlmsd.web.api.parts import Parts, iso

@@ -10,7 +10,7 @@ from dlmsd.fleet.platform import Platform, with_platforms
 from dlmsd.publish.codec import Login
 from dlmsd.publish.trial import log_in
 from dlmsd.publish.troubles import Trouble
-from dlmsd.store.registry import OwnMeter
+from dlmsd.store.own import OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, sink_of
 from dlmsd.web.api.meters import ETAG, carried_out

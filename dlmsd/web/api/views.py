@@ -13,7 +13,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.platform import Platform
 from dlmsd.model import MeterStatus
 from dlmsd.publish.facts import FIRMWARE, SERIAL, told
-from dlmsd.store.registry import OwnMeter
+from dlmsd.store.own import OwnMeter
 from dlmsd.web.api.bodies import sink_of
 from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.operation import Call

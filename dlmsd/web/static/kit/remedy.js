@@ -1,18 +1,12 @@
 // What is to be done: an action of the plan, and its commands; see dlmsd/watch/plan.py.
 
 import { model } from "../model.js";
-import { to } from "../place.js";
+import { parsePlace, to } from "../place.js";
 import { speak } from "../text.js";
 import * as words from "../texts/remedy.js";
 import { link, make } from "./dom.js";
 
 const NAMES = 5;
-// Actions that are done in the form of a meter which was added here.
-const IN_FORM = new Set([
-  "check-address", "correct-password", "correct-list", "correct-unit", "longer-interval",
-  "longer-timeout", "check-name",
-]);
-
 const { t, tn } = speak(words);
 
 // A subject as a way to where it is shown.
@@ -28,7 +22,7 @@ function where(names) {
   return make("p", "whom", `${t("for")} `, ...parts, rest > 0 ? ` ${tn("more", rest)}` : "");
 }
 
-export function remedy({ id, text, minutes, commands, subjects }) {
+export function remedy({ text, minutes, commands, views, subjects }) {
   const node = make("div", "remedy", make("p", "next", `${text} `, make("span", "minutes", t("minutes", { minutes }))));
   for (const command of commands) {
     const line = make("pre", "command", command);
@@ -38,9 +32,10 @@ export function remedy({ id, text, minutes, commands, subjects }) {
     node.append(line);
   }
   if (subjects.length > 0) node.append(where(subjects));
-  const [first] = subjects;
-  if (IN_FORM.has(id) && model.meters.has(first)) {
-    node.append(make("p", "whom", link(to("edit", first), "", t("edit", { name: first }))));
+  for (const view of views) {
+    const { path, param } = parsePlace(view);
+    const words = path === "edit" ? t("edit", { name: param }) : t("page");
+    node.append(make("p", "whom", link(view, "", words)));
   }
   return node;
 }

@@ -7,6 +7,7 @@ export const en = {
   minutes: "about {minutes} min",
   command: "Command",
   edit: "Edit {name}",
+  page: "Open",
   cause: "{cause} ({percent} % sure)",
 };
 
@@ -17,5 +18,6 @@ export const es = {
   minutes: "unos {minutes} min",
   command: "Orden",
   edit: "Editar {name}",
+  page: "Abrir",
   cause: "{cause} (seguro al {percent} %)",
 };
