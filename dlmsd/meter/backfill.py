@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, Protocol
 
 from attrs import frozen
@@ -31,8 +32,16 @@ LONGEST: Final = datetime.timedelta(hours=24)
 SHORTEST: Final = datetime.timedelta(hours=1)
 # Of the line's time at most this share goes into the past.
 SHARE: Final = 0.2
+# Before a gap a row is looked for in so much time, or so many periods.
+_BEFORE: Final = datetime.timedelta(hours=1)
+_PERIODS: Final = 4
 # Rows of the same time in two chunks are one reading: the store skips what it has.
 _OVERLAP: Final = datetime.timedelta(seconds=1)
+
+OF_PROFILES: Final = frozenset(
+    {GapCause.METER_OFF, GapCause.NEVER_CAPTURED, GapCause.LOST_IN_METER, GapCause.REFUSED}
+)
+"""What only a load profile tells of a gap: to ask it once more would tell nothing else."""
 
 
 class GapBook(Protocol):
@@ -56,11 +65,15 @@ class BackfillStore(Protocol):
 
 @frozen
 class _Task:
-    """What is still to be read of one gap: above ``start``, up to ``end``."""
+    """What is still to be read of one gap: above ``start``, up to ``end``.
+
+    The next row that is known is that of ``until``, or the gap ends there.
+    """
 
     gap: int
     start: datetime.datetime
     end: datetime.datetime
+    until: datetime.datetime
 
 
 class Backfill:
@@ -96,7 +109,8 @@ class Backfill:
 
     def add(self, gap: int, from_ts: int, to_ts: int) -> None:
         """A gap is over (times in ms); what is in it is wanted."""
-        self._tasks.append(_Task(gap, _moment(from_ts), _moment(to_ts)))
+        end = _moment(to_ts)
+        self._tasks.append(_Task(gap, _moment(from_ts), end, end))
 
     async def step(self, session: Session) -> bool:
         """Read one chunk, if it is time for one; whether the line was used.
@@ -108,30 +122,42 @@ class Backfill:
         task = self._tasks[-1]
         start = max(task.start, task.end - self._chunk)
         began = self._clock.seconds()
-        rows: list[ProfileRow] = []
-        reading = ProfileReading(
-            self._profile,
-            start,
-            task.end,
-            rows.append,
-            read=self._options.read,
-            installation=Installation.of(self._options),
-        )
         try:
-            await reading.run(session)
+            rows, period = await self._rows(session, start, task.end)
+            times = await self._store_rows(rows)
+            if start > task.start:
+                await self._record_holes([*times, task.until], period)
+            else:
+                await self._record_first(session, [start, *times, task.until], period)
+                await self._record_holes([*times, task.until], period)
         except ServiceError as error:
             await self._refused(task, error)
             return True
-        layout = reading.layout
-        await self._store_rows(rows, layout.period if layout is not None else 0, start, task.end)
         self._pace(self._clock.seconds() - began)
         self._tasks.pop()
         if start > task.start:
-            self._tasks.append(_Task(task.gap, task.start, start + _OVERLAP))
+            until = times[0] if times else task.until
+            self._tasks.append(_Task(task.gap, task.start, start + _OVERLAP, until))
         else:
             await self._gaps.fill(task.gap)
             self._log.info("{meter}: a gap is filled", meter=self._options.name)
         return True
+
+    async def _rows(
+        self, session: Session, start: datetime.datetime, end: datetime.datetime
+    ) -> tuple[list[ProfileRow], int]:
+        """Those of an interval, and how many seconds should lie between two, 0 for any."""
+        rows: list[ProfileRow] = []
+        reading = ProfileReading(
+            self._profile,
+            start,
+            end,
+            rows.append,
+            read=self._options.read,
+            installation=Installation.of(self._options),
+        )
+        await reading.run(session)
+        return rows, reading.layout.period if reading.layout is not None else 0
 
     async def _refused(self, task: _Task, error: ServiceError) -> None:
         """The meter has no such profile, or this client may not read it."""
@@ -145,32 +171,35 @@ class Backfill:
         await self._record(GapCause.REFUSED, task.start, task.end)
         await self._gaps.fill(task.gap)
 
-    async def _store_rows(
-        self,
-        rows: Sequence[ProfileRow],
-        period: int,
-        start: datetime.datetime,
-        end: datetime.datetime,
-    ) -> None:
+    async def _store_rows(self, rows: Sequence[ProfileRow]) -> list[datetime.datetime]:
+        """The times of those that are believed, in order."""
         name = self._options.name
         believed = {row.time: row for row in rows if row.time is not None and _believed(row)}
         readings = [Reading(name, _ms(time), row.values) for time, row in sorted(believed.items())]
         if readings:
             mark = Watermark(name, str(self._profile), readings[-1].ts)
             await self._store.commit_backfill(readings, self._options.sinks, mark)
-        for first, last in _holes(sorted(believed), period, start, end):
-            # A meter that is on captures every period; one hole alone is its own affair.
-            many = last - first > datetime.timedelta(seconds=period)
-            cause = GapCause.METER_OFF if many else GapCause.NEVER_CAPTURED
-            if not believed:
-                cause = GapCause.LOST_IN_METER
-            await self._record(cause, first, last)
+        return sorted(believed)
+
+    async def _record_first(
+        self, session: Session, times: Sequence[datetime.datetime], period: int
+    ) -> None:
+        """The hole in which the gap begins, if there is one: where the meter has nothing from
+        before the gap either, it has lost what it had."""
+        for start, end in _holes(times[:2], period):
+            before = max(_BEFORE, _PERIODS * datetime.timedelta(seconds=period))
+            older, _ = await self._rows(session, start - before, start)
+            cause = _cause(start, end, period) if older else GapCause.LOST_IN_METER
+            await self._record(cause, start, end)
+
+    async def _record_holes(self, times: Sequence[datetime.datetime], period: int) -> None:
+        for start, end in _holes(times, period):
+            await self._record(_cause(start, end, period), start, end)
 
     async def _record(
         self, cause: GapCause, start: datetime.datetime, end: datetime.datetime
     ) -> None:
-        gap = await self._gaps.open(self._options.name, cause, _ms(start), _ms(end))
-        await self._gaps.fill(gap)
+        await self._gaps.open(self._options.name, cause, _ms(start), _ms(end))
 
     def _pace(self, seconds: float) -> None:
         """Leave the line to the present, and take larger or smaller pieces of the past."""
@@ -188,20 +217,17 @@ def _believed(row: ProfileRow) -> bool:
 
 
 def _holes(
-    times: Sequence[datetime.datetime],
-    period: int,
-    start: datetime.datetime,
-    end: datetime.datetime,
+    times: Sequence[datetime.datetime], period: int
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """Intervals of more than a period and a half in which no row was captured."""
-    if not period:
-        return
+    """Intervals of more than a period and a half between two ``times``."""
     most = datetime.timedelta(seconds=period * 1.5)
-    before = start
-    for time in (*times, end):
-        if time - before > most:
-            yield before, time
-        before = time
+    return (pair for pair in pairwise(times) if period and pair[1] - pair[0] > most)
+
+
+def _cause(start: datetime.datetime, end: datetime.datetime, period: int) -> GapCause:
+    """A meter that is on captures every period; one row that is not there is its own affair."""
+    one = end - start <= datetime.timedelta(seconds=period * 2)
+    return GapCause.NEVER_CAPTURED if one else GapCause.METER_OFF
 
 
 def _moment(ts: int) -> datetime.datetime:

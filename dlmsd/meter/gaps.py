@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import StoreError
-from dlmsd.meter.backfill import Backfill, GapBook
+from dlmsd.meter.backfill import OF_PROFILES, Backfill, GapBook
 from dlmsd.meter.session import Session
 from dlmsd.model import GapCause
 
@@ -70,7 +70,7 @@ class GapKeeper:
 
     async def _remember(self) -> None:
         for gap in await self._book.since(0, self._meter):
-            if gap.sink or gap.filled_at is not None:
+            if gap.sink or gap.filled_at is not None or gap.cause in OF_PROFILES:
                 continue
             if gap.to_ts is None:
                 self._gap = gap.id

@@ -30,6 +30,9 @@ _ADD: Final = """
 _OPEN: Final = """
     SELECT id FROM gaps WHERE meter = ? AND sink = '' AND cause = ? AND to_ts IS NULL
 """
+_SAME: Final = """
+    SELECT id FROM gaps WHERE meter = ? AND sink = '' AND cause = ? AND from_ts = ? AND to_ts = ?
+"""
 _CLOSE: Final = """
     UPDATE gaps SET to_ts = ?, cause = coalesce(?, cause) WHERE id = ? AND to_ts IS NULL
 """
@@ -86,12 +89,16 @@ class Gaps:
     ) -> int:
         """The id of a gap from ``from_ts``: the one of this cause that lasts, if there is.
 
-        With ``to_ts`` it is over already, and always a new one.
+        With ``to_ts`` it is over already; who says so twice means the same one.
         """
 
         def job(database: sqlite3.Connection) -> int:
-            known = database.execute(_OPEN, (meter, cause.value)).fetchone()
-            if known is not None and to_ts is None:
+            if to_ts is None:
+                known = database.execute(_OPEN, (meter, cause.value)).fetchone()
+            else:
+                same = (meter, cause.value, from_ts, to_ts)
+                known = database.execute(_SAME, same).fetchone()
+            if known is not None:
                 return int(known[0])
             cursor = database.execute(_ADD, (meter, "", from_ts, to_ts, 0, cause.value, 0))
             assert cursor.lastrowid is not None

@@ -45,7 +45,11 @@ class Book:
             raise StoreError("the disk is full")
         number = len(self.gaps) + 1
         assert to_ts is None or to_ts >= from_ts
-        self.gaps[number] = Gap(number, meter, "", cause, from_ts, to_ts)
+        new = Gap(number, meter, "", cause, from_ts, to_ts)
+        for gap in self.gaps.values():
+            if evolve(gap, id=number) == new:
+                return gap.id
+        self.gaps[number] = new
         return number
 
     async def close(self, gap: int, to_ts: int, cause: GapCause | None = None) -> None:
@@ -157,18 +161,21 @@ class BackfillTests(ServiceCase):
     """The virtual meters have captured a row every quarter of an hour since for ever."""
 
     def fill(
-        self, hours: float, personality: Personality = MICROSTAR, profile: Obis = PROFILE
+        self,
+        hours: float,
+        personality: Personality = MICROSTAR,
+        profile: Obis = PROFILE,
+        book: Book | None = None,
     ) -> Book:
         """A gap of so many hours that has just ended."""
-        self.book = book = Book()
+        book = book or Book()
         end = int(START * 1000)
         start = end - int(hours * HOUR)
 
         async def work(session: Session) -> None:
             (options,) = self.options()
             backfill = Backfill(options, profile, book, book, self.network)
-            gap = await book.open(options.name, GapCause.METER_LINK, start)
-            await book.close(gap, end)
+            gap = 1 if book.gaps else await book.open(options.name, GapCause.METER_LINK, start, end)
             backfill.add(gap, start, end)
             for _ in range(200):
                 if not backfill.waiting:
@@ -206,18 +213,51 @@ class BackfillTests(ServiceCase):
         _, *holes = book.gaps.values()
         self.assertGreaterEqual(len(holes), 1)
         self.assertEqual({gap.cause for gap in holes}, {GapCause.METER_OFF})
-        self.assertTrue(all(gap.filled_at for gap in book.gaps.values()))
+        # Nothing has filled them, and a later life asks no more.
+        self.assertEqual([gap.filled_at for gap in book.gaps.values()], [1, *(None for _ in holes)])
+        keeper = self.keeper_after(book)
+        self.assertEqual(keeper.waiting, 0)
         missing = set(self.expected(20)[:-1]) - set(book.readings)
         self.assertGreater(len(missing), 4)
         for ts in missing:
             self.assertTrue(any(g.from_ts <= ts <= (g.to_ts or 0) for g in holes), ts)
 
+    def keeper_after(self, book: Book) -> Backfill:
+        """What another life finds to do."""
+        backfill = Backfill(self.options()[0], PROFILE, book, book, self.network)
+        GapKeeper("virtual-001", 60.0, book, 1, backfill).start()
+        return backfill
+
+    def test_a_meter_that_was_off_for_days(self) -> None:
+        """One hole, however many chunks it was asked in: nothing was lost."""
+        week = 7 * 86_400
+        since = START % week  # since the meter went off
+        for off_for, hours in ((since - 3600, 150), (since - 3600, since / 3600 - 0.2)):
+            with self.subTest(hours=hours):
+                self.setUp()
+                book = self.fill(hours, meter(off_every=week, off_for=off_for))
+                _, *holes = book.gaps.values()
+                self.assertEqual([gap.cause for gap in holes], [GapCause.METER_OFF])
+                first = min(ts for ts in book.readings if ts > START * 1000 - HOUR * 3)
+                self.assertEqual(holes[0].to_ts, first)
+                self.end()
+
     def test_what_the_meter_has_lost(self) -> None:
-        """A ring of ten rows: two and a half hours of a day."""
+        """A ring of ten rows, two and a half hours: one hole, and nothing else is said of it."""
         book = self.fill(72, meter(entries=10))
         self.assertEqual(sorted(book.readings), self.expected(72)[-10:])
-        causes = [gap.cause for gap in book.gaps.values()][1:]
-        self.assertIn(GapCause.LOST_IN_METER, causes)
+        gap, hole = book.gaps.values()
+        self.assertEqual(hole.cause, GapCause.LOST_IN_METER)
+        self.assertEqual((hole.from_ts, hole.to_ts), (gap.from_ts, min(book.readings)))
+
+    def test_again_after_a_restart(self) -> None:
+        """What was found of a gap is found again, and said once."""
+        kind = meter(off_every=36_000.0, off_for=7_200.0, entries=200)
+        book = self.fill(100, kind)
+        before = list(book.gaps.values())
+        self.assertEqual(len({gap.cause for gap in before}), 3)
+        self.fill(100, kind, book=book)
+        self.assertEqual(list(book.gaps.values()), before)
 
     def test_no_such_profile(self) -> None:
         book = self.fill(3, profile=Obis.parse("1-0:99.9.0"))
@@ -225,7 +265,7 @@ class BackfillTests(ServiceCase):
         self.assertEqual(
             [gap.cause for gap in book.gaps.values()], [GapCause.METER_LINK, GapCause.REFUSED]
         )
-        self.assertTrue(all(gap.filled_at for gap in book.gaps.values()))
+        self.assertEqual([gap.filled_at for gap in book.gaps.values()], [1, None])
 
     def test_by_entry_where_ranges_are_refused(self) -> None:
         book = self.fill(3, meter(selectors=(2,), entries=200))

@@ -88,6 +88,7 @@ class GapTests(OutboxCase):
         hole = self.open_gap("a", GapCause.NEVER_CAPTURED, 50, 60)
         lasting = self.open_gap("b", GapCause.HOST_DOWN, 10)
         late = self.open_gap("b", GapCause.LOST_IN_METER, 70, 90)
+        self.assertEqual(self.open_gap("b", GapCause.LOST_IN_METER, 70, 90), late)
         self.assertEqual([gap.id for gap in self.gaps()], [lasting, hole, late])
         self.assertEqual([gap.id for gap in self.gaps(61)], [lasting, late])
         self.assertEqual([gap.id for gap in self.gaps(0, "a")], [hole])
