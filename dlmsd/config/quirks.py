@@ -11,6 +11,7 @@ from dlmsd.config.security import CIPHERED, HIGH
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.quirks import (
     CLEAR_AARQ,
+    NO_ACCESS,
     PRE_ESTABLISHED,
     UNPROVED_METER,
     WRONG_FCS,
@@ -21,6 +22,7 @@ _NEEDED: Final[tuple[tuple[Quirk, str, tuple[object, ...]], ...]] = (
     (CLEAR_AARQ, "security", CIPHERED),
     # The first request would carry the key in clear.
     (CLEAR_AARQ, "dedicated_key", (False,)),
+    (NO_ACCESS, "referencing", ("ln",)),
     (PRE_ESTABLISHED, "authentication", ("none",)),
     (PRE_ESTABLISHED, "dedicated_key", (False,)),
     (UNPROVED_METER, "authentication", HIGH),

@@ -75,6 +75,7 @@ READING: Final = (
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.SELECTIVE_ACCESS
+    | Conformance.ACCESS
 )
 """What is proposed by who only reads."""
 
@@ -82,7 +83,6 @@ WRITING: Final = (
     READING
     | Conformance.SET
     | Conformance.ACTION
-    | Conformance.ACCESS
     | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
     | Conformance.BLOCK_TRANSFER_WITH_ACTION
 )
@@ -227,8 +227,7 @@ class Association:
         """Read, write and invoke in one request; with ``break_on_error`` up to a failure."""
         self._long_invoke = (self._long_invoke + 1) & LONG_INVOKE_ID
         invoke = encode_long_invoke(self._long_invoke, break_on_error=break_on_error)
-        limit = 0 if self._transfers else self.max_pdu
-        return self._begin(AccessExchange(invoke, items, values, limit=limit), items)
+        return self._begin(AccessExchange(invoke, items, values, limit=self.most), items)
 
     def _begin(self, exchange: Exchange, asked: Sequence[object]) -> list[AssociationEvent]:
         if self.state is not State.ASSOCIATED or self._exchange is not None:
@@ -242,6 +241,11 @@ class Association:
     @property
     def _transfers(self) -> bool:
         return bool(self._window) and Conformance.GENERAL_BLOCK_TRANSFER in self.conformance
+
+    @property
+    def most(self) -> int:
+        """The most octets of a request whose service has no blocks of its own, 0 for any."""
+        return 0 if self._transfers else self.max_pdu
 
     def _whole(self, blocks: Conformance) -> int:
         """The most octets of a request whose service has ``blocks`` of its own."""

@@ -46,6 +46,12 @@ NEGATE_DEVIATION: Final = Quirk(
     "amsreader-firmware issue 809; HISTORY of dlms-cosem 21.1.2",
     "the deviation in date-times is minutes from UTC to local time, not the other way round",
 )
+NO_ACCESS: Final = Quirk(
+    "no-access",
+    "none is known; the Microstar was tried so",
+    "the conformance block: bit 17, ACCESS, was reserved before IEC 62056-5-3:2016",
+    "the ACCESS service is not proposed, and not used",
+)
 PRE_ESTABLISHED: Final = Quirk(
     "pre-established",
     "those that have a client with a pre-established association (IDIS: 102)",
@@ -69,7 +75,7 @@ WRONG_FCS: Final = Quirk(
 )
 
 _ALL: Final = (
-    *(CLEAR_AARQ, CONSTANT_INVOKE_ID, NEGATE_DEVIATION),
+    *(CLEAR_AARQ, CONSTANT_INVOKE_ID, NEGATE_DEVIATION, NO_ACCESS),
     *(PRE_ESTABLISHED, UNPROVED_METER, WRONG_FCS),
 )
 QUIRKS: Final = {quirk.name: quirk for quirk in _ALL}

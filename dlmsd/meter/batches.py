@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Final
 
-from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.meter.carrier import Carrier
 
 # Ten items a list is what the field reports every meter with lists to accept.
 MAX_LIST: Final = 10
-# GET-Request-With-List: tag, choice, invoke-id and count; then nine octets of descriptor
-# and one that says "no selective access" for each item.
-_HEAD: Final = 4
-_ITEM: Final = 10
+# Octets of a request, and of each attribute in it. GET-Request-With-List: tag, choice,
+# invoke-id and count; the descriptor, and one that says "no selective access". ACCESS: tag,
+# long invoke-id, no date-time, and two counts; choice, descriptor and null-data.
+_SIZES: Final = {Carrier.LIST: (4, 10), Carrier.ACCESS: (8, 11)}
 
 
-def batches(
-    attributes: Sequence[AttributeDescriptor], max_pdu: int, *, lists: bool
-) -> Iterator[Sequence[AttributeDescriptor]]:
-    """Slices of ``attributes``, in order, each the content of one request.
+def batch_size(carrier: Carrier, max_pdu: int) -> int:
+    """How many attributes one request for values may have, at least 1.
 
-    ``max_pdu`` is the meter's limit for a request in octets, 0 for none. Without
-    ``lists`` each slice is one attribute.
+    ``max_pdu`` is the meter's limit for a request in octets, 0 for none.
     """
-    size = MAX_LIST if lists else 1
-    if lists and max_pdu:
-        size = max(1, min(size, (max_pdu - _HEAD) // _ITEM))
-    for start in range(0, len(attributes), size):
-        yield attributes[start : start + size]
+    if not carrier.several:
+        return 1
+    head, item = _SIZES[carrier]
+    return max(1, min(MAX_LIST, (max_pdu - head) // item)) if max_pdu else MAX_LIST

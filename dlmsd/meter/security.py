@@ -11,6 +11,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import READING, WRITING, Association
 from dlmsd.dlms.opening import HighLevel
+from dlmsd.dlms.quirks import NO_ACCESS
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
 from dlmsd.dlms.security.context import Form, SecurityContext
 from dlmsd.dlms.security.counter import (
@@ -250,7 +251,8 @@ def needs_counters(meter: MeterOptions) -> bool:
 
 def proposed(meter: MeterOptions) -> Conformance:
     """The services that we should like to use."""
-    return WRITING if meter.writing else READING
+    services = WRITING if meter.writing else READING
+    return services & ~Conformance.ACCESS if NO_ACCESS in meter.quirks else services
 
 
 def _name(title: bytes, key: Secret) -> str:

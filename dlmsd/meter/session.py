@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from itertools import zip_longest
+from typing import Any, Final
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
@@ -17,7 +18,7 @@ from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.link import DataLink, LinkEvent
-from dlmsd.dlms.outcome import AssociationEvent, GetResult, Unasked
+from dlmsd.dlms.outcome import GetResult, Unasked
 from dlmsd.dlms.xdlms.access import (
     AccessAction,
     AccessOutcome,
@@ -30,7 +31,17 @@ from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import DlmsdError, ReadOnlyError, ServiceError
-from dlmsd.meter.batches import batches
+from dlmsd.meter.batches import batch_size
+from dlmsd.meter.carrier import (
+    Carrier,
+    Carriers,
+    Errand,
+    Request,
+    invoking,
+    plausible,
+    reading,
+    writing,
+)
 from dlmsd.meter.conversation import Consume, Conversation, Trace
 from dlmsd.meter.rights import Rights, Wanted
 from dlmsd.meter.security import MeterSecurity
@@ -43,17 +54,6 @@ _CLOSING_SECONDS: Final = 1.0
 
 # The invocation counter of the unicast key (Blue Book 6.2.56), readable without security.
 _COUNTER: Final = AttributeDescriptor(1, Obis.parse("0-0:43.1.0"), 2)
-
-_LIST_REFUSED: Final = frozenset(
-    {
-        DataAccessResult.SCOPE_OF_ACCESS_VIOLATED,
-        DataAccessResult.OTHER_REASON,
-        DataAccessResult.READ_WRITE_DENIED,
-    }
-)
-
-
-Request: TypeAlias = Callable[[Association], list[AssociationEvent]]
 
 
 class Session(Conversation):
@@ -99,7 +99,7 @@ class Session(Conversation):
         self._public = public or link
         self._writing = writing
         self._doubtful = False
-        self._lists = True
+        self._carriers = Carriers()
         self._rights = Rights()
 
     @property
@@ -173,7 +173,8 @@ class Session(Conversation):
 
     async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
         """One attribute's value, or with ``access`` a part; ServiceError says why not."""
-        (result,) = await self._request(lambda to: to.get((attribute,), (access,)))
+        errand = reading(self._chosen(Conformance.GET), (attribute,), (access,))
+        (result,) = await self._done(errand)
         if isinstance(result, DataAccessResult):
             raise ServiceError(f"{attribute}: {result.words}")
         data: Data = result
@@ -186,8 +187,9 @@ class Session(Conversation):
 
         A DlmsdError of ``consume`` ends the request and is raised here.
         """
-        (result,) = await self._request(
-            lambda to: to.get((attribute,), (access,), stream=True), consume
+        carrier = self._chosen(Conformance.GET)
+        (result,) = await self._done(
+            reading(carrier, (attribute,), (access,), stream=True), consume
         )
         if isinstance(result, DataAccessResult):
             raise ServiceError(f"{attribute}: {result.words}")
@@ -197,35 +199,23 @@ class Session(Conversation):
     async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
         """A result for each attribute, in order; as few requests as the meter allows.
 
-        A meter that refuses a list is asked one by one, and remembered.
+        What a meter refuses to take many attributes in is remembered, and the next tried.
         """
-        association = self._association
-        lists = self._lists and Conformance.MULTIPLE_REFERENCES in association.conformance
         results: list[GetResult] = []
-        for batch in batches(attributes, association.max_pdu, lists=lists):
-            if len(batch) == 1 or not self._lists:
-                results += await self._one_by_one(batch)
-                continue
+        while len(results) < len(attributes):
+            rest = attributes[len(results) :]
+            carrier = self._chosen(Conformance.GET, len(rest))
+            batch = rest[: batch_size(carrier, self._association.max_pdu)]
             try:
-                results += self._plausible(await self._request(_getting(batch)))
+                results += plausible(await self._done(reading(carrier, batch)))
             except ServiceError:
-                self._lists = False
-                results += await self._one_by_one(batch)
+                if not carrier.several:
+                    raise
+                self._carriers.refused(carrier)
         return results
 
-    async def _one_by_one(self, batch: Sequence[AttributeDescriptor]) -> list[GetResult]:
-        results: list[GetResult] = []
-        for attribute in batch:
-            results += await self._request(_getting((attribute,)))
-        return results
-
-    def _plausible(self, results: Sequence[GetResult]) -> Sequence[GetResult]:
-        """Some meters refuse a list by refusing every item of it in the same words."""
-        first = results[0]
-        refused = isinstance(first, DataAccessResult) and first in _LIST_REFUSED
-        if refused and all(result == first for result in results):
-            raise ServiceError("the meter refused every item of the list")
-        return results
+    def _chosen(self, service: Conformance, count: int = 1) -> Carrier:
+        return self._carriers.choose(self.conformance, service, count)
 
     # Writing.
 
@@ -255,12 +245,12 @@ class Session(Conversation):
         values: Sequence[Data],
         accesses: Sequence[Access | None] = (),
     ) -> Sequence[DataAccessResult]:
-        """Write several attributes in one request; what became of each, in order."""
+        """Write several attributes, in one request if the meter takes that; what became of
+        each, in order.
+        """
         await self.permit(*attributes)
-        results: Sequence[DataAccessResult] = await self._request(
-            lambda to: to.set(attributes, values, accesses)
-        )
-        return results
+        items = list(zip_longest(attributes, values, accesses))
+        return await self._changed(Conformance.SET, items, writing)
 
     async def action(
         self, method: MethodDescriptor, parameters: Data | None = None
@@ -274,12 +264,34 @@ class Session(Conversation):
     async def action_many(
         self, methods: Sequence[MethodDescriptor], parameters: Sequence[Data | None]
     ) -> Sequence[ActionAnswer]:
-        """Invoke several methods in one request; the answer of each, in order."""
+        """Invoke several methods, in one request if the meter takes that; the answer of each,
+        in order.
+        """
         await self.permit(*methods)
-        answers: Sequence[ActionAnswer] = await self._request(
-            lambda to: to.action(methods, parameters)
-        )
-        return answers
+        items = list(zip(methods, parameters, strict=True))
+        return await self._changed(Conformance.ACTION, items, invoking)
+
+    async def _changed(
+        self,
+        service: Conformance,
+        items: Sequence[tuple[Any, ...]],
+        errand_of: Callable[..., Errand],
+    ) -> Sequence[Any]:
+        """Carry out ``items``. What the meter refuses is not tried in another way by itself:
+        some of it may be done.
+        """
+        carrier = self._chosen(service, len(items))
+        if len(items) > 1 and not carrier.several:
+            return [(await self._changed(service, (item,), errand_of))[0] for item in items]
+        errand = errand_of(carrier, *zip(*items, strict=True))
+        if carrier is Carrier.ACCESS and 0 < self._association.most < errand.size:
+            return [(await self._changed(service, (item,), errand_of))[0] for item in items]
+        try:
+            return await self._done(errand)
+        except ServiceError:
+            if carrier.several:
+                self._carriers.refused(carrier)
+            raise
 
     async def access(
         self,
@@ -289,7 +301,7 @@ class Session(Conversation):
         break_on_error: bool = False,
     ) -> Sequence[tuple[Data, AccessOutcome]]:
         """Read, write and invoke in one request of the ACCESS service."""
-        await self.permit(*_changed(items))
+        await self.permit(*_permitted(items))
         results: Sequence[tuple[Data, AccessOutcome]] = await self._request(
             lambda to: to.access(items, values, break_on_error=break_on_error)
         )
@@ -299,13 +311,16 @@ class Session(Conversation):
         if not self._writing:
             raise ReadOnlyError("writing is off for this meter")
 
+    async def _done(self, errand: Errand, consume: Consume | None = None) -> Sequence[Any]:
+        return errand.results(await self._request(errand.request, consume))
+
     async def _request(self, request: Request, consume: Consume | None = None) -> Any:
         if self._security is not None:
             await self._security.refill()
         return await self._ask(request, consume)
 
 
-def _changed(items: Sequence[AccessSpecification]) -> Iterator[Wanted]:
+def _permitted(items: Sequence[AccessSpecification]) -> Iterator[Wanted]:
     """What is not only read."""
     for item in items:
         match item:
@@ -313,7 +328,3 @@ def _changed(items: Sequence[AccessSpecification]) -> Iterator[Wanted]:
                 yield attribute
             case AccessAction(method):
                 yield method
-
-
-def _getting(attributes: Sequence[AttributeDescriptor]) -> Request:
-    return lambda association: association.get(attributes)

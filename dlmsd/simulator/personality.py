@@ -156,6 +156,12 @@ WRAPPER: Final = Personality(
     conformance=_MODERN,
 )
 NO_LISTS: Final = Personality("no-lists", words="claims lists and refuses them", lists=False)
+ONLY_ACCESS: Final = Personality(
+    "only-access",
+    words="ACCESS for everything, as in Great Britain",
+    clients=(_READER, _WRITER, _PUBLIC),
+    conformance=Conformance.ACCESS | Conformance.GENERAL_BLOCK_TRANSFER,
+)
 SMALL: Final = Personality(
     "small",
     words="segments of 32 octets, blocks of 16",
@@ -297,8 +303,9 @@ def _odd(quirk: Quirk) -> Personality:
 ODD: Final = {quirk: _odd(quirk) for quirk in Quirk}
 
 _ALL: Final = (
-    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW, SHORT_NAMES, GBT, GBT_WRAPPER),
-    *(SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256, SUITE_1, SUITE_2, ECDSA, ECDSA_2),
+    *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, ONLY_ACCESS, SMALL, WINDOW, SHORT_NAMES),
+    *(GBT, GBT_WRAPPER, SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256),
+    *(SUITE_1, SUITE_2, ECDSA, ECDSA_2),
     *(HLS_MANUFACTURER, GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED),
     *(WRAPPED_2, ONE_PASS_2, STATIC_2, SIGNED_2),
     *ODD.values(),

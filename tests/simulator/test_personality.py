@@ -68,7 +68,7 @@ class PersonalityTests(SynchronousTestCase):
     def test_names(self) -> None:
         self.assertEqual(
             set(PERSONALITIES),
-            {"microstar", "plain", "wrapper", "no-lists", "small", "window"}
+            {"microstar", "plain", "wrapper", "no-lists", "only-access", "small", "window"}
             | {"secure", "secure-wrapper", "hls-md5", "hls-sha1", "hls-sha256"}
             | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"}
             | {"hls-manufacturer", "general-glo", "wrapped", "one-pass", "static", "signed"}

@@ -39,3 +39,14 @@ PUSH_AIDON = hdlc.PUSH[12:-3]
 # A Landis+Gyr E450's push in three general blocks: ``hdlc.PUSH_BLOCKS`` (HDLC removed);
 # only the first has LLC octets before it.
 PUSH_BLOCKS = tuple(frame[9:-3].removeprefix(bytes.fromhex("E6E700")) for frame in hdlc.PUSH_BLOCKS)
+
+# GBCS (Great Britain Companion Specification) 18.4, ECS04b: what the supplier's command and
+# the meter's signed response carry. The second response is of the example message in gfi.h
+# of a converter of GBCS messages, which is in the public domain.
+ACCESS_REQUEST = bytes.fromhex(
+    "D9 20000001 00"
+    "03 03 0070 0000130A00FF 02 03 0070 0000130A01FF 02 03 0070 0000130A02FF 02"
+    "03 05 00000000 05 00000000 05 00000000"
+)
+ACCESS_RESPONSE = bytes.fromhex("DA 20000001 00 00 03 00 00 00 03 0300 0300 0300")
+ACCESS_RESPONSE_SET = bytes.fromhex("DA 200003EB 00 00 01 00 01 0200")

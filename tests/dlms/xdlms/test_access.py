@@ -1,4 +1,4 @@
-"""ACCESS: requests and responses. No published APDU is known: the bytes are our own."""
+"""ACCESS: requests and responses. The published ones are British (GBCS); else our own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlmsd.dlms.axdr.clock import DateTime
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.xdlms.access import (
     AccessAction,
     AccessGet,
@@ -33,6 +35,7 @@ from tests.dlms.axdr.trees import date_times
 from tests.dlms.xdlms.test_action import METHODS, RESET
 from tests.dlms.xdlms.test_get import ACCESSES, ATTRIBUTES, CLOCK, DATA, VOLTAGE, data
 from tests.dlms.xdlms.three_ways import ApduTestCase
+from tests.vectors import security, services
 
 NULL = data("00")
 ITEMS = st.one_of(
@@ -79,6 +82,29 @@ class LongInvokeTests(ApduTestCase):
             ),
             (number, descriptive, breaks, confirmed, high),
         )
+
+
+class PublishedTests(ApduTestCase):
+    def test_a_request(self) -> None:
+        start = security.GBCS_COMMAND.index(services.ACCESS_REQUEST)
+        self.assertGreater(start, 0)
+        resets = [Obis.parse(f"0-0:19.10.{number}") for number in range(3)]
+        request = AccessRequest(
+            0x20000001,
+            tuple(AccessAction(MethodDescriptor(112, obis, 2)) for obis in resets),
+            (data("0500000000"),) * 3,
+        )
+        self.assert_three_ways(services.ACCESS_REQUEST, request)
+        self.assertTrue(breaks_on_error(request.invoke))
+
+    def test_its_response(self) -> None:
+        done = ActionDone(ActionResult.SUCCESS)
+        response = AccessResponse(0x20000001, (NULL,) * 3, (done,) * 3)
+        self.assert_three_ways(services.ACCESS_RESPONSE, response)
+
+    def test_a_response_to_a_write(self) -> None:
+        response = AccessResponse(0x200003EB, (NULL,), (SetDone(DataAccessResult.SUCCESS),))
+        self.assert_three_ways(services.ACCESS_RESPONSE_SET, response)
 
 
 class RequestTests(ApduTestCase):
