@@ -105,7 +105,7 @@ class Daemon(Service):
             random=machine.random.random,
             connects_per_second=configuration.daemon.connects_per_second,
             commit=self._outbox.commit,
-            obstacle=lambda meter: self._outbox.obstacle(elsewhere=meter.load_profile is not None),
+            obstacle=lambda one: self._outbox.obstacle(one.sinks, elsewhere=bool(one.load_profile)),
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, self._outbox.invocation_counters, machine.draw),

@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 from dlmsd.model import GapCause, Reading
 from dlmsd.store.invocation import Unkept
 from dlmsd.store.quarantine import Verdict
+from dlmsd.store.room import Room
+from dlmsd.store.values import encode_values
 
 # Marks kept while the disk refuses, since every try writes all of them: 50 ms. Beyond it the
 # oldest become duplicates.
@@ -19,11 +21,22 @@ MOST_MARKS: Final = 10_000
 
 @frozen
 class Entry:
-    """A reading on its way into the file; ``values`` is its JSON text."""
+    """A reading on its way into the file; ``values`` is its JSON text.
+
+    ``given_up`` are sinks that get none of it, since there is no room for what they are owed.
+    """
 
     reading: Reading
     sinks: tuple[str, ...]
     values: str
+    given_up: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, reading: Reading, sinks: Sequence[str], room: Room) -> Entry:
+        """Owed to those of ``sinks`` for which there is ``room``."""
+        given_up = room.given_up(sinks)
+        owed = tuple(sink for sink in sinks if sink not in given_up)
+        return cls(reading, owed, encode_values(reading.values), given_up)
 
 
 @frozen

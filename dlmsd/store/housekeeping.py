@@ -4,7 +4,9 @@ A ladder, each step when the one before was not enough: delivered history goes, 
 first, from PRESSURE of the limit on; while there is ``pressure`` what a load profile holds stays
 in its meter; at the limit, with "drop_oldest", what is in quarantine and then the
 oldest readings that still wait are dropped, each with its place in a gap row and in the
-dropped counter; with "pause" nothing is, and no reading is taken until there is room.
+dropped counter; with "pause" nothing is, and no reading is taken until there is room. Neither
+holds back a meter that has a sink which goes on (``room.py``): it is read for that one, and
+what the others would be owed is given up at once, in the same account.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from dlmsd.store.counters import Change, Stream
 from dlmsd.store.disk import Disk
 from dlmsd.store.gaps import record_loss
 from dlmsd.store.ledger import Ledger
+from dlmsd.store.room import RESERVE, Room, standing
 
 # Rows of one transaction. Commits wait while it runs, which with this many rows is less
 # than the time in which a group of readings gathers.
@@ -87,10 +90,7 @@ class Swept:
 
 
 class Housekeeping:
-    """Sweeps a ledger slice by slice, in its writer thread; ``full`` may be read elsewhere.
-
-    ``full`` says that there is no room for a reading, and that none will be made.
-    """
+    """Sweeps a ledger slice by slice, in its writer thread; ``room`` may be read elsewhere."""
 
     def __init__(self, ledger: Ledger, options: OutboxOptions, disk: Disk) -> None:
         self._ledger = ledger
@@ -101,11 +101,11 @@ class Housekeeping:
         self._keep_delivered = int(options.keep_delivered_hours * _HOUR_MS)
         self._history = int(options.history_days * 24 * _HOUR_MS)
         self._shrinking = False
-        self.full = False
+        self.room = Room()
 
     def due(self, status: OutboxStatus) -> bool:
         """Whether a sweep could make room."""
-        return status.bytes > self._max_bytes * PRESSURE or self.full or status.pressure
+        return status.bytes > self._max_bytes * PRESSURE or self.room.full or status.pressure
 
     def sweep(self, now: int) -> Swept:
         """One transaction; ``now`` is the wall time in ms. Call again while ``more``."""
@@ -144,13 +144,20 @@ class Housekeeping:
             return early
         self._ledger.pressure = pressed
         over = self._over(used)
-        self.full = over and self._pauses
+        queued = self._ledger.status().queued
+        self.room = Room(
+            over and self._pauses,
+            self._pauses and used > self._max_bytes,
+            standing(queued) if pressed else frozenset(),
+        )
         if over and not self._pauses:
             self._drop(change)
         return 0
 
     def _over(self, used: int) -> bool:
         limit = self._max_bytes
+        if self._pauses:
+            limit -= int(self._max_bytes * RESERVE)
         if self._shrinking:
             limit -= self._max_bytes // MARGIN
         self._shrinking = used > limit

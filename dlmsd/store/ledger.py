@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import frozen
 
-from dlmsd.model import Lane, OutboxStatus, Reading, Watermark
+from dlmsd.model import GapCause, Lane, OutboxStatus, Reading, Watermark
 from dlmsd.store import gaps, invocation, quarantine
 from dlmsd.store.batch import Batch, Entry
 from dlmsd.store.counters import Account, Change, Stream, Totals, audit
@@ -53,6 +53,7 @@ _HISTORY: Final = """
     WHERE meter = ? AND ts >= ? AND ts < ? ORDER BY ts DESC LIMIT ?
 """
 _ONWARDS: Final = _HISTORY.replace("DESC", "ASC")
+_OPEN_ACCOUNT: Final = "INSERT INTO counters (meter, sink) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _RAISE_WATERMARK: Final = """
     INSERT INTO watermarks (meter, profile, ts) VALUES (?, ?, ?)
     ON CONFLICT (meter, profile) DO UPDATE SET ts = max(ts, excluded.ts)
@@ -216,6 +217,8 @@ class Ledger:
             return None
         row = cursor.lastrowid
         change.add_reading(reading.meter, reading.ts)
+        for sink in entry.given_up:
+            self._give_up((reading.meter, sink), reading.ts, change)
         deliveries = []
         for sink in entry.sinks:
             stream = (reading.meter, sink)
@@ -227,6 +230,13 @@ class Ledger:
                 Delivery(cursor.lastrowid, sink, reading.meter, reading.ts, entry.values, lane)
             )
         return deliveries
+
+    def _give_up(self, stream: Stream, ts: int, change: Change) -> None:
+        """A delivery that never waits: committed and dropped in one."""
+        self.database.execute(_OPEN_ACCOUNT, stream)
+        gaps.record_loss(self.database, stream, GapCause.OUTBOX_FULL, ts, ts, 1)
+        change.committed[stream] += 1
+        change.dropped[stream] += 1
 
     def _mark(self, delivered: Sequence[int], now: int, change: Change) -> None:
         cursor = self.database.cursor()

@@ -9,7 +9,7 @@ reading twice or none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +27,9 @@ from dlmsd.store.delivery import Delivery
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.invocation import InvocationCounters
 from dlmsd.store.ledger import Committed
-from dlmsd.store.outbox_file import OutboxFile, OutboxFullError
+from dlmsd.store.outbox_file import OutboxFile
 from dlmsd.store.replay import Replay
-from dlmsd.store.values import encode_values
+from dlmsd.store.room import OutboxFullError
 from dlmsd.store.writer import Writer
 
 __all__ = ["Delivery", "Listener", "Outbox"]
@@ -146,12 +146,14 @@ class Outbox:
             if late.active():
                 late.cancel()
 
-    def obstacle(self, *, elsewhere: bool = False) -> StoreError | None:
-        """Why there is no room for a reading, so that none need be read; None when there is.
+    def obstacle(
+        self, sinks: Collection[str] | None = None, *, elsewhere: bool = False
+    ) -> StoreError | None:
+        """Why there is no room for a reading owed to ``sinks``, so that none need be read.
 
         Of a meter whose load profile holds it ``elsewhere`` none need be read earlier.
         """
-        return self._file.obstacle(elsewhere=elsewhere)
+        return self._file.obstacle(sinks, elsewhere=elsewhere)
 
     def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
         """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it.
@@ -183,10 +185,10 @@ class Outbox:
         may come twice. Raises StoreError, and then nothing of it is stored.
         """
         ledger = self._file.ledger
-        obstacle = self.obstacle()
+        obstacle = self.obstacle(sinks)
         if obstacle is not None:
             raise obstacle
-        entries = [Entry(one, tuple(sinks), encode_values(one.values)) for one in readings]
+        entries = [Entry.of(one, sinks, self._file.room) for one in readings]
         stored = await self._file.run(lambda: ledger.backfill(entries, watermark))
         self._stored(stored)
         return len(entries) - len(stored.refused)
@@ -276,7 +278,7 @@ class Outbox:
 
     def _admit(self, reading: Reading, sinks: Sequence[str]) -> Entry:
         _ = self._file.ledger
-        obstacle = self.obstacle()
+        obstacle = self.obstacle(sinks)
         if obstacle is not None:
             self._refuse(reading, obstacle)
             raise obstacle
@@ -285,7 +287,7 @@ class Outbox:
                 f"{self._file.path}: {MOST_UNWRITTEN} readings already wait for the disk, which is "
                 "too slow or locked by another program"
             )
-        return Entry(reading, tuple(sinks), encode_values(reading.values))
+        return Entry.of(reading, sinks, self._file.room)
 
     def _refuse(self, reading: Reading, error: StoreError) -> None:
         """No room for a reading: a gap row will tell of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from dlmsd.store.jobs import Jobs
 from dlmsd.store.ledger import Committed, Ledger
 from dlmsd.store.replay import Replay, Replays, ask, outcome
 from dlmsd.store.replayer import Replayer
+from dlmsd.store.room import OutboxFullError, PressureError, Room
 from dlmsd.store.salvage import salvage
 from dlmsd.store.sweeper import Sweeper
 from dlmsd.store.writer import Writer
@@ -49,16 +50,6 @@ LOOK_SECONDS: Final = 2.0
 # Between two attempts to open the file on a disk that fails, doubled each time.
 FIRST_PAUSE: Final = 1.0
 MOST_PAUSE: Final = 60.0
-
-
-class OutboxFullError(StoreError):
-    """The outbox is full and when_full is "pause", so no meter is read; bring the sinks back,
-    or raise max_bytes."""
-
-
-class PressureError(StoreError):
-    """The outbox is nearly full, so what a meter's load profile holds waits there, and is read
-    back later; bring the sinks back, or raise max_bytes."""
 
 
 class OutboxFile:
@@ -240,24 +231,40 @@ class OutboxFile:
         """Something could not be written."""
         self.bulletin.bad(str(error))
 
-    def obstacle(self, *, elsewhere: bool = False) -> StoreError | None:
-        """Why there is no room for a reading, None when there is; for one that a load profile
-        holds ``elsewhere`` there is none while there is pressure."""
+    def obstacle(
+        self, sinks: Collection[str] | None = None, *, elsewhere: bool = False
+    ) -> StoreError | None:
+        """Why there is no room for a reading that ``sinks`` are owed, None when there is; for one
+        that a load profile holds ``elsewhere`` there is none while there is pressure. Without
+        ``sinks``: for any.
+        """
         if self._disk.full:
             return DiskFullError(
                 f"{self.path}: the disk is full; no meter is read until there is space"
             )
-        if self._housekeeping is not None and self._housekeeping.full:
+        room, limit = self.room, self._options.max_bytes
+        if room.full and sinks is None:
+            names = ", ".join(sorted(room.standing))
             return OutboxFullError(
-                f"{self.path}: all {self._options.max_bytes} bytes are taken by readings that "
-                "wait; no meter is read until some are delivered"
+                f"{self.path}: all {limit} bytes are taken by readings that wait for {names}; "
+                "what is read meanwhile goes to other sinks alone"
             )
-        if elsewhere and self.bulletin.status.pressure:
+        if room.brimful or (room.full and room.alone(sinks or ())):
+            return OutboxFullError(
+                f"{self.path}: all {limit} bytes are taken by readings that wait; this meter is "
+                "not read until some are delivered"
+            )
+        if elsewhere and self.bulletin.status.pressure and room.alone(sinks or ()):
             return PressureError(
-                f"{self.path}: little is left of {self._options.max_bytes} bytes; this meter's "
+                f"{self.path}: little is left of {limit} bytes; this meter's "
                 "load profile keeps what is missed until some readings are delivered"
             )
         return None
+
+    @property
+    def room(self) -> Room:
+        """What is left of the file."""
+        return Room() if self._housekeeping is None else self._housekeeping.room
 
     def _open(self, attempt: int) -> tuple[Ledger, list[str]]:
         now = self._now()

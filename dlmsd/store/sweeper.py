@@ -78,7 +78,7 @@ class Sweeper:
         """Slice by slice, so that commits get in between; then say what was lost."""
         early = 0
         dropped: Counter[str] = Counter()
-        before = (self._bulletin.status.pressure, self._housekeeping.full)
+        before = (self._bulletin.status.pressure, self._housekeeping.room)
         try:
             more = True
             while more and self._running:
@@ -87,7 +87,7 @@ class Sweeper:
                 early += swept.early
                 dropped.update(swept.dropped)
                 more = swept.more
-                if more or (swept.status.pressure, self._housekeeping.full) != before:
+                if more or (swept.status.pressure, self._housekeeping.room) != before:
                     self._bulletin.good(swept.status)
         except StoreError as error:
             self._bulletin.bad(str(error))

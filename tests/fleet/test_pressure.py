@@ -46,7 +46,7 @@ class PressureTests(FleetCase):
         return self.successResultOf(Deferred.fromCoroutine(work))
 
     def hindrance(self, meter: MeterOptions) -> Any:
-        return self.outbox.obstacle(elsewhere=meter.load_profile is not None)
+        return self.outbox.obstacle(meter.sinks, elsewhere=meter.load_profile is not None)
 
     def keeper(self, options: MeterOptions, last_ts: int) -> GapKeeper:
         backfill = None
