@@ -20,6 +20,7 @@ from dlmsd.cli.state import KeptCounters, NoCounters, Place
 from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.errors import ConfigurationError, ReadOnlyError, StoreError
 from dlmsd.fleet.effective import onlooked
 from dlmsd.meter.build import make_way
@@ -48,6 +49,7 @@ class Target:
     place: Place
     configuration: Configuration | None = None
     dial_in: DialInOptions = field(factory=DialInOptions)
+    _names: ShortNames = field(factory=ShortNames, init=False, eq=False)
 
     def refuse_unless_writing(self) -> None:
         """ReadOnlyError where the meter's configuration allows no more than reading."""
@@ -70,7 +72,7 @@ class Target:
             security = secured(self.meter, store, os.urandom)
             async with (
                 self._way(reactor) as way,
-                visited(self.meter, reactor, tracing, security, way) as session,
+                visited(self.meter, reactor, tracing, security, way, self._names) as session,
             ):
                 yield session
 
@@ -94,11 +96,12 @@ def visited(
     tracing: Tracing | None,
     security: MeterSecurity | None = None,
     way: Way | None = None,
+    names: ShortNames | None = None,
 ) -> Visit:
     """A connection to ``meter`` that ``tracing`` looks on at."""
     if tracing is None:
-        return Visit(meter, reactor, None, security, way)
-    return Visit(meter, reactor, tracing.frame, security, way, witness=tracing.apdu)
+        return Visit(meter, reactor, None, security, way, names=names)
+    return Visit(meter, reactor, tracing.frame, security, way, tracing.apdu, names)
 
 
 def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> Target:

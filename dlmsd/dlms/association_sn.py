@@ -8,7 +8,7 @@ be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from dlmsd.dlms.acse.context import ApplicationContext
 from dlmsd.dlms.association import Association
@@ -48,7 +48,9 @@ class AssociationSN(Association):
     REFERENCING: ClassVar = (ApplicationContext.SN, ApplicationContext.SN_CIPHERED)
     LEAST: ClassVar = Conformance.READ
 
-    names = ShortNames()
+    def __init__(self, *given: Any, names: ShortNames | None = None, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.names = ShortNames() if names is None else names
 
     @property
     def named(self) -> bool:

@@ -15,6 +15,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association, Witness
 from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.describe.apdu import describe_apdu
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
@@ -49,14 +50,16 @@ def make_session(
     trace: Trace | None,
     security: MeterSecurity | None,
     witness: Witness | None = None,
+    names: ShortNames | None = None,
 ) -> Session:
     """A session that takes its turns on one connection.
 
-    ``trace`` sees each frame, ``witness`` each APDU.
+    ``trace`` sees each frame, ``witness`` each APDU; ``names`` are the short names that are
+    known already.
     """
     return Session(
         _link(meter),
-        _association(meter),
+        _association(meter, names),
         timeout=meter.timeout,
         turn=turn,
         clock=clock,
@@ -128,12 +131,14 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
     )
 
 
-def _association(meter: MeterOptions) -> Association:
+def _association(meter: MeterOptions, names: ShortNames | None) -> Association:
     """Of a meter without high level security; the others get a new one each time."""
     mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
     if meter.referencing == "sn":
         services = WRITING_SN if meter.writing else READING_SN
-        return AssociationSN(mechanism, meter.password, proposed=services, quirks=meter.quirks)
+        return AssociationSN(
+            mechanism, meter.password, proposed=services, quirks=meter.quirks, names=names
+        )
     return Association(
         mechanism,
         meter.password,

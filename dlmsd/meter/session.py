@@ -16,7 +16,7 @@ from dlmsd.dlms.axdr.data import Data, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import GetResult, Unasked
 from dlmsd.dlms.xdlms.access import (
@@ -139,7 +139,7 @@ class Session(Conversation):
 
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
         if isinstance(association, AssociationSN) and not association.named:
-            association.names = ShortNames.of(await self.get(OBJECT_LIST_SN))
+            association.names.learn(await self.get(OBJECT_LIST_SN))
 
     async def _recover(self, security: MeterSecurity) -> bool:
         """Learn the counter that the meter saw last, as public client; whether ours rose."""

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.association import Witness
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.build import make_reassembly, make_session, make_way
 from dlmsd.meter.conversation import Trace
@@ -21,7 +22,8 @@ from dlmsd.meter.way import Way
 class Visit:
     """``async with Visit(meter, reactor) as session``: associated inside, closed after.
 
-    Entering raises the DlmsdError that kept us out. ``way`` is another than the meter's.
+    Entering raises the DlmsdError that kept us out. ``way`` is another than the meter's;
+    ``names`` are the short names that earlier visits learned.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Visit:
         security: MeterSecurity | None = None,
         way: Way | None = None,
         witness: Witness | None = None,
+        names: ShortNames | None = None,
     ) -> None:
         self._factory = MeterFactory(
             way or make_way(meter, reactor),
@@ -40,7 +43,9 @@ class Visit:
             admit=lambda: succeed(lambda: None),
             random=lambda: 0.0,
         )
-        self._session = make_session(meter, self._factory.turn, reactor, trace, security, witness)
+        self._session = make_session(
+            meter, self._factory.turn, reactor, trace, security, witness, names
+        )
         self._connected = Deferred[None]()
         self._factory.join(Member(self._session, self._up, self._down))
 

@@ -51,6 +51,32 @@ class ProfileTests(ErrandCase):
         self.assertTrue(all(row["time"].endswith("-05:00") for row in told["rows"]))
         self.assertEqual((told["complete"], told["profile"]), (True, LOAD))
 
+    def test_short_names_by_range_and_by_entry(self) -> None:
+        """A range of time, the newest by entry, and over connections that break."""
+        by_name = ("--referencing=sn", "--json", "--trace")
+        for arguments, faults, count in (
+            (("--from=-6h", "--to=-3h"), (), (12, 13)),
+            (("--last=20",), (), (20,)),
+            (("--from=-2d", "--to=-1d"), ("reset=every:100",), (96, 97)),
+        ):
+            ended = self.visit(
+                *("profile", LOAD, *arguments, *by_name),
+                personality="short-names",
+                password="22222222",
+                faults=faults,
+            )
+            self.assertEqual(ended.returncode, 0, ended)
+            told = json.loads(ended.stdout)
+            self.assertEqual((told["complete"], len(told["rows"]) in count), (True, True), ended)
+            times = [datetime.datetime.fromisoformat(row["time"]) for row in told["rows"]]
+            steps = {after - before for before, after in pairwise(times)}
+            self.assertEqual(steps, {datetime.timedelta(minutes=15)})
+            self.assertIn("read-request", ended.stderr)
+            self.assertNotIn("get-request", ended.stderr)
+            # Association SN, object_list: it is long, and one connection learns it for all.
+            self.assertEqual(ended.stderr.count("name: 64008"), 1)
+            self.assertEqual("attempt 2 of 5" in ended.stderr, bool(faults))
+
     def test_no_such_profile(self) -> None:
         ended = self.visit("profile", "1-0:99.9.9", "--json", "--profile=microstar")
         self.assertEqual((ended.returncode, ended.stdout), (1, ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.errors import TimezoneError
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.layout import ProfileRow
@@ -22,7 +24,7 @@ from dlmsd.meter.security import secured
 from dlmsd.meter.visit import Visit
 from dlmsd.simulator.equipment import ClockOptions, Equipment, ProfileOptions
 from dlmsd.simulator.meter import VirtualMeter
-from dlmsd.simulator.personality import MICROSTAR, SECURE_WRAPPER, Personality
+from dlmsd.simulator.personality import MICROSTAR, SECURE_WRAPPER, SHORT_NAMES, Personality
 from tests.meter.fleet import START, FleetCase
 from tests.meter.profiles import DAY, HOUR, OBIS, QUARTER
 
@@ -37,17 +39,24 @@ VOLTAGE = "1-0:32.7.0"
 
 
 class MeterCase(FleetCase):
+    PERSONALITY = MICROSTAR
+
     def meter(
         self,
         clock: ClockOptions | None = None,
-        personality: Personality = MICROSTAR,
+        personality: Personality | None = None,
         **options: Any,
     ) -> MeterOptions:
         """Start a virtual meter; how it is read."""
+        personality = personality or self.PERSONALITY
         self.equipment = Equipment(clock or ClockOptions(), ProfileOptions(**options))
         self.simulate(1, evolve(personality, equipment=self.equipment))
         client = personality.clients[0]
-        (meter,) = self.options(framing=personality.framing, client=client.number)
+        (meter,) = self.options(
+            framing=personality.framing,
+            referencing=personality.referencing,
+            client=client.number,
+        )
         keys = personality.security.client
         return (
             meter
@@ -196,6 +205,17 @@ class OddityTests(MeterCase):
         self.assertEqual([row.time for row in entries[-len(rows) :]], [row.time for row in rows])
 
 
+class ShortNameTests(OddityTests):
+    """Everything again where what is read has short names: by READ, in its blocks."""
+
+    PERSONALITY = SHORT_NAMES
+
+    def test_a_meter_that_reads_no_part_by_name(self) -> None:
+        conformance = SHORT_NAMES.conformance & ~Conformance.PARAMETERIZED_ACCESS
+        personality = evolve(SHORT_NAMES, conformance=conformance)
+        self.both(self.meter(None, personality, entries=600))
+
+
 class ConnectionTests(MeterCase):
     def test_ten_thousand_rows_ciphered(self) -> None:
         meter = self.meter(personality=SECURE_WRAPPER)
@@ -206,9 +226,9 @@ class ConnectionTests(MeterCase):
         self.expect(rows, end - 9_999 * QUARTER, end)
 
     def test_connections_that_break(self) -> None:
-        for selectors in ((1, 2), (2,), ()):
+        for personality, selectors in product((BLOCKS, SHORT_NAMES), ((1, 2), (2,), ())):
             self.setUp()
-            meter = self.meter(None, BLOCKS, selectors=selectors, entries=700)
+            meter = self.meter(None, personality, selectors=selectors, entries=700)
             rows: list[ProfileRow] = []
             told: list[str] = []
 

@@ -58,7 +58,10 @@ _NAMES: Final = 0x1_0000
 
 
 class ShortNames:
-    """The names of one meter's objects; of a new one, those of its association alone."""
+    """The names of one meter's objects; of a new one, those of its association alone.
+
+    Sessions with one meter may share them: to learn them takes longer than most errands.
+    """
 
     def __init__(self, bases: Mapping[tuple[int, Obis], int] = MappingProxyType({})) -> None:
         association = {(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN): ASSOCIATION_SN_BASE}
@@ -70,7 +73,13 @@ class ShortNames:
     @classmethod
     def of(cls, object_list: Data) -> ShortNames:
         """From attribute 2 of Association SN; DecodeError if it is none."""
-        return cls({(kind, obis): base for base, kind, _, obis in _entries(object_list)})
+        names = cls()
+        names.learn(object_list)
+        return names
+
+    def learn(self, object_list: Data) -> None:
+        """Those too; DecodeError, and none of them, if it is no such list."""
+        self._bases |= {(kind, obis): base for base, kind, _, obis in _entries(object_list)}
 
     def attribute(self, wanted: AttributeDescriptor) -> int | None:
         """Its name, None where the meter lists no such object."""
