@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlmsd.watch.aftermath import Aftermath
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.grouping import grouped
 from dlmsd.watch.history import History
@@ -17,10 +18,10 @@ from dlmsd.watch.rules.sink import (
 from dlmsd.watch.rules.store import store_findings
 
 
-def examine(history: History, now: float, wall: float) -> list[Finding]:
+def examine(history: History, aftermath: Aftermath, now: float, wall: float) -> list[Finding]:
     """What is wrong ``now`` (seconds of the reactor's clock), the worst first.
 
-    ``wall`` is Unix seconds. What another finding explains is left out.
+    ``wall`` is Unix seconds. What another finding explains is left out, for as long as it shows.
     """
     found: list[Finding] = []
     for meter in history.meters.values():
@@ -36,4 +37,5 @@ def examine(history: History, now: float, wall: float) -> list[Finding]:
     found += store_findings(history, now)
     found += host_findings(history, now, wall)
     kept = grouped(found, {name: one.status for name, one in history.meters.items()})
-    return sorted(kept, key=lambda one: (-one.rank, one.rule, one.subject))
+    told = aftermath.without(kept, found, now)
+    return sorted(told, key=lambda one: (-one.rank, one.rule, one.subject))

@@ -15,20 +15,23 @@ from dlmsd.watch.rules.reach import REACH, SHARED
 _MANY: Final = 5
 _NEARLY_ALL: Final = 0.8
 
-_SHARES: Final = frozenset({"success-degraded", "success-critical", "success-down"})
+SHARES: Final = frozenset({"success-degraded", "success-critical", "success-down"})
 _WORSE: Final = frozenset({"hdlc-errors", "sockets-closed", "line-noise", "breaker-open"})
 
 HIDES: Final[Mapping[str, frozenset[str]]] = {
     **{
-        rule: _SHARES | {"read-failures", "telemetry-stale", "sockets-closed", "meter-slow"}
+        rule: SHARES | {"read-failures", "telemetry-stale", "sockets-closed", "meter-slow"}
         for rule in REACH
     },
-    "breaker-open": REACH | _SHARES | {"read-failures", "sockets-closed", "telemetry-stale"},
+    "breaker-open": REACH | SHARES | {"read-failures", "sockets-closed", "telemetry-stale"},
     # It does answer, and what it answers is damaged.
-    "hdlc-errors": _SHARES | {"read-failures", "meter-mute", "sockets-closed", "meter-slow"},
-    "meter-slow": _SHARES | {"read-failures"},
-    "sockets-closed": _SHARES | {"read-failures"},
-    **{rule: frozenset({"read-failures"}) for rule in _SHARES},
+    "hdlc-errors": SHARES
+    | {"read-failures", "meter-mute", "sockets-closed", "meter-slow", "line-noise"},
+    "meter-slow": SHARES | {"read-failures"},
+    "sockets-closed": SHARES | {"read-failures"},
+    "success-down": frozenset({"success-critical", "success-degraded", "read-failures"}),
+    "success-critical": frozenset({"success-degraded", "read-failures"}),
+    "success-degraded": frozenset({"read-failures"}),
     "publish-ratio": frozenset({"delivery-stale"}),
     "disk-full": frozenset({"disk-low", "outbox-pressure", "outbox-growth"}),
     "outbox-full": frozenset({"outbox-pressure", "outbox-growth"}),
@@ -39,7 +42,7 @@ HIDES: Final[Mapping[str, frozenset[str]]] = {
 _NO_STORE: Final = frozenset({"disk-full", "outbox-full", "outbox-failing"})
 _STREAMS: Final = frozenset({"delivery-stale", "publish-ratio"})
 # They tell of the same link from the other end.
-_OF_LINE: Final = REACH | _SHARES | _WORSE | {"read-failures", "telemetry-stale"}
+_OF_LINE: Final = REACH | SHARES | _WORSE | {"read-failures", "telemetry-stale"}
 
 
 def grouped(found: Iterable[Finding], meters: Mapping[str, MeterStatus]) -> list[Finding]:
@@ -123,5 +126,5 @@ def _stores(found: list[Finding]) -> list[Finding]:
     """While nothing can be stored, no meter gives a reading that counts."""
     if not any(one.rule in _NO_STORE for one in found):
         return found
-    hidden = _SHARES | _STREAMS | {"read-failures", "telemetry-stale", "meter-slow"}
+    hidden = SHARES | _STREAMS | {"read-failures", "telemetry-stale", "meter-slow"}
     return [one for one in found if one.rule not in hidden]

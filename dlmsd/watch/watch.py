@@ -19,6 +19,7 @@ from dlmsd.fleet.board import Board, Status
 from dlmsd.model import AlarmStatus, ReceiverStatus
 from dlmsd.store.outbox import Outbox
 from dlmsd.store.registry import Registry
+from dlmsd.watch.aftermath import Aftermath
 from dlmsd.watch.alarms import AlarmKeeper
 from dlmsd.watch.examine import examine
 from dlmsd.watch.expectations import Expectations
@@ -58,6 +59,7 @@ class Watch:
     ) -> None:
         self.findings: list[Finding] = []
         self.history = History(board)
+        self._aftermath = Aftermath()
         self._board = board
         self._registry = registry
         self._outbox = outbox
@@ -143,7 +145,7 @@ class Watch:
             self._looks += 1
             now = self._clock.seconds()
             self.history.host.receivers = self.receivers()
-            self.findings = examine(self.history, now, self._wall())
+            self.findings = examine(self.history, self._aftermath, now, self._wall())
             if self._loop.running:
                 await self._keeper.keep(self.findings, now)
             if self._loop.running and self._looks % _DAILY_LOOKS == 0:

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.fleet.board import Board
 from dlmsd.model import MeterState, MeterStatus, SinkState, SinkStatus
+from dlmsd.watch.aftermath import Aftermath
 from dlmsd.watch.examine import examine
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.history import History
@@ -35,7 +36,7 @@ class RuleCase(SynchronousTestCase):
         self.now += seconds
 
     def found(self) -> list[Finding]:
-        return examine(self.history, self.now, WALL)
+        return examine(self.history, Aftermath(), self.now, WALL)
 
     def rules(self) -> list[str]:
         return [one.rule for one in self.found()]

@@ -15,7 +15,7 @@ from dlmsd.watch.plan import Plan
 from dlmsd.watch.remedies import REMEDIES
 from tests.publish.broker import Ack, acknowledge
 from tests.storm.weather import FULL, Weather, _Busy
-from tests.watch.town import Town, TownCase
+from tests.watch.town import Town, TownCase, now
 
 End = Callable[[], object]
 
@@ -147,7 +147,8 @@ def slow(town: Town) -> End:
 @frozen
 class Row:
     """``begin`` brings ``rule`` about within ``seconds``, and the first to do is ``action``;
-    without a rule it raises nothing, because the daemon copes with it by itself.
+    without a rule it raises nothing, because the daemon copes with it by itself. Afterwards it
+    ``leaves`` another alarm, where something is lost.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Row:
     action: str = ""
     seconds: float = 240.0
     most: float = 1500.0
+    leaves: str = ""
 
 
 TABLE: Final = (
@@ -190,7 +192,7 @@ TABLE: Final = (
     Row("rate", puback(0x96), "sink-rate", "longer-interval"),
     Row("token used twice", takeover, "sink-takeover", "stop-other-user"),
     Row("wall clock steps", clock_step, "host-clock", "set-clock"),
-    Row("disk full", full_disk, "disk-full", "free-disk", 240, 1500),
+    Row("disk full", full_disk, "disk-full", "free-disk", leaves="gaps-lost"),
 )
 
 
@@ -210,6 +212,7 @@ class FaultTests(TownCase):
         plan = Plan.of([finding], Language.of("en"), 0)
         self.assertEqual(plan.actions[0].id, row.action)
         self.assertEqual(len({one.rule for one in town.watch.findings}), 1, town.watch.findings)
+        ended = int(town.wall() * 1000)
         end()
         for _ in range(round(row.most / 10)):
             town.run(10)
@@ -218,6 +221,11 @@ class FaultTests(TownCase):
         self.assertNotIn(found, town.alarms())
         (alarm,) = [one for one in town.alarms(standing=False).values() if one.rule == found]
         self.assertIsNotNone(alarm.cleared_at)
+        town.run(900)
+        everything = now(town.daemon.registry.alarms.list())
+        late = {one.rule for one in everything if one.raised_at > ended} - {found}
+        self.assertLessEqual(late, {row.leaves}, "what it left behind is no new trouble")
+        self.assertEqual(town.alarms().keys() - {row.leaves}, set())
 
     def appears(self, row: Row) -> str | None:
         """The rule that was found, once it stands as an alarm too (if its disk lets it)."""
