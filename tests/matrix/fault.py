@@ -29,7 +29,8 @@ class Fault:
     that take its place, of APDU and SEALED the APDUs (None if it is said all the same), of
     LINE what undoes it. One that is ``lasting`` strikes in every state that follows on its
     connection. ``errors`` are those by which the status may call it, and where it is
-    ``certain`` one of them must be told when it lasts.
+    ``certain`` one of them must be told when it lasts. Where it meets an opening it may be
+    called a refusal in the states ``refused`` too.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Fault:
     errors: tuple[type[DlmsdError], ...]
     certain: frozenset[State] = frozenset()
     lasting: bool = False
+    refused: frozenset[State] = frozenset({State.S4})
 
     def called(self, kind: type[DlmsdError], state: State) -> bool:
         """Whether this error is a right name for it; to call it a refusal costs 15 minutes.
@@ -49,5 +51,5 @@ class Fault:
         if kind is UnsteadyError:
             return True
         if issubclass(kind, RefusedError):
-            return RefusedError in self.errors or state is State.S4
+            return RefusedError in self.errors or state in self.refused
         return issubclass(kind, self.errors)

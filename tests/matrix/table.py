@@ -20,6 +20,8 @@ _AFTER_SNRM = _EVERYWHERE - UNASKED - {State.S0, State.S10}
 _IN_SESSION = _AFTER_SNRM - {State.S2}
 _AARE = frozenset({State.S3})
 _OPENING = frozenset({State.S3, State.S4})
+# The challenge in AARE is under no tag: with an old one in its segments our proof is wrong.
+_OLD_CHALLENGE = frozenset({State.S4, State.S8})
 
 FAULTS: dict[int, Fault] = {
     fault.number: fault
@@ -44,7 +46,7 @@ FAULTS: dict[int, Fault] = {
         Fault(18, "wrong addresses", FRAME, octets.strangers, _DOUBT, _AFTER_SNRM),
         Fault(19, "N(S) again", FRAME, octets.doubled, _DOUBT),
         Fault(20, "wrong N(S) or N(R)", FRAME, octets.numbers, _DOUBT),
-        Fault(21, "stale frames", FRAME, octets.stale, _DOUBT),
+        Fault(21, "stale frames", FRAME, octets.stale, _DOUBT, refused=_OLD_CHALLENGE),
         Fault(22, "late answer", FRAME, octets.late, _DOUBT),
         Fault(23, "UA with absurd parameters", FRAME, octets.parameters, _DOUBT),
         Fault(24, "DM", FRAME, octets.disconnected_mode, _METER, _AFTER_SNRM),
