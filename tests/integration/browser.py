@@ -108,7 +108,7 @@ def browsing(**options: Any) -> Iterator[tuple[Page, list[str]]]:
     wrong: list[str] = []
     context = BROWSER.chromium.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console",
@@ -123,7 +123,7 @@ def browsing(**options: Any) -> Iterator[tuple[Page, list[str]]]:
 class PageCase(TestCase):
     """A WebService on a board of three meters, of which one is down and one has a bad name."""
 
-    timeout = 60
+    timeout = 120
 
     async def setUp(self) -> None:
         need_browser()

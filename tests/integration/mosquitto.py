@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 def program() -> str:

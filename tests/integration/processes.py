@@ -18,7 +18,7 @@ from urllib.request import urlopen
 from tests.integration.simulated import SimulatorProcess
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 METER = """
@@ -132,7 +132,7 @@ class DaemonProcess:
             return False
 
     def get(self, path: str) -> bytes:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             body: bytes = answer.read()
             return body
 
@@ -142,11 +142,12 @@ class DaemonProcess:
         return found
 
     def stop(self) -> float:
-        """SIGTERM; how many seconds it took."""
+        """SIGTERM, and a good end; how many seconds it took."""
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE)
+        code = self.process.wait(PATIENCE)
+        assert code == 0, f"the daemon ended with {code}"
         self.process = None
         return time.monotonic() - began
 

@@ -49,7 +49,7 @@ class SimulatorProcess:
         if self.endpoints:
             self._process.send_signal(signal.SIGTERM)
         try:
-            _, self.errors = self._process.communicate(timeout=10)
+            _, self.errors = self._process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise

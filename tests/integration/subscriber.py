@@ -32,20 +32,20 @@ class Subscriber:
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(5), "no SUBACK"
+        assert self._ready.wait(60), "no SUBACK"
 
     def payloads(self, topic: str) -> list[bytes]:
         return [payload for at, payload, _ in self.messages if at == topic]
 
     def publish(self, topic: str, payload: bytes) -> None:
         """At QoS 1; the broker has it afterwards."""
-        self._client.publish(topic, payload, 1).wait_for_publish(5)
+        self._client.publish(topic, payload, 1).wait_for_publish(60)
 
     def catch_up(self, topic: str) -> None:
         """All that the broker has taken before is in ``messages``; ``topic`` is subscribed to."""
         told = len(self.messages)
         self.publish(topic, b"{}")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not any(at == topic for at, _, _ in self.messages[told:]):
             assert time.monotonic() < end, "the broker is behind"
             time.sleep(0.01)
@@ -57,3 +57,11 @@ class Subscriber:
     def _message(self, client: Any, userdata: Any, message: Any) -> None:
         self.arrived.append(time.time())
         self.messages.append((message.topic, message.payload, message.retain))
+
+
+def retained(port: int, topic: str) -> dict[str, bytes]:
+    """What is retained now below ``topic``, which ends in ``#``."""
+    subscriber = Subscriber(port, topic)
+    subscriber.catch_up(topic.replace("#", "caught-up"))
+    subscriber.close()
+    return {topic: payload for topic, payload, retain in subscriber.messages if retain}

@@ -19,7 +19,7 @@ VALUES = {"power": 136.5, "energy": 9007199254740993, "on": True}
 
 
 def wait(true: Callable[[], Any]) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)

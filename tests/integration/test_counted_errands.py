@@ -169,6 +169,6 @@ class CountedTests(SynchronousTestCase):
         self.addCleanup(connection.close)
         connection.recv(1)
         os.kill(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
         self.assertIn(process.returncode, (1, -signal.SIGINT), errors)
         self.assertNotIn("Traceback", errors)

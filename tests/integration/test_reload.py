@@ -54,7 +54,7 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(set(before), {"virtual-001", "virtual-002"})
         began = time.monotonic()
         self.ask(self.text.replace("interval = 0.5", "interval = 0.25", 1))
-        wait_until(lambda: self.status().get("virtual-003", {}).get("good"), "the new meter", 5)
+        wait_until(lambda: self.status().get("virtual-003", {}).get("good"), "the new meter")
         print(f"SIGHUP to the first reading of a new meter: {time.monotonic() - began:.2f} s")
         after = self.status()
         self.assertEqual(after["virtual-001"]["interval"], 0.25)
@@ -68,7 +68,7 @@ class ReloadTests(SynchronousTestCase):
         wait_until(lambda: "virtual-001" not in self.status(), "the meter is gone")
         self.assertEqual(self.status()["virtual-002"]["connects"], 1)
         self.log("1 meters removed")
-        self.assertLess(self.daemon.stop(), 5)
+        self.daemon.stop()
         self.assertNotIn("Traceback", self.daemon.log.read_text())
 
     def test_a_saved_file(self) -> None:
@@ -79,7 +79,7 @@ class ReloadTests(SynchronousTestCase):
         self.daemon.config.write_text(self.text)
         wait_until(lambda: self.status().get("virtual-003", {}).get("good"), "the new meter")
         self.assertEqual(self.status()["virtual-002"]["connects"], 1)
-        self.assertLess(self.daemon.stop(), 5)
+        self.daemon.stop()
 
     def test_sighup_to_a_daemon_in_the_background(self) -> None:
         pidfile = self.mktemp()
@@ -90,9 +90,9 @@ class ReloadTests(SynchronousTestCase):
         self.addCleanup(_kill, pid)
         self.daemon.config.write_text(self.text)
         os.kill(pid, signal.SIGHUP)
-        wait_until(lambda: self.status().get("virtual-003", {}).get("good"), "the new meter", 5)
+        wait_until(lambda: self.status().get("virtual-003", {}).get("good"), "the new meter")
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not Path(pidfile).exists(), "the daemon ends", 5)
+        wait_until(lambda: not Path(pidfile).exists(), "the daemon ends")
 
 
 def _kill(pid: int) -> None:

@@ -34,7 +34,7 @@ class RpcTests(WholeWayCase):
     def delete(self, path: str) -> None:
         headers = {"X-Authorization": f"Bearer {self.server._token}"}
         url = f"http://127.0.0.1:{self.server.http}{path}"
-        urlopen(Request(url, headers=headers, method="DELETE"), timeout=10).read()
+        urlopen(Request(url, headers=headers, method="DELETE"), timeout=60).read()
 
     def meter(self, name: str) -> dict[str, Any]:
         [found] = [one for one in self.daemon.status()["meters"] if one["name"] == name]

@@ -44,7 +44,7 @@ class TransportCase(SynchronousTestCase):
 
         wait_until(all_good, "all meters are read")
         self.assertEqual({meter["failed"] for meter in daemon.status()["meters"]}, {0})
-        self.assertLess(daemon.stop(), 5.0)
+        daemon.stop()
 
 
 class UdpTests(TransportCase):

@@ -31,7 +31,7 @@ class ThingsBoardProcess:
         headers = {"X-Authorization": f"Bearer {self._token}"} if self._token else {}
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"http://127.0.0.1:{self.http}{path}", data, headers)
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

@@ -223,7 +223,7 @@ class Episode:
     def _status(self) -> bytes:
         """/api/status, empty where nobody answers yet."""
         try:
-            with urlopen(f"http://127.0.0.1:{self._page}/api/status", timeout=1) as answer:
+            with urlopen(f"http://127.0.0.1:{self._page}/api/status", timeout=10) as answer:
                 body: bytes = answer.read()
                 return body
         except OSError:

@@ -86,7 +86,7 @@ class TacTests(SynchronousTestCase):
             self.assertTrue(line, "".join(lines))
             lines.append(line)
         process.send_signal(signal.SIGTERM)
-        lines.append(process.communicate(timeout=10)[0])
+        lines.append(process.communicate(timeout=60)[0])
         # twistd ends by the signal that stopped it.
         self.assertIn(process.returncode, (0, -signal.SIGTERM))
         self.assertTrue(record.exists())
