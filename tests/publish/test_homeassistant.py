@@ -31,7 +31,7 @@ def measurement(key: str, code: str = "", every: float = 0.0) -> Measurement:
     return Measurement(key, AttributeDescriptor(REGISTER, obis, 2), key, every=every)
 
 
-def status(name: str, units: dict[str, str] | None = None, **values: Value) -> MeterStatus:
+def status(name: str, units: dict[str, str] | None = None, /, **values: Value) -> MeterStatus:
     known = {"active_energy": "kWh", "active_power": "W", "voltage_l1": "V"}
     return MeterStatus(
         name, "h:1", "p", 5.0, MeterState.READING, values=values, units=units or known
