@@ -11,13 +11,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Subscriber:
-    """Subscribed to ``topic`` at QoS 1 with a session of its own, until ``close``.
+    """Subscribed to ``topics`` at QoS 1 with a session of its own, until ``close``.
 
     ``messages`` holds (topic, payload, retain), in order of arrival; ``arrived`` the Unix
     time of each.
     """
 
-    def __init__(self, port: int, topic: str = "#", **credentials: str) -> None:
+    def __init__(self, port: int, *topics: str, **credentials: str) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
         self.arrived: list[float] = []
         self._ready = threading.Event()
@@ -28,7 +28,8 @@ class Subscriber:
             self._client.username_pw_set(**credentials)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_message = self._message
-        self._client.on_connect = lambda *_: self._client.subscribe(topic, 1)
+        wanted = [(topic, 1) for topic in topics or ("#",)]
+        self._client.on_connect = lambda *_: self._client.subscribe(wanted)
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -60,8 +61,8 @@ class Subscriber:
 
 
 def retained(port: int, topic: str) -> dict[str, bytes]:
-    """What is retained now below ``topic``, which ends in ``#``."""
-    subscriber = Subscriber(port, topic)
-    subscriber.catch_up(topic.replace("#", "caught-up"))
+    """What is retained now, by topic."""
+    subscriber = Subscriber(port, topic, "caught-up")
+    subscriber.catch_up("caught-up")
     subscriber.close()
     return {topic: payload for topic, payload, retain in subscriber.messages if retain}

@@ -130,7 +130,7 @@ class DaemonTests(SynchronousTestCase):
         log = (self.folder / "log").read_text()
         self.assertIn("/dev/null/state", log)
         self.assertNotIn("Traceback", log)
-        self.assertFalse((self.folder / "pid").exists())
+        wait_until(lambda: not (self.folder / "pid").exists(), "the child takes its pid file")
 
     def test_a_page_port_that_is_taken_is_exit_1(self) -> None:
         with socket.socket() as other:
