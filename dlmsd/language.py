@@ -20,6 +20,23 @@ from attrs import frozen
 
 Code: TypeAlias = Literal["en", "es"]
 LANGUAGES: Final[tuple[Code, ...]] = ("en", "es")
+# Browsers name a handful.
+_MOST_RANGES: Final = 32
+
+
+def preferred(accepted: str) -> Code | None:
+    """The first of ours that a reader wants, by ``Accept-Language`` (RFC 9110 12.5.4).
+
+    None if none of ours is named.
+    """
+    wanted: list[tuple[float, int, Code]] = []
+    for place, one in enumerate(accepted.split(",")[:_MOST_RANGES]):
+        tag, _, weight = one.partition(";")
+        code = tag.strip().partition("-")[0].lower()
+        found = re.fullmatch(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", weight)
+        quality = float(found[1]) if found else 0.0 if weight else 1.0
+        wanted += [(-quality, place, known) for known in LANGUAGES if code == known and quality]
+    return min(wanted)[2] if wanted else None
 
 
 @frozen

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd
 from dlmsd.errors import NotListeningError, StoreError
-from dlmsd.language import LANGUAGES, Catalogue, matched
+from dlmsd.language import LANGUAGES, Catalogue, matched, preferred
 from tests import texts
 
 FOLDER = Path(dlmsd.__file__).parent / "texts"
@@ -205,3 +205,19 @@ class ReadmeTests(SynchronousTestCase):
         found = self.quoted("README.es.md")
         self.assertGreater(len(found), 20)
         self.assertEqual([one for one in found if one not in spanish], [])
+
+
+class PreferenceTests(SynchronousTestCase):
+    def test_of_what_a_browser_accepts(self) -> None:
+        for accepted, code in (
+            ("es-CO,es;q=0.9,en;q=0.8", "es"),
+            ("en-GB, es", "en"),
+            ("en;q=0.3, ES ; q=0.7", "es"),
+            ("de, fr;q=0.9, es;q=0.1", "es"),
+            ("es;q=0, en;q=0.001", "en"),
+            ("es;q=2", None),
+            ("*", None),
+            ("", None),
+            ("espa\u00f1ol;;;q=,", None),
+        ):
+            self.assertEqual(preferred(accepted), code, accepted)

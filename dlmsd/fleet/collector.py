@@ -32,6 +32,8 @@ _COUNTED: Final = {
     "responses": "dlms_responses",
     "octets_out": "dlms_octets_out",
     "octets_in": "dlms_octets_in",
+    "scales_kept": "scales_kept",
+    "scales_asked": "scales_asked",
 }
 """Counters of a MeterStatus, and what the metrics call them."""
 

@@ -58,6 +58,8 @@ class Figures:
     mqtt_octets: int = 0
     delivered: int = 0
     queued: int = 0
+    scales_kept: int = 0
+    scales_asked: int = 0
 
     @property
     def average_ms(self) -> float | None:

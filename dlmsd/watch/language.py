@@ -32,6 +32,15 @@ class Language:
         """One line: who and what."""
         return self._rule(finding, "title")
 
+    def tells(self, finding: Finding) -> bool:
+        """Whether there are words for it: an older dlmsd had other rules, or other numbers."""
+        try:
+            self.title(finding)
+            self._rule(finding, "evidence")
+        except (KeyError, ValueError, IndexError):
+            return False
+        return True
+
     def cause(self, finding: Finding) -> str:
         """What most probably is behind it."""
         return self._rule(finding, "cause")

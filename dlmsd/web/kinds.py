@@ -168,5 +168,6 @@ PATHS: Final[Mapping[str, Kind]] = {
     "ip": ADDRESS,
     "bits": whole(0, 128),
     "name": text(64),
+    "subnet": text(64),
 }
 """What stands in braces in a path, by its name."""

@@ -27,6 +27,7 @@ _REFUSALS: Final = {
     403: "This token or this host may not",
     404: "There is no such thing",
     409: "It does not go with what is there; detail says why",
+    410: "It is no more; detail says what stands in its place",
     412: "What If-Match names has changed meanwhile",
     413: "The body is too large",
     415: "The body is not said to be JSON",

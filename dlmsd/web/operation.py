@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
+from dlmsd.language import Code
 from dlmsd.web.access import Need, Visitor
 from dlmsd.web.kinds import Kind
 
@@ -19,7 +20,8 @@ class Call:
     """One request, judged: ``path``, ``query`` and ``body`` are values of their kinds.
 
     ``match`` is the ETag that a change rests upon, None if it names none. ``request`` is for
-    who needs more of it, or answers it himself.
+    who needs more of it, or answers it himself. ``language`` is what the reader asks for, None
+    where nobody says.
     """
 
     who: Visitor
@@ -28,6 +30,7 @@ class Call:
     body: Any = None
     match: str | None = None
     request: Any = None
+    language: Code | None = None
 
 
 @frozen

@@ -20,6 +20,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from dlmsd.config.rules import Refusal as Unfit
 from dlmsd.errors import DlmsdError
+from dlmsd.language import preferred
 from dlmsd.web.access import Access, Need, Visitor
 from dlmsd.web.flow import flow
 from dlmsd.web.kinds import PATHS
@@ -148,6 +149,7 @@ class Routes(Resource):
             _body(request, operation),
             request.getHeader("if-match") if operation.conditional else None,
             request,
+            preferred(request.getHeader("accept-language") or ""),
         )
         if operation.query is None and request.query:
             raise RefusedError(422, "This path takes no query.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 # Nothing that is asked has more; each is looked up.
 _MOST_PARAMETERS: Final = 32
+
+# What a refusal repeats of a client's own key.
+_MOST_NAMED: Final = 64
+# Strings whole, as brackets may be in them.
+_PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 _converter: Final = Converter(forbid_extra_keys=True, detailed_validation=True)
 
@@ -49,12 +55,29 @@ def kind_of(attribute: Any) -> Kind:
     return kind
 
 
+def _deepest(content: bytes) -> str:
+    """The body's field that holds the deepest nesting; ``body`` if that is in none."""
+    field = key = "body"
+    depth = deepest = 0
+    for piece in _PIECE.findall(content.decode("utf-8", "replace")):
+        if piece[0] == '"':
+            key = piece[1:-1] if depth == 1 else key
+        elif piece in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest, field = depth, key
+        else:
+            depth -= 1
+    return field[:_MOST_NAMED]
+
+
 def take_body(kind: Kind, content: bytes) -> Any:
     """The value of a body; RefusedError with 400 for no JSON, 422 for wrong fields."""
     try:
         value = json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
     except RecursionError:
-        raise RefusedError(400, "The body is nested too deeply.") from None
+        wrong = [FieldProblem(_deepest(content), "is nested too deeply")]
+        raise RefusedError(400, "The body is nested too deeply.", wrong) from None
     except ValueError:
         raise RefusedError(400, "The body is no JSON.") from None
     return _taken(kind, value, "The body does not fit; errors says where.")

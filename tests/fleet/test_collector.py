@@ -62,7 +62,17 @@ class CollectorTests(RegistryCase):
         for good, seconds in ((1, 0.25), (2, 0.75), (3, 0.5)):
             self.board.post(evolve(METER, good=good, connects=1, cycle_seconds=seconds))
         self.board.post(
-            evolve(METER, good=3, failed=1, connects=2, requests=9, responses=8, octets_in=700)
+            evolve(
+                METER,
+                good=3,
+                failed=1,
+                connects=2,
+                requests=9,
+                responses=8,
+                octets_in=700,
+                scales_kept=12,
+                scales_asked=4,
+            )
         )
         self.collector.published("a", 120)
         self.collector.published("a", 80)
@@ -88,6 +98,8 @@ class CollectorTests(RegistryCase):
                 mqtt_octets=200,
                 delivered=5,
                 queued=5,
+                scales_kept=12,
+                scales_asked=4,
             ),
         )
         self.assertEqual(figures.average_ms, 500.0)

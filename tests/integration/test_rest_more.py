@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from dlmsd.watch.finding import Finding
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
 from tests.integration.rest import SINK, RestCase, ask
@@ -213,6 +214,35 @@ class FigureTests(MoreCase):
 
 
 class AlarmTests(MoreCase):
+    def read_in_spanish(self) -> None:
+        """One that dlmsd has words for, in each reader's language; its keys are in none."""
+        finding = Finding("disk-low", "disk", "warning", 0.9, {"free": 7, "percent": 3})
+        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
+            database.execute("UPDATE alarms SET rule = 'disk-low', details = ? WHERE rule = 'r0'",
+                             (finding.encode(),))  # fmt: skip
+            database.commit()
+        for language, message, evidence in (
+            ("", "Little disk is left: 7 MiB", "7 MiB are free, 3 % of the disk."),
+            ("es-CO,es;q=0.9,en;q=0.5", "Queda poco disco: 7 MiB", "7 MiB"),
+        ):
+            answer = self.ask("GET", "/api/alarms", Accept_Language=language)
+            (told,) = [one for one in answer.json if one["rule"] == "disk-low"]
+            self.assertEqual(told["message"], message)
+            self.assertIn(evidence, told["evidence"][0])
+            self.assertEqual((told["category"], told["details"]["numbers"]["free"]), ("c0", 7))
+        asked = self.good("GET", "/api/alarms?language=es")
+        self.assertEqual(asked[-1]["message"], "Queda poco disco: 7 MiB")
+        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
+            database.execute("UPDATE alarms SET rule = 'r0', details = '' WHERE rule = 'disk-low'")
+            database.commit()
+
+    def test_the_websocket_of_before_names_what_there_is(self) -> None:
+        self.begin()
+        answer = self.ask("GET", "/ws/metrics", Upgrade="websocket", Connection="Upgrade")
+        link = '</api/live>; rel="alternate"'
+        self.assertEqual((answer.status, answer.headers["link"]), (410, link))
+        self.assertIn("/api/live", answer.json["detail"])
+
     def test_alarms(self) -> None:
         self.begin()
         now = int(time.time() * 1000)
@@ -236,6 +266,7 @@ class AlarmTests(MoreCase):
             {"id", "meter_id", "severity", "category", "message", "acknowledged", "timestamp"},
             set(found[0]),
         )
+        self.read_in_spanish()
         number = found[0]["id"]
         seen = self.good("POST", f"/api/alarms/{number}/ack")
         self.assertEqual((seen["acknowledged"], seen["acknowledged_by"]), (True, "web"))
@@ -327,6 +358,8 @@ class PlaceTests(MoreCase):
         for path, status in (
             ("/api/scan/subnet/10.0.0.0/24", 403),
             ("/api/scan/subnet?subnet=10.0.0.0/24", 403),
+            ("/api/scan/subnet/10.0.0.0%2F24", 403),
+            ("/api/scan/subnet/127.0.0.1%2F64", 404),
             ("/api/scan/subnet/127.0.0.1/8", 403),
             ("/api/scan/subnet/127.0.0.1/64", 404),
             ("/api/scan/subnet/127.0.0.1/30", 202),

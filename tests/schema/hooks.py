@@ -20,6 +20,7 @@ ADMIN_GETS: Final = frozenset(
         "/api/meters/{id}/thingsboard/test",
         "/api/scan/subnet",
         "/api/scan/subnet/{ip}/{bits}",
+        "/api/scan/subnet/{subnet}",
         "/api/system/backup",
         "/api/system/configuration",
         "/api/tokens",

@@ -48,6 +48,7 @@ WRONG = (
     (b'{"name": "a", "inner": {"size": 1}}', 422, ["inner"]),
     (b'{"name": "a", "nme": 1, "__class__": 2}', 422, ["__class__", "nme"]),
     (b'{"port": 0, "x": 1}', 422, ["name", "port", "x"]),
+    (b'{"name": "[{", "inner": ' + b"[" * 5000, 400, ["inner"]),
 )
 
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import dlmsd.web
 from dlmsd.errors import StoreError
+from dlmsd.watch.remedies import TREATMENTS
 from dlmsd.web.page import StaticFile, load
 from tests.web.visitor import Visitor
 
@@ -101,3 +102,17 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(said - known, set(), script)
             said_at_all |= said
         self.assertGreater(len(said_at_all), 50)
+
+    def test_every_category_of_an_alarm_has_its_word(self) -> None:
+        wanted = {f"of_{one.category}" for one in TREATMENTS.values()}
+        self.assertEqual(wanted - words("alarms"), set())
+
+    def test_every_action_of_the_audit_trail_has_its_word(self) -> None:
+        room = Path(dlmsd.web.__file__).parents[1]
+        text = "".join(one.read_text() for one in room.rglob("*.py"))
+        calls = re.findall(r"(?:\bnote\(|audit\.add\(|_put\(|_change\()([^)]*)", text)
+        found = {name for call in calls for name in re.findall(r'"([a-z]+(?: [a-z]+)?)"', call)}
+        found -= {"interval", "state folder", "status"}  # subjects, and fields
+        self.assertGreater(len(found), 15)
+        known = words("deeds")
+        self.assertEqual({one for one in found if one.replace(" ", "_") not in known}, set())

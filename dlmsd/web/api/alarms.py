@@ -7,11 +7,14 @@ from typing import Any, Final
 import msgspec
 from attrs import frozen
 
+from dlmsd.language import LANGUAGES
 from dlmsd.store.alarms import Alarm
 from dlmsd.store.diagnostics import Severity
+from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
-from dlmsd.web.api.parts import Parts, iso
+from dlmsd.web.api.parts import LANGUAGE, Parts, iso
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError
@@ -30,6 +33,7 @@ class AlarmQuery:
     category: str | None = said(kinds.text(64), None)
     limit: int = said(kinds.whole(1, 1000), 100)
     cursor: int | None = said(kinds.ID, None, says="From the Link of the page before")
+    language: str | None = said(kinds.choice(*LANGUAGES), None, says=LANGUAGE)
 
 
 @frozen
@@ -45,7 +49,8 @@ class AlarmFilter:
 @frozen
 class AlarmView:
     """An alarm. ``timestamp`` is when it was raised, ``cleared_at`` when its condition ended
-    (null while it stands), all in ISO 8601; ``details`` is its evidence."""
+    (null while it stands), all in ISO 8601. ``message`` and ``evidence`` are in the reader's
+    language; ``rule``, ``category`` and ``details``, what the evidence rests upon, in none."""
 
     id: int
     meter_id: int | None
@@ -57,6 +62,7 @@ class AlarmView:
     rule: str
     subject: str
     standing: bool
+    evidence: tuple[str, ...]
     details: Any
     updated_at: str
     cleared_at: str | None
@@ -134,7 +140,8 @@ class Alarms:
         headers: tuple[tuple[str, str], ...] = ()
         if len(found) == query.limit:
             headers = (("Link", _next(query, found[-1].id)),)
-        return Reply([_view(one) for one in found], headers=headers)
+        language = self._parts.language(call)
+        return Reply([_view(one, language) for one in found], headers=headers)
 
     async def acknowledge(self, call: Call) -> Reply:
         number = call.path["id"]
@@ -142,7 +149,7 @@ class Alarms:
         if not await alarms.acknowledge(number, call.who.name):
             raise _none()
         (alarm,) = await alarms.list(before=number + 1, limit=1)
-        return Reply(_view(alarm))
+        return Reply(_view(alarm, self._parts.language(call)))
 
     async def delete(self, call: Call) -> Reply:
         if not await self._parts.registry.alarms.delete(call.path["id"], call.who.name):
@@ -171,6 +178,7 @@ def _next(query: AlarmQuery, last: int) -> str:
         "severity": query.severity,
         "meter_id": query.meter_id,
         "limit": query.limit,
+        "language": query.language,
     }
     for name in ("acknowledged", "standing"):
         value = getattr(query, name)
@@ -181,18 +189,21 @@ def _next(query: AlarmQuery, last: int) -> str:
     return f'</api/alarms?{"&".join(parts)}&cursor={last}>; rel="next"'
 
 
-def _view(one: Alarm) -> AlarmView:
+def _view(one: Alarm, language: Language) -> AlarmView:
+    finding = Finding.decode(one.details)
+    known = finding if finding is not None and language.tells(finding) else None
     return AlarmView(
         one.id,
         one.meter,
         one.severity,
         clean(one.category),
-        clean(one.message),
+        clean(one.message if known is None else language.title(known)),
         one.acknowledged_at is not None,
         iso(one.raised_at) or "",
         one.rule,
         clean(one.subject),
         one.cleared_at is None,
+        () if known is None else tuple(map(clean, language.evidence(known))),
         _details(one.details),
         iso(one.updated_at) or "",
         iso(one.cleared_at),

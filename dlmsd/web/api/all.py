@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlmsd.web.api import sockets
 from dlmsd.web.api.alarms import Alarms
 from dlmsd.web.api.configuration import Configuration
 from dlmsd.web.api.control import Control
@@ -59,6 +60,7 @@ class Api:
             *Configuration(parts).operations(),
             *AccessTokens(parts).operations(),
             *self._logs.operations(),
+            *sockets.operations(),
         ]
 
     async def stop(self) -> None:

@@ -12,12 +12,11 @@ from dlmsd.language import LANGUAGES
 from dlmsd.store.health import HealthCheck
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import checked
-from dlmsd.watch.language import Language
 from dlmsd.watch.places import Places
 from dlmsd.watch.plan import Plan
 from dlmsd.web import kinds
 from dlmsd.web.api.meters import NEXT
-from dlmsd.web.api.parts import Parts, iso
+from dlmsd.web.api.parts import LANGUAGE, Parts, iso
 from dlmsd.web.api.system import PageQuery, following
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
@@ -30,14 +29,14 @@ _MARKDOWN: Final = "text/markdown"
 @frozen
 class DiagnosisQuery:
     minutes: int = said(kinds.whole(1, 86_400), 60, says="How far back the figures go")
-    language: str | None = said(kinds.choice(*LANGUAGES), None, says="Left out: [daemon] language")
+    language: str | None = said(kinds.choice(*LANGUAGES), None, says=LANGUAGE)
 
 
 @frozen
 class PlanQuery:
     format: str = said(kinds.choice("json", "markdown"), "json")
     meter_id: int | None = said(kinds.ID, None, says="Only what concerns this meter")
-    language: str | None = said(kinds.choice(*LANGUAGES), None, says="Left out: [daemon] language")
+    language: str | None = said(kinds.choice(*LANGUAGES), None, says=LANGUAGE)
 
 
 @frozen
@@ -169,11 +168,11 @@ class Diagnosis:
             parts.wall(),
             parts.unwritten(),
         )
-        return Reply(_shown(report.document(self._language(query.language))))
+        return Reply(_shown(report.document(self._parts.language(call))))
 
     async def plan(self, call: Call) -> Reply:
         query: PlanQuery = call.query
-        language = self._language(query.language)
+        language = self._parts.language(call)
         findings: Sequence[Finding] = self._parts.findings()
         if query.meter_id is not None:
             name = await self._parts.name_of(query.meter_id)
@@ -191,9 +190,6 @@ class Diagnosis:
         rows = [_check(one, query.brief) for one in found]
         more = ["brief=true"] if query.brief else []
         return Reply(rows, headers=following("/api/diagnosis/checks", query, rows, *more))
-
-    def _language(self, code: Any) -> Language:
-        return Language.of(code or self._parts.started.daemon.language)
 
 
 def _check(one: HealthCheck, brief: bool) -> CheckView:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from dlmsd.model import MeterStatus
 from dlmsd.store.disconnects import Return
 from dlmsd.store.metrics import Figures, Row, total
 from dlmsd.web.api.parts import Parts, iso
@@ -20,7 +19,10 @@ _TAG: Final = "metrics"
 
 @frozen(kw_only=True)
 class ReadFigures:
-    """Read times are seconds, rates percent; null where nothing was read."""
+    """Read times are seconds, rates percent; null where nothing was read.
+
+    ``cache_*`` counts scalers of values: known from before, or asked for.
+    """
 
     avg_read_time: float | None
     min_read_time: float | None
@@ -35,6 +37,9 @@ class ReadFigures:
     messages_delivered: int
     connects: int
     mqtt_reconnections: int
+    cache_hits: int
+    cache_misses: int
+    cache_hit_rate: float | None
 
 
 @frozen(kw_only=True)
@@ -42,16 +47,13 @@ class MeterMetrics(ReadFigures):
     """How a meter fared from ``since`` to ``until``. Read times are seconds, rates percent; null
     where nothing was read.
 
-    ``cache_*`` counts scalers since the meter was started: known from before, or asked for. A
-    ``message`` is a reading that was published; ``messages_buffered`` are deliveries that
-    waited at the end. ``mqtt_reconnections`` are of the connections to brokers that it uses.
+    ``cache_*`` counts scalers of values: known from before, or asked for. A ``message`` is a
+    reading that was published; ``messages_buffered`` are deliveries that waited at the end.
+    ``mqtt_reconnections`` are of the connections to brokers that it uses.
     """
 
     meter_id: int
     name: str
-    cache_hits: int
-    cache_misses: int
-    cache_hit_rate: float | None
     since: str
     until: str
 
@@ -150,14 +152,9 @@ class Metrics:
     def _metrics(
         self, number: int, name: str, figures: Figures, window: Window, returns: Sequence[Return]
     ) -> MeterMetrics:
-        status: MeterStatus | None = self._parts.board.meters.get(name)
-        hits, misses = (status.scales_kept, status.scales_asked) if status else (0, 0)
         return MeterMetrics(
             meter_id=number,
             name=name,
-            cache_hits=hits,
-            cache_misses=misses,
-            cache_hit_rate=percent(hits / (hits + misses)) if hits + misses else None,
             since=iso(window.since) or "",
             until=iso(window.until) or "",
             mqtt_reconnections=len(self._times(number, name, returns)),
@@ -177,6 +174,7 @@ def _row(number: int, row: Row, width: int, returns: Sequence[int]) -> MetricRow
 
 
 def _told(figures: Figures) -> dict[str, Any]:
+    hits, misses = figures.scales_kept, figures.scales_asked
     return {
         "avg_read_time": _seconds(figures.average_ms),
         "min_read_time": _seconds(figures.least_ms),
@@ -190,6 +188,9 @@ def _told(figures: Figures) -> dict[str, Any]:
         "messages_buffered": figures.queued,
         "messages_delivered": figures.delivered,
         "connects": figures.connects,
+        "cache_hits": hits,
+        "cache_misses": misses,
+        "cache_hit_rate": percent(hits / (hits + misses)) if hits + misses else None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -25,10 +25,14 @@ from dlmsd.store.own import OwnMeter
 from dlmsd.store.registry import Registry
 from dlmsd.tokens import Tokens
 from dlmsd.watch.finding import Finding
+from dlmsd.watch.language import Language
+from dlmsd.web.operation import Call
 from dlmsd.web.problem import RefusedError
 from dlmsd.web.status import StatusDocument
 
 T = TypeVar("T")
+
+LANGUAGE: Final = "Left out: by Accept-Language, else [daemon] language"
 
 
 class Orders(Protocol):
@@ -116,6 +120,11 @@ class Parts:
     def findings(self) -> Sequence[Finding]:
         """Those of the watch's last look."""
         return self.watch.findings
+
+    def language(self, call: Call) -> Language:
+        """The reader's, by the query, by Accept-Language, else the daemon's."""
+        asked = getattr(call.query, "language", None)
+        return Language.of(asked or call.language or self.started.daemon.language)
 
     def wall(self) -> float:
         """Unix seconds."""

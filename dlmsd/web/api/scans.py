@@ -124,6 +124,7 @@ class Scans:
                 **(change | {"refuses": (403, 409, 413, 415, 422)}),
             ),
             Operation(path="/api/scan/subnet/{ip}/{bits}", work=self.subnet, **subnet),
+            Operation(path="/api/scan/subnet/{subnet}", work=self.subnet, **subnet),
             Operation(path="/api/scan/subnet", work=self.subnet, query=SubnetQuery, **subnet),
             Operation(
                 method="GET",
@@ -173,7 +174,9 @@ class Scans:
         return await self._begin(call, _networks(first, last), tuple(dict.fromkeys(body.ports)))
 
     async def subnet(self, call: Call) -> Reply:
-        text = call.query.subnet if call.query else f"{call.path['ip']}/{call.path['bits']}"
+        """The slash may be a part of the path, escaped (%2F), or come in the query."""
+        asked = call.path.get("subnet") or (call.query and call.query.subnet)
+        text = asked or f"{call.path['ip']}/{call.path['bits']}"
         try:
             wanted = ip_network(text, strict=False)
         except ValueError:

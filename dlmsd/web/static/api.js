@@ -2,7 +2,7 @@
 
 import { parse } from "./format.js";
 import { bearer } from "./session.js";
-import { speak } from "./text.js";
+import { language, speak } from "./text.js";
 
 const { t } = speak({ en: {}, es: {} });
 
@@ -22,7 +22,7 @@ async function read(response) {
 // does not fit. A daemon that is not there has status 0. `match` is the ETag that a change
 // rests upon.
 export async function ask(method, path, { body, match, signal } = {}) {
-  const headers = { ...bearer() };
+  const headers = { ...bearer(), "Accept-Language": language };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (match) headers["If-Match"] = match;
   try {

@@ -11,7 +11,7 @@ import * as words from "../texts/alarms.js";
 
 const HORIZONS = ["immediate", "short", "long"];
 
-const { t } = speak(words);
+const { t, has } = speak(words);
 
 // The plan's finding for a standing alarm, and the actions that are for it.
 function planned(alarm, plan) {
@@ -23,8 +23,9 @@ function planned(alarm, plan) {
   return { finding, actions };
 }
 
-// What was kept with an alarm: the numbers, and the sentences of others.
-function kept(details) {
+// What was kept with an alarm: its evidence, else the numbers and the sentences of others.
+function kept({ evidence, details }) {
+  if (evidence.length > 0) return evidence;
   if (details === null || typeof details !== "object") return details === null ? [] : [String(details)];
   const numbers = Object.entries(details.numbers ?? {}).map(([name, value]) => `${name}: ${value}`);
   return [...numbers, ...(details.quotes ?? []), ...(details.meters ?? [])].map(String);
@@ -88,12 +89,13 @@ export class AlarmRow {
     const when = t(cleared ? "lasted" : "lasts", { time: time(began), age });
     const meter = meterOf(id);
     const whom = meter ? link(to("meter", meter.name), "", meter.name) : subject;
-    this.meta.replaceChildren(whom, ` · ${category} · ${when}`);
+    const kind = has(`of_${category}`) ? t(`of_${category}`) : category;
+    this.meta.replaceChildren(whom, ` · ${kind} · ${when}`);
   }
 
   tellDetails(alarm, plan) {
     const found = alarm.standing ? planned(alarm, plan) : null;
-    const told = JSON.stringify([found, alarm.details, alarm.standing]);
+    const told = JSON.stringify([found, alarm.evidence, alarm.details, alarm.standing]);
     if (told === this.told) return; // who reads it is not disturbed
     this.told = told;
     setText(this.summary, t(found ? "details" : "details_past"));
@@ -101,7 +103,7 @@ export class AlarmRow {
       this.inside.replaceChildren(...reasons(found.finding), ...found.actions.map(remedy));
       return;
     }
-    const facts = kept(alarm.details);
+    const facts = kept(alarm);
     const list = make("ul", "evidence", ...facts.map((one) => make("li", "", one)));
     this.inside.replaceChildren(facts.length > 0 ? list : make("p", "whom", t("nothing_known")));
   }

@@ -3,6 +3,7 @@
 
 import { get } from "../api.js";
 import { lastingFrom, time } from "../format.js";
+import { deed } from "../kit/deed.js";
 import { make, setHidden, setText } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as words from "../texts/timeline.js";
@@ -42,7 +43,7 @@ const noticed = (found) => found.map(({ timestamp, severity, message }) => (
 
 const changes = (found, name) => found.filter(({ subject }) => subject === name).map(
   ({ timestamp, who, action, detail }) => ({
-    ts: Date.parse(timestamp), kind: "change", severity: "info", text: [`${action} (${who})`, detail].filter(Boolean).join(": "),
+    ts: Date.parse(timestamp), kind: "change", severity: "info", text: [`${deed(action)} (${who})`, detail].filter(Boolean).join(": "),
   }),
 );
 
