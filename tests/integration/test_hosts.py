@@ -113,8 +113,6 @@ class CommandsTests(HostCase):
         self.simulate("secure")
         tap = Tap(self.port)
         self.addCleanup(tap.stop)
-        image = self.folder / "image"
-        image.write_bytes(b"image")
         for command, *arguments in (
             ("read", "voltage_l1"),
             ("browse",),
@@ -145,15 +143,21 @@ class CommandsTests(HostCase):
         profiles = self.folder / "profiles"
         profiles.mkdir()
         (profiles / "writer.toml").write_text("writing = true\n")
-        # Profiles are those of the folder that it is started in.
-        ended = errand(
-            *("set", "127.0.0.1", f"--port={self.port}", *self.host, f"-c{config}"),
-            *("--profile=writer", mode, "3", "--yes"),
-            environment=self.environment,
-            cwd=self.folder,
-        )
-        self.assertEqual(ended.returncode, 0, ended)
-        self.assertIn("enum:3", ended.stdout)
+        image = self.folder / "image"
+        image.write_bytes(bytes(1000))
+        for command, *arguments in (
+            ("set", mode, "3"),
+            ("action", "disconnect-control/0-0:96.3.10/remote_disconnect"),
+            ("firmware", str(image), "--identification=VM-2.0"),
+        ):
+            # Profiles are those of the folder that it is started in.
+            ended = errand(
+                *(command, "127.0.0.1", f"--port={self.port}", *self.host, f"-c{config}"),
+                *("--profile=writer", *arguments, "--yes"),
+                environment=self.environment,
+                cwd=self.folder,
+            )
+            self.assertEqual(ended.returncode, 0, (command, ended))
         # Its counters are with those of the configuration that there is.
         self.assertTrue((self.folder / "daemon" / "outbox.db").exists())
 

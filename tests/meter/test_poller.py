@@ -104,6 +104,25 @@ class CycleTests(FleetCase):
         self.assertIn("ghost", self.statuses["virtual-001"].absent)
         self.assertEqual(self.statuses["virtual-001"].failed, 0)
 
+    def test_what_the_meter_refuses_is_asked_for_more_and_more_seldom(self) -> None:
+        """One object that it has not, and one that this client may not read."""
+        reader = evolve(MICROSTAR.clients[0], sees=("1-1:32.7.0", "1-1:99.99.9"))
+        self.simulate(personality=evolve(MICROSTAR, clients=(reader,)))
+        nowhere = AttributeDescriptor(3, Obis.parse("1-1:99.99.9"), 2)
+        missing = evolve(wanted("voltage_l1"), name="ghost", key="ghost", attribute=nowhere)
+        read = (wanted("voltage_l1"), missing, wanted("frequency"))
+        self.read(self.options(read=read))
+        self.run_for(600)
+        asked = [
+            code for entry in self.record for code, attribute, _ in entry.results if attribute == 2
+        ]
+        self.assertGreater(asked.count("1-1:32.7.0"), 100)
+        for code in ("1-1:99.99.9", "1-1:14.7.0"):
+            self.assertIn(asked.count(code), range(4, 8))
+        status = self.statuses["virtual-001"]
+        self.assertEqual(set(status.absent), {"ghost", "frequency"})
+        self.assertEqual(status.failed, 0)
+
     def test_each_personality_is_read(self) -> None:
         for personality in (MICROSTAR, PLAIN, WRAPPER, NO_LISTS, SMALL, WINDOW):
             with self.subTest(personality=personality.name):
