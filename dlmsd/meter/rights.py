@@ -2,8 +2,8 @@
 
 The rights stand in the object list (Blue Book, Association LN, attribute 2), which may be
 long: of the one object that is meant it is asked for by selective access, and whole only
-where the meter does not know that. A meter that shows no list is simply asked for the work
-itself, and refuses by itself.
+where the meter does not know that. A meter that shows no list, or a very long one, is simply
+asked for the work itself, and refuses by itself.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ Wanted: TypeAlias = AttributeDescriptor | MethodDescriptor
 _Id: TypeAlias = tuple[int, Obis]
 
 OBJECT_LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
+# A whole list for the sake of one object is worth a quarter of a minute of a slow line, no more.
+MOST: Final = 32_768
 _ASSOCIATION: Final = ASSOCIATION_LN, CURRENT_ASSOCIATION
 
 
@@ -108,13 +110,19 @@ class Rights:
             with suppress(ServiceError):
                 told = await session.get(OBJECT_LIST, ids.access)
                 return object_list(array(told, "object_list"))
-        return await listed(session)
+        return await listed(session, MOST)
 
 
-async def listed(session: Tells) -> Sequence[CosemObject]:
-    """The whole object list."""
+async def listed(session: Tells, most: int | None = None) -> Sequence[CosemObject]:
+    """The whole object list; MeterError for more octets than ``most``: its association is gone."""
     octets = bytearray()
-    await session.stream(OBJECT_LIST, None, octets.extend)
+
+    def take(piece: bytes) -> None:
+        octets.extend(piece)
+        if most is not None and len(octets) > most:
+            raise MeterError(f"its object list has more than {most} octets")
+
+    await session.stream(OBJECT_LIST, None, take)
     return decode_object_list(bytes(octets))
 
 

@@ -17,6 +17,7 @@ from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import DecodeError, MeterError, ServiceError
+from dlmsd.meter import rights
 from dlmsd.meter.rights import AccessRightError, Rights, listed
 from dlmsd.meter.session import Session
 from dlmsd.secret import Secret
@@ -102,9 +103,9 @@ class Refuses(Blocks):
 class UntoldTests(SynchronousTestCase):
     def test_it_is_simply_asked_for_the_work(self) -> None:
         for error, questions in ((ServiceError("object-undefined"), 2), (MeterError("odd"), 1)):
-            session, rights = Refuses(error), Rights()
+            session, of_one = Refuses(error), Rights()
             for _ in range(3):
-                checked = Deferred.fromCoroutine(rights.check(session, (VOLTAGE, DISCONNECT)))
+                checked = Deferred.fromCoroutine(of_one.check(session, (VOLTAGE, DISCONNECT)))
                 self.successResultOf(checked)
             self.assertEqual(session.asked, questions)
 
@@ -196,6 +197,17 @@ class RightsTests(ServiceCase):
 
         self.visit(self.sent(work), ODD[Quirk.WRONG_COUNT])
         self.assertEqual(self.kinds.count("GetRequestNormal"), 1)
+
+    def test_a_very_long_list_is_not_read_to_its_end(self) -> None:
+        async def work(session: Session) -> None:
+            for number in (3, 4):
+                await session.set(MODE, Data(Tag.ENUM, number))
+            await self.fails(ServiceError, "read-write-denied", session.set(VOLTAGE, NUMBER))
+
+        self.patch(rights, "MOST", 1000)
+        self.visit(self.sent(work), evolve(WHOLE, max_response=100))
+        self.assertIn("GetRequestNext", self.kinds)
+        self.assertLess(self.kinds.count("GetRequestNext"), 20)
 
     def test_short_names_have_no_such_list(self) -> None:
         async def work(session: Session) -> None:
