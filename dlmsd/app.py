@@ -224,7 +224,7 @@ class Daemon(Service):
             meters,
             outbox=self._outbox,
             clock=self._reactor,
-            connect=self._machine.reach(options),
+            reach=self._machine.reach,
             wall=self._machine.wall,
             random=self._machine.random,
             post=self.board.post,

@@ -26,10 +26,11 @@ from dlmsd.fleet.effective import onlooked
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.publish import troubles
-from dlmsd.publish.build import login_for
+from dlmsd.publish.certified import shown
+from dlmsd.publish.codec import Login
 from dlmsd.publish.endpoint import endpoint
+from dlmsd.publish.login import device_login, login_for
 from dlmsd.publish.rehearsal import rehearse
-from dlmsd.secret import Secret
 from dlmsd.store.lock import Lock
 from dlmsd.watch.language import Language
 
@@ -180,12 +181,8 @@ async def _to_broker(
         return
     try:
         # An id of its own: the daemon's would end the daemon's connection.
-        login = login_for(
-            evolve(options, client_id=None),
-            f"doctor-{secrets.token_hex(4)}",
-            _token(options, configuration),
-        )
-        version = await rehearse(endpoint(reactor, options), login, options.protocol, reactor)
+        reached, login = _login(evolve(options, client_id=None), configuration)
+        version = await rehearse(endpoint(reactor, reached), login, options.protocol, reactor)
         walk.passed("login", f"MQTT {'5' if version == 5 else '3.1.1'}")
     except DlmsdError as error:
         walk.failed("tls" if isinstance(error, troubles.TLSTrouble) else "login", error)
@@ -200,11 +197,15 @@ def _in_force(file: Configuration) -> Configuration:
         return file
 
 
-def _token(options: SinkOptions, configuration: Configuration) -> Secret | None:
+def _login(options: SinkOptions, configuration: Configuration) -> tuple[SinkOptions, Login]:
+    """As the sink, or as the first meter that has credentials of its own there."""
+    instance_id = f"doctor-{secrets.token_hex(4)}"
     if options.kind == "thingsboard":
-        tokens = [one.token for one in configuration.meters if options.name in one.sinks]
-        return next((token for token in tokens if token is not None), None)
-    return options.token
+        for one in configuration.meters:
+            if options.name in one.sinks and one.credentials:
+                login = device_login(options, instance_id, one.name, one.credentials)
+                return shown(options, one), login
+    return options, login_for(options, instance_id, options.token)
 
 
 def _bracketed(host: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Final, Protocol
 
 from dlmsd.config import rules
+from dlmsd.config.credentials import KEYS as CREDENTIALS
 from dlmsd.config.identities import check_identities
 from dlmsd.config.meters import ADDRESS, Meter, server
 from dlmsd.config.rules import Refusal
@@ -33,7 +34,7 @@ def check_all(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Pro
     """Everything that concerns more than one of them."""
     unique([(sink, sink.options.name) for sink in sinks], "sink", problems)
     unique([(meter, meter.options.name) for meter in meters], "meter", problems)
-    _missing_tokens(sinks, meters, problems)
+    _credentials(sinks, meters, problems)
     check_identities(sinks, meters, problems)
     _topics(sinks, meters, problems)
     _lines(meters, problems)
@@ -52,17 +53,22 @@ def unique(all_named: Sequence[tuple[Named, str]], what: str, problems: list[Pro
             problems.append(place.problem(f"another {what} has this name ({seen})"))
 
 
-def _missing_tokens(
-    sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]
-) -> None:
-    needy = {sink.options.name for sink in sinks if sink.options.kind == "thingsboard"}
+def _credentials(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:
+    """Each meter of a sink with a connection per meter has some, that fit its url."""
+    needy = {sink.options.name: sink for sink in sinks if sink.options.kind == "thingsboard"}
     for meter in meters:
         options = meter.options
-        wanted = [name for name in options.sinks if name in needy]
-        judged = not meter.bad & {"token", "status", "sinks"}
-        if wanted and judged and options.status == "active" and options.token is None:
-            message = f"is required: sink {wanted[0]} needs a token for each meter"
+        wanted = [needy[name] for name in options.sinks if name in needy]
+        if not wanted or meter.bad & {"status", "sinks", *CREDENTIALS}:
+            continue
+        if not options.credentials and options.status == "active":
+            name = wanted[0].options.name
+            message = f"is required: sink {name} needs a token for each meter"
             problems.append(meter.place.at("token").problem(message))
+        plain = [one for one in wanted if one.broker is not None and not one.broker.tls]
+        if options.mqtt_cert_file is not None and plain:
+            message = f"sink {plain[0].options.name} has no mqtts:// url, and shows no certificate"
+            problems.append(meter.place.at("mqtt_cert_file").problem(message))
 
 
 def _topics(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:

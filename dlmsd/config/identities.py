@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from dlmsd.config.credentials import KEYS, leaf
 from dlmsd.config.meters import Meter
 from dlmsd.config.sinks import Sink
 from dlmsd.config.source import Place
@@ -15,6 +17,7 @@ from dlmsd.secret import Secret
 
 _QUARREL: Final = "each connection would end the other"
 _GATEWAY: Final = "each meter goes by one gateway, or each takes the device from the other"
+_USER: Final = "one username and password"
 _CREDENTIALS: Final = frozenset({"token", "username", "password", "cert_file"})
 
 
@@ -77,8 +80,7 @@ def _of_sinks(sinks: Sequence[Sink]) -> Iterator[_Identity]:
             continue
         server = sink.broker.server
         if options.cert_file is not None:
-            what, place = "one certificate", sink.place.at("cert_file")
-            yield _Identity((server, options.cert_file.resolve()), what, label, place)
+            yield _with_certificate(server, options.cert_file, label, sink.place.at("cert_file"))
         if options.kind != "thingsboard-gateway":
             continue
         if options.token is not None:
@@ -86,27 +88,51 @@ def _of_sinks(sinks: Sequence[Sink]) -> Iterator[_Identity]:
         elif options.username is not None and options.password is None:
             yield _with_token(server, Secret(options.username), label, sink.place.at("username"))
         elif options.username is not None:
-            what, place = "one username and password", sink.place.at("username")
-            key = (server, options.username, options.password)
-            yield _Identity(key, what, label, place, options.client_id)
+            place = sink.place.at("username")
+            user = (options.username, options.password)
+            yield _Identity((server, *user), _USER, label, place, options.client_id)
 
 
 def _of_meters(sinks: Sequence[Sink], meters: Sequence[Meter]) -> Iterator[_Identity]:
     devices = {s.options.name: s for s in sinks if s.options.kind == "thingsboard"}
     for meter in meters:
-        if meter.options.token is None:
+        if meter.bad.intersection(KEYS):
             continue
         for name in meter.options.sinks:
             if name in devices and (broker := devices[name].broker) is not None:
-                label = f"meter {meter.options.name} (sink {name})"
-                place = meter.place.at("token")
-                yield _with_token(broker.server, meter.options.token, label, place)
+                yield from _of_meter(meter, broker.server, name)
+
+
+def _of_meter(meter: Meter, server: Hashable, sink: str) -> Iterator[_Identity]:
+    given, place = meter.options.credentials, meter.place
+    label = f"meter {meter.options.name} (sink {sink})"
+    if given.token is not None:
+        yield _with_token(server, given.token, label, place.at("token"))
+    elif given.cert_file is not None:
+        yield _with_certificate(server, given.cert_file, label, place.at("mqtt_cert_file"))
+    elif given.username is not None:
+        where = place.at("mqtt_username")
+        if given.password is not None:
+            key = (server, given.username, given.password)
+            yield _Identity(key, _USER, label, where, given.client_id)
+        else:
+            token = _with_token(server, Secret(given.username), label, where)
+            yield evolve(token, client_id=given.client_id)
+    elif given.client_id is not None:
+        where = place.at("mqtt_client_id")
+        yield _Identity((server, "client_id", given.client_id), "one client id", label, where)
 
 
 def _with_token(server: Hashable, token: Secret, label: str, place: Place) -> _Identity:
     """A token is a username without password, and opens whatever the client id."""
     what = f"one token (fingerprint {token.fingerprint()})"
     return _Identity((server, token), what, label, place)
+
+
+def _with_certificate(server: Hashable, path: Path, label: str, place: Place) -> _Identity:
+    """Copies of one are one."""
+    key = (server, leaf(path) or path.resolve())
+    return _Identity(key, "one certificate", label, place)
 
 
 def _devices(sinks: Sequence[Sink], meters: Sequence[Meter], problems: list[Problem]) -> None:

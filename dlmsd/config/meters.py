@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from dlmsd.config import quirks, security, transport
+from dlmsd.config.credentials import KEYS as CREDENTIALS
 from dlmsd.config.measurements import resolve
 from dlmsd.config.profiles import Profile, said
 from dlmsd.config.recovery import joined
@@ -143,6 +144,9 @@ def check(meter: Meter, problems: list[Problem]) -> None:
     for misfit in all_misfits:
         if not meter.bad & misfit.depends:
             problems.append(meter.says(misfit.key).problem(misfit.message))
+    for key, message in options.credentials.misfits():
+        if not meter.bad & set(CREDENTIALS):
+            problems.append(meter.place.at(key).problem(message))
     if options.framing == "hdlc" and not meter.bad & ADDRESS:
         try:
             server(options)

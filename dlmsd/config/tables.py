@@ -150,6 +150,11 @@ class MeterTable(ProfileTable):
     device_name: str | None = None
     status: str | None = None
     token: Secret | None = None
+    mqtt_username: str | None = None
+    mqtt_password: Secret | None = None
+    mqtt_client_id: str | None = None
+    mqtt_cert_file: Path | None = None
+    mqtt_key_file: Path | None = None
     sinks: tuple[str, ...] | None = None
 
 
@@ -314,6 +319,11 @@ def file_rules(
             "device_name": rules.text(255),
             "status": OVERRIDES["status"],
             "token": secrets.read,
+            "mqtt_username": rules.text(1024),
+            "mqtt_password": secrets.read,
+            "mqtt_client_id": rules.text(256),
+            "mqtt_cert_file": existing,
+            "mqtt_key_file": existing,
             "sinks": rules.names,
         },
     }

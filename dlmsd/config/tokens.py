@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeGuard
 
 from attrs import evolve, frozen
 
+from dlmsd.config.credentials import KEYS
 from dlmsd.config.load import load_source
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader
@@ -52,6 +53,8 @@ def load_without_tokens(
     def stood_in(key: Literal["meters", "sinks"], table: object) -> object:
         if not isinstance(table, dict) or (key == "sinks" and table.get("kind") != _GATEWAY):
             return table
+        if not table.keys().isdisjoint(KEYS[1:]):
+            return table  # who has other credentials needs no token
         token = table.get("token")
         ((form, named),) = token.items() if _single(token) else (("", None),)
         there = form in ("file", "sealed") and isinstance(named, str) and bool(named)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.notice import NoticeOptions, WatchOptions
 from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -266,7 +267,24 @@ class MeterOptions:
     push_units: tuple[PushUnit, ...] = ()
     status: Literal["active", "inactive"] = "active"
     token: Secret | None = None
+    mqtt_username: str | None = None
+    mqtt_password: Secret | None = None
+    mqtt_client_id: str | None = None
+    mqtt_cert_file: Path | None = None
+    mqtt_key_file: Path | None = None
     sinks: tuple[str, ...] = ()
+
+    @property
+    def credentials(self) -> DeviceCredentials:
+        """As whom it comes to a sink of kind ``thingsboard``; false if it says nothing."""
+        return DeviceCredentials(
+            self.token,
+            self.mqtt_username,
+            self.mqtt_password,
+            self.mqtt_client_id,
+            self.mqtt_cert_file,
+            self.mqtt_key_file,
+        )
 
     @property
     def line(self) -> Hashable:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from dlmsd.config.broker import Broker
+from dlmsd.config.credentials import KEYS as CREDENTIALS
 from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.store.own import OwnMeter
 
@@ -69,7 +70,8 @@ def table(meter: OwnMeter, sinks: Sequence[SinkOptions]) -> dict[str, object]:
 
 
 def _wanted(meter: OwnMeter, platform: Platform) -> bool:
-    return platform.enabled and "token" in meter.secrets
+    said = {*meter.secrets, *meter.options}
+    return platform.enabled and not said.isdisjoint(CREDENTIALS)
 
 
 def _sink(platform: Platform, taken: set[str]) -> SinkOptions:

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from dlmsd.config.topics import Topics
 from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.model import Link, SinkStatus
+from dlmsd.publish.certified import certified
 from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect, Connection, paced
 from dlmsd.publish.courier import Courier
@@ -22,7 +23,7 @@ from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.inquiry import Inquiry
 from dlmsd.publish.limits import Limits
-from dlmsd.publish.message import Message
+from dlmsd.publish.login import device_login, login_for
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Requests
 from dlmsd.publish.rpc import Rpc
@@ -33,7 +34,6 @@ from dlmsd.publish.tally import Tally
 from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
 from dlmsd.publish.version import VersionChoice
 from dlmsd.publish.works import Orders, Works
-from dlmsd.secret import Secret
 
 # A thousand connections at once would look like an attack, and hold up everything else.
 CONNECTS_PER_SECOND: Final = 20.0
@@ -47,7 +47,7 @@ def build(
     *,
     outbox: Outbox,
     clock: IReactorTime,
-    connect: Connect,
+    reach: Callable[[SinkOptions], Connect],
     wall: Callable[[], float],
     random: Random,
     post: Callable[[SinkStatus], None],
@@ -58,7 +58,7 @@ def build(
 ) -> Sink:
     """The sink that ``options`` describe, for those of ``meters`` that name it.
 
-    ``connect`` reaches the broker; ``wall`` is Unix time in seconds; ``published``
+    ``reach`` gives the way to a broker; ``wall`` is Unix time in seconds; ``published``
     hears of each message with readings, its meter and its octets, ``linked`` of each connection
     that begins or ends; ``instance_id`` is ``<host>-<short id>`` and makes client ids unique.
     ``orders`` is what may be asked of us.
@@ -67,9 +67,15 @@ def build(
     tally = Tally(options, post, clock, wall, published, inquiry, linked)
     online: dict[str, bool] = {}
     versions = VersionChoice(options.protocol)
-    gently = paced(connect, clock, CONNECTS_PER_SECOND)
+    gently = paced(clock, CONNECTS_PER_SECOND)
+    way = gently(reach(options))
 
-    def route(make: Callable[[Limits], Dialect], login: Login, meter: str | None = None) -> Route:
+    def route(
+        make: Callable[[Limits], Dialect],
+        login: Login,
+        meter: str | None = None,
+        way: Connect = way,
+    ) -> Route:
         def states() -> list[tuple[str, bool]]:
             return [(name, state) for name, state in online.items() if meter in (None, name)]
 
@@ -91,7 +97,7 @@ def build(
         )
         return Route(
             courier,
-            Connection(gently, login, versions, options.inflight, courier, clock, random, episodes),
+            Connection(way, login, versions, options.inflight, courier, clock, random, episodes),
         )
 
     names: set[str] = set()
@@ -116,13 +122,15 @@ def build(
         kept.addErrback(lambda failure: _log.failure("The new name is not kept", failure))
 
     def device(meter: MeterOptions) -> Plan:
-        login = login_for(options, instance_id, meter.token, meter=meter.name)
+        login = device_login(options, instance_id, meter.name, meter.credentials)
+        own = way if meter.mqtt_cert_file is None else gently(certified(options, meter, reach))
         return Plan(
-            meter.token,
+            meter.credentials,
             lambda: route(
                 lambda limits: DeviceDialect(meter.name, facts, limits, rpc(overall=False), shared),
                 login,
                 meter.name,
+                own,
             ),
         )
 
@@ -164,7 +172,7 @@ def build(
         names.update(one.name for one in ours)
         facts.configured(ours)
         if options.kind == "thingsboard":
-            return {meter.name: device(meter) for meter in ours if meter.token is not None}
+            return {meter.name: device(meter) for meter in ours if meter.credentials}
         if options.kind == "thingsboard-gateway":
             return {"": gateway(ours)}
         topics = Topics.of(options.topic, instance_id.rpartition("-")[0], ours)
@@ -178,26 +186,3 @@ def build(
         return {"": Plan(key, lambda: route(lambda limits: plain, login))}
 
     return Sink(options.name, plan, meters, online, outbox, tally, clock)
-
-
-def login_for(
-    options: SinkOptions,
-    instance_id: str,
-    token: Secret | None,
-    *,
-    meter: str = "",
-    will: Message | None = None,
-) -> Login:
-    """A token is a username without password (ThingsBoard); else the sink's own two."""
-    client_id = options.client_id or f"dlmsd-{instance_id}-{options.name}"
-    if meter:
-        client_id = f"{client_id}-{meter}"
-    if token is not None:
-        username, password = token, None
-        who = f"the token with fingerprint {token.fingerprint()}"
-    elif options.username is not None:
-        username, password = Secret(options.username), options.password
-        who = f"user {options.username}"
-    else:
-        username, password, who = None, None, "a client without credentials"
-    return Login(client_id, username, password, options.keepalive, will, who, options.name)

@@ -273,19 +273,22 @@ class Connection:
         self._life.lost(error)
 
 
-def paced(connect: Connect, clock: IReactorTime, per_second: float) -> Connect:
-    """``connect``, begun at most ``per_second`` times a second however often it is called."""
+def paced(clock: IReactorTime, per_second: float) -> Callable[[Connect], Connect]:
+    """Each ``connect`` as it is, but all together begun at most ``per_second`` times a second."""
     free = 0.0
 
-    def later(factory: IProtocolFactory) -> Deferred[IProtocol]:
-        nonlocal free
-        now = clock.seconds()
-        slot = max(now, free)
-        free = slot + 1 / per_second
-        if slot == now:
-            return connect(factory)
-        turn: Deferred[None] = Deferred(lambda _: call.cancel())
-        call = clock.callLater(slot - now, turn.callback, None)
-        return turn.addCallback(lambda _: connect(factory))
+    def gently(connect: Connect) -> Connect:
+        def later(factory: IProtocolFactory) -> Deferred[IProtocol]:
+            nonlocal free
+            now = clock.seconds()
+            slot = max(now, free)
+            free = slot + 1 / per_second
+            if slot == now:
+                return connect(factory)
+            turn: Deferred[None] = Deferred(lambda _: call.cancel())
+            call = clock.callLater(slot - now, turn.callback, None)
+            return turn.addCallback(lambda _: connect(factory))
 
-    return later
+        return later
+
+    return gently

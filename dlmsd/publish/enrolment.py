@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.publish import payload, troubles
 from dlmsd.publish.codec import Login
 from dlmsd.publish.connection import Connect
@@ -23,6 +24,7 @@ from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.provision import Granted, Outcome, Wish
 from dlmsd.publish.rest import LoginError, RejectedError
+from dlmsd.publish.tenant import written
 from dlmsd.publish.version import VersionChoice
 from dlmsd.secret import Secret
 
@@ -64,10 +66,8 @@ class Enrolment:
             "deviceName": wish.device,
             "provisionDeviceKey": self._key.reveal().decode(),
             "provisionDeviceSecret": self._secret.reveal().decode(),
-            "credentialsType": "ACCESS_TOKEN",
+            **_asked(wish.own or DeviceCredentials(wish.token)),
         }
-        if wish.token is not None:
-            body["token"] = wish.token.reveal().decode()
         request = payload.encode({**body, **({"gateway": True} if wish.gateway else {})})
         while True:
             version = self._versions.next
@@ -139,9 +139,26 @@ class _Asking:
             self.answer.errback(error)
 
 
+def _asked(wanted: DeviceCredentials) -> dict[str, str]:
+    """Credentials as a request names them (JC buildProvisionRequestMsg); without a token one is
+    made there. ``hash`` is the certificate, of which the server makes the hash."""
+    body: dict[str, str] = {"credentialsType": wanted.type if wanted else "ACCESS_TOKEN"}
+    if wanted.cert_file is not None:
+        body["hash"] = str(written(wanted)["credentialsValue"])
+    for key, secret in (("token", wanted.token), ("password", wanted.password)):
+        if secret is not None:
+            body[key] = secret.reveal().decode()
+    for key, text in (("clientId", wanted.client_id), ("username", wanted.username)):
+        if text is not None:
+            body[key] = text
+    return body
+
+
 def _granted(wish: Wish, answer: Any) -> Granted:
     said = answer if isinstance(answer, dict) else {}
     token = said.get("credentialsValue")
+    if said.get("status") == "SUCCESS" and wish.own is not None:
+        return Granted(wish, Outcome.CREATED)
     if said.get("status") == "SUCCESS" and isinstance(token, str) and token:
         return Granted(wish, Outcome.CREATED, Secret(token))
     words = str(said.get("errorMsg") or "an answer without a token")

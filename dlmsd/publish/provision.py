@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from attrs import field, frozen
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.values import MeterOptions
 from dlmsd.model import MeterStatus
 from dlmsd.publish.facts import identity
@@ -33,8 +34,8 @@ T = TypeVar("T")
 class Wish:
     """What one meter or sink, ``name``, needs: a device and its token.
 
-    ``token`` is the one that the configuration has. ``attributes`` are texts that no server
-    takes for numbers.
+    ``token`` is the one that the configuration has, or ``own`` are its other credentials, for
+    which no token is made. ``attributes`` are texts that no server takes for numbers.
     """
 
     name: str
@@ -43,12 +44,14 @@ class Wish:
     token: Secret | None = None
     attributes: Mapping[str, str] = field(factory=dict)
     gateway: bool = False
+    own: DeviceCredentials | None = None
 
     @classmethod
     def of(cls, meter: MeterOptions, type_: str, status: MeterStatus | None = None) -> Wish:
         """What a meter needs; ``type_`` is the device profile, ``status`` what it has told."""
-        known = identity(meter, status)
-        return cls(meter.name, meter.device_name, type_, meter.token, known)
+        known, given = identity(meter, status), meter.credentials
+        own = given if given and given.token is None else None
+        return cls(meter.name, meter.device_name, type_, meter.token, known, own=own)
 
 
 class Outcome(enum.Enum):
@@ -57,6 +60,7 @@ class Outcome(enum.Enum):
     CREATED = "created"
     FOUND = "found"
     CHANGED = "token changed"
+    RENEWED = "credentials changed"
     MISSING = "to be created"
     CONFLICT = "conflict"
     FAILED = "failed"
@@ -69,7 +73,7 @@ class Outcome(enum.Enum):
 
 @frozen
 class Granted:
-    """The end of one wish; ``token`` is the one that ThingsBoard knows."""
+    """The end of one wish; ``token`` is the one that ThingsBoard knows, if it has one."""
 
     wish: Wish
     outcome: Outcome
@@ -119,9 +123,9 @@ class Provisioning:
                 missing.append(wish)
 
         await _each(wishes, self._judged(look), PARALLEL)
-        alone = [wish for wish in missing if wish.gateway]
+        alone = [wish for wish in missing if wish.gateway or wish.own]
         await _each(alone, self._judged(self._make), 1)
-        many = [wish for wish in missing if not wish.gateway]
+        many = [wish for wish in missing if not (wish.gateway or wish.own)]
         chunks = [many[at : at + CHUNK] for at in range(0, len(many), CHUNK)]
         await _each(chunks, self._make_many, 1)
 
@@ -139,10 +143,15 @@ class Provisioning:
         return judged
 
     async def _have(self, wish: Wish, device: Device) -> None:
-        token = await self._tenant.token(device)
-        outcome = Outcome.FOUND
-        if token is None or (wish.token is not None and wish.token != token):
-            token, outcome = await self._other_token(wish, device, token), Outcome.CHANGED
+        token, outcome = None, Outcome.FOUND
+        if wish.own is not None:
+            if not await self._tenant.has(device, wish.own):
+                await self._other_credentials(wish.own, device)
+                outcome = Outcome.RENEWED
+        else:
+            token = await self._tenant.token(device)
+            if token is None or (wish.token is not None and wish.token != token):
+                token, outcome = await self._other_token(wish, device, token), Outcome.CHANGED
         if not self._dry:
             if wish.gateway and not device.gateway:
                 await self._tenant.make_gateway(device)
@@ -160,13 +169,19 @@ class Provisioning:
             )
         token = wish.token or self._fresh()
         if not self._dry:
-            await self._tenant.set_token(device, token)
+            await self._tenant.set_credentials(device, DeviceCredentials(token))
         return token
+
+    async def _other_credentials(self, own: DeviceCredentials, device: Device) -> None:
+        if not self._set_tokens:
+            raise ConflictError("ThingsBoard has other credentials than the configuration")
+        if not self._dry:
+            await self._tenant.set_credentials(device, own)
 
     async def _make(self, wish: Wish) -> None:
         new = self._new(wish)
         await self._tenant.create(new)
-        self._told(Granted(wish, Outcome.CREATED, new.token))
+        self._told(Granted(wish, Outcome.CREATED, new.credentials.token))
 
     async def _make_many(self, wishes: Sequence[Wish]) -> None:
         all_new = [self._new(wish) for wish in wishes]
@@ -176,7 +191,7 @@ class Provisioning:
             await self._after(wishes, error)
         else:
             for wish, new in zip(wishes, all_new, strict=True):
-                self._told(Granted(wish, Outcome.CREATED, new.token))
+                self._told(Granted(wish, Outcome.CREATED, new.credentials.token))
 
     async def _after(self, wishes: Sequence[Wish], error: RejectedError) -> None:
         """Some were made: which, and with which token, ThingsBoard knows."""
@@ -190,8 +205,8 @@ class Provisioning:
         await _each(wishes, self._judged(look), PARALLEL)
 
     def _new(self, wish: Wish) -> NewDevice:
-        token = wish.token or self._fresh()
-        return NewDevice(wish.device, wish.type, token, wish.attributes, wish.gateway)
+        given = wish.own or DeviceCredentials(wish.token or self._fresh())
+        return NewDevice(wish.device, wish.type, given, wish.attributes, wish.gateway)
 
     def _fresh(self) -> Secret:
         """As long as ThingsBoard's own."""

@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from attrs import frozen
 
+from dlmsd.config.credentials import DeviceCredentials, certificate_id, leaf
 from dlmsd.publish.rest import Json, MissingError, NoThingsBoardError, RejectedError, Rest
 from dlmsd.secret import Secret
 
@@ -40,7 +42,7 @@ class NewDevice:
 
     name: str
     type: str
-    token: Secret
+    credentials: DeviceCredentials
     attributes: Mapping[str, str]
     gateway: bool = False
 
@@ -60,24 +62,28 @@ class Tenant:
         return _device(found)
 
     async def create(self, new: NewDevice) -> Device:
-        """RejectedError if its name or its token is taken."""
+        """RejectedError if its name or its credentials are taken."""
         device: dict[str, Json] = {"name": new.name, "type": new.type}
         if new.gateway:
             device["additionalInfo"] = {"gateway": True}
-        body = {"device": device, "credentials": _access_token(new.token)}
+        body = {"device": device, "credentials": written(new.credentials)}
         made = _device(await self._call("POST", "/api/device-with-credentials", body))
         await self.set_attributes(made, new.attributes)
         return made
 
     async def create_many(self, all_new: Sequence[NewDevice]) -> None:
-        """All in one request, none of them a gateway; RejectedError if some were not made."""
+        """All in one request, none of them a gateway and all with tokens; RejectedError if some
+        were not made.
+        """
         keys = sorted({key for new in all_new for key in new.attributes})
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("name", "type", "token", *keys))
         for new in all_new:
             cells = (new.attributes.get(key, "") for key in keys)
-            writer.writerow((new.name, new.type, new.token.reveal().decode(), *cells))
+            assert new.credentials.token is not None
+            token = new.credentials.token.reveal().decode()
+            writer.writerow((new.name, new.type, token, *cells))
         columns = [{"type": "NAME"}, {"type": "TYPE"}, {"type": "ACCESS_TOKEN"}]
         columns += [{"type": "SERVER_ATTRIBUTE", "key": key} for key in keys]
         # Without update, a device that has come in between keeps what it has.
@@ -101,10 +107,19 @@ class Tenant:
             return None
         return Secret(token)
 
-    async def set_token(self, device: Device, token: Secret) -> None:
-        """An access token in place of whatever credentials it has; ends its session."""
+    async def has(self, device: Device, credentials: DeviceCredentials) -> bool:
+        """Whether these are its credentials."""
+        found, ours = await self._credentials(device), written(credentials)
+        if found.get("credentialsType") != ours["credentialsType"]:
+            return False
+        if credentials.type == "MQTT_BASIC":
+            return _basic(found.get("credentialsValue")) == _basic(ours["credentialsValue"])
+        return bool(found.get("credentialsId") == ours["credentialsId"])
+
+    async def set_credentials(self, device: Device, credentials: DeviceCredentials) -> None:
+        """These in place of whatever it has; ends its session."""
         found = await self._credentials(device)
-        given = {"credentialsValue": None, **_access_token(token)}
+        given = {"credentialsValue": None, **written(credentials)}
         await self._call("POST", "/api/device/credentials", {**found, **given})
 
     async def set_attributes(self, device: Device, attributes: Mapping[str, str]) -> None:
@@ -119,8 +134,36 @@ class Tenant:
         return found
 
 
-def _access_token(token: Secret) -> dict[str, Json]:
-    return {"credentialsType": "ACCESS_TOKEN", "credentialsId": token.reveal().decode()}
+def written(credentials: DeviceCredentials) -> dict[str, Json]:
+    """As DeviceCredentials of ThingsBoard's REST; raises RejectedError for a certificate's file
+    that holds none.
+
+    The value of MQTT_BASIC is JSON in a string, and its id is made there (R8).
+    """
+    body: dict[str, Json] = {"credentialsType": credentials.type}
+    if credentials.token is not None:
+        return body | {"credentialsId": credentials.token.reveal().decode()}
+    if credentials.cert_file is not None:
+        text = leaf(credentials.cert_file)
+        if text is None:
+            raise RejectedError(f"{credentials.cert_file}: no certificate in PEM")
+        return body | {"credentialsId": certificate_id(text), "credentialsValue": text.decode()}
+    password = credentials.password
+    said = {
+        "clientId": credentials.client_id,
+        "userName": credentials.username,
+        "password": None if password is None else password.reveal().decode(),
+    }
+    return body | {"credentialsId": None, "credentialsValue": msgspec.json.encode(said).decode()}
+
+
+def _basic(value: Json) -> dict[str, Json]:
+    """The parts that are set; empty is not set."""
+    try:
+        said = msgspec.json.decode(value) if isinstance(value, str) else value
+    except msgspec.DecodeError:
+        return {}
+    return {key: one for key, one in said.items() if one} if isinstance(said, dict) else {}
 
 
 def _device(body: Json) -> Device:

@@ -157,6 +157,17 @@ class PlatformTests(DeskCase):
         )
         self.assertEqual(names, ("local", "tb"))
 
+    def test_other_credentials_than_a_token(self) -> None:
+        text = PLATFORM + FILE.replace(
+            'profile = "microstar"', 'profile = "microstar"\nsinks = ["local"]'
+        )
+        self.begin(text)
+        options = {**OWN.options, "mqtt_username": "u"}
+        basic = evolve(OWN, options=options, secrets={"mqtt_password": Secret("p")})
+        self.done(self.desk.add(basic, "me"))
+        self.assertEqual(self.meters()["c"].sinks, ("local", "tb"))
+        self.assertEqual(self.meters()["c"].credentials.type, "MQTT_BASIC")
+
     def test_one_of_its_own_as_long_as_it_is_wanted(self) -> None:
         names, urls = self.sinks(FILE)
         self.assertEqual(names, ("local", "thingsboard"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -74,6 +75,36 @@ class ProvisionTests(RestCase):
         self.good("PATCH", f"/api/meters/{numbers[1]}", {"status": "active"})
         for index in range(2):
             wait_until(lambda i=index: self.server.series(f"meter-{i}"), "telemetry", 30)
+        self.end()
+
+    def test_a_device_of_mqtt_basic(self) -> None:
+        """Its credentials come with the meter; the password is sealed, and told by nobody."""
+        key = "5A" * 32
+        self.begin_with(daemon=f'registry_key = "{key}"\n')
+        secret = "canary-of-mqtt-basic"
+        mine = {"mqtt_client_id": "c-0", "mqtt_username": "u-0", "mqtt_password": secret}
+        number = self.add(0, "meter-0", options=mine)
+        found = self.good("GET", f"/api/meters/{number}")
+        self.assertEqual(found["sinks"], ["tb"])
+        (device,) = self.provision(meters=[number])["devices"]
+        self.assertEqual((device["outcome"], device["fingerprint"]), ("created", None))
+        made = self.server.device("meter-0")
+        assert made is not None
+        credentials = self.server.call(f"/api/device/{made['id']['id']}/credentials")
+        self.assertEqual(credentials["credentialsType"], "MQTT_BASIC")
+        expected = {"clientId": "c-0", "userName": "u-0", "password": secret}
+        self.assertEqual(json.loads(credentials["credentialsValue"]), expected)
+        wait_until(lambda: self.server.series("meter-0"), "telemetry", 90)
+        tried = self.good("GET", f"/api/meters/{number}/thingsboard/test")
+        self.assertEqual((tried["success"], tried["message"][:10]), (True, "The broker"))
+        for place in (
+            self.ask("GET", f"/api/meters/{number}").body,
+            self.ask("GET", "/api/configuration").body,
+            self.ask("GET", "/api/provision/jobs").body,
+            self.daemon.log.read_bytes(),
+            *self.kept(),
+        ):
+            self.assertNotIn(secret.encode(), place)
         self.end()
 
     def test_what_is_refused_and_what_fails(self) -> None:

@@ -1,4 +1,4 @@
-"""The gateway sink against the stand-in over TLS: its token, or its certificate."""
+"""Sinks against the stand-in over TLS: a token, or certificates, a gateway's or each meter's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import time
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -47,17 +47,24 @@ class TlsTests(TestCase):
     def wall(self) -> float:
         return time.time() + self.offset
 
-    async def publish(self, until: Any, **options: Any) -> None:
-        """A sink with one reading, until ``until`` is true of its status."""
+    async def publish(
+        self,
+        until: Any,
+        kind: Literal["thingsboard", "thingsboard-gateway"] = "thingsboard-gateway",
+        device: Any = None,
+        **options: Any,
+    ) -> None:
+        """A sink with one reading, until ``until`` is true of its status; ``device`` are options
+        of its meter."""
         outbox, statuses = MemoryOutbox(reactor), list[SinkStatus]()
         sink_options = SinkOptions(
             name="s",
-            kind="thingsboard-gateway",
+            kind=kind,
             url=f"mqtts://localhost:{self.port.getHost().port}",
             ca_file=self.folder / "ca.pem",
             **options,
         )
-        sink = real_sink(sink_options, "a", outbox, post=statuses.append)
+        sink = real_sink(sink_options, "a", outbox, device=device, post=statuses.append)
         await sink.start()
         outbox.commit([reading("a", 1, p="136.5")])
         end = time.monotonic() + 60
@@ -108,5 +115,24 @@ class TlsTests(TestCase):
             self.assertEqual(self.server["Device a"].gateway, self.server["x"])
             self.offset = 2 * 86400.0  # the certificates are of one day
             await self.publish(lambda status: refused in status.error, **files)
+
+        return Deferred.fromCoroutine(test())
+
+    def test_a_certificate_of_each_meter(self) -> Deferred[None]:
+        """A3, C3: the meter's wins over the sink's; one that cannot be used is its own trouble."""
+        own, key = self.folder / "client.pem", self.folder / "client.key"
+        device = {"token": None, "mqtt_cert_file": own, "mqtt_key_file": key}
+        kind: Any = "thingsboard"
+
+        async def test() -> None:
+            refused = "from the certificate client.pem refused: not authorised (CONNACK 0x87)"
+            await self.publish(lambda status: refused in status.error, kind, device)
+            pem = own.read_text()
+            self.server.create("Device a", credentials=Credentials.of_certificate(pem))
+            await self.publish(lambda status: status.delivered == 1, kind, device)
+            self.assertEqual(self.server["Device a"].series("p"), [(1, 136.5)])
+            wrong = device | {"mqtt_key_file": None}
+            unusable = "cannot be used: it and key_file are no certificate"
+            await self.publish(lambda status: unusable in status.error, kind, wrong)
 
         return Deferred.fromCoroutine(test())

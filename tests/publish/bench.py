@@ -63,7 +63,7 @@ class Bench:
             meters,
             outbox=self.outbox,
             clock=self.clock,
-            connect=connect or self.broker.connect,
+            reach=lambda _: connect or self.broker.connect,
             wall=lambda: 1_700_000_000.0 + self.clock.seconds(),
             random=Random(1),
             post=self.statuses.append,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
+from typing import Any
 
 from twisted.internet import reactor
 
@@ -25,15 +26,18 @@ def real_sink(
     outbox: Outbox,
     *,
     connect: Connect | None = None,
+    device: Mapping[str, Any] | None = None,
     post: Callable[[SinkStatus], None] = lambda status: None,
 ) -> Sink:
-    """For the meters of these names; ``connect`` is how the broker is reached if not directly."""
+    """For the meters of these names, with options ``device``; ``connect`` is how the broker is
+    reached if not directly.
+    """
     return build(
         options,
-        [meter(name) for name in names],
+        [meter(name, **(device or {})) for name in names],
         outbox=outbox,
         clock=reactor,  # type: ignore[arg-type]
-        connect=connect or endpoint(reactor, options),
+        reach=lambda one: connect or endpoint(reactor, one),
         wall=time.time,
         random=Random(1),
         post=post,

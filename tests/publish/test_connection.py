@@ -230,7 +230,7 @@ class PacedTests(SynchronousTestCase):
             times.append(clock.seconds())
             return succeed(None)
 
-        gently = paced(connect, clock, 20)
+        gently = paced(clock, 20)(connect)
         fired = [gently(Factory()) for _ in range(100)]
         clock.pump([0.01] * 600)
         self.assertEqual([each.called for each in fired], [True] * 100)
@@ -242,7 +242,7 @@ class PacedTests(SynchronousTestCase):
 
     def test_cancelled_before_its_turn(self) -> None:
         clock, times = Clock(), []
-        gently = paced(lambda factory: times.append(1) or succeed(None), clock, 1)
+        gently = paced(clock, 1)(lambda factory: times.append(1) or succeed(None))
         gently(Factory())
         second = gently(Factory())
         second.cancel()

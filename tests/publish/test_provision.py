@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.errors import DlmsdError
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish import rest as api
@@ -28,6 +30,7 @@ from tests.thingsboard.rest.build import rest
 from tests.thingsboard.rest.site import User
 from tests.thingsboard.server import ProvisioningProfile
 
+PEM = "-----BEGIN CERTIFICATE-----\nAA\nEC\n-----END CERTIFICATE-----\n"
 TENANT = Account(username="tenant@thingsboard.org", password=Secret("tenant"))
 
 
@@ -110,6 +113,59 @@ class ProvisioningTests(RestCase):
                 place | {"profile": "microstar", "model": "microstar", "serial": "ISK-1"},
             ],
         )
+
+    def of_type(self, name: str, **given: Any) -> Wish:
+        return Wish.of(meter(name, token=None, **given), "DLMS meter")
+
+    def own(self) -> list[Wish]:
+        """One of MQTT basic, one with a certificate."""
+        path = Path(self.mktemp())
+        path.write_text(PEM)
+        basic = {"mqtt_client_id": "c", "mqtt_username": "u", "mqtt_password": Secret("canary")}
+        return [self.of_type("a", **basic), self.of_type("b", mqtt_cert_file=path)]
+
+    def test_other_types_of_credentials(self) -> None:
+        """R8, R9"""
+        wishes = self.own()
+        made = self.provision(*wishes, wish("c"))
+        self.assertEqual({one.outcome for one in made.values()}, {Outcome.CREATED})
+        basic, certificate = (self.server[f"Device {name}"].credentials for name in "ab")
+        expected = {"clientId": "c", "userName": "u", "password": "canary"}
+        self.assertEqual((basic.type, dict(basic.basic)), ("MQTT_BASIC", expected))
+        self.assertEqual((certificate.type, certificate.certificate), ("X509_CERTIFICATE", "AAEC"))
+        self.assertEqual([made[name].token for name in "ab"], [None, None])
+        self.assertEqual(self.visit("u", client_id="c", password="canary").connack, 0)
+        self.server.certificate = lambda session: b"\0\1\2"
+        self.assertEqual(self.visit(None).connack, 0)
+        again = self.provision(*wishes)
+        self.assertEqual({one.outcome for one in again.values()}, {Outcome.FOUND})
+        self.assertNotIn("canary", repr(made))
+
+    def test_a_device_of_another_type_is_a_conflict_until_it_is_wished(self) -> None:
+        wishes = self.own()
+        self.provision(wish("a"), wish("b"))
+        before = [self.server[f"Device {name}"].credentials for name in "ab"]
+        refused = self.provision(*wishes)
+        self.assertEqual({one.outcome for one in refused.values()}, {Outcome.CONFLICT})
+        self.assertIn("other credentials", refused["a"].error)
+        dry = self.provision(*wishes, set_tokens=True, dry=True)
+        self.assertEqual({one.outcome for one in dry.values()}, {Outcome.RENEWED})
+        self.assertEqual([self.server[f"Device {name}"].credentials for name in "ab"], before)
+        changed = self.provision(*wishes, set_tokens=True)
+        self.assertEqual({one.outcome for one in changed.values()}, {Outcome.RENEWED})
+        types = [self.server[f"Device {name}"].credentials.type for name in "ab"]
+        self.assertEqual(types, ["MQTT_BASIC", "X509_CERTIFICATE"])
+
+    def test_credentials_that_are_taken_or_none(self) -> None:
+        self.provision(self.own()[0])
+        twin = self.of_type(
+            "d", mqtt_client_id="c", mqtt_username="u", mqtt_password=Secret("canary")
+        )
+        nothing = self.of_type("e", mqtt_cert_file=Path("absent.pem"))
+        found = self.provision(twin, nothing)
+        self.assertEqual({one.outcome for one in found.values()}, {Outcome.FAILED})
+        self.assertIn("already assigned", found["d"].error)
+        self.assertIn("absent.pem: no certificate", found["e"].error)
 
     def test_one_login_for_all(self) -> None:
         self.provision(*(wish(name) for name in "abcdefgh"))
@@ -344,6 +400,18 @@ class EnrolmentTests(ThingsBoardCase):
                 self.assertEqual(device.info, {"gateway": True} if options.get("gateway") else {})
             self.assertEqual(self.server["Device b"].credentials.id, "mine")
             self.assertEqual(self.server.sessions, [])
+
+    def test_other_types_of_credentials(self) -> None:
+        """P4"""
+        path = Path(self.mktemp())
+        path.write_text(PEM)
+        user = DeviceCredentials(username="u", password=Secret("canary"), client_id="c")
+        for name, own in (("a", user), ("b", DeviceCredentials(cert_file=path))):
+            granted = self.successResultOf(self.ask(wish(name, own=own)))
+            self.assertEqual((granted.outcome, granted.token), (Outcome.CREATED, None))
+        basic = {"clientId": "c", "userName": "u", "password": "canary"}
+        self.assertEqual(dict(self.server["Device a"].credentials.basic), basic)
+        self.assertEqual(self.server["Device b"].credentials.certificate, "AAEC")
 
     def test_one_that_is_there(self) -> None:
         granted = self.successResultOf(self.ask(wish("a", device="meter")))

@@ -7,6 +7,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import Lane
@@ -15,6 +16,7 @@ from tests.publish.bench import Bench, meter, stamps
 from tests.publish.broker import acknowledge
 from tests.publish.outbox import MemoryDelivery, reading
 from tests.thingsboard.case import RELEASES, add, server
+from tests.thingsboard.device import Credentials
 from tests.thingsboard.limits import Rates
 from tests.thingsboard.visitor import Visitor
 
@@ -168,6 +170,39 @@ class ThingsBoardServerTests(SynchronousTestCase):
         bench.server["gw"].info["gateway"] = True
         bench.run(80)
         self.assertEqual((bench.outbox.waiting, bench.lost, bench.status.error), ([], [], ""))
+
+    def test_mqtt_basic(self) -> None:
+        """A2: any of the three; what is wrong is refused, and told without the password."""
+        theirs = {"mqtt_client_id": "clientId", "mqtt_username": "userName"}
+        theirs["mqtt_password"] = "password"
+        for keys in (("mqtt_client_id",), ("mqtt_username", "mqtt_password"), tuple(theirs)):
+            for protocol in (5, 311):
+                bench = ServedBench("thingsboard", protocol=protocol)
+                basic = {theirs[key]: f"canary of {key}" for key in keys}
+                bench.server.create("Device a", credentials=Credentials("MQTT_BASIC", basic=basic))
+                self.change(bench, **{key: f"canary of {key}" for key in keys})
+                bench.start()
+                bench.outbox.commit([reading("a", 1, p="4.20")])
+                bench.run(3)
+                self.assertEqual((bench.outbox.waiting, bench.lost), ([], []))
+                self.assertEqual(bench.server["Device a"].series("p"), [(1, 4.2)])
+                for key in keys:
+                    wrong = {one: f"canary of {one}" for one in keys} | {key: "something else"}
+                    self.change(bench, **wrong)
+                    bench.run(3)
+                    self.assertIn("refused: ", bench.status.error)
+                    self.assertNotIn("canary of mqtt_password", repr(bench.statuses))
+                    if key == "mqtt_username":
+                        self.assertIn("from user something else", bench.status.error)
+
+    def change(self, bench: ServedBench, **options: str) -> None:
+        """``bench`` is for one meter with these credentials from now on."""
+        given: dict[str, Any] = dict(options)
+        if "mqtt_password" in given:
+            given["mqtt_password"] = Secret(given["mqtt_password"])
+        changed = Deferred.fromCoroutine(bench.sink.change([meter("a", token=None, **given)]))
+        bench.run(3)
+        self.successResultOf(changed)
 
     def test_a_wrong_token(self) -> None:
         for protocol in (5, 311):

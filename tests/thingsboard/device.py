@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import Factory as Fresh
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from tests.thingsboard.values import Record, Value
 
 
 @frozen
 class Credentials:
-    """``id`` is the token, or the certificate's SHA3 (A3); ``basic`` what MQTT basic asks for."""
+    """``id`` is the token, or the certificate's SHA3 (A3); ``basic`` what MQTT basic asks for;
+    ``certificate`` is it in Base64, where it was given."""
 
     type: str = "ACCESS_TOKEN"
     id: str = ""
     basic: Mapping[str, str] = {}
+    certificate: str = field(default="", eq=False)
+
+    @classmethod
+    def of_certificate(cls, pem: str) -> Credentials:
+        """R8, P4: lines and markers go, of what is left it is the SHA3-256."""
+        text = re.sub(r"-----(BEGIN|END) CERTIFICATE-----|[\r\n]", "", pem)
+        digest = hashlib.sha3_256(text.encode()).hexdigest()
+        return cls("X509_CERTIFICATE", digest, certificate=text)
 
 
 class Link(Protocol):

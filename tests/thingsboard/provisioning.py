@@ -63,7 +63,7 @@ class Provisioning:
         """P4"""
         kind = body.get("credentialsType")
         if kind == "X509_CERTIFICATE" and "hash" in body:
-            return Credentials(kind, body["hash"])
+            return Credentials.of_certificate(body["hash"])
         if kind == "MQTT_BASIC":
             names = {"clientId": "clientId", "username": "userName", "password": "password"}
             basic = {ours: body[theirs] for theirs, ours in names.items() if theirs in body}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from tests.thingsboard.case import ThingsBoardCase
@@ -51,8 +52,11 @@ class ProvisioningTests(ThingsBoardCase):
         basic = {"clientId": "c", "userName": "u", "password": "p"}
         self.assertEqual(answer["credentialsValue"], basic)
         self.assertEqual(self.visit("u", client_id="c", password="p").connack, 0)
-        answer = self.ask(deviceName="x", credentialsType="X509_CERTIFICATE", hash="aa")
-        self.assertEqual(answer["credentialsValue"], "aa")
+        answer = self.ask(deviceName="x", credentialsType="X509_CERTIFICATE", hash="YWE=\n")
+        digest = hashlib.sha3_256(b"YWE=").hexdigest()
+        self.assertEqual(answer["credentialsValue"], digest)
+        self.server.certificate = lambda session: b"aa"
+        self.assertEqual(self.visit(None).connack, 0)
 
     def test_a_gateway(self) -> None:
         """P5"""

@@ -74,7 +74,7 @@ class Scene:
             [meter(name) for name in self.names],
             outbox=self.outbox,
             clock=self.clock,
-            connect=counted,
+            reach=lambda _: counted,
             wall=self.wall,
             random=Random(seed),
             post=self.statuses.append,

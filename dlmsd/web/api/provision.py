@@ -236,7 +236,7 @@ class Provisions:
         """No error leaves here: the job tells it."""
         wishes = []
         for wish in job.wishes:
-            if wish.token is None and wish.name not in own:
+            if wish.token is None and wish.own is None and wish.name not in own:
                 error = "its token stands in the file: dlmsd provision writes it there"
                 job.granted.append(Granted(wish, Outcome.FAILED, error=error))
             else:

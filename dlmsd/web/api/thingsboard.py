@@ -7,9 +7,11 @@ from typing import Any, Final
 from attrs import asdict, evolve, frozen
 
 from dlmsd.fleet.platform import Platform, with_platforms
-from dlmsd.publish.codec import Login
+from dlmsd.publish.certified import certified
+from dlmsd.publish.login import device_login
 from dlmsd.publish.trial import log_in
 from dlmsd.publish.troubles import Trouble
+from dlmsd.secret import Secret
 from dlmsd.store.own import OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, sink_of
@@ -95,7 +97,7 @@ class ThingsBoard:
             Operation(
                 path="/api/meters/{id}/thingsboard/test",
                 work=self.test,
-                summary="Connect with the meter's token, and say whether that works",
+                summary="Connect with the meter's credentials, and say whether that works",
                 need="change",
                 answers={200: Answer("Whether it works", ThingsBoardTest)},
                 refuses=(404, 409),
@@ -138,21 +140,23 @@ class ThingsBoard:
         options = self._parts.desk.options(name)
         sinks = self._parts.reload.configuration.sinks
         sink = sink_of(sinks, options.sinks) if options else None
-        if options is None or options.token is None:
+        if options is None or not options.credentials:
             raise RefusedError(409, "This meter has no token.")
         if sink is None:
             # One that is not in force yet, such as that of a meter whose platform is disabled.
             own = (await self._parts.own()).get(name)
             platform = evolve(Platform.of(own), enabled=True) if own else Platform()
-            probe = OwnMeter(name, {"thingsboard": platform.said()}, {"token": options.token})
+            probe = OwnMeter(name, {"thingsboard": platform.said()}, {"token": Secret("any")})
             file = with_platforms(self._parts.reload.configuration, [probe])
             sink = next(one for one in file.sinks if platform.fits(one))
-        client = f"dlmsd-test-{self._parts.machine.draw(4).hex()}"
-        who = f"the token with fingerprint {options.token.fingerprint()}"
-        login = Login(client, options.token, who=who, sink=sink.name)
+        instance_id = f"test-{self._parts.machine.draw(4).hex()}"
+        login = device_login(sink, instance_id, name, options.credentials)
         try:
             seconds = await log_in(
-                self._parts.machine.reach(sink), login, self._parts.reactor, sink.protocol
+                certified(sink, options, self._parts.machine.reach),
+                login,
+                self._parts.reactor,
+                sink.protocol,
             )
         except Trouble as error:
             return Reply(
@@ -165,7 +169,7 @@ class ThingsBoard:
                     error.advice,
                 )
             )
-        message = "The broker accepted the token."
+        message = "The broker accepted the credentials."
         return Reply(ThingsBoardTest(number, True, message, round(seconds, 3), None, None))
 
     def _is_platform(self, name: str) -> bool:

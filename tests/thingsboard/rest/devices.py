@@ -78,7 +78,16 @@ def credentials_of(body: Any) -> Credentials:
             basic = json.loads(body["credentialsValue"])
         except (KeyError, TypeError, ValueError) as error:
             raise errors.bad("Invalid credentials body for simple mqtt credentials!") from error
-        return Credentials(kind, basic={key: one for key, one in basic.items() if one})
+        basic = {key: one for key, one in basic.items() if one}
+        if not basic.keys() & {"clientId", "userName"}:
+            raise errors.bad("Both mqtt client id and user name are empty!")
+        if "password" in basic and "userName" not in basic:
+            raise errors.bad("Password cannot be specified along with client id")
+        return Credentials(kind, basic=basic)
+    if kind == "X509_CERTIFICATE":
+        if not body.get("credentialsValue"):
+            raise errors.bad("Device credentials id should be specified!")
+        return Credentials.of_certificate(body["credentialsValue"])
     if not body.get("credentialsId"):
         raise errors.bad("Device credentials id should be specified!")
     return Credentials(kind, body["credentialsId"])
@@ -107,7 +116,9 @@ def _told_credentials(device: Device) -> dict[str, Any]:
         "deviceId": {"entityType": "DEVICE", "id": device.id},
         "credentialsType": credentials.type,
         "credentialsId": credentials.id,
-        "credentialsValue": json.dumps(dict(credentials.basic)) if basic else None,
+        "credentialsValue": json.dumps(dict(credentials.basic))
+        if basic
+        else credentials.certificate or None,
     }
 
 
