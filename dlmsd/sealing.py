@@ -14,7 +14,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from dlmsd.errors import StoreError
+from dlmsd.errors import LocalError, StoreError
 from dlmsd.secret import Secret
 
 KEY_SIZE: Final = 32
@@ -28,10 +28,17 @@ class SealError(StoreError):
 the key with which they were stored, or enter them again."""
 
 
-class Seal:
-    """Closes and opens; ``key`` has 32 bytes, or is None. ``draw`` gives random bytes."""
+def _nothing(size: int) -> bytes:
+    raise LocalError(f"who only opens what is sealed has no {size} random bytes")
 
-    def __init__(self, key: Secret | None, draw: Callable[[int], bytes]) -> None:
+
+class Seal:
+    """Closes and opens; ``key`` has 32 bytes, or is None.
+
+    ``draw`` gives random bytes; who only opens needs none.
+    """
+
+    def __init__(self, key: Secret | None, draw: Callable[[int], bytes] = _nothing) -> None:
         self._cipher = None if key is None else AESGCM(key.reveal())
         self._draw = draw
 

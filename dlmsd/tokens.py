@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import os
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -140,7 +139,7 @@ class Tokens:
     When each was last used is kept in a file beside it; ``wall`` gives Unix seconds.
     """
 
-    def __init__(self, first: Secret, path: Path, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, first: Secret, path: Path, wall: Callable[[], float]) -> None:
         self._first = Token(FIRST, "admin", digest(first.reveal()), 0)
         self._path = path
         self._stamp: object = None

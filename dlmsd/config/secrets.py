@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -105,7 +104,7 @@ class SecretReader:
             octets = base64.b64decode(kept, validate=True)
             if octets[:1] != SEALED:
                 raise Refusal("the file named here holds nothing sealed; file = reads it as it is")
-            return Seal(self.key, os.urandom).open(path.name, octets)[_HELD]
+            return Seal(self.key).open(path.name, octets)[_HELD]
         except binascii.Error:
             raise Refusal(
                 "the file named here holds nothing sealed; file = reads it as it is"

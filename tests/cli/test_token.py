@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class TokenTests(SynchronousTestCase):
         self.config = self.folder / "dlmsd.toml"
         self.config.write_text(f'[daemon]\nstate_dir = "{self.folder / "state"}"\n')
         self.list = list_file(self.folder / "state")
-        self.tokens = Tokens(Secret("first"), self.list)
+        self.tokens = Tokens(Secret("first"), self.list, time.time)
 
     def run_it(self, *arguments: str) -> Any:
         return CliRunner().invoke(command, ["token", "-c", str(self.config), *arguments])

@@ -163,7 +163,7 @@ class PageCase(TestCase):
             StatusDocument(self.board, time.time, "1.2.3"),
             reactor=reactor,
             ready=lambda: True,
-            tokens=Tokens(Secret("geheim"), Path("no-list")),
+            tokens=Tokens(Secret("geheim"), Path("no-list"), time.time),
             language="en",
             version="1.2.3",
             operations=[self.planning()],

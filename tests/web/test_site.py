@@ -54,7 +54,7 @@ class SiteTests(TestCase):
             StatusDocument(board, time.time, "1"),
             reactor=reactor,
             ready=lambda: True,
-            tokens=Tokens(Secret("token"), Path("no-list")),
+            tokens=Tokens(Secret("token"), Path("no-list"), time.time),
             language="en",
             version="1",
         )

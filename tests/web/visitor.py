@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -130,7 +131,7 @@ class Visitor:
         self.ready = True
         self.reactor = Reactor()
         self.folder = Path(mkdtemp())
-        self.tokens = Tokens(Secret(TOKEN), list_file(self.folder))
+        self.tokens = Tokens(Secret(TOKEN), list_file(self.folder), time.time)
         self.service = WebService(
             WebOptions(listen=listen, trust_proxy=proxy, legacy_open=legacy_open),
             self.board,
