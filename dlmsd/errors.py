@@ -99,6 +99,15 @@ class ReadOnlyError(DlmsdError):
     cause: Cause = "operator"
 
 
+class CrowdedError(DlmsdError):
+    """This process may open no more files and connections; raise its limit, LimitNOFILE= in
+    dlmsd.service, or ulimit -n."""
+
+    culprit = "operator"
+    cause: Cause = "operator"
+    retryable = True
+
+
 class UnsynchronisedError(DlmsdError):
     """Start chrony or systemd-timesyncd on this machine first, or force it."""
 

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -26,6 +27,9 @@ from dlmsd.store.disk import BALLAST
 from dlmsd.store.writer import Writer, WriterThread
 from dlmsd.watch.systemd import Systemd
 
+# Ten thousand meters, and a connection of each to a ThingsBoard, with as many to spare.
+_FILES: Final = 65_536
+
 _TIME_ERROR: Final = 5
 # struct timex has some 200 octets.
 _TIMEX: Final = 512
@@ -38,6 +42,15 @@ def synchronised() -> bool:
     except (AttributeError, OSError):
         return False
     return 0 <= int(state) < _TIME_ERROR
+
+
+def open_more_files() -> None:
+    """As many files and connections as this process may have: the first limit, usually 1,024, is
+    for programs with select(), and below that of a thousand meters."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
+    if few != resource.RLIM_INFINITY and few < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
 
 
 def monotonic_reactor() -> Any:

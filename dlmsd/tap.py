@@ -12,7 +12,7 @@ from twisted.python import usage
 from dlmsd.app import Daemon
 from dlmsd.config.load import load_or_find
 from dlmsd.errors import ConfigurationError
-from dlmsd.machine import Machine, monotonic_reactor
+from dlmsd.machine import Machine, monotonic_reactor, open_more_files
 
 
 class Options(usage.Options):
@@ -37,6 +37,7 @@ def makeService(options: Options) -> Daemon:
 def make_daemon(given: str | Path | None, twistd: Any) -> Daemon:
     """The daemon for the file that is named, or found; raises ConfigurationError."""
     reactor = monotonic_reactor()
+    open_more_files()
     path = Path(given) if given else None
     configuration = load_or_find(path, environ=os.environ, cwd=Path.cwd())
     return Daemon(configuration, twistd, Machine.real(reactor))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from twisted.internet import error as network
@@ -10,6 +11,7 @@ from twisted.python.failure import Failure
 from dlmsd import tls
 from dlmsd.errors import (
     ClosedError,
+    CrowdedError,
     DlmsdError,
     LinkError,
     NotListeningError,
@@ -34,6 +36,8 @@ def explain(reason: Failure) -> DlmsdError:
     """A connection's end as an error that names its culprit."""
     if isinstance(reason.value, DlmsdError):
         return reason.value
+    if getattr(reason.value, "osError", None) in (errno.EMFILE, errno.ENFILE):
+        return CrowdedError("too many open files")
     for kind, error, words in _ENDS:
         if reason.check(kind):
             return error(words)

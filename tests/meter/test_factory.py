@@ -1,5 +1,6 @@
 """The factory connects again and again, gently, and closes what it opened."""
 
+import errno
 from binascii import unhexlify
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.errors import (
     BusyError,
     ClosedError,
+    CrowdedError,
     DlmsdError,
     LinkError,
     NotListeningError,
@@ -308,6 +310,7 @@ class FactoryTests(SynchronousTestCase):
             (error.NoRouteError(), UnreachableError, "no route"),
             (error.ConnectionDone(), ClosedError, "closed"),
             (error.ConnectionLost(), ClosedError, "broke"),
+            (error.ConnectBindError(errno.EMFILE, "Too many"), CrowdedError, "open files"),
             (OSError(), LinkError, "OSError"),
         ):
             found = explain(Failure(reason))
