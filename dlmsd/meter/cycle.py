@@ -9,7 +9,7 @@ from typing import Final
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
 from dlmsd.meter.installation import BARE, Installation
-from dlmsd.meter.scales import learn
+from dlmsd.meter.scales import Unscaled, learn
 from dlmsd.meter.scaling import Scale
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
@@ -77,13 +77,13 @@ class Cycle:
         """Read what is ``due``; a value for each key that the meter gave one for."""
         new = [wanted for wanted in due if wanted.key not in self._scales]
         self.scales_kept += len(due) - len(new)
+        refused: list[str] = []
         if new:
             self.scales_asked += len(new)
-            await self._learn(new)
+            refused += await self._learn(new)
         known = [wanted for wanted in due if wanted.key in self._scales]
         results = await self._session.get_many([wanted.attribute for wanted in known])
         values: dict[str, Value] = {}
-        refused: list[str] = []
         for wanted, result in zip(known, results, strict=True):
             key = wanted.key
             if isinstance(result, DataAccessResult):
@@ -113,13 +113,17 @@ class Cycle:
                 longer = 2 ** min(count - PATIENCE, _DOUBLINGS)
                 self._rests[key] = now + min(_LONGEST_REST, _FIRST_REST * longer)
 
-    async def _learn(self, new: Sequence[Measurement]) -> None:
-        """Scaler and unit of what has none yet."""
+    async def _learn(self, new: Sequence[Measurement]) -> list[str]:
+        """Scaler and unit of what has none yet; the keys of what is refused for good."""
+        refused = []
         for key, scale in (await learn(self._session, new, self._installation)).items():
-            if isinstance(scale, str):
-                self._absent[key] = scale
+            if isinstance(scale, Unscaled):
+                self._absent[key] = scale.reason
+                if scale.lasting:
+                    refused.append(key)
                 continue
             if scale.mismatch:
                 self._doubt(key, scale.mismatch)
             self._scales[key] = scale
         self.units = MappingProxyType({key: scale.symbol for key, scale in self._scales.items()})
+        return refused

@@ -22,7 +22,7 @@ from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.selective import CLOCK
 from dlmsd.errors import DecodeError, MeterError, ServiceError, TimezoneError
 from dlmsd.meter.installation import Installation
-from dlmsd.meter.scales import Reads, learn
+from dlmsd.meter.scales import Reads, Unscaled, learn
 from dlmsd.meter.scaling import Scale
 from dlmsd.model import Value
 
@@ -97,7 +97,8 @@ class Layout:
         wanted = [each for place, each in enumerate(_measurements(columns, read)) if place != clock]
         scales = await learn(session, wanted, installation)
         units = {key: each.symbol for key, each in scales.items() if isinstance(each, Scale)}
-        pairs = [(each.key, scales[each.key]) for each in wanted]
+        known = [(each.key, scales[each.key]) for each in wanted]
+        pairs = [(key, one.reason if isinstance(one, Unscaled) else one) for key, one in known]
         if clock is not None:
             pairs.insert(clock, (TIME, ""))
         return cls(

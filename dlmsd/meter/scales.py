@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from attrs import frozen
+
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.classes import scaler_attribute
@@ -13,6 +15,16 @@ from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
 from dlmsd.errors import DecodeError
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.scaling import Scale, ScalerUnit
+
+
+@frozen
+class Unscaled:
+    """Why it is not known how a measurement's numbers are scaled; a ``lasting`` reason stands
+    until the meter, or what we may do there, is changed.
+    """
+
+    reason: str
+    lasting: bool = False
 
 
 class Reads(Protocol):
@@ -24,9 +36,9 @@ class Reads(Protocol):
 
 async def learn(
     session: Reads, measurements: Sequence[Measurement], installation: Installation
-) -> dict[str, Scale | str]:
+) -> dict[str, Scale | Unscaled]:
     """By key: how a measurement's numbers are scaled, or why that is not known this time."""
-    scales: dict[str, Scale | str] = {}
+    scales: dict[str, Scale | Unscaled] = {}
     asked: dict[str, AttributeDescriptor] = {}
     for wanted in measurements:
         value = wanted.attribute
@@ -43,14 +55,18 @@ async def learn(
     return scales
 
 
-def _scale(wanted: Measurement, told: GetResult, installation: Installation) -> Scale | str:
+def _scale(wanted: Measurement, told: GetResult, installation: Installation) -> Scale | Unscaled:
     try:
         scaler_unit = _scaler_unit(told)
     except DecodeError as error:
         # Without it a number could be wrong a thousandfold; better none this time.
-        return f"its scaler and unit cannot be read: {error}"
+        return Unscaled(f"its scaler and unit cannot be read: {error}")
     scale = Scale(wanted, scaler_unit, installation)
-    return scale.mismatch if scale.mismatch and scaler_unit is None else scale
+    if not scale.mismatch or scaler_unit is not None:
+        return scale
+    if told is DataAccessResult.OBJECT_UNDEFINED:
+        return Unscaled(told.words, lasting=True)
+    return Unscaled(scale.mismatch, lasting=True)
 
 
 def _scaler_unit(told: GetResult) -> ScalerUnit | None:

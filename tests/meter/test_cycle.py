@@ -94,16 +94,20 @@ class RefusedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.asked: dict[float, list[str]] = {}
         self.answers: dict[str, GetResult] = {"1-1:1.8.0": RAW, "1-1:2.8.0": RAW}
+        self.scaler_units: dict[str, GetResult] = {}
         wanted = [
-            Measurement(code, AttributeDescriptor(3, Obis.parse(code), 2), code)
+            Measurement(code, AttributeDescriptor(3, Obis.parse(code), 2), code, "kWh")
             for code in self.answers
         ]
         self.cycle = Cycle(wanted, self, 5.0, lambda key, why: None)  # type: ignore[arg-type]
 
     async def get_many(self, attributes: list[AttributeDescriptor]) -> list[GetResult]:
-        values = [str(one.obis) for one in attributes if one.attribute == 2]
-        self.asked.setdefault(self.now, []).extend(values)
-        return [WH if one.attribute == 3 else self.answers[str(one.obis)] for one in attributes]
+        codes = [str(one.obis) for one in attributes]
+        self.asked.setdefault(self.now, []).extend(codes)
+        return [
+            self.scaler_units.get(code, WH) if one.attribute == 3 else self.answers[code]
+            for code, one in zip(codes, attributes, strict=True)
+        ]
 
     def until(self, end: float, start: float = 0.0) -> list[float]:
         """When the second register was asked for, in cycles of five seconds."""
@@ -122,6 +126,21 @@ class RefusedTests(SynchronousTestCase):
         hours = self.until(24 * 3600.0, 500.0)
         self.assertTrue(all(later - one <= 3600.0 for one, later in pairwise(hours[-10:])))
         self.assertLess(len(hours), 30)
+
+    def test_so_is_one_whose_scaler_is_refused_where_a_unit_is_wanted(self) -> None:
+        for why, told in (
+            (DataAccessResult.OBJECT_UNDEFINED, "no such object"),
+            (DataAccessResult.READ_WRITE_DENIED, "no unit, not kWh"),
+        ):
+            self.setUp()
+            self.scaler_units["1-1:2.8.0"] = why
+            self.assertEqual(self.until(500.0), [0.0, 5.0, 10.0, 70.0, 190.0, 430.0])
+            self.assertIn(told, self.cycle.absent["1-1:2.8.0"])
+            self.scaler_units.clear()
+            self.until(910.0, 500.0)
+            self.assertIn("1-1:2.8.0", self.cycle.absent)
+            self.until(915.0, 910.0)
+            self.assertEqual(self.cycle.absent, {})
 
     def test_whoever_wants_everything_gets_it_asked_for(self) -> None:
         self.answers["1-1:2.8.0"] = DataAccessResult.OBJECT_UNDEFINED
