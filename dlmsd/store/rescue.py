@@ -119,9 +119,14 @@ def _readable(cursor: sqlite3.Cursor) -> list[Any]:
 
 
 def walk(
-    source: sqlite3.Connection, table: str, columns: str, only: str = "true"
+    source: sqlite3.Connection,
+    table: str,
+    columns: str,
+    only: str = "true",
+    torn: Callable[[], object] = lambda: None,
 ) -> Iterator[Sequence[Any]]:
-    """Rows by their id, which is the first column, past whatever cannot be read."""
+    """Rows by their id, which is the first column, past whatever cannot be read, of which
+    ``torn`` is told."""
     ask = (
         f"SELECT {columns} FROM {table} NOT INDEXED "  # noqa: S608
         f"WHERE rowid > ? AND {only} ORDER BY rowid LIMIT ?"
@@ -144,6 +149,7 @@ def walk(
         elif rows is not None:
             return
         elif limit > 1:
+            torn()
             limit = 1
         else:
             step = 1

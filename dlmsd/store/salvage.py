@@ -9,12 +9,13 @@ from typing import Final
 
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.model import GapCause
+from dlmsd.store import leaves
 from dlmsd.store.counters import Stream
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.gaps import record_loss
 from dlmsd.store.invocation import UNKNOWN
 from dlmsd.store.mend import mended
-from dlmsd.store.rescue import UNREADABLE, columns, copy_table, walk, wreck
+from dlmsd.store.rescue import ROWS, UNREADABLE, columns, copy_table, walk, wreck
 from dlmsd.store.values import decode_values
 
 # More numbers than can have been reserved since the last checkpoint of the log, which holds
@@ -28,6 +29,20 @@ _RECOUNT_METERS: Final = """
     ON CONFLICT (meter) DO UPDATE SET readings = max(readings, excluded.readings),
         last_ts = max(last_ts, excluded.last_ts)
 """
+_SEEN: Final = """
+    CREATE TEMP TABLE seen (id INTEGER PRIMARY KEY, reading, meter, sink, lane, waits)
+"""
+_SEE: Final = """
+    INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET waits = min(waits, excluded.waits)
+"""
+_UNKNOWN: Final = """
+    SELECT id, reading, meter, sink, lane FROM seen
+    WHERE waits AND id < ? AND id NOT IN (SELECT id FROM deliveries)
+        AND id NOT IN (SELECT id FROM quarantine) AND reading IN (SELECT id FROM readings)
+    ORDER BY id DESC LIMIT ?
+"""
+_ADD: Final = "INSERT INTO deliveries (id, reading, meter, sink, lane) VALUES (?, ?, ?, ?, ?)"
 _HOLD: Final = "UPDATE readings SET held = held + 1 WHERE id = ?"
 _ACCOUNT: Final = """
     INSERT INTO counters (meter, sink, committed, delivered, queued, quarantined, dropped)
@@ -43,7 +58,7 @@ def salvage(path: Path, new: Database, now: int) -> str:
     rescue = _Rescue(path, new)
     try:
         with mended(path, new) as whole, suppress(*UNREADABLE), closing(wreck(whole)) as source:
-            rescue.copy(source)
+            rescue.copy(source, whole)
         rescue.raise_counters(now // 1000)
         lost = rescue.recount(now)
     except (sqlite3.Error, OSError) as error:
@@ -58,9 +73,10 @@ class _Rescue:
     def __init__(self, path: Path, new: Database) -> None:
         self._new = new
         self._accounts: dict[Stream, tuple[int, int, int]] = {}
+        self._torn = False
         self.readings = self.waiting = 0
 
-    def copy(self, source: sqlite3.Connection) -> None:
+    def copy(self, source: sqlite3.Connection, path: Path) -> None:
         """As much as can be read."""
         for table in ("transmit_counters", "received_counters", *_REST):
             copy_table(source, self._new, table)
@@ -73,6 +89,8 @@ class _Rescue:
         self._readings(source)
         self._deliveries(source, "deliveries")
         self._deliveries(source, "quarantine")
+        if self._torn:
+            self._from_leaves(path)
 
     def raise_counters(self, seconds: int) -> None:
         """No invocation counter may come twice: neither one that was read from an old state,
@@ -90,20 +108,15 @@ class _Rescue:
 
     def recount(self, now: int) -> int:
         """Counters by the rows that are there; how many deliveries are neither here nor done."""
-        rows = self._new.execute(
-            """SELECT meter, sink, sum(waits), sum(held) FROM (
-                SELECT meter, sink, 1 AS waits, 0 AS held FROM deliveries
-                UNION ALL SELECT meter, sink, 0, 1 FROM quarantine) GROUP BY meter, sink"""
-        )
-        found = {(meter, sink): (waits, held) for meter, sink, waits, held in rows}
+        found = self._found()
         all_lost = 0
         with transaction(self._new):
             self._new.execute("UPDATE gaps SET cause = replace(cause, ' ', '_')")
             self._new.execute(_RECOUNT_METERS)
             for stream in sorted(self._accounts.keys() | found.keys()):
-                committed, delivered, dropped = self._accounts.get(stream, (0, 0, 0))
+                _, delivered, dropped = self._accounts.get(stream, (0, 0, 0))
                 waits, held = found.get(stream, (0, 0))
-                lost = max(0, committed - delivered - dropped - waits - held)
+                lost = self._missing(stream, waits + held)
                 dropped += lost
                 committed = delivered + waits + held + dropped
                 self._new.execute(_ACCOUNT, (*stream, committed, delivered, waits, held, dropped))
@@ -112,27 +125,47 @@ class _Rescue:
                 all_lost += lost
         return all_lost
 
+    def _found(self) -> dict[Stream, tuple[int, int]]:
+        """How many deliveries of each stream wait, and are in quarantine."""
+        rows = self._new.execute(
+            """SELECT meter, sink, sum(waits), sum(held) FROM (
+                SELECT meter, sink, 1 AS waits, 0 AS held FROM deliveries
+                UNION ALL SELECT meter, sink, 0, 1 FROM quarantine) GROUP BY meter, sink"""
+        )
+        return {(meter, sink): (waits, held) for meter, sink, waits, held in rows}
+
+    def _missing(self, stream: Stream, found: int) -> int:
+        committed, delivered, dropped = self._accounts.get(stream, (0, 0, 0))
+        return max(0, committed - delivered - dropped - found)
+
+    def _tear(self) -> None:
+        self._torn = True
+
     def _readings(self, source: sqlite3.Connection) -> None:
-        for rows in walk(source, "readings", "id, meter, ts, values_json"):
+        names = "id, meter, ts, values_json"
+        for rows in walk(source, "readings", names, torn=self._tear):
             with transaction(self._new):
-                for number, meter, ts, values in rows:
-                    if _sound(meter, ts, values):
-                        cursor = self._new.execute(
-                            "INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, 0)",
-                            (number, meter, ts, values),
-                        )
-                        self.readings += cursor.rowcount
+                for row in rows:
+                    self._keep_reading(*row)
+
+    def _keep_reading(self, number: int, meter: object, ts: object, values: object) -> None:
+        if _sound(meter, ts, values):
+            self.readings += self._new.execute(
+                "INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, 0)",
+                (number, meter, ts, values),
+            ).rowcount
 
     def _deliveries(self, source: sqlite3.Connection, table: str) -> None:
         found = columns(source, self._new, table)
         if "reading" not in found:
+            self._tear()
             return
         names = ["id", "reading", *(one for one in found if one not in ("id", "reading"))]
         marks = ", ".join("?" for _ in names)
         add = f"""INSERT OR IGNORE INTO {table} ({", ".join(names)})
             SELECT {marks} WHERE EXISTS (SELECT 1 FROM readings WHERE id = ?)"""  # noqa: S608
         only = "delivered_at IS NULL" if table == "deliveries" else "true"
-        for rows in walk(source, table, ", ".join(names), only):
+        for rows in walk(source, table, ", ".join(names), only, self._tear):
             with transaction(self._new):
                 for row in rows:
                     if type(row[1]) is not int:
@@ -141,6 +174,44 @@ class _Rescue:
                         if self._new.execute(add, (*row, row[1])).rowcount:
                             self._new.execute(_HOLD, (row[1],))
                             self.waiting += table == "deliveries"
+
+    def _from_leaves(self, path: Path) -> None:
+        """Also what no tree leads to. Of what waited once a row may be there that has been
+        delivered since: so the newest come first, and no more than the accounts miss."""
+        ((size,),) = self._new.execute("PRAGMA page_size")
+        self._new.execute(_SEEN)
+        for page in leaves.rows(path, size):
+            with transaction(self._new, synced=False):
+                for number, values in page:
+                    match values:
+                        case [None, str(), int(), str(), int()]:
+                            self._keep_reading(number, *values[1:4])
+                        case [None, int(), str(), str(), int() | None as done, *lane]:
+                            if lane in ([], [0], [1]):
+                                row = (number, *values[1:4], *(lane or [0]), done is None)
+                                self._new.execute(_SEE, row)
+        self._add_unknown()
+        self._new.execute("DROP TABLE seen")
+
+    def _add_unknown(self) -> None:
+        found = self._found()
+        room: dict[Stream, int] = {}
+        before = 1 << 62
+        while rows := self._new.execute(_UNKNOWN, (before, ROWS)).fetchall():
+            with transaction(self._new):
+                for row in rows:
+                    stream = row[2], row[3]
+                    if stream not in room:
+                        here = sum(found.get(stream, ()))
+                        room[stream] = (
+                            self._missing(stream, here) if stream in self._accounts else before
+                        )
+                    if room[stream] > 0:
+                        room[stream] -= 1
+                        self._new.execute(_ADD, row)
+                        self._new.execute(_HOLD, (row[1],))
+                        self.waiting += 1
+            before = rows[-1][0]
 
 
 def _sound(meter: object, ts: object, values: object) -> bool:

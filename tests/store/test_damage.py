@@ -119,6 +119,61 @@ class DamageTests(DamageCase):
             self.assertEqual(list(self.path.parent.glob("*mending*")), [])
             self.close()
 
+    def root(self, table: str) -> int:
+        ask = f"SELECT rootpage - 1 FROM sqlite_master WHERE name = '{table}'"
+        ((page,),) = look(self.path, ask)
+        return int(page)
+
+    def test_no_tree_leads_to_its_rows(self) -> None:
+        """They stand on their pages still."""
+        whole = self.path.read_bytes()
+        roots = [self.root(one) for one in ("readings", "deliveries")]
+        self.assertEqual([whole[page * PAGE] for page in roots], [5, 5])
+        for pages in (roots, roots[:1], roots[1:], range(19)):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(whole)
+            for page in pages:
+                self.scribble(page, bytes(PAGE))
+            self.salvaged()
+            self.assertLessEqual(self.waiting.keys(), self.backlog().keys(), f"{pages}")
+            self.assertLessEqual(self.kept, set(self.look("SELECT meter, ts FROM readings")))
+            waits = len(self.waiting) + 1
+            self.assertEqual(self.look("SELECT sum(queued) FROM counters"), [(waits,)])
+            self.close()
+
+    def test_rows_of_pages_that_were_given_up(self) -> None:
+        """What was delivered since then does not wait again, whether that is still known or not."""
+        old = self.path.read_bytes()
+        self.open()
+        ids = sorted(self.backlog())
+        self.outbox.delivered(ids[:300])
+        self.clock.advance(2)
+        self.waiting = self.backlog()
+        self.assertEqual(len(self.waiting), len(ids) - 300)
+        self.close()
+        whole = self.path.read_bytes()
+        for forgotten, *tables in (
+            ("false", "deliveries"),
+            ("false", "deliveries", "counters"),
+            ("delivered_at IS NOT NULL", "deliveries"),
+        ):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(whole)
+            look(self.path, f"DELETE FROM deliveries WHERE {forgotten}")
+            roots = [self.root(table) for table in tables]
+            with self.path.open("r+b") as file:
+                file.seek(0, 2)
+                file.write(old[20 * PAGE :])
+            for root in roots:
+                self.scribble(root)
+            self.salvaged()
+            waits = len(self.waiting) + 1
+            self.assertEqual(self.look("SELECT sum(queued) FROM counters"), [(waits,)])
+            self.assertLessEqual(self.waiting.keys(), self.backlog().keys())
+            self.close()
+
     def test_a_copy_that_finds_no_room(self) -> None:
         """It is tried until there is room: nothing is given up before."""
         self.scribble(0)

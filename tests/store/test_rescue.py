@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.store import leaves
 from dlmsd.store.database import Database
+from dlmsd.store.leaves import Value
 from dlmsd.store.rescue import UNREADABLE, copy_table, walk, wreck
 
 PAGE: Final = 512
@@ -73,6 +76,40 @@ class SchemaTests(SynchronousTestCase):
         source = wreck(path)
         self.addCleanup(source.close)
         self.assertEqual(source.execute("SELECT * FROM things").fetchall(), [("a", "b")])
+
+
+class LeavesTests(SynchronousTestCase):
+    def test_as_sqlite_reads_them(self) -> None:
+        random = Random(11)
+        numbers = [
+            0,
+            1,
+            -1,
+            *(sign * (2**bits - 1) for bits in range(7, 64, 8) for sign in (1, -1)),
+        ]
+        things: list[Value] = [None, "", "a", "\xe9\u20ac", "x" * 300, *numbers]
+        rows = [[random.choice(things) for _ in range(4)] for _ in range(3000)]
+        path = Path(self.mktemp())
+        with sqlite3.connect(path) as database:
+            database.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, a, b, c, d)")
+            database.executemany("INSERT INTO things (a, b, c, d) VALUES (?, ?, ?, ?)", rows)
+            database.execute("INSERT INTO things (a) VALUES (zeroblob(5))")
+            database.execute("INSERT INTO things (a) VALUES (1.5)")
+            database.execute("INSERT INTO things (a, b) VALUES (?, 2)", ("x" * 9000,))
+        database.close()
+        found = dict(row for page in leaves.rows(path, 4096) for row in page)
+        self.assertEqual(found, {n: [None, *row] for n, row in enumerate(rows, 1)})
+
+    def test_noise(self) -> None:
+        random = Random(5)
+        path = Path(self.mktemp())
+        for _ in range(200):
+            page = bytearray(random.randbytes(4096))
+            page[0], page[3] = 13, 0
+            if random.random() < 0.5:  # small numbers make more sense
+                page[8:] = bytes(random.choice(b"\0\1\2\5\x0d\x17\x81") for _ in page[8:])
+            path.write_bytes(page * 2 + page[:99])
+            self.assertEqual(len(list(leaves.rows(path, 4096))), 2)
 
 
 class KnotTests(SynchronousTestCase):
