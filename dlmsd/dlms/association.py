@@ -14,7 +14,7 @@ ASSOCIATED   an answer, another id          discarded; two in a row fail the req
 ASSOCIATED   general block transfer         joined to the APDU that it carries
 ASSOCIATED   exception, service error       the request fails
 RELEASING    RLRE, or any refusal of it     IDLE
-not IDLE     what meters send unasked       told, and nothing else changes
+not IDLE     what meters send unasked       told, and confirmed where that is wanted
 any          what security does not believe discarded: the genuine answer may follow
 ===========  =============================  =============================================
 
@@ -42,6 +42,7 @@ from dlmsd.dlms.opening import Agreement, HighLevel, Opening
 from dlmsd.dlms.outcome import (
     Associated,
     AssociationEvent,
+    Confirm,
     Discarded,
     Notified,
     Refused,
@@ -307,7 +308,7 @@ class Association:
     def _expected(self, decoded: Apdu) -> list[AssociationEvent]:
         name = type(decoded).__name__
         if isinstance(decoded, DataNotification | EventNotificationRequest | InformationReport):
-            return [Notified(decoded)]
+            return [Notified(decoded), *self._confirmed(decoded)]
         refused = isinstance(decoded, ExceptionResponse | ConfirmedServiceError)
         if self.state is State.RELEASING:
             if refused or isinstance(decoded, Rlre):
@@ -323,6 +324,10 @@ class Association:
         if self._exchange is None:
             return [Discarded(f"{name} answers nothing")]
         return self._ended(self._exchange.receive(decoded))
+
+    def _confirmed(self, told: object) -> list[AssociationEvent]:
+        wanted = told.confirmation if isinstance(told, DataNotification) else None
+        return [Confirm(self._protect(wanted.encode()))] if wanted and self.associated else []
 
     def _ended(self, events: Sequence[AssociationEvent]) -> list[AssociationEvent]:
         """What an exchange told; its requests are sent, and with its end it is forgotten."""

@@ -92,6 +92,9 @@ class DataLink(Protocol[FrameT]):
         answer to the last ones has come.
         """
 
+    def tell(self, apdu: bytes) -> list[LinkEvent]:
+        """Send an APDU that nobody answers, while it is our turn."""
+
     def expect(self) -> list[LinkEvent]:
         """The meter has another APDU to send before it is our turn."""
 

@@ -79,6 +79,15 @@ class Notified:
 
 
 @frozen
+class Confirm:
+    """Give this APDU to the link when it is our turn; it answers what was told, and nobody
+    answers it.
+    """
+
+    apdu: bytes
+
+
+@frozen
 class Released:
     """The association has ended as asked."""
 
@@ -100,6 +109,7 @@ AssociationEvent: TypeAlias = (
     | Results
     | RequestFailed
     | Notified
+    | Confirm
     | Released
     | Discarded
 )

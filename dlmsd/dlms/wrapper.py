@@ -170,6 +170,12 @@ class WrapperLink:
         self._repeated = False
         return [*self._request]
 
+    def tell(self, apdu: bytes) -> list[LinkEvent]:
+        """Wrapped as any other; it is never repeated."""
+        if not self.connected:
+            return []
+        return [Transmit(WrapperFrame(self._client, self._server, apdu).encode())]
+
     def expect(self) -> list[LinkEvent]:
         """Either end may send at any time: nothing to ask for."""
         return []

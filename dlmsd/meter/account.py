@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
@@ -82,6 +83,18 @@ class Account:
             next_attempt_ts=None,
             **changes,
         )
+
+    def told(self, _: None, reading: Reading) -> None:
+        """What the meter said unasked was committed; no cycle gave it."""
+        self.change(reading=reading, values={**self._status.values, **reading.values})
+
+    def unkept(self, reason: Failure) -> None:
+        """A reading was not committed."""
+        error = reason.value
+        if not isinstance(error, DlmsdError):
+            self._log.failure("A reading was not kept", reason, meter=self._status.name)
+            error = DlmsdError("a fault of dlmsd; the log has the details")
+        self.failed(error)
 
     def failed(self, error: DlmsdError) -> None:
         """A cycle gave nothing."""

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Final
 
 from attrs import evolve
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association, Witness
 from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
 from dlmsd.dlms.cosem.short_names import ShortNames
-from dlmsd.dlms.describe.apdu import describe_apdu
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import DataLink
-from dlmsd.dlms.outcome import Unasked
 from dlmsd.dlms.quirks import WRONG_FCS
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.errors import LocalError
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.dialin import Reception
+from dlmsd.meter.news import NewsLog
 from dlmsd.meter.protocol import Reassembly
 from dlmsd.meter.security import MeterSecurity, proposed
 from dlmsd.meter.serial import SerialWay
@@ -39,8 +36,6 @@ from dlmsd.tls import client_contexts
 
 # Whom a meter tells a few things without security (DLMS UA 1000-2, clause 9.3).
 PUBLIC_CLIENT: Final = 16
-
-_log = Logger()
 
 
 def make_session(
@@ -68,16 +63,10 @@ def make_session(
         security=security,
         public=_link(evolve(meter, client=PUBLIC_CLIENT)),
         writing=meter.writing,
-        told=partial(_told, meter.name),
+        told=NewsLog(meter.name).heard,
         frame_delay=meter.frame_delay,
         least_timeout=meter.recovery.least_timeout,
     )
-
-
-def _told(meter: str, apdu: Unasked) -> None:
-    """What a meter says of itself while it is read goes to the log; pushes have listeners."""
-    lines = describe_apdu(apdu.encode()).lines()
-    _log.debug("{meter}: told unasked {apdu}", meter=meter, apdu="; ".join(lines))
 
 
 def make_way(meter: MeterOptions, reactor: Any, reception: Reception | None = None) -> Way:

@@ -32,6 +32,8 @@ from dlmsd.meter.traffic import Traffic
 _BUSY_SECONDS: Final = 0.5
 # An answer may trickle in for this long; then the connection is too slow to be of use.
 _TRICKLE_SECONDS: Final = 60.0
+# Pushes during one request that are answered; of more the meter is none the worse.
+_MOST_CONFIRMATIONS: Final = 8
 
 Trace: TypeAlias = Callable[[str, bytes], None]
 Consume: TypeAlias = Callable[[bytes], object]
@@ -67,7 +69,7 @@ class Conversation:
         self._timeout = timeout
         self._turn = turn
         self._trace = trace
-        self._told = told
+        self._told = [told] if told is not None else []
         self._frame_delay = frame_delay
         self._clock = clock
         self._deadline = Deadline(clock, self._overdue)
@@ -79,6 +81,7 @@ class Conversation:
         self._trip = RoundTrip(timeout, least_timeout)
         self._patience = timeout
         self._measuring = False
+        self._confirmations: list[bytes] = []
         self._ended: DlmsdError | None = None
         self._heard = 0
         self._since = 0.0
@@ -98,6 +101,10 @@ class Conversation:
         """Seconds that an answer takes, smoothed; None before the first."""
         return self._trip.smoothed
 
+    def listen(self, told: Callable[[Unasked], None]) -> None:
+        """Let ``told`` hear too what the meter says unasked."""
+        self._told.append(told)
+
     def attach(self, wire: Wire) -> None:
         """A connection is there."""
         self._wire = PacedWire(wire, self._frame_delay, self._clock) if self._frame_delay else wire
@@ -110,6 +117,7 @@ class Conversation:
         self._gone = error
         self._association.abort()
         self._link.abort()
+        self._confirmations.clear()
         self._settle(error)
 
     def end(self, error: DlmsdError) -> None:
@@ -162,7 +170,16 @@ class Conversation:
         finally:
             self.traffic.octets_in += wire.octets_in - before
         self.traffic.responses += 1
+        self._confirm()
         return result
+
+    def _confirm(self) -> None:
+        """Answer what was told and wants an answer; it is our turn, and nothing is awaited."""
+        confirmations, self._confirmations = self._confirmations, []
+        for apdu in confirmations:
+            for event in self._link.tell(apdu):
+                if isinstance(event, data_link.Transmit) and self._wire is not None:
+                    self._write(self._wire, event.octets)
 
     async def _ask(
         self,
@@ -191,6 +208,8 @@ class Conversation:
             self._measuring = False
             self._trip.measured(self._clock.seconds() - self._since - self._frame_delay)
         self._carry_out(self._link.receive(frame))
+        if not self._turn.locked:
+            self._confirm()
         return wanted
 
     def _overdue(self) -> None:
@@ -255,8 +274,11 @@ class Conversation:
                 case outcome.Refused(error) | outcome.RequestFailed(error):
                     self._failed(error)
                 case outcome.Notified(apdu):
-                    if self._told is not None:
-                        self._told(apdu)
+                    for told in self._told:
+                        told(apdu)
+                case outcome.Confirm(apdu):
+                    if len(self._confirmations) < _MOST_CONFIRMATIONS:
+                        self._confirmations.append(apdu)
                 case outcome.Discarded(reason):
                     self._discarded = reason
 
@@ -280,15 +302,18 @@ class Conversation:
     def _send(self, octets: bytes) -> None:
         if self._wire is None:
             raise LocalError("there is no connection to write to")
-        self._show("sent", lambda: octets)
         self._heard = self._wire.octets_in
         self._since = self._clock.seconds()
-        self._wire.write(octets)
-        self.traffic.octets_out += len(octets)
+        self._write(self._wire, octets)
         self._measuring = True
         wait = self._trip.wait if self._link.repeating else self._timeout
         self._deadline.set(min(wait, self._patience) + self._frame_delay)
         self._patience = self._timeout
+
+    def _write(self, wire: Wire, octets: bytes) -> None:
+        self._show("sent", lambda: octets)
+        wire.write(octets)
+        self.traffic.octets_out += len(octets)
 
     @contextmanager
     def shown(self, trace: Trace, witness: Witness) -> Iterator[None]:

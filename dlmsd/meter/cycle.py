@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Final
 
 from dlmsd.config.values import Measurement
+from dlmsd.dlms.outcome import Unasked
 from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
 from dlmsd.meter.installation import BARE, Installation
+from dlmsd.meter.news import told
 from dlmsd.meter.scales import Unscaled, learn
 from dlmsd.meter.scaling import Scale
 from dlmsd.meter.session import Session
@@ -21,6 +23,8 @@ PATIENCE: Final = 3
 _FIRST_REST: Final = 60.0
 _LONGEST_REST: Final = 3600.0
 _DOUBLINGS: Final = 6
+# A meter that speaks unasked without end must not fill the outbox (seconds).
+_BETWEEN_NEWS: Final = 1.0
 
 
 class Cycle:
@@ -51,6 +55,7 @@ class Cycle:
         self._absent: dict[str, str] = {}
         self._refusals: dict[str, int] = {}
         self._rests: dict[str, float] = {}
+        self._heard = -_BETWEEN_NEWS
         self.units: Mapping[str, str] = MappingProxyType({})
         self.scales_kept = self.scales_asked = 0
 
@@ -112,6 +117,18 @@ class Cycle:
             if count >= PATIENCE:
                 longer = 2 ** min(count - PATIENCE, _DOUBLINGS)
                 self._rests[key] = now + min(_LONGEST_REST, _FIRST_REST * longer)
+
+    def told(self, apdu: Unasked, now: float) -> dict[str, Value]:
+        """The values in what the meter said unasked, of what is read and has a known scale."""
+        values: dict[str, Value] = {}
+        if now - self._heard < _BETWEEN_NEWS:
+            return values
+        for key, data in told(apdu, self._read, self._session.names).items():
+            value = self._scales[key].value(data) if key in self._scales else None
+            if value is not None:
+                values[key] = value
+                self._heard = now
+        return values
 
     async def _learn(self, new: Sequence[Measurement]) -> list[str]:
         """Scaler and unit of what has none yet; the keys of what is refused for good."""

@@ -9,9 +9,9 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.outcome import Unasked
 from dlmsd.errors import ClosedError, DlmsdError, RefusedError, ServiceError, SilenceError
 from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
@@ -95,6 +95,7 @@ class Poller:
         self._alarm: IDelayedCall | None = None
         self._done: Deferred[None] | None = None
         self._unconnected: DlmsdError | None = None
+        session.listen(self._heard)
         factory.join(self._member)
 
     def start(self) -> None:
@@ -250,7 +251,7 @@ class Poller:
         self._factory.succeeded()
         reading = Reading(self._options.name, ts, values)
         self._commit(reading, self._options.sinks).addCallbacks(
-            self._committed, self._uncommitted, callbackArgs=(reading, seconds)
+            self._committed, self._account.unkept, callbackArgs=(reading, seconds)
         )
 
     def _committed(self, _: None, reading: Reading, seconds: float) -> None:
@@ -266,12 +267,16 @@ class Poller:
         if self._gaps is not None:
             self._gaps.read(reading.ts)
 
-    def _uncommitted(self, reason: Failure) -> None:
-        error = reason.value
-        if not isinstance(error, DlmsdError):
-            self._log.failure("A reading was not kept", reason, meter=self._options.name)
-            error = DlmsdError("a fault of dlmsd; the log has the details")
-        self._account.failed(error)
+    def _heard(self, apdu: Unasked) -> None:
+        """What is told unasked of what is read is a reading too, at the time when it came."""
+        values = self._cycle.told(apdu, self._clock.seconds())
+        if not values or not self._running or self._obstacle() is not None:
+            return
+        self._last_ts = max(int(self._wall() * 1000), self._last_ts + 1)
+        reading = Reading(self._options.name, self._last_ts, values)
+        self._commit(reading, self._options.sinks).addCallbacks(
+            self._account.told, self._account.unkept, callbackArgs=(reading,)
+        )
 
     # The ladder.
 

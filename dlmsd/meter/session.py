@@ -16,7 +16,7 @@ from dlmsd.dlms.axdr.data import Data, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.link import DataLink, LinkEvent
 from dlmsd.dlms.outcome import GetResult, Unasked
 from dlmsd.dlms.xdlms.access import (
@@ -106,6 +106,12 @@ class Session(Conversation):
     def conformance(self) -> Conformance:
         """What the meter offers to this association."""
         return self._association.conformance
+
+    @property
+    def names(self) -> ShortNames:
+        """Those of a meter with short names."""
+        association = self._association
+        return association.names if isinstance(association, AssociationSN) else ShortNames()
 
     async def open(self) -> None:
         """Link and association, from whatever state they are in.

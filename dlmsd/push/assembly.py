@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from dlmsd.dlms.hdlc.control import Kind
 from dlmsd.dlms.hdlc.frame import Frame
@@ -40,10 +40,11 @@ _REPEAT_SECONDS: Final = 2.0
 
 @frozen
 class Arrived:
-    """A whole APDU, and the way it came."""
+    """A whole APDU, the way it came, and the last frame that carried it."""
 
     apdu: bytes
     route: Route
+    frame: AnyFrame | None = field(default=None, eq=False)
 
 
 @frozen
@@ -105,7 +106,7 @@ class Assembly:
         if apdu is None:
             return
         if apdu[:1] != b"\xe0":
-            yield Arrived(apdu, route)
+            yield Arrived(apdu, route, frame)
             return
         try:
             block = GeneralBlockTransfer.decode(apdu)
@@ -114,7 +115,7 @@ class Assembly:
             return
         for one in self._transferred(block, route, now):
             if isinstance(one, Arrived):
-                yield one
+                yield evolve(one, frame=frame)
             elif octets := answer(frame, one.encode()):
                 yield Answer(octets)
 

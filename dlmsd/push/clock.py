@@ -10,7 +10,7 @@ from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.errors import DecodeError
 from dlmsd.meter.installation import BARE, Installation
-from dlmsd.push.payload import Push
+from dlmsd.meter.payload import Push
 
 # A clock that runs ahead of ours by more than clocks do: wrong, or its deviation has the
 # other sign.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -10,11 +11,13 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import PushOptions
 from dlmsd.dlms.security.errors import SystemTitleError
+from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.errors import DecodeError, DlmsdError
+from dlmsd.meter.payload import decode_push
 from dlmsd.push.assembly import Arrived
 from dlmsd.push.directory import Directory, Letter, signs, told_title
+from dlmsd.push.framing import answer
 from dlmsd.push.meter import PushedMeter
-from dlmsd.push.payload import decode_push
 
 # Strangers that were told of once; beyond these the log is spared, and the status counts.
 _MOST_TOLD: Final = 1000
@@ -38,8 +41,14 @@ class Desk:
         """Pushes are of these from now on, or of strangers."""
         self._directory = Directory(meters)
 
-    def arrived(self, one: Arrived, listener: PushOptions, host: str) -> None:
-        """An APDU came; no error leaves here."""
+    def arrived(
+        self,
+        one: Arrived,
+        listener: PushOptions,
+        host: str,
+        reply: Callable[[bytes], None] = lambda octets: None,
+    ) -> None:
+        """An APDU came; ``reply`` sends octets to where it is from. No error leaves here."""
         letter = Letter(one.apdu, listener, one.route, host)
         if self._trace:
             self._log.debug(
@@ -52,11 +61,11 @@ class Desk:
             if letter.protected:
                 self._protected(letter)
             else:
-                self._plain(letter)
+                self._plain(letter, partial(_confirm, one, reply))
         except Exception:  # noqa: BLE001 - a bug over one push must not end all later ones
             self._log.failure("A push met a fault of dlmsd", listener=listener.name)
 
-    def _plain(self, letter: Letter) -> None:
+    def _plain(self, letter: Letter, confirm: Callable[[DataNotificationConfirm], None]) -> None:
         error: DecodeError | None = None
         try:
             letter = evolve(letter, push=decode_push(letter.apdu))
@@ -74,7 +83,7 @@ class Desk:
             meter.refuse(refused)
             return
         assert letter.push is not None
-        meter.take(letter.push, _origin(letter))
+        meter.take(letter.push, _origin(letter), confirm)
 
     def _protected(self, letter: Letter) -> None:
         try:
@@ -107,6 +116,14 @@ class Desk:
             listener=name,
             sender=sender,
         )
+
+
+def _confirm(
+    one: Arrived, reply: Callable[[bytes], None], confirmation: DataNotificationConfirm
+) -> None:
+    octets = b"" if one.frame is None else answer(one.frame, confirmation.encode())
+    if octets:
+        reply(octets)
 
 
 def _origin(letter: Letter) -> str:

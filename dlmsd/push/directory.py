@@ -18,9 +18,9 @@ from dlmsd.dlms.xdlms.ciphered import GeneralCiphered
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS, decode_protected
+from dlmsd.meter.payload import Push
 from dlmsd.push.framing import Route
 from dlmsd.push.meter import PushedMeter
-from dlmsd.push.payload import Push
 
 
 @frozen

@@ -32,11 +32,12 @@ MAX_CONNECTIONS: Final = 1000
 # A busy port changes its counts with each frame; nobody reads them faster.
 _POST_SECONDS: Final = 1.0
 
-Deliver = Callable[[Arrived, PushOptions, str], None]
+Deliver = Callable[[Arrived, PushOptions, str, Callable[[bytes], None]], None]
 
 
 class Listener:
-    """Hears, and tells how it fares. ``deliver`` takes each APDU and the sender's host."""
+    """Hears, and tells how it fares. ``deliver`` takes each APDU, the sender's host, and what
+    answers there."""
 
     _log = Logger()
 
@@ -177,12 +178,12 @@ class Listener:
         self._status = evolve(self._status, unknown=self._status.unknown + 1, sender=sender)
         self._touch()
 
-    def _arrived(self, one: Arrived, host: str) -> None:
+    def _arrived(self, one: Arrived, host: str, reply: Callable[[bytes], None]) -> None:
         self._status = evolve(self._status, messages=self._status.messages + 1)
         self._touch()
         if self._dialling is not None:
             self._dialling.succeeded()
-        self._deliver(one, self.options, host)
+        self._deliver(one, self.options, host, reply)
 
     def _ended(self, protocol: PushProtocol, reason: Failure) -> None:
         self._open.discard(protocol)

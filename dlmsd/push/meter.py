@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -14,17 +15,20 @@ from twisted.python.failure import Failure
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
+from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.account import RECENT
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.installation import Installation
+from dlmsd.meter.payload import Push
 from dlmsd.meter.poller import Commit
 from dlmsd.model import MeterState, MeterStatus, Reading
 from dlmsd.push.clock import told_ts
 from dlmsd.push.errors import PushSilenceError
-from dlmsd.push.payload import Push
 from dlmsd.push.values import Picker
+
+Confirm = Callable[[DataNotificationConfirm], None]
 
 
 class PushedMeter:
@@ -88,10 +92,20 @@ class PushedMeter:
         if self._security is not None:
             raise PlainTextError("a push")
 
-    def take(self, push: Push, origin: str) -> None:
-        """A push of this meter, proved as far as ``security`` asks for."""
+    def take(
+        self,
+        push: Push,
+        origin: str,
+        confirm: Confirm = lambda confirmation: None,
+    ) -> None:
+        """A push of this meter, proved as far as ``security`` asks for.
+
+        ``confirm`` answers one that wants it, as soon as what is in it is kept: until then
+        the meter may send it again.
+        """
         if not self._running:
             return
+        confirmed = partial(_confirm, push, confirm)
         self._silence.set(self.options.expect_every)
         picked = self._picker.pick(push, self._clock.seconds())
         absent = {
@@ -106,6 +120,7 @@ class PushedMeter:
         if not picked.values:
             # A short list of what nobody wants is a sign of life all the same.
             self._change(**changes)
+            confirmed()
             return
         wall = self._wall()
         told = told_ts(push, wall, self._installation)
@@ -113,7 +128,7 @@ class PushedMeter:
         self._last_ts = ts
         reading = Reading(self.options.name, ts, picked.values)
         self._commit(reading, self.options.sinks).addCallbacks(
-            self._committed, self._uncommitted, callbackArgs=(reading, changes)
+            self._committed, self._uncommitted, callbackArgs=(reading, changes, confirmed)
         )
 
     def refuse(self, error: DlmsdError) -> None:
@@ -122,7 +137,10 @@ class PushedMeter:
             self._count(False)
             self._tell(error, failed=self._status.failed + 1)
 
-    def _committed(self, _: None, reading: Reading, changes: dict[str, Any]) -> None:
+    def _committed(
+        self, _: None, reading: Reading, changes: dict[str, Any], confirmed: Callable[[], None]
+    ) -> None:
+        confirmed()
         self._count(True)
         self._told.clear()
         if self._status.state is not MeterState.READING:
@@ -171,6 +189,11 @@ class PushedMeter:
         recent = sum(self._recent) / len(self._recent) if self._recent else None
         self._status = evolve(self._status, recent=recent, **changes)
         self._post(self._status)
+
+
+def _confirm(push: Push, confirm: Confirm) -> None:
+    if push.confirmation is not None:
+        confirm(push.confirmation)
 
 
 def waiting(options: MeterOptions) -> MeterStatus:

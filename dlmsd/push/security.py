@@ -10,8 +10,8 @@ from dlmsd.dlms.security.context import Form, SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.suite import SUITES, SYSTEM_TITLE_SIZE, SecurityPolicy
+from dlmsd.meter.payload import decode_push
 from dlmsd.meter.security import CounterStore, keep, parsed
-from dlmsd.push.payload import decode_push
 
 # What is pushed names its recipient seldom; a title that none has serves until it does.
 _NOBODY: Final = bytes(SYSTEM_TITLE_SIZE)

@@ -12,9 +12,9 @@ from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.meter.installation import Installation
+from dlmsd.meter.payload import Item, Push
 from dlmsd.meter.scaling import Scale, ScalerUnit
 from dlmsd.model import Value
-from dlmsd.push.payload import Item, Push
 
 _REGISTER: Final = 3
 _VALUE: Final = 2

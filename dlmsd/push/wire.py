@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from attrs import define
@@ -21,7 +22,8 @@ _SILENT_SECONDS: Final = 120.0
 # Senders of datagrams that are remembered; more at once, and the oldest begins anew.
 MAX_SENDERS: Final = 1000
 
-Deliver = Callable[[Arrived, str], None]
+Deliver = Callable[[Arrived, str, Callable[[bytes], None]], None]
+"""What arrived, the peer's host, and what sends octets back there."""
 
 
 class PushProtocol(Protocol):
@@ -83,7 +85,7 @@ class PushProtocol(Protocol):
             if isinstance(one, Answer):
                 self.transport.write(one.octets)
             else:
-                self._deliver(one, self._host)
+                self._deliver(one, self._host, self.transport.write)
 
 
 @define
@@ -136,10 +138,14 @@ class PushDatagrams(DatagramProtocol):
             found = sender.stream.abandon(now)
         found += sender.stream.feed(datagram, now)
         for one in found:
-            if not isinstance(one, Answer):
-                self._deliver(one, str(addr[0]))
-            elif self.transport is not None:
-                self.transport.write(one.octets, addr)
+            if isinstance(one, Answer):
+                self._answer(addr, one.octets)
+            else:
+                self._deliver(one, str(addr[0]), partial(self._answer, addr))
+
+    def _answer(self, addr: Any, octets: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(octets, addr)
 
     def _forget(self, sender: _Sender) -> None:
         self._bad += sender.stream.bad

@@ -109,13 +109,13 @@ class ServerAssociation:
         self._protection = None
         self._transfer = None
 
-    def report(self, attributes: Sequence[AttributeDescriptor]) -> list[Answer]:
+    def report(self, attributes: Sequence[AttributeDescriptor], *, confirmed: bool) -> list[Answer]:
         """APDUs with values that the client has not asked for; none without an association."""
         if not self.associated or self._services is None:
             return []
         return [
             self._protected(answer, self._protection)
-            for answer in self._services.report(attributes)
+            for answer in self._services.report(attributes, confirmed=confirmed)
         ]
 
     def receive(self, client: int, apdu: bytes, *, refuse: bool = False) -> Answer:

@@ -148,10 +148,10 @@ class Conversation:
             replies[-1] = Reply(replies[-1].octets, self._results)
         return replies
 
-    def report(self, attributes: Sequence[AttributeDescriptor]) -> list[Reply]:
+    def report(self, attributes: Sequence[AttributeDescriptor], *, confirmed: bool) -> list[Reply]:
         """Tell an associated client values that it has not asked for."""
         replies: list[Reply] = []
-        for answer in self._association.report(attributes):
+        for answer in self._association.report(attributes, confirmed=confirmed):
             for event in self._link.notify(answer.apdu):
                 if isinstance(event, Transmit):
                     replies.append(Reply(event.octets, answer.results))

@@ -87,12 +87,14 @@ class SimulatorProtocol(Protocol):
             self._drop()
         self._work()
 
-    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
+    def report(
+        self, meter: str, attributes: Sequence[AttributeDescriptor], *, confirmed: bool = False
+    ) -> None:
         """Tell the client of one meter values that it has not asked for."""
         conversation = self._conversations.get(meter)
         if conversation is None:
             return
-        for reply in conversation.report(attributes):
+        for reply in conversation.report(attributes, confirmed=confirmed):
             self._steps.append((Write(reply.octets), meter, reply.results))
         self._work()
 
@@ -191,10 +193,12 @@ class SimulatorFactory(Factory):
             self._log.info("connection refused, there is one already", meter=self._meters[0].name)
         return not busy
 
-    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
+    def report(
+        self, meter: str, attributes: Sequence[AttributeDescriptor], *, confirmed: bool = False
+    ) -> None:
         """Tell every client of one meter values that nobody asked for."""
         for protocol in tuple(self._connections):
-            protocol.report(meter, attributes)
+            protocol.report(meter, attributes, confirmed=confirmed)
 
     def left(self, protocol: SimulatorProtocol) -> None:
         """A connection has ended."""

@@ -122,12 +122,15 @@ class Simulation:
         for one in chosen:
             one.faults.faults = tuple(faults)
 
-    def report(self, meter: str, attributes: Sequence[AttributeDescriptor]) -> None:
-        """One meter tells its associated clients these values unasked: in EventNotifications,
-        with short names in an InformationReport.
+    def report(
+        self, meter: str, attributes: Sequence[AttributeDescriptor], *, confirmed: bool = False
+    ) -> None:
+        """One meter tells its associated clients these values unasked: in EventNotifications, or
+        in a DataNotification that wants to be ``confirmed``; with short names in an
+        InformationReport.
         """
         for _, factory in self._listening:
-            factory.report(meter, attributes)
+            factory.report(meter, attributes, confirmed=confirmed)
 
     async def start(self) -> None:
         """Listen. Twisted's CannotListenError when a port is taken: then nothing listens."""

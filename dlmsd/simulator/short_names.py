@@ -97,7 +97,9 @@ class ShortNameServices:
     def _offers(self, service: Conformance, variables: tuple[VariableAccess, ...]) -> bool:
         return self._terms.offers(service) and (len(variables) < 2 or self._terms.lists)
 
-    def report(self, attributes: Sequence[AttributeDescriptor]) -> Iterator[Answer]:
+    def report(
+        self, attributes: Sequence[AttributeDescriptor], *, confirmed: bool
+    ) -> Iterator[Answer]:
         """Values that nobody asked for: one InformationReport of those that can be read."""
         names = {target: name for name, target in self._targets.items()}
         found = [(one, self._terms.read(one)) for one in attributes if one in names]

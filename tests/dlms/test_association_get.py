@@ -9,6 +9,7 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.outcome import (
     AssociationEvent,
     BlockReceived,
+    Confirm,
     Discarded,
     Notified,
     RequestFailed,
@@ -143,6 +144,14 @@ class NormalTests(AssociationTestCase):
             (event,) = association.receive(bytes.fromhex(octets))
             assert isinstance(event, Notified), event
             self.assertIs(type(event.apdu), kind)
+        answer = GetResponseNormal(invoke, VALUE).encode()
+        self.assertEqual(association.receive(answer), [Results((VALUE,))])
+
+    def test_what_wants_to_be_confirmed(self) -> None:
+        association, invoke = asked()
+        told, confirm = association.receive(bytes.fromhex("0f c0000007 00 1105"))
+        self.assertIsInstance(told, Notified)
+        self.assertEqual(confirm, Confirm(bytes.fromhex("10 c0000007 00")))
         answer = GetResponseNormal(invoke, VALUE).encode()
         self.assertEqual(association.receive(answer), [Results((VALUE,))])
 

@@ -190,6 +190,14 @@ class LinkTests(SynchronousTestCase):
         for source, destination in ((16, 1), (1, 17), (2, 16), (1, 1), (16, 16)):
             self.assertFalse(link.recognises(WrapperFrame(source, destination, b"")))
 
+    def test_what_nobody_answers(self) -> None:
+        link = WrapperLink(16, 1, repeats=True)
+        self.assertEqual(link.tell(b"\x10"), [])
+        link.connect()
+        link.send(b"\xc0")
+        self.assertEqual(link.tell(b"\x10"), [Transmit(WrapperFrame(16, 1, b"\x10").encode())])
+        self.assertEqual(link.timeout(), [Transmit(WrapperFrame(16, 1, b"\xc0").encode())])
+
     def test_nothing_of_use(self) -> None:
         link = WrapperLink(16, 1)
         self.assertIsInstance(link.receive(GOOD)[0], Ignored)

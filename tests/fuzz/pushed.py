@@ -9,8 +9,8 @@ from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.mbus import MAX_DATA, MBusFrame, MBusReassembly
 from dlmsd.dlms.mode_e import ModeE, State, even
 from dlmsd.meter.installation import BARE, Installation
+from dlmsd.meter.payload import decode_push
 from dlmsd.push.clock import told_ts
-from dlmsd.push.payload import decode_push
 from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picker
 from tests.fuzz.machines import steps

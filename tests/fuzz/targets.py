@@ -368,7 +368,9 @@ def targets() -> tuple[Target, ...]:
         _family("set", b"\xc1", b"\xc5", large=behind(b"\xc1\x04\xc1\x00\x01")),
         _family("action", b"\xc3", b"\xc7", large=behind(b"\xc7\x01\xc1\x00\x01\x00")),
         _family("access", b"\xd9", b"\xda", large=behind(b"\xda\x00\x00\x00\x01\x00\x00\x01")),
-        _family("notification", b"\x0f", b"\xc2", large=behind(b"\x0f\x00\x00\x00\x01\x00")),
+        _family(
+            "notification", b"\x0f", b"\x10", b"\xc2", large=behind(b"\x0f\x00\x00\x00\x01\x00")
+        ),
         Target(
             "apdu.short-names",
             decode_apdu,

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from dlmsd.config.values import MeterOptions, PushOptions
+from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.errors import StoreError
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.push.assembly import Arrived
@@ -54,6 +55,7 @@ class Room:
         self.full = False
         self.counters = counters or Counters()
         self.readings: list[Reading] = []
+        self.answers: list[bytes] = []
         self.statuses: dict[str, MeterStatus] = {}
         self.strangers: list[tuple[str, str]] = []
         found: list[object] = []
@@ -90,7 +92,8 @@ class Room:
         host: str = "192.0.2.1",
         route: Route = ROUTE,
     ) -> None:
-        self.desk.arrived(Arrived(apdu, route), listener, host)
+        frame = WrapperFrame(1, 1, apdu)
+        self.desk.arrived(Arrived(apdu, route, frame), listener, host, self.answers.append)
 
     def stop(self) -> None:
         for one in self.meters:

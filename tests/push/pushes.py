@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dlmsd.config.load import load
 from dlmsd.config.values import MeterOptions, PushOptions
+from dlmsd.meter.payload import decode_push
 from dlmsd.model import Value
 from dlmsd.push.assembly import Arrived
-from dlmsd.push.payload import decode_push
 from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picked, Picker
 

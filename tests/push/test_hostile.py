@@ -16,9 +16,9 @@ from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.errors import DecodeError, LocalError
+from dlmsd.meter.payload import decode_push
 from dlmsd.push.assembly import PATIENCE
 from dlmsd.push.clock import told_ts
-from dlmsd.push.payload import decode_push
 from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picker
 from tests.dlms.axdr.trees import trees

@@ -15,10 +15,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from dlmsd.config.values import PushOptions
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.hdlc.control import POLL_FINAL, UI
+from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConfirm
 from dlmsd.model import ListenerState, ListenerStatus
 from dlmsd.push.assembly import PATIENCE, Arrived
 from dlmsd.push.errors import ListenError
+from dlmsd.push.framing import answer
 from dlmsd.push.listener import MAX_CONNECTIONS, Listener
 from dlmsd.push.wire import MAX_SENDERS, PushDatagrams
 from tests.push.test_meter import power
@@ -47,15 +52,20 @@ class Heard:
     def __init__(self, options: PushOptions) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.arrived: list[tuple[Arrived, str]] = []
+        self.replies: list[Any] = []
         self.statuses: list[ListenerStatus] = []
         self.listener = Listener(
             options,
             reactor=self.reactor,
             wall=lambda: 1_700_000_000.0,
-            deliver=lambda one, _, host: self.arrived.append((one, host)),
+            deliver=self._take,
             post=self.statuses.append,
         )
         Deferred.fromCoroutine(self.listener.start())
+
+    def _take(self, one: Arrived, _: PushOptions, host: str, reply: Any) -> None:
+        self.arrived.append((one, host))
+        self.replies.append(reply)
 
     def connect(self, host: str = "192.0.2.1") -> tuple[Any, Transport]:
         """A connection to us; no protocol if it is refused."""
@@ -101,6 +111,26 @@ class ListenTests(SynchronousTestCase):
         one.connectionLost(Failure(ConnectionDone()))
         status = heard.status
         self.assertEqual((status.connections, status.noise_bytes), (1, 7))
+
+    def test_an_answer_goes_back_the_way_that_the_push_came(self) -> None:
+        confirm = DataNotificationConfirm(0xC0000007)
+        push = DataNotification(0xC0000007, None, Data(Tag.UNSIGNED, 5)).encode()
+        frame = Frame(b"\x21", b"\x02\x23", UI, b"\xe6\xe7\x00" + push)
+        for octets, answered in (
+            (WrapperFrame(1, 16, push).encode(), WrapperFrame(16, 1, confirm.encode()).encode()),
+            (
+                frame.encode(),
+                Frame(
+                    b"\x02\x23", b"\x21", UI | POLL_FINAL, b"\xe6\xe6\x00" + confirm.encode()
+                ).encode(),
+            ),
+        ):
+            heard = Heard(TCP)
+            one, transport = heard.connect()
+            one.dataReceived(octets)
+            ((arrived, _),) = heard.arrived
+            heard.replies[0](answer(arrived.frame, confirm.encode()))
+            self.assertEqual(transport.value(), answered)
 
     def test_a_connection_that_only_babbles(self) -> None:
         heard = Heard(TCP)
@@ -200,7 +230,9 @@ class DatagramTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.arrived: list[tuple[Arrived, str]] = []
-        self.port = PushDatagrams("auto", self.clock, lambda *one: self.arrived.append(one))
+        self.port = PushDatagrams(
+            "auto", self.clock, lambda one, host, _: self.arrived.append((one, host))
+        )
 
     def test_each_sender_has_its_own_stream(self) -> None:
         first, second, third = vectors.ISKRAEMECO

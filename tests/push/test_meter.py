@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.model import MeterState
 from tests.push.desk import NOW, Room
@@ -71,6 +72,26 @@ class ReadingTests(SynchronousTestCase):
         room.clock.advance(9)
         self.assertEqual((room.readings, room.status.failed), ([], 0))
         self.assertNotEqual(room.status.state, MeterState.DOWN)
+
+    def test_what_wants_to_be_confirmed_is_when_it_is_kept(self) -> None:
+        room = Room(meter())
+        confirmed = b"\x0f\xc0\x00\x00\x07" + power(230)[5:]
+        answer = WrapperFrame(1, 1, bytes.fromhex("10C000000700")).encode()
+        room.full = True
+        room.send_apdu(confirmed)
+        self.assertEqual(room.answers, [])
+        room.full = False
+        room.send_apdu(power(230))
+        self.assertEqual(room.answers, [])
+        room.send_apdu(confirmed)
+        self.assertEqual((len(room.readings), room.answers), (2, [answer]))
+        # What nobody wants was received too; a stranger's is not ours to confirm.
+        unwanted = Room(meter('read = ["frequency"]'))
+        unwanted.send_apdu(confirmed)
+        self.assertEqual((unwanted.readings, unwanted.answers), ([], [answer]))
+        stranger = Room()
+        stranger.send_apdu(confirmed)
+        self.assertEqual(stranger.answers, [])
 
     def test_a_full_disk(self) -> None:
         room = Room(meter())

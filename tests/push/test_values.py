@@ -11,7 +11,7 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
 from dlmsd.dlms.xdlms.short_name import InformationReport, VariableName
 from dlmsd.errors import DecodeError
-from dlmsd.push.payload import decode_push
+from dlmsd.meter.payload import decode_push
 from dlmsd.push.values import Picker
 from tests.push.pushes import apdus, meter, picked, shown
 from tests.vectors import hdlc

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.errors import LocalError
-from dlmsd.push.payload import decode_push
+from dlmsd.meter.payload import decode_push
 from dlmsd.push.stream import Stream
 from dlmsd.simulator.personality import PERSONALITIES
 from dlmsd.simulator.push import REGISTERS, PushContents, PushFraming, PushPlan, apdu, frames, units

@@ -27,13 +27,13 @@ from dlmsd.dlms.xdlms.ciphered import Ciphered, GeneralCiphered
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
 from dlmsd.dlms.xdlms.initiate import InitiateRequest
-from dlmsd.dlms.xdlms.notification import DataNotification
+from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS, Protected, decode_protected
 from dlmsd.dlms.xdlms.transaction import Transaction
 from dlmsd.errors import DecodeError
 
 STARS: Final = "********"
-_LONG: Final = (AccessRequest, AccessResponse, DataNotification)
+_LONG: Final = (AccessRequest, AccessResponse, DataNotification, DataNotificationConfirm)
 _ACSE: Final = {"Aarq": "AARQ", "Aare": "AARE", "Rlrq": "RLRQ", "Rlre": "RLRE"}
 # Octets that are an APDU themselves.
 _INNER: Final = frozenset({"user_information", "content"})

@@ -162,6 +162,12 @@ class HdlcLink:
         self._late, self._repeated = self._repeated, 0
         return [self._send_window()]
 
+    def tell(self, apdu: bytes) -> list[LinkEvent]:
+        """In a UI frame, which nobody numbers; the turn stays ours."""
+        if self.state is not State.CONNECTED:
+            return []
+        return [self._transmit(control.UI, LLC_TO_METER + apdu)]
+
     def expect(self) -> list[LinkEvent]:
         """Poll for another APDU, unless the meter still has the turn."""
         if self.state is not State.CONNECTED:

@@ -32,7 +32,11 @@ from dlmsd.dlms.xdlms.get import (
     GetResponseWithList,
 )
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
-from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.notification import (
+    DataNotification,
+    DataNotificationConfirm,
+    EventNotificationRequest,
+)
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
 from dlmsd.dlms.xdlms.set import (
     SetRequestNormal,
@@ -94,7 +98,7 @@ ShortName: TypeAlias = (
     | UnconfirmedWriteRequest
     | InformationReport
 )
-Notification: TypeAlias = DataNotification | EventNotificationRequest
+Notification: TypeAlias = DataNotification | DataNotificationConfirm | EventNotificationRequest
 Apdu: TypeAlias = (
     Aarq
     | Aare
@@ -126,6 +130,7 @@ _BY_TAG: Final[dict[bytes, Callable[[bytes], Apdu]]] = {
     b"\x0d": WriteResponse.decode,
     b"\x0e": ConfirmedServiceError.decode,
     b"\x0f": DataNotification.decode,
+    b"\x10": DataNotificationConfirm.decode,
     b"\x16": UnconfirmedWriteRequest.decode,
     b"\x18": InformationReport.decode,
     b"\x60": Aarq.decode,
@@ -174,6 +179,7 @@ _NAMES: Final = {
     0x0C: "read-response",
     0x0D: "write-response",
     0x0F: "data-notification",
+    0x10: "data-notification-confirm",
     0x16: "unconfirmed-write-request",
     0x18: "information-report-request",
     0x21: "glo-initiate-request",

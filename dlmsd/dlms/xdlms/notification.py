@@ -1,4 +1,4 @@
-"""What meters send unasked: DataNotification and EventNotificationRequest (Green Book)."""
+"""What meters send unasked: DataNotification, EventNotificationRequest; and the answer to it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dlmsd.dlms.axdr.data import Budget, Data
 from dlmsd.dlms.axdr.data import encode as encode_data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.xdlms.cursor import Cursor
+from dlmsd.dlms.xdlms.long_invoke import is_confirmed
 from dlmsd.dlms.xdlms.parts import (
     encode_date_time,
     encode_long_head,
@@ -34,6 +35,11 @@ class DataNotification:
     moment: DateTime | None
     body: Data
 
+    @property
+    def confirmation(self) -> DataNotificationConfirm | None:
+        """The answer that it wants, if it wants one."""
+        return DataNotificationConfirm(self.invoke) if is_confirmed(self.invoke) else None
+
     def encode(self) -> bytes:
         """The APDU."""
         return encode_long_head(b"\x0f", self.invoke, self.moment) + encode_data(self.body)
@@ -45,6 +51,29 @@ class DataNotification:
         body = read_data(cursor, Budget(), "the body")
         cursor.finish()
         return cls(invoke, moment, body)
+
+
+@frozen
+class DataNotificationConfirm:
+    """Our answer to a DataNotification whose service class is confirmed (IEC 62056-5-3 clause
+    9.3.10): ``invoke`` is that of the notification.
+    """
+
+    TAG: ClassVar = 0x10
+
+    invoke: int
+    moment: DateTime | None = None
+
+    def encode(self) -> bytes:
+        """The APDU."""
+        return encode_long_head(b"\x10", self.invoke, self.moment)
+
+    @classmethod
+    def decode(cls, apdu: bytes) -> Self:
+        """From a whole APDU; DecodeError if it is none."""
+        cursor, invoke, moment = read_long_head("data-notification-confirm", apdu, b"\x10")
+        cursor.finish()
+        return cls(invoke, moment)
 
 
 @frozen

@@ -304,6 +304,18 @@ class ExchangeTests(LinkTestCase):
             self.assertIsInstance(ignored, Ignored)
         self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
 
+    def test_what_nobody_answers_goes_in_a_ui_frame(self) -> None:
+        link = new()
+        self.assertEqual(link.tell(b"\x10"), [])
+        link = connected()
+        (told,) = link.tell(b"\x10")
+        assert isinstance(told, Transmit)
+        (ui,) = FrameReassembly().feed(told.octets)
+        assert isinstance(ui, Frame)
+        self.assertEqual((ui.control, ui.information), (0x03, bytes.fromhex("e6e600 10")))
+        self.assert_sent(link.send(b"one"), 0x10)
+        self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
     def test_a_stream_of_apdus_each_way(self) -> None:
         """With a window of one each frame is acknowledged, and each of theirs polled for."""
         link = connected()

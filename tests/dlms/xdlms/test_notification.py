@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from dlmsd.dlms.axdr.clock import ClockStatus, Date, DateTime, Time
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.notification import (
+    DataNotification,
+    DataNotificationConfirm,
+    EventNotificationRequest,
+)
 from tests.dlms.axdr.trees import date_times
 from tests.dlms.xdlms.test_get import ATTRIBUTES, CLOCK, DATA, data
 from tests.dlms.xdlms.three_ways import ApduTestCase
@@ -46,6 +50,27 @@ class DataNotificationTests(ApduTestCase):
     def test_round_trip(self, invoke: int, moment: Any, body: Data) -> None:
         push = DataNotification(invoke, moment, body)
         self.assertEqual(DataNotification.decode(push.encode()), push)
+
+
+class ConfirmTests(ApduTestCase):
+    """data-notification-confirm [16]: a long-invoke-id-and-priority and a date-time."""
+
+    def test_both_forms(self) -> None:
+        confirm = DataNotificationConfirm(0x40000007)
+        self.assert_three_ways(bytes.fromhex("10 40000007 00"), confirm)
+        confirm = DataNotificationConfirm(0xC0000007, MOMENT)
+        octets = bytes.fromhex("10 C0000007 0C 07E40203010F1B0AFF800000")
+        self.assert_three_ways(octets, confirm)
+
+    def test_only_a_confirmed_service_wants_one(self) -> None:
+        self.assertIsNone(DataNotification(0x80000007, None, LIST_1).confirmation)
+        wants = DataNotification(0x40000007, MOMENT, LIST_1)
+        self.assertEqual(wants.confirmation, DataNotificationConfirm(0x40000007))
+
+    @given(st.integers(0, 2**32 - 1), st.none() | date_times)
+    def test_round_trip(self, invoke: int, moment: Any) -> None:
+        confirm = DataNotificationConfirm(invoke, moment)
+        self.assertEqual(DataNotificationConfirm.decode(confirm.encode()), confirm)
 
 
 class EventNotificationTests(ApduTestCase):

@@ -21,8 +21,13 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
 from dlmsd.dlms.cosem.classes import scaler_attribute
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.outcome import Unasked
 from dlmsd.dlms.xdlms.described import DescribedNotification
-from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.notification import (
+    DataNotification,
+    DataNotificationConfirm,
+    EventNotificationRequest,
+)
 from dlmsd.dlms.xdlms.short_name import InformationReport
 from dlmsd.errors import DecodeError
 from dlmsd.meter.scaling import ScalerUnit
@@ -49,11 +54,14 @@ class Item:
 
 @frozen
 class Push:
-    """One notification. ``loose`` are the values without a name, in order."""
+    """One notification. ``loose`` are the values without a name, in order; ``confirmation`` is
+    the answer that it wants, if any.
+    """
 
     moment: DateTime | None
     items: tuple[Item, ...]
     loose: tuple[Data, ...] = ()
+    confirmation: DataNotificationConfirm | None = None
 
     @property
     def texts(self) -> frozenset[str]:
@@ -73,13 +81,22 @@ def decode_push(apdu: bytes) -> Push:
         case b"\x0f":
             return _data_notification(apdu)
         case b"\xc2":
-            event = EventNotificationRequest.decode(apdu)
-            attribute = event.attribute
-            return Push(event.moment, (Item(attribute.obis, event.value, attribute.attribute),))
+            return push_of(EventNotificationRequest.decode(apdu))
         case b"\x18":
-            return Push(None, (), InformationReport.decode(apdu).values)
+            return push_of(InformationReport.decode(apdu))
     shown = f"tag {apdu[0]:02X}" if apdu else "no octet"
     raise DecodeError(f"no notification: {shown} at byte 0")
+
+
+def push_of(told: Unasked) -> Push:
+    """What a notification holds; DecodeError if that makes no sense."""
+    match told:
+        case DataNotification():
+            return evolve(_by_contents(told), confirmation=told.confirmation)
+        case EventNotificationRequest(moment=moment, attribute=one, value=value):
+            return Push(moment, (Item(one.obis, value, one.attribute),))
+        case InformationReport(values=values):
+            return Push(None, (), values)
 
 
 def _data_notification(apdu: bytes) -> Push:
@@ -92,6 +109,10 @@ def _data_notification(apdu: bytes) -> Push:
             raise error from None
         items = [Item(one.obis, data, one.attribute) for one, data in described.values]
         return Push(described.moment, tuple(items))
+    return push_of(told)
+
+
+def _by_contents(told: DataNotification) -> Push:
     elements: Any = told.body.value if told.body.tag in _CONTAINERS else (told.body,)
     objects = _object_list(elements)
     if objects:
