@@ -156,7 +156,7 @@ class Daemon(Service):
         )
         self._files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         daemon = configuration.daemon
-        self.watch = Watch(self.board, self.registry, self._outbox, daemon, reactor, wall)
+        self.watch = Watch(self.board, self.registry, self._outbox, daemon, machine)
         self.watch.supervise(self._reconnect, self._sinks.restart)
         self._life = SignOfLife(machine.systemd, reactor)
         self._report = Report(self.board, reactor, daemon.report_interval, values=debug)

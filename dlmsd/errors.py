@@ -27,6 +27,7 @@ Cause: TypeAlias = Literal[
     "port",
     "protocol",
     "refused",
+    "security",
     "service",
     "silence",
     "store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -22,7 +23,10 @@ from dlmsd.cli.terminal import show_table
 from dlmsd.config import rules
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration
+from dlmsd.errors import StoreError
 from dlmsd.identity import token_file
+from dlmsd.store.audit import note_beside
+from dlmsd.store.onlooker import NotYetError
 from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, list_file, load
 
 _NAME: Final = click.argument("name")
@@ -95,6 +99,7 @@ def add(config: Path | None, name: str, role: Role) -> int:
         made = tokens.add(path, name, role, os.urandom, int(time.time())).reveal().decode()
     click.echo(made)
     _link(found, made)
+    _note(found, "token added", name, role)
     return 0
 
 
@@ -129,7 +134,8 @@ def remove(config: Path | None, name: str) -> int:
 
     Example: dlmsd token remove grafana
     """
-    path = list_file(read_or_exit(config).daemon.state_dir)
+    found = read_or_exit(config)
+    path = list_file(found.daemon.state_dir)
     with _sentences():
         removed = tokens.remove(path, name)
     if not removed:
@@ -137,7 +143,27 @@ def remove(config: Path | None, name: str) -> int:
         if name == FIRST:
             missing += say("; change [web] token, or the file web.token, instead")
         raise click.UsageError(missing)
+    _note(found, "token removed", name)
     return 0
+
+
+def _note(found: Configuration, action: str, name: str, detail: str = "") -> None:
+    """In the audit trail, if the daemon has made one yet; the change itself stands."""
+    registry = found.daemon.state_dir / "registry.db"
+    user = f"command ({_user()})"
+    try:
+        note_beside(registry, int(time.time() * 1000), user, action, name, detail)
+    except NotYetError:
+        return
+    except StoreError as error:
+        click.echo(explained(error), err=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _known(path: Path) -> tuple[Token, ...]:

@@ -5,8 +5,10 @@ Readers (the page, the report line) look here; they never ask a machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
+from dlmsd.fleet.door import Door
 from dlmsd.model import (
     AlarmStatus,
     Gone,
@@ -23,7 +25,10 @@ Status = (
 
 
 class Board:
-    """The latest status of everything, and who wants to hear of the next one."""
+    """The latest status of everything, and who wants to hear of the next one.
+
+    ``unsafe`` counts by meter how often messages were not what its security promises.
+    """
 
     def __init__(self) -> None:
         self.meters: dict[str, MeterStatus] = {}
@@ -32,12 +37,17 @@ class Board:
         self.outbox = OutboxStatus()
         self.alarms = AlarmStatus()
         self.reload: ReloadStatus | None = None
+        self.door = Door()
+        self.unsafe: Counter[str] = Counter()
         self._readers: list[Callable[[Status], None]] = []
 
     def post(self, status: Status) -> None:
         """Replace the status of the same name and tell every reader."""
         if isinstance(status, MeterStatus):
+            before = self.meters.get(status.name)
             self.meters[status.name] = status
+            if status.cause == "security" and _is_news(status, before):
+                self.unsafe[status.name] += 1
         elif isinstance(status, SinkStatus):
             self.sinks[status.name] = status
         elif isinstance(status, ListenerStatus):
@@ -56,6 +66,7 @@ class Board:
     def _forget(self, gone: Gone) -> None:
         if gone.kind == "meter":
             self.meters.pop(gone.name, None)
+            self.unsafe.pop(gone.name, None)
         elif gone.kind == "sink":
             self.sinks.pop(gone.name, None)
         else:
@@ -65,3 +76,7 @@ class Board:
         """Call ``reader`` with each new status; the result ends the subscription."""
         self._readers.append(reader)
         return lambda: self._readers.remove(reader)
+
+
+def _is_news(status: MeterStatus, before: MeterStatus | None) -> bool:
+    return bool(status.error) and (before is None or status.error_ts != before.error_ts)

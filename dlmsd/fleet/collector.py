@@ -181,6 +181,9 @@ class Collector:
         at = int((self._wall() - (self._clock.seconds() - self._since) / 2) * 1000)
         try:
             await self._write(at)
+            for address, count in self._board.door.take().items():
+                told = f"{count} wrong tokens within a minute"
+                await self._registry.audit.add("page", "login refused", address, told)
             self._minutes += 1
             if self._minutes % _SWEEP == 1:
                 await self._registry.sweep()

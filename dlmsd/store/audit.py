@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from dlmsd.store.file import StoreFile
+from dlmsd.store.onlooker import opened
 from dlmsd.store.retention import DAY, Limit, sweep
 
 LIMIT: Final = Limit("audit", "at", 400 * DAY, 50_000)
@@ -68,3 +70,11 @@ class Audit:
         """Remove what is too old."""
         now = self._now()
         await self._file.change(lambda database: sweep(database, LIMIT, now))
+
+
+def note_beside(path: Path, now: int, who: str, action: str, subject: str, detail: str) -> None:
+    """One by a command, in a registry that a daemon may have open. Raises StoreError."""
+    with opened(path, "registry", "rw") as database:
+        database.execute("BEGIN IMMEDIATE")
+        note(database, now, who, action, subject, detail)
+        database.execute("COMMIT")

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.counter import key_id
@@ -35,10 +36,11 @@ class Expectations:
 
     @classmethod
     def of(cls, configuration: Configuration) -> Expectations:
-        """Of all its meters, sinks and receivers of notices."""
+        """Of all its meters, sinks and receivers of notices, and of its page."""
         meters = configuration.meters
         parts: tuple[MeterOptions | SinkOptions, ...] = (*configuration.sinks, *meters)
         files = {path for one in parts for path in (one.ca_file, one.cert_file) if path}
+        files |= _served(configuration.web.listen)
         files |= {one.ca_file for one in configuration.notices if one.ca_file}
         return cls(
             {one.name: _units(one) for one in meters},
@@ -49,6 +51,13 @@ class Expectations:
             {name: one.name for one in meters if (name := _counter(one))},
             configuration.outbox.max_bytes,
         )
+
+
+def _served(listen: str) -> set[Path]:
+    """The page's own certificate, if it has one."""
+    endpoint = Listen.parse(listen)
+    found = endpoint.arguments.get("certKey") or endpoint.arguments.get("privateKey")
+    return {Path(found or "server.pem")} if endpoint.kind == "ssl" else set()
 
 
 def _units(meter: MeterOptions) -> dict[str, str]:

@@ -24,6 +24,7 @@ HIDES: Final[Mapping[str, frozenset[str]]] = {
         for rule in REACH
     },
     "breaker-open": REACH | SHARES | {"read-failures", "sockets-closed", "telemetry-stale"},
+    "security-failing": REACH | SHARES | {"read-failures", "telemetry-stale"},
     # It does answer, and what it answers is damaged.
     "hdlc-errors": SHARES
     | {"read-failures", "meter-mute", "sockets-closed", "meter-slow", "line-noise"},

@@ -220,7 +220,8 @@ class Step:
 class HostHistory:
     """This machine. ``step`` is the last one of its clock; ``late`` how long (seconds) the last
     look had to wait for the reactor, of which ``late_at`` is the last that was too long.
-    ``free`` and ``size`` are the disk's, in bytes, 0 if not known."""
+    ``free`` and ``size`` are the disk's, in bytes, 0 if not known. ``unsynchronised_at`` is since
+    when the kernel says that nothing keeps its clock right, None if something does."""
 
     step: Step | None = None
     late: float = 0.0
@@ -232,6 +233,9 @@ class HostHistory:
     lost: tuple[Gap, ...] = ()
     rebuilt: dict[tuple[str, str], tuple[float, int]] = field(factory=dict)
     receivers: tuple[ReceiverStatus, ...] = ()
+    unsynchronised_at: float | None = None
+    _refused: int = 0
+    _window: _Window = field(factory=_Window)
     _last: tuple[float, float] | None = None
 
     def look(self, now: float, wall: float, period: float, most_step: float) -> None:
@@ -245,6 +249,19 @@ class HostHistory:
             if self.late > period / 2:
                 self.late_at = now
         self._last = now, wall
+
+    def learn(self, now: float, *, synchronised: bool, refused: int) -> None:
+        """``refused`` counts wrong tokens since the start."""
+        self._window.add("wrong", refused - self._refused, now)
+        self._refused = refused
+        if synchronised:
+            self.unsynchronised_at = None
+        elif self.unsynchronised_at is None:
+            self.unsynchronised_at = now
+
+    def wrong(self, now: float) -> int:
+        """Wrong tokens of the last minutes."""
+        return self._window.sums(now)["wrong"]
 
 
 class History:

@@ -56,6 +56,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "correct-added": Remedy("immediate", 10, "", "#/meters"),
     "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
     "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
+    "see-refused": Remedy("immediate", 5, "", "#/settings"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
     "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined"),
@@ -74,6 +75,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "renew-certificate": Remedy("short", 30, "openssl x509 -noout -enddate -in {subject}"),
     "renew-broker": Remedy("short", 30),
     "restart": Remedy("short", 1, "systemctl restart dlmsd"),
+    "new-tokens": Remedy("short", 10, "dlmsd token list"),
     "see-keys": Remedy("short", 5, "dlmsd keys {meter}"),
     "report-bug": Remedy("short", 15),
     # Within months.
@@ -168,6 +170,11 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "readings-dropped": _of("storage", "start-broker see-outbox bigger-outbox", "broker-watch"),
     "quarantine": _of("storage", "see-outbox grant-topic replay-quarantine", "test-before"),
     "host-clock": _of("host", "set-clock", "ntp"),
+    "host-unsynchronised": _of("host", "set-clock", "ntp"),
+    "tokens-wrong": _of("security", "see-refused new-tokens", "own-network"),
+    "security-failing": _of(
+        "security", "correct-password test-meter see-keys confirm-meter", "secret-register"
+    ),
     "host-slow": _of("host", "see-log faster-machine", "limits"),
     "reload-refused": _of("configuration", "correct-file", "test-before"),
     "meters-refused": _of("configuration", "correct-added", "test-before"),

@@ -6,7 +6,7 @@ import datetime
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cryptography import x509
 from twisted.internet.defer import Deferred
@@ -39,11 +39,22 @@ _STEP_SECONDS: Final = 2.0
 _DAY_MS: Final = 86_400_000
 
 
+class Machine(Protocol):
+    """What it runs on: network and timers, Unix seconds, and whether those are right; see
+    :class:`dlmsd.machine.Machine`."""
+
+    @property
+    def reactor(self) -> Any: ...
+    @property
+    def wall(self) -> Callable[[], float]: ...
+    @property
+    def synchronised(self) -> Callable[[], bool]: ...
+
+
 class Watch:
     """From ``start`` to ``stop``. ``findings`` are those of the last look.
 
-    ``clock`` has network and timers, ``wall`` gives Unix seconds. The space of the disk with the
-    state folder is looked at.
+    The space of the disk with the state folder is looked at.
     """
 
     _log = Logger()
@@ -54,9 +65,9 @@ class Watch:
         registry: Registry,
         outbox: Outbox,
         options: DaemonOptions,
-        clock: Any,
-        wall: Callable[[], float],
+        machine: Machine,
     ) -> None:
+        clock, wall = machine.reactor, machine.wall
         self.findings: list[Finding] = []
         self.history = History(board)
         self._aftermath = Aftermath()
@@ -65,6 +76,7 @@ class Watch:
         self._outbox = outbox
         self._clock = clock
         self._wall = wall
+        self._synchronised = machine.synchronised
         self._language = language = Language.of(options.language)
         self._folder = options.state_dir
         self.notify = Notifier(registry, clock, wall, self._yesterday)
@@ -115,7 +127,9 @@ class Watch:
 
     def _tick(self) -> None:
         host = self.history.host
-        host.look(self._clock.seconds(), self._wall(), LOOK_SECONDS, _STEP_SECONDS)
+        now = self._clock.seconds()
+        host.look(now, self._wall(), LOOK_SECONDS, _STEP_SECONDS)
+        host.learn(now, synchronised=self._synchronised(), refused=self._board.door.wrong)
         self._supervise()
         if self._busy:  # a disk that hangs
             return

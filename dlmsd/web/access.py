@@ -43,7 +43,7 @@ class Access:
 
     ``seconds`` is a clock that never steps. ``loopback`` is set by whoever listens; until
     then everything under /api needs a token. With ``legacy_open`` changes are as free as
-    reads are.
+    reads are. ``refused`` hears of each address that a wrong token came from.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class Access:
         trust_proxy: bool,
         legacy_open: bool,
         seconds: Callable[[], float],
+        refused: Callable[[str], None] = lambda address: None,
     ) -> None:
         self.loopback = False
         self._tokens = tokens
         self._trust_proxy = trust_proxy
         self._legacy_open = legacy_open
         self._seconds = seconds
+        self._refused = refused
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
     def host(self, request: Request) -> Refusal | None:
@@ -108,8 +110,10 @@ class Access:
         kind, _, given = (request.getHeader(b"authorization") or b"").partition(b" ")
         if kind.lower() != b"bearer" or not given.strip():
             return _unauthorized("This needs the header Authorization: Bearer <token>.")
-        wrong = self._recent(self._address(request))
+        address = self._address(request)
+        wrong = self._recent(address)
         if len(wrong) >= WRONG_TOKENS:
+            self._refused(address)
             wait = int(wrong[0] + WINDOW - self._seconds()) + 1
             return Refusal(
                 429,
@@ -118,7 +122,8 @@ class Access:
             )
         token = self._tokens.find(given.strip())
         if token is None:
-            self._remember(self._address(request), wrong)
+            self._refused(address)
+            self._remember(address, wrong)
             return _unauthorized("This token is wrong; `dlmsd token` shows one that is right.")
         return Visitor(token.name, token.role)
 

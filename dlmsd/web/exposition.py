@@ -198,7 +198,14 @@ def _whole(board: Board, alarms: Mapping[str, int], version: str) -> list[Family
     standing = Family("dlmsd_alarms", "gauge", "Alarms that stand, by severity.")
     for severity in ("info", "warning", "error", "critical"):
         standing.add(labelled(severity=severity), alarms.get(severity, 0))
-    return [build, readings, size, well, oldest, standing]
+    wrong = Family("dlmsd_wrong_tokens_total", "counter", "Requests with a wrong token.")
+    wrong.add("", board.door.wrong)
+    unsafe = Family(
+        "dlmsd_meter_security_failures_total", "counter", "Wrong tags, counters and titles."
+    )
+    for name in board.meters:
+        unsafe.add(labelled(meter=name), board.unsafe[name])
+    return [build, readings, size, well, oldest, standing, wrong, unsafe]
 
 
 def _of_value(value: Value) -> Number | None:

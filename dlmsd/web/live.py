@@ -119,7 +119,7 @@ class Live:
         self._meters: dict[str, None] = {}
         self._sinks: dict[str, None] = {}
         self._listeners: dict[str, None] = {}
-        self._outbox = False
+        self._outbox = self._alarms = self._reload = False
         self._gone_since = False
         self._number = 0
         self._sent_at = float("-inf")
@@ -155,7 +155,7 @@ class Live:
         stream.send(b"retry: 2000\n" + self._event(b"snapshot", self._document.whole()))
 
     def _noticed(self, status: Status) -> None:
-        if not self._streams or isinstance(status, AlarmStatus | ReloadStatus):
+        if not self._streams:
             return
         if isinstance(status, Gone):
             self._gone_since = True
@@ -165,6 +165,10 @@ class Live:
             self._sinks[status.name] = None
         elif isinstance(status, ListenerStatus):
             self._listeners[status.name] = None
+        elif isinstance(status, AlarmStatus):
+            self._alarms = True
+        elif isinstance(status, ReloadStatus):
+            self._reload = True
         else:
             self._outbox = True
         if self._flush_call is None:
@@ -178,13 +182,17 @@ class Live:
         sinks, self._sinks = self._sinks, {}
         listeners, self._listeners = self._listeners, {}
         outbox, self._outbox = self._outbox, False
+        alarms, self._alarms = self._alarms, False
+        reload, self._reload = self._reload, False
         self._number += 1
         if self._gone_since:
             # Changes only add; what is gone is missing in a new whole.
             self._gone_since = False
             self._tell(self._event(b"snapshot", self._document.whole()))
             return
-        batch = self._document.batch(meters, sinks, listeners, outbox=outbox)
+        batch = self._document.batch(
+            meters, sinks, listeners, outbox=outbox, alarms=alarms, reload=reload
+        )
         self._tell(self._event(b"change", batch))
 
     def _heartbeat(self) -> None:
@@ -210,4 +218,4 @@ class Live:
         self._meters.clear()
         self._sinks.clear()
         self._listeners.clear()
-        self._outbox = self._gone_since = False
+        self._outbox = self._alarms = self._reload = self._gone_since = False

@@ -145,6 +145,7 @@ class WebService(Service):
             trust_proxy=options.trust_proxy,
             legacy_open=options.legacy_open,
             seconds=reactor.seconds,
+            refused=board.door.refused,
         )
         self._document = document
         self._live = Live(self._document, board, reactor)

@@ -3,7 +3,8 @@
 ::
 
     {"version": "0.1.0", "now": 1760000000000, "meters": [METER, ...],
-     "sinks": [SINK, ...], "listeners": [LISTENER, ...], "outbox": OUTBOX}
+     "sinks": [SINK, ...], "listeners": [LISTENER, ...], "outbox": OUTBOX,
+     "alarms": {SEVERITY: COUNT, ...}, "reload": RELOAD}
 
 METER: ``name`` and ``id`` (null until it has one), ``address`` and ``profile``; ``interval`` in
 seconds; ``state`` (inactive, connecting, associating, reading, waiting, down) and ``health``
@@ -33,6 +34,8 @@ short; ``error`` while nothing can be stored, ``alarm`` after damage.
 
 Times are Unix milliseconds. What is not known yet is null. Decimals are JSON numbers with
 every digit of the reading; a number that JSON has no form for (NaN) is text.
+
+RELOAD, null before the first: as :class:`dlmsd.model.ReloadStatus` says.
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ from dlmsd.model import (
     MeterState,
     MeterStatus,
     OutboxStatus,
+    ReloadStatus,
     SinkStatus,
     Value,
     Verdict,
@@ -118,7 +122,9 @@ class StatusDocument:
             }
         return b'{"version":%b,%b}' % (
             self._version,
-            self._parts(board.meters, board.sinks, board.listeners, outbox=True),
+            self._parts(
+                board.meters, board.sinks, board.listeners, outbox=True, alarms=True, reload=True
+            ),
         )
 
     def batch(
@@ -128,14 +134,17 @@ class StatusDocument:
         listeners: Iterable[str] = (),
         *,
         outbox: bool,
+        alarms: bool = False,
+        reload: bool = False,
     ) -> bytes:
         """The same shape with what is named only, without the version.
 
-        Sinks, listeners and outbox are there when named; with the outbox come all sinks,
-        because their ``queued`` is the outbox's.
+        Sinks, listeners, outbox, alarms and reload are there when named; with the outbox come
+        all sinks, because their ``queued`` is the outbox's.
         """
         sinks = self._board.sinks if outbox else sinks
-        return b"{%b}" % self._parts(meters, sinks, listeners, outbox=outbox)
+        parts = self._parts(meters, sinks, listeners, outbox=outbox, alarms=alarms, reload=reload)
+        return b"{%b}" % parts
 
     def _parts(
         self,
@@ -144,6 +153,8 @@ class StatusDocument:
         listeners: Iterable[str],
         *,
         outbox: bool,
+        alarms: bool,
+        reload: bool,
     ) -> bytes:
         board = self._board
         now = int(self._wall() * 1000)
@@ -161,6 +172,10 @@ class StatusDocument:
             parts.append(b'"listeners":%b' % _encode(heard))
         if outbox:
             parts.append(b'"outbox":%b' % _encode(_outbox(board.outbox)))
+        if alarms:
+            parts.append(b'"alarms":%b' % _encode(dict(board.alarms.standing)))
+        if reload:
+            parts.append(b'"reload":%b' % _encode(_reload(board.reload)))
         return b",".join(parts)
 
     def _meter(self, meter: MeterStatus, now: int) -> bytes:
@@ -234,6 +249,19 @@ def _outbox(outbox: OutboxStatus) -> dict[str, Any]:
     told = attrs.asdict(outbox, recurse=False)
     texts = {"error": clean(outbox.error), "alarm": clean(outbox.alarm)}
     return told | {"queued": dict(outbox.queued)} | texts
+
+
+def _reload(reload: ReloadStatus | None) -> Any:
+    """Lists of names, and why; null before the first."""
+    return None if reload is None else _cleaned(attrs.asdict(reload))
+
+
+def _cleaned(told: Any) -> Any:
+    if isinstance(told, str):
+        return clean(told)
+    if isinstance(told, dict):
+        return {_cleaned(key): _cleaned(one) for key, one in told.items()}
+    return [_cleaned(one) for one in told] if isinstance(told, list | tuple) else told
 
 
 def percent(share: float) -> float:

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.cli.command import command
 from dlmsd.secret import Secret
 from dlmsd.tokens import Tokens, list_file
+from tests.store.registry_case import RegistryCase
 
 
 class TokenTests(SynchronousTestCase):
@@ -58,3 +59,18 @@ class TokenTests(SynchronousTestCase):
             self.assertEqual(self.run_it(*arguments).exit_code, 2, arguments)
         self.list.write_text("[")
         self.assertEqual(self.run_it("add", "y").exit_code, 1)
+
+
+class AuditTests(RegistryCase):
+    """What the command does beside a daemon is in its audit trail."""
+
+    def test_made_and_removed(self) -> None:
+        config = self.path.with_name("dlmsd.toml")
+        config.write_text(f'[daemon]\nstate_dir = "{self.path.parent.absolute()}"\n')
+        for arguments in (("add", "grafana"), ("remove", "grafana"), ("remove", "grafana")):
+            CliRunner().invoke(command, ["token", "-c", str(config), *arguments])
+        rows = self.done(self.registry.audit.list())
+        told = [(one.action, one.subject, one.detail) for one in rows]
+        made = ("token added", "grafana", "read")
+        self.assertEqual(told, [("token removed", "grafana", ""), made])
+        self.assertTrue(rows[0].who.startswith("command ("))

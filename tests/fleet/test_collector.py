@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from dlmsd.errors import StoreError
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.collector import Accounts, Collector
+from dlmsd.fleet.door import OTHERS
 from dlmsd.model import Gone, MeterState, MeterStatus
 from dlmsd.store.metrics import Figures, Span
 from tests.store.registry_case import RegistryCase
@@ -103,6 +104,19 @@ class CollectorTests(RegistryCase):
             ),
         )
         self.assertEqual(figures.average_ms, 500.0)
+        self.end()
+
+    def test_wrong_tokens_are_noted_by_address(self) -> None:
+        for number in range(30):
+            for _ in range(2):
+                self.board.door.refused(f"10.0.0.{number}")
+        self.pass_(60)
+        self.pass_(60)
+        rows = self.done(self.registry.audit.list())
+        self.assertEqual(len(rows), 21)
+        told = {one.subject: one.detail for one in rows if one.action == "login refused"}
+        self.assertEqual(told["10.0.0.7"], "2 wrong tokens within a minute")
+        self.assertEqual(told[OTHERS], "20 wrong tokens within a minute")
         self.end()
 
     def test_each_row_has_only_what_is_new_and_a_quiet_meter_none(self) -> None:

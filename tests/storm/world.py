@@ -161,6 +161,7 @@ class World:
             lambda name: self.writer,
             lambda options: life.reach(self.broker.connect),
             "storm",
+            synchronised=lambda: True,
         )
         self.daemon = Daemon(self._configuration(), {"nodaemon": True}, machine)
         self._deafen = self.daemon.board.subscribe(self.judge.told)

@@ -71,7 +71,8 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clock = Clock()
+        self.clock = self.reactor = Clock()
+        self.clock_right = True
         self._began = time.time()
         self.board = Board()
         self.meter, self.sink = METER, SINK
@@ -97,7 +98,7 @@ class Desk:
         done(self.registry.start())
         done(self.outbox.start())
         options = DaemonOptions(folder)
-        self.watch = Watch(self.board, self.registry, self.outbox, options, self.clock, self.wall)
+        self.watch = Watch(self.board, self.registry, self.outbox, options, self)
         self.watch.receivers = lambda: self.receivers  # type: ignore[method-assign]
         self.configure()
         self.watch.start()
@@ -110,6 +111,9 @@ class Desk:
             done(work)
         for writer in self.writers:
             done(writer.stop())
+
+    def synchronised(self) -> bool:
+        return self.clock_right
 
     def wall(self) -> float:
         """Unix seconds."""

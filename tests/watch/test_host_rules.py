@@ -57,6 +57,24 @@ class StoreAndHostTests(RuleCase):
         host.look(self.now + 36, WALL - 84, 10, 2)
         self.assertEqual(self.rules(), ["host-slow"])
 
+    def test_a_clock_that_nothing_keeps_right(self) -> None:
+        host = self.history.host
+        for passed, rules in ((0, []), (899, []), (1, ["host-unsynchronised"])):
+            self.pass_(passed)
+            host.learn(self.now, synchronised=False, refused=0)
+            self.assertEqual(self.rules(), rules)
+        self.assertEqual(self.only().numbers, {"minutes": 15})
+        host.learn(self.now, synchronised=True, refused=0)
+        self.assertEqual(self.rules(), [])
+
+    def test_wrong_tokens(self) -> None:
+        host = self.history.host
+        for refused, rules in ((9, []), (10, ["tokens-wrong"]), (10, ["tokens-wrong"])):
+            host.learn(self.now, synchronised=True, refused=refused)
+            self.assertEqual(self.rules(), rules)
+        self.pass_(700)
+        self.assertEqual(self.rules(), [], "ten minutes later it is nobody's concern")
+
     def test_certificates_and_counters(self) -> None:
         host = self.history.host
         for days, rule, severity in (

@@ -71,6 +71,22 @@ class ReachTests(RuleCase):
 
 
 class MeterTests(RuleCase):
+    def test_messages_that_fail_their_check(self) -> None:
+        """Wrong tags, old counters: also between good readings, and instead of what they cause."""
+        status = self.read(times=20)
+        status = self.fail_(status, 2, cause="security")
+        status = self.read(status, 1, state=MeterState.READING)
+        self.assertEqual(self.rules(), [])
+        status = self.fail_(status, 1, cause="security")
+        self.assertEqual(
+            (self.only().rule, self.only().numbers), ("security-failing", {"count": 3})
+        )
+        self.assertEqual(self.board.unsafe["a"], 3)
+        status = self.fail_(status, 8, cause="security")
+        self.assertEqual(self.rules(), ["security-failing"])
+        self.read(status, 70, state=MeterState.READING)
+        self.assertEqual(self.rules(), [])
+
     def test_damaged_frames(self) -> None:
         self.post(METER)
         status = self.read(bad_frames=10)

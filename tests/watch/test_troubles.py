@@ -116,6 +116,18 @@ def waits(desk: Desk) -> Callable[[], object]:
     return end
 
 
+def adrift(desk: Desk) -> Callable[[], object]:
+    """Nothing keeps the machine's clock right."""
+    desk.clock_right = False
+    return lambda: setattr(desk, "clock_right", True)
+
+
+def guesses(desk: Desk) -> Callable[[], object]:
+    for _ in range(12):
+        desk.board.door.refused("10.0.0.9")
+    return lambda: None
+
+
 def hangs(desk: Desk) -> Callable[[], object]:
     """Until it is made anew."""
 
@@ -383,6 +395,10 @@ ROWS: Final = (
         "renew-certificate"),
     Row("certificate ended", certificate(-1), "certificate-expired", "Nobody has renewed",
         "renew-certificate"),
+    Row("wrong tag", fails("security"), "security-failing", "forges messages",
+        "correct-password"),
+    Row("clock adrift", adrift, "host-unsynchronised", "does not run", "set-clock"),
+    Row("guesses", guesses, "tokens-wrong", "tries to guess", "see-refused"),
     Row("overload", late, "host-slow", "overloaded", "see-log"),
     Row("port taken", listener, "listener-down", "port is taken", "see-log"),
     Row("broken file", reload(problems=("file:3: bad",)), "reload-refused", "errors",

@@ -67,13 +67,13 @@ class WatchTests(TownCase):
         self.assertIsNone(expiry(folder / "missing.pem"))
 
     def test_whose_certificates_are_looked_at(self) -> None:
-        paths = [Path(name) for name in ("broker.pem", "ours.pem", "mail.pem", "meter.pem")]
-        broker, ours, mail, meter = paths
+        paths = [Path(name) for name in ("broker.pem", "ours.pem", "mail.pem", "meter.pem", "page")]
+        broker, ours, mail, meter, page = paths
         sink = SinkOptions("tb", "mqtt", "mqtts://b", ca_file=broker, cert_file=ours)
         configuration = Configuration(
             path=Path("x"),
             daemon=DaemonOptions(Path("x")),
-            web=WebOptions(),
+            web=WebOptions(f"ssl:8425:privateKey=key:certKey={page}"),
             outbox=OutboxOptions(),
             sinks=(sink,),
             meters=(MeterOptions("a", "h", "p", "a", read=(), ca_file=meter),),

@@ -146,6 +146,13 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(self.retry_after, "61")
         self.assertEqual(self.guess(bearer(TOKEN)), 429)
 
+    def test_each_is_counted_for_the_audit_trail(self) -> None:
+        for _ in range(8):
+            self.guess(WRONG)
+        self.assertEqual(self.visitor.board.door.wrong, 8)
+        self.assertEqual(list(self.visitor.board.door.take().values()), [8])
+        self.assertEqual(self.visitor.board.door.take(), {})
+
     def test_other_addresses_are_not_punished(self) -> None:
         for _ in range(6):
             self.guess(WRONG)

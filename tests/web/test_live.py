@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.model import Gone, ReloadStatus, SinkState
+from dlmsd.model import AlarmStatus, Gone, ReloadStatus, SinkState
 from dlmsd.web.live import BACKLOG, HEARTBEAT_SECONDS, STREAMS
 from tests.web.visitor import METER, OUTBOX, SINK, Answer, Transport, Visitor, lose
 
@@ -105,6 +105,20 @@ class LiveTests(SynchronousTestCase):
         self.reactor.advance(1)
         data = read(transport).events[2][2]
         self.assertEqual((data["sinks"][0]["state"], "outbox" in data), ("down", False))
+
+    def test_alarms_and_the_configurations_last_reading(self) -> None:
+        _, transport = self.visitor.open("/api/live")
+        (_, _, first) = read(transport).events[0]
+        self.assertEqual((first["alarms"], first["reload"]), ({}, None))
+        self.visitor.board.post(AlarmStatus({"error": 2}))
+        self.reactor.advance(0)
+        data = read(transport).events[1][2]
+        self.assertEqual((data["alarms"], "reload" in data), ({"error": 2}, False))
+        self.visitor.board.post(ReloadStatus(7, "SIGHUP", refused={"b\ud800": "no"}))
+        self.reactor.advance(1)
+        data = read(transport).events[2][2]
+        self.assertEqual((data["reload"]["ts"], data["reload"]["refused"]), (7, {"b?": "no"}))
+        self.assertNotIn("alarms", data)
 
     def test_heartbeats_while_nothing_happens(self) -> None:
         _, transport = self.visitor.open("/api/live")

@@ -112,7 +112,7 @@ class PageTests(SynchronousTestCase):
         text = "".join(one.read_text() for one in room.rglob("*.py"))
         calls = re.findall(r"(?:\bnote\(|audit\.add\(|_put\(|_change\()([^)]*)", text)
         found = {name for call in calls for name in re.findall(r'"([a-z]+(?: [a-z]+)?)"', call)}
-        found -= {"interval", "state folder", "status"}  # subjects, and fields
+        found -= {"interval", "page", "state folder", "status"}  # subjects, and fields
         self.assertGreater(len(found), 15)
         known = words("deeds")
         self.assertEqual({one for one in found if one.replace(" ", "_") not in known}, set())

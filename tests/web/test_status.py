@@ -30,7 +30,9 @@ class ShapeTests(SynchronousTestCase):
         answer = Visitor().ask("/api/status")
         self.assertEqual(answer.headers["content-type"], "application/json")
         document = answer.json
-        self.assertEqual(list(document), ["version", "now", "meters", "sinks", "outbox"])
+        self.assertEqual(
+            list(document), ["version", "now", "meters", "sinks", "outbox", "alarms", "reload"]
+        )
         self.assertEqual(document["version"], "1.2.3")
         self.assertEqual(document["now"], 1_760_000_000_000)
         self.assertEqual(

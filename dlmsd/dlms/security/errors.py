@@ -6,11 +6,13 @@ nothing: no counter moves, and the next genuine message is accepted.
 
 from __future__ import annotations
 
-from dlmsd.errors import DlmsdError, MeterError
+from dlmsd.errors import Cause, DlmsdError, MeterError
 
 
 class SecurityError(MeterError):
     """A message is not what the meter's security promises; compare keys with the meter's."""
+
+    cause: Cause = "security"
 
 
 class PlainTextError(SecurityError):

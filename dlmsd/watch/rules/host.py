@@ -15,6 +15,10 @@ from dlmsd.watch.rules.certificate import DAY, SOON, urgency
 # Ten per cent of all counters are left.
 COUNTERS_LOW: Final = COUNTER_END - COUNTER_END // 10
 REBUILT_SECONDS: Final = 3600.0
+# A machine that starts needs some minutes for it, and one without any network has no other clock.
+UNSYNCHRONISED: Final = 900.0
+# Within ten minutes: nobody mistypes so often.
+WRONG_TOKENS: Final = 10
 # Attempts, in some two minutes.
 DEAF: Final = 3
 
@@ -27,6 +31,12 @@ def host_findings(history: History, now: float, wall: float) -> Iterator[Finding
         yield Finding("host-clock", "host", "warning", 0.9, seconds)
     if host.late_at is not None and now - host.late_at < WINDOW:
         yield Finding("host-slow", "host", "warning", 0.6, {"seconds": round(host.late, 1)})
+    if host.unsynchronised_at is not None and now - host.unsynchronised_at >= UNSYNCHRONISED:
+        minutes = {"minutes": round((now - host.unsynchronised_at) / 60)}
+        yield Finding("host-unsynchronised", "host", "warning", 0.8, minutes)
+    wrong = host.wrong(now)
+    if wrong >= WRONG_TOKENS:
+        yield Finding("tokens-wrong", "page", "warning", 0.6, {"count": wrong})
     yield from _reload(history)
     for listener in history.board.listeners.values():
         if listener.error:

@@ -19,6 +19,7 @@ BAD_FRAMES: Final = 10
 BAD_FRAMES_RUNNING: Final = 15
 CLOSED: Final = 5
 FAILED: Final = 10
+UNSAFE: Final = 3
 NOISE_OCTETS: Final = 200
 # A share of few cycles says little.
 CYCLES: Final = 10
@@ -66,6 +67,9 @@ def _frames(meter: MeterHistory, sums: Counter[str]) -> Iterator[Finding]:
         )  # fmt: skip
     elif sums["noise_bytes"] > NOISE_OCTETS:
         yield _found(meter, "line-noise", "warning", 0.7, octets=sums["noise_bytes"])
+    if sums["cause security"] >= UNSAFE:
+        error = meter.status.error if meter.status.cause == "security" else ""
+        yield _found(meter, "security-failing", "error", 0.7, error, count=sums["cause security"])
     closed = sums["cause closed"] + sums["cause busy"]
     if closed > CLOSED:
         error = meter.status.error

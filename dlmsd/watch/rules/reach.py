@@ -29,6 +29,7 @@ _BY_CAUSE: Final[Mapping[str, tuple[str, float]]] = {
     "port": ("meter-port", 0.95),
     "service": ("meter-gives-nothing", 0.8),
     "protocol": ("meter-protocol", 0.6),
+    "security": ("meter-protocol", 0.6),
     "decode": ("meter-protocol", 0.6),
     "link": ("meter-closes", 0.5),
 }

@@ -11,6 +11,8 @@ export const model = {
   sinks: new Map(),
   listeners: new Map(),
   outbox: null,
+  alarms: {}, // how many stand, by severity
+  reload: null, // the configuration's last reading
 };
 
 function take(known, found, whole) {
@@ -19,19 +21,21 @@ function take(known, found, whole) {
 }
 
 // A snapshot or a change. Returns what is new: `whole` for everything, else the names of
-// `meters`, and whether `sinks`, `listeners` or the `outbox` are.
+// `meters`, and whether `sinks`, `listeners`, the `outbox`, `alarms` or the `reload` are.
 export function learn(kind, message) {
   setNow(message.now);
   const whole = kind === "snapshot";
   if (whole) model.version = message.version;
   for (const part of ["meters", "sinks", "listeners"]) take(model[part], message[part], whole);
-  model.outbox = message.outbox ?? model.outbox;
+  for (const part of ["outbox", "alarms", "reload"]) model[part] = message[part] ?? model[part];
   return {
     whole,
     meters: message.meters.map((meter) => meter.name),
     sinks: whole || Boolean(message.sinks),
     listeners: whole || Boolean(message.listeners),
     outbox: whole || Boolean(message.outbox),
+    alarms: whole || Boolean(message.alarms),
+    reload: whole || Boolean(message.reload),
   };
 }
 

@@ -117,8 +117,9 @@ class Alarms {
     return Promise.all(this.polls.map((poll) => poll.anew()));
   }
 
-  refresh({ whole }) {
+  refresh({ whole, alarms }) {
     if (whole) this.meter.learn();
+    if (alarms) for (const poll of this.polls) poll.ask();
   }
 
   path(more) {

@@ -63,6 +63,10 @@ class Settings {
     for (const poll of this.polls) poll.ask();
   }
 
+  refresh({ reload }) {
+    if (reload) for (const poll of this.polls) poll.ask();
+  }
+
   appearance() {
     const { theme } = document.documentElement.dataset;
     const languages = chips(t("language"), LANGUAGES, language, (one) => {
