@@ -11,6 +11,7 @@ tell which of both its rules deny.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,9 @@ from dlmsd.publish.mqtt import MqttProtocol
 PATIENCE: Final = 10.0
 # After so many connections that broke upon a subscription, one does without.
 MOST_BROKEN: Final = 2
+# So many connections in a row ended before an echo of what they had acknowledged: some brokers
+# acknowledge what they deny, and close.
+CUT: Final = 3
 
 
 class Canary:
@@ -47,6 +51,7 @@ class Canary:
         self._sent: set[str] = set()  # those without PUBACK yet
         self._taken: dict[str, float] = {}  # and those with one, since when; the oldest first
         self._missing: dict[str, None] = {}  # also of connections before
+        self._cut: Counter[str] = Counter()
         self._timer: IDelayedCall | None = None
         self._told_refusal = False
 
@@ -65,6 +70,9 @@ class Canary:
         """No connection any more."""
         if self._session is not None:
             self._broken = self._broken + 1 if self._unanswered else 0
+            cut = [topic for topic in self._taken if topic not in self._unanswered]
+            self._cut.update(cut)
+            self._miss([topic for topic in cut if self._cut[topic] >= CUT])
         self._session = None
         for known in (self._asked, self._unanswered, self._sent, self._taken):
             known.clear()
@@ -95,6 +103,7 @@ class Canary:
             return False
         if message.retain:
             return True
+        self._cut.pop(topic, None)
         if topic in self._sent or topic in self._taken or topic in self._missing:
             self._sent.discard(topic)
             self._taken.pop(topic, None)
@@ -126,14 +135,18 @@ class Canary:
 
     def _look(self) -> None:
         self._timer = None
-        now, news = self._clock.seconds(), False
+        now, overdue = self._clock.seconds(), []
         while self._taken:
             topic, since = next(iter(self._taken.items()))
             if now - since < PATIENCE:
                 self._timer = self._clock.callLater(since + PATIENCE - now, self._look)
                 break
             del self._taken[topic]
-            news = news or topic not in self._missing
-            self._missing[topic] = None
+            overdue.append(topic)
+        self._miss(overdue)
+
+    def _miss(self, topics: Sequence[str]) -> None:
+        news = [topic for topic in topics if topic not in self._missing]
         if news:
+            self._missing.update(dict.fromkeys(news))
             self._tell(tuple(self._missing))

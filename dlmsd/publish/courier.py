@@ -95,7 +95,7 @@ class Courier:
         self._holding = Holding(dialect, self._lanes, desk, clock, self._back)
         self._canary: Canary | None = None
         if canary:
-            self._canary = Canary(sink, clock, lambda topics: desk.unechoed(self.name, topics))
+            self._canary = Canary(sink, clock, self._unechoed)
         self._unheard = 0  # connections in a row that were lost upon their subscriptions
         self._ended: Deferred[None] | None = None
 
@@ -225,6 +225,10 @@ class Courier:
                 self._notice(subject, message)
             self._fill()
         return ended
+
+    def _unechoed(self, topics: Sequence[str]) -> None:
+        self._episodes.unechoed = topics
+        self._desk.unechoed(self.name, topics)
 
     def _back(self, meter: str) -> None:
         self._dialect.back(meter, self._say)

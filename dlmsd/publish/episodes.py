@@ -7,7 +7,7 @@ most ``MOST_ENDINGS``, and when each topic last passed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -95,6 +95,7 @@ class Episodes:
         self.probes: deque[Probe] = deque(maxlen=MOST_ENDINGS)
         self.refusals: deque[Refusal] = deque(maxlen=MOST_ENDINGS)
         self.up = False
+        self.unechoed: Collection[str] = ()  # topics that the canary misses
         self.passes: dict[str, float] = {}  # topic to the time of its last PUBACK
         self._accepted_at = 0.0
         self._speaking_at: float | None = None

@@ -91,7 +91,8 @@ def judge(episodes: Episodes) -> Finding | None:
     quiet = episodes.seconds() - last
     if quiet > QUIET_TAKEOVER and episodes.up:
         return None
-    finding = _refused(episodes, endings) or _judge_endings(episodes, endings)
+    finding = _denied(episodes, endings) or _refused(episodes, endings)
+    finding = finding or _judge_endings(episodes, endings)
     if finding is None or not episodes.up:
         return finding
     if finding.cause in _OVER_WHEN_UP:
@@ -134,6 +135,19 @@ def _refused(episodes: Episodes, endings: Sequence[Ending]) -> Finding | None:
     topics = sorted({one.topic for one in same})
     words = f"{len(same)} messages refused, to {_some(topics)}; the last: {last.trouble}"
     return Finding(*found, (words,), same[0].at)
+
+
+def _denied(episodes: Episodes, endings: Sequence[Ending]) -> Finding | None:
+    """Acknowledged, never given back to the canary, and closed: not any one message is to blame."""
+    if not episodes.unechoed or not endings or not endings[-1].wordless or endings[-1].silent:
+        return None
+    closes = [one for one in wordless(episodes) if not one.silent and not idle_close(one)]
+    if len(closes) < 3:
+        return None
+    topics = _some(sorted(episodes.unechoed))
+    words = f"closed {_times(len(closes))} upon messages to {topics}"
+    back = "what it acknowledges there never comes back"
+    return Finding(CloseCause.REFUSED_TOPIC, 0.9, (words, back), closes[0].at)
 
 
 def _convictions(episodes: Episodes) -> list[Refusal]:

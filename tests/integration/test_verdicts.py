@@ -111,56 +111,74 @@ class VerdictTests(TestCase):
         return f"mqtt://127.0.0.1:{broker.port}"
 
     def test_five_causes(self) -> Deferred[Any]:
+        """Each three times, and over both versions where the broker can show it there."""
         trials: list[Callable[[], Any]] = [
             self.passwords,
             self.rules,
             self.poison,
+            self.larger_than_the_limit,
             self.restarts,
             self.rates,
         ]
         return gatherResults([Deferred.fromCoroutine(one()) for one in trials])
+
+    async def each(self, url: str, *protocols: Any, **options: Any) -> list[Client]:
+        """Three clients of each version."""
+        return [
+            await self.client(url, client_id=f"c{version}-{n}", protocol=version, **options)
+            for version in protocols
+            for n in range(TRIES)
+        ]
 
     async def passwords(self) -> None:
         path = Path(self.mktemp()).absolute()
         path.touch(0o600)
         subprocess.run(["mosquitto_passwd", "-b", str(path), "bob", "right"], check=True)
         broker = self.mosquitto(f"password_file {path}", anonymous=False)
-        clients = [
-            await self.client(
-                self.url(broker),
-                client_id=f"c{n}",
-                protocol=(5, 311)[n % 2],
-                username="bob",
-                password=Secret("wrong"),
-            )
-            for n in range(TRIES)
-        ]
+        wrong = {"username": "bob", "password": Secret("wrong")}
+        clients = await self.each(self.url(broker), 5, 311, **wrong)
         await self.told(CloseCause.CREDENTIALS, clients)
 
     async def rules(self) -> None:
+        """PUBACK 0x87 in 5; in 3.1.1 mosquitto acknowledges and drops, which the canary sees."""
         rules = Path(self.mktemp()).absolute()
         rules.write_text("topic readwrite dlmsd/status\n")
         broker = self.mosquitto(f"acl_file {rules}")
-        clients = [
-            await self.client(self.url(broker), client_id=f"c{n}", protocol=5) for n in range(TRIES)
-        ]
+        clients = await self.each(self.url(broker), 5)
+        # Where max_queued_messages is 0, as above, this one closes upon what it denies, too.
+        usual = self.mosquitto(f"acl_file {rules}", "max_queued_messages 1000")
+        deaf = await self.each(self.url(usual), 311)
         await self.told(CloseCause.REFUSED_TOPIC, clients)
+        end = reactor.seconds() + 60
+        while not all(one.statuses[-1].unechoed for one in deaf):
+            assert reactor.seconds() < end, [one.statuses[-1] for one in deaf]
+            await deferLater(reactor, 0.05, lambda: None)
+        for one in deaf:
+            self.assertEqual(one.statuses[-1].unechoed_topics, ("dlmsd/a",))
+            self.assertIsNone(one.cause, "nothing closed, and nothing was refused")
 
     async def poison(self) -> None:
+        """It closes, in both versions: in 5 mosquitto tells the size, so nothing is sent."""
         broker = self.mosquitto("max_packet_size 2000")
-        clients = [
-            await self.client(
-                self.url(broker), client_id=f"c{n}", protocol=(5, 311)[n % 2], large=3
-            )
-            for n in range(TRIES)
-        ]
+        clients = await self.each(self.url(broker), 5, 311, large=3)
         await self.told(CloseCause.POISON, clients, 100)
+
+    async def larger_than_the_limit(self) -> None:
+        """PUBACK 0x95 in 5; in 3.1.1 it is acknowledged and dropped."""
+        broker = self.mosquitto("message_size_limit 2000")
+        clients = await self.each(self.url(broker), 5, large=3)
+        await self.told(CloseCause.POISON, clients, 100)
+        for one in clients:
+            ((number, reason),) = one.outbox.isolated.items()
+            self.assertEqual(number, 3)
+            self.assertIn("packet too large (PUBACK 0x95)", reason)
 
     async def restarts(self) -> None:
         brokers = [self.mosquitto() for _ in range(TRIES)]
         clients = [
-            await self.client(self.url(one), protocol=(5, 311)[n % 2])
-            for n, one in enumerate(brokers)
+            await self.client(self.url(one), client_id=f"c{version}", protocol=version)
+            for version in (5, 311)
+            for one in brokers
         ]
         while any(not one.outbox.done for one in clients):
             await deferLater(reactor, 0.05, lambda: None)
@@ -174,17 +192,12 @@ class VerdictTests(TestCase):
     async def rates(self) -> None:
         """mosquitto has no such limit; the stand-in has ThingsBoard's."""
         clients = []
-        for n in range(TRIES):
-            server, url = self.stand_in("3.6")
-            server.limits.gateway_devices = Rates(telemetry_messages="5:4")
-            clients.append(
-                await self.client(
-                    url,
-                    kind="thingsboard-gateway",
-                    token=Secret("gw"),
-                    protocol=(5, 311)[n % 2],
-                )
-            )
+        for version in (5, 311):
+            for _ in range(TRIES):
+                server, url = self.stand_in("3.6")
+                server.limits.gateway_devices = Rates(telemetry_messages="5:4")
+                kind, token = "thingsboard-gateway", Secret("gw")
+                clients.append(await self.client(url, kind=kind, token=token, protocol=version))
         await self.told(CloseCause.RATE, clients, 100)
 
     def test_two_with_one_token(self) -> Deferred[Any]:

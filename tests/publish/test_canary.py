@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.model import CloseCause
 from dlmsd.publish.canary import PATIENCE
 from dlmsd.publish.plain import PlainDialect
 from tests.publish.bench import Bench, meter
@@ -48,6 +49,36 @@ class CanaryTests(SynchronousTestCase):
         told = [one for one in self.broker.subscribed if one.count("/") == 1]
         self.assertEqual(told, ["dlmsd/a", "dlmsd/b"], "once a connection")
         self.assertEqual(self.bench.status.error, "")
+
+    def deny(self, topic: str) -> bool:
+        """As mosquitto 2.0 where ``max_queued_messages`` is 0: PUBACK, and the end."""
+        denied = topic == "dlmsd/b"
+        if denied:
+            self.bench.clock.callLater(0.01, self.broker.drop)
+        return denied
+
+    def test_what_is_acknowledged_and_closes_is_told(self) -> None:
+        self.begin()
+        self.broker.unwritable = self.deny
+        self.bench.start()
+        for _ in range(6):
+            self.read("b")
+            self.bench.run(30)
+        status = self.bench.status
+        self.assertEqual(status.unechoed_topics, ("dlmsd/b",))
+        assert status.verdict is not None
+        self.assertEqual(status.verdict.cause, CloseCause.REFUSED_TOPIC)
+        self.assertEqual(self.bench.outbox.isolated, {})
+
+    def test_what_is_cut_by_chance_is_not_told(self) -> None:
+        self.begin()
+        self.bench.start()
+        for round in range(6):
+            self.broker.unwritable = lambda topic, n=round: n % 3 < 2
+            self.read("b")
+            self.broker.drop()
+            self.bench.run(30)
+        self.assertEqual(self.bench.status.unechoed, 0)
 
     def test_what_is_dropped_is_told_until_it_passes(self) -> None:
         self.begin()
