@@ -10,11 +10,14 @@ from dlmsd.config.misfit import Misfit, misfit
 from dlmsd.config.security import CIPHERED, HIGH
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.quirks import (
+    BLOCKS_GO_ON,
     CLEAR_AARQ,
     NO_ACCESS,
+    NO_SNRM,
     PRE_ESTABLISHED,
     UNPROVED_METER,
     WRONG_FCS,
+    WRONG_NUMBERS,
     Quirk,
 )
 
@@ -26,7 +29,10 @@ _NEEDED: Final[tuple[tuple[Quirk, str, tuple[object, ...]], ...]] = (
     (PRE_ESTABLISHED, "authentication", ("none",)),
     (PRE_ESTABLISHED, "dedicated_key", (False,)),
     (UNPROVED_METER, "authentication", HIGH),
+    (BLOCKS_GO_ON, "referencing", ("ln",)),
+    (NO_SNRM, "framing", ("hdlc",)),
     (WRONG_FCS, "framing", ("hdlc",)),
+    (WRONG_NUMBERS, "framing", ("hdlc",)),
 )
 """Options without one of whose values a quirk has no effect, does harm or contradicts."""
 

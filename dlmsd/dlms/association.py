@@ -51,7 +51,7 @@ from dlmsd.dlms.outcome import (
     Results,
     SendApdu,
 )
-from dlmsd.dlms.quirks import CONSTANT_INVOKE_ID, PRE_ESTABLISHED, Quirk
+from dlmsd.dlms.quirks import BLOCKS_GO_ON, CONSTANT_INVOKE_ID, PRE_ESTABLISHED, Quirk
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
@@ -195,8 +195,9 @@ class Association:
 
         ``accesses`` select parts of them; ``stream`` tells the blocks of one as they come.
         """
-        invoke = self._next_invoke()
-        return self._begin(GetExchange(invoke, attributes, accesses, stream=stream), attributes)
+        invoke, on = self._next_invoke(), BLOCKS_GO_ON in self._quirks
+        exchange = GetExchange(invoke, attributes, accesses, stream=stream, going_on=on)
+        return self._begin(exchange, attributes)
 
     def set(
         self,

@@ -27,6 +27,13 @@ class Quirk:
     weakens: str = ""
 
 
+BLOCKS_GO_ON: Final = Quirk(
+    "blocks-go-on",
+    "Itron (Actaris) SL7000",
+    "a case of its own in Gurux.DLMS.c",
+    "the first block of an answer may have any number, so that one that was lost before it is not "
+    "missed",
+)
 CLEAR_AARQ: Final = Quirk(
     "clear-aarq",
     "Dutch meters by DSMR 2.2",
@@ -52,6 +59,13 @@ NO_ACCESS: Final = Quirk(
     "the conformance block: bit 17, ACCESS, was reserved before IEC 62056-5-3:2016",
     "the ACCESS service is not proposed, and not used",
 )
+NO_SNRM: Final = Quirk(
+    "no-snrm",
+    "those with a pre-established association that have no link to set up either",
+    "a setting of Gurux.DLMS.AMI",
+    "HDLC information frames are sent from number 0 on as soon as a DISC is answered, or not; no "
+    "SNRM is sent, and information fields have 128 octets",
+)
 PRE_ESTABLISHED: Final = Quirk(
     "pre-established",
     "those that have a client with a pre-established association (IDIS: 102)",
@@ -65,6 +79,13 @@ UNPROVED_METER: Final = Quirk(
     "a meter that accepts our proof, or wants none, is believed without one of its own",
     "who answers in the meter's place need not know its secret",
 )
+WRONG_NUMBERS: Final = Quirk(
+    "wrong-numbers",
+    "unnamed ones",
+    "a switch of Gurux.DLMS.c that leaves out its check of HDLC control fields",
+    "HDLC frames are taken in the order in which they come, whatever N(S) and N(R) they bear, so "
+    "that one that comes twice is taken twice",
+)
 WRONG_FCS: Final = Quirk(
     "wrong-fcs",
     "Landis+Gyr E350 (ZMF100)",
@@ -75,7 +96,8 @@ WRONG_FCS: Final = Quirk(
 )
 
 _ALL: Final = (
+    BLOCKS_GO_ON,
     *(CLEAR_AARQ, CONSTANT_INVOKE_ID, NEGATE_DEVIATION, NO_ACCESS),
-    *(PRE_ESTABLISHED, UNPROVED_METER, WRONG_FCS),
+    *(NO_SNRM, PRE_ESTABLISHED, UNPROVED_METER, WRONG_FCS, WRONG_NUMBERS),
 )
 QUIRKS: Final = {quirk.name: quirk for quirk in _ALL}

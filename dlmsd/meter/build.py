@@ -117,6 +117,7 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
         meter.client,
         server,
         LinkParameters(meter.max_info, meter.max_info, meter.window, meter.window),
+        meter.quirks,
     )
 
 

@@ -11,22 +11,23 @@ from dlmsd.dlms.association import Association
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.outcome import Associated, AssociationEvent, Discarded, Refused, RequestFailed
+from dlmsd.dlms.quirks import Quirk
 from dlmsd.errors import DlmsdError
 from tests.vectors import apdu
 
 CLOCK = AttributeDescriptor(8, Obis.parse("0-0:1.0.0"), 2)
 
 
-def pending() -> Association:
+def pending(*quirks: Quirk) -> Association:
     """An AARQ is under way."""
-    association = Association(Mechanism.NONE)
+    association = Association(Mechanism.NONE, quirks=quirks)
     association.associate()
     return association
 
 
-def associated() -> Association:
+def associated(*quirks: Quirk) -> Association:
     """The meter has accepted."""
-    association = pending()
+    association = pending(*quirks)
     assert association.receive(apdu.AARE_ACCEPTED) == [Associated()]
     return association
 

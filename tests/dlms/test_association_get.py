@@ -16,6 +16,7 @@ from dlmsd.dlms.outcome import (
     Results,
     SendApdu,
 )
+from dlmsd.dlms.quirks import BLOCKS_GO_ON
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -296,6 +297,21 @@ class BlockTests(AssociationTestCase):
         self.assert_discarded(association.receive(GetResponseWithBlock(2, True, 0, b"").encode()))
         block = GetResponseWithBlock(0xC1, True, 1, b"\x00\xeb")
         self.assertEqual(association.receive(block.encode()), [Results((VALUE,))])
+
+    def test_counted_on_from_the_last_answer(self) -> None:
+        """With the quirk the first may have any number, and each other one only the next."""
+        for start in (0, 1, 2, 17, 0xFFFFFFF0):
+            association = associated(BLOCKS_GO_ON)
+            association.get([VOLTAGE])
+            block = GetResponseWithBlock(0xC1, False, start, b"\x12")
+            wanted = SendApdu(GetRequestNext(0xC1, start).encode())
+            self.assertEqual(association.receive(block.encode()), [wanted])
+            block = GetResponseWithBlock(0xC1, True, start + 1, b"\x00\xeb")
+            self.assertEqual(association.receive(block.encode()), [Results((VALUE,))])
+            association.get([VOLTAGE])
+            association.receive(GetResponseWithBlock(0xC2, False, start + 2, b"\x12").encode())
+            lost = GetResponseWithBlock(0xC2, True, start + 4, b"\x00\xeb")
+            self.assert_failed(association.receive(lost.encode()), MeterError, "was due")
 
     def test_streamed(self) -> None:
         """Blocks are told as they come, and not kept, however many there are."""

@@ -9,17 +9,21 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext
+from dlmsd.dlms.hdlc.control import Kind
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.quirks import (
+    BLOCKS_GO_ON,
     CLEAR_AARQ,
     CONSTANT_INVOKE_ID,
+    NO_SNRM,
     PRE_ESTABLISHED,
     WRONG_FCS,
     Quirk,
 )
 from dlmsd.meter.build import make_reassembly
-from dlmsd.simulator.personality import MICROSTAR, SECURE
+from dlmsd.simulator.personality import MICROSTAR, ODD, SECURE
+from dlmsd.simulator.quirks import Quirk as Oddity
 from tests.meter.fleet import FleetCase
 
 
@@ -42,6 +46,34 @@ class QuirksTests(FleetCase):
     def test_pre_established(self) -> None:
         self.assertEqual(self.sent()[0][:1], b"\x60")
         self.assertEqual(self.sent(PRE_ESTABLISHED)[0][:1], b"\xc0")
+
+    def test_without_snrm(self) -> None:
+        """With a meter that answers a pre-established client as soon as it speaks."""
+        octets: list[bytes] = []
+        self.trace = lambda way, frame: octets.append(frame) if way == "sent" else None
+        self.simulate(personality=ODD[Oddity.PRE_ESTABLISHED])
+        quirks = frozenset((PRE_ESTABLISHED, NO_SNRM))
+        self.read(self.options(client=102, authentication="none", password=None, quirks=quirks))
+        self.run_for(12)
+        self.assertEqual(self.statuses["virtual-001"].good, 3)
+        frames = FrameReassembly().feed(b"".join(octets))
+        kinds = {one.kind for one in frames if isinstance(one, Frame)}
+        self.assertEqual(kinds, {Kind.DISC, Kind.I})
+
+    def test_blocks_that_go_on(self) -> None:
+        """Without the quirk only the first answer of an association can be read."""
+        for quirks in (frozenset[Quirk](), frozenset((BLOCKS_GO_ON,))):
+            self.setUp()
+            octets: list[bytes] = []
+            self.trace = lambda way, frame, to=octets: to.append(frame)
+            self.simulate(personality=evolve(ODD[Oddity.BLOCKS_GO_ON], max_response=20))
+            self.read(self.options(quirks=quirks))
+            self.run_for(30)
+            asked = [one for one in octets if b"\xe6\xe6\x00\x60" in one]
+            self.assertEqual(len(asked) == 1, bool(quirks))
+            if quirks:
+                self.assertEqual({len(one.values) for one in self.readings}, {5})
+            self.end()
 
     def test_constant_invoke_id(self) -> None:
         def invokes(*quirks: Quirk) -> set[int]:

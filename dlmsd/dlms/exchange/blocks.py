@@ -20,10 +20,12 @@ MAX_STREAMED: Final = 1 << 20
 class IncomingBlocks:
     """Counts and joins the blocks of one answer; what is ``streamed`` is only counted.
 
-    Blocks count from 1. Some meters count from 0 (Actaris SL7000), which leaves no doubt.
+    Blocks count from 1. Some meters count from 0 (Actaris SL7000), which leaves no doubt; with
+    ``going_on`` they count from wherever the last answer ended.
     """
 
-    def __init__(self, *, streamed: bool = False) -> None:
+    def __init__(self, *, streamed: bool = False, going_on: bool = False) -> None:
+        self._going_on = going_on
         self.number = 0
         self.count = 0
         self._streamed = streamed
@@ -32,7 +34,7 @@ class IncomingBlocks:
     def take(self, number: int, octets: bytes, *, last: bool) -> DlmsdError | None:
         """One block; what is wrong with it, if anything."""
         wanted = self.number + 1
-        if number != wanted and not (self.count == 0 and number == 0):
+        if number != wanted and not (self.count == 0 and (number == 0 or self._going_on)):
             return MeterError(f"block {number} came where block {wanted} was due")
         if not octets and not last:
             return MeterError(f"block {number} is empty")

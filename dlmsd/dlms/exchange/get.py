@@ -29,7 +29,7 @@ class GetExchange(Exchange):
 
     ``accesses`` is empty, or has one item for each attribute, None for all of it. With
     ``stream`` the blocks of one attribute are told as BlockReceived and not kept, and the
-    result of an answer that came so is None.
+    result of an answer that came so is None; with ``going_on`` they begin with any number.
     """
 
     ANSWERS: ClassVar = (GetResponseNormal, GetResponseWithList, GetResponseWithBlock)
@@ -41,12 +41,13 @@ class GetExchange(Exchange):
         accesses: Sequence[Access | None] = (),
         *,
         stream: bool = False,
+        going_on: bool = False,
     ) -> None:
         super().__init__(invoke)
         self._attributes = attributes
         self._accesses = accesses
         self._stream = stream
-        self._blocks = IncomingBlocks(streamed=stream)
+        self._blocks = IncomingBlocks(streamed=stream, going_on=going_on)
 
     def request(self) -> bytes:
         """The APDU that begins it."""

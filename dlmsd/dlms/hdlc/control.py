@@ -73,6 +73,12 @@ def receive_not_ready(receive: int, *, final: bool = True) -> int:
     return receive << 5 | (POLL_FINAL if final else 0) | 0x05
 
 
+def renumbered(field: int, send: int, receive: int) -> int:
+    """An I, RR or RNR ``field`` with these numbers in place of its own."""
+    kept = field & 0x1F if field & 1 else field & POLL_FINAL | send << 1
+    return receive << 5 | kept
+
+
 def send_number(control: int) -> int:
     """N(S) of an I frame."""
     return control >> 1 & 7

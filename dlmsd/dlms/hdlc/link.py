@@ -30,7 +30,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Container
 from typing import Final
+
+from attrs import evolve
 
 from dlmsd.dlms.hdlc import control
 from dlmsd.dlms.hdlc.address import ServerAddress, client_address
@@ -47,6 +50,7 @@ from dlmsd.dlms.link import (
     MeterBusy,
     Transmit,
 )
+from dlmsd.dlms.quirks import NO_SNRM, WRONG_NUMBERS, Quirk
 from dlmsd.errors import DlmsdError, LinkRefusedError, LocalError, MeterError, SilenceError
 
 LLC_TO_METER: Final = b"\xe6\xe6\x00"
@@ -82,8 +86,13 @@ class HdlcLink:
     reliable = True
 
     def __init__(
-        self, client: int, server: ServerAddress, parameters: LinkParameters | None = None
+        self,
+        client: int,
+        server: ServerAddress,
+        parameters: LinkParameters | None = None,
+        quirks: Container[Quirk] = (),
     ) -> None:
+        self._quirks = quirks
         self.state = State.IDLE
         self._client = client_address(client)
         self._server = server
@@ -237,6 +246,9 @@ class HdlcLink:
         return [Ignored(f"{kind.value} frame while {self.state.value}")]
 
     def _cleared(self) -> list[LinkEvent]:
+        if NO_SNRM in self._quirks:
+            self._agreed, self.state = LinkParameters(), State.CONNECTED
+            return [LinkConnected()]
         self.state = State.CONNECTING
         return [self._snrm()]
 
@@ -260,6 +272,9 @@ class HdlcLink:
         return [LinkLost(error)]
 
     def _numbered(self, frame: Frame) -> list[LinkEvent]:
+        if WRONG_NUMBERS in self._quirks:
+            due = (self._acknowledged + self._sent) % 8
+            frame = evolve(frame, control=control.renumbered(frame.control, self._expected, due))
         receive = control.receive_number(frame.control)
         count = (receive - self._acknowledged) % 8
         if count > self._sent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.hdlc.address import ServerAddress
@@ -9,6 +11,7 @@ from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.link import LinkConnected, LinkEvent, LinkLost, Transmit
+from dlmsd.dlms.quirks import Quirk
 from dlmsd.errors import DlmsdError
 from tests.dlms.hdlc.server import CLIENT, SERVER, sent
 
@@ -34,13 +37,15 @@ def rnr(receive: int) -> Frame:
     return frame(receive << 5 | 0x15)
 
 
-def new(offer: LinkParameters | None = None) -> HdlcLink:
-    return HdlcLink(16, ServerAddress(0, 1), offer)
+def new(offer: LinkParameters | None = None, quirks: Container[Quirk] = ()) -> HdlcLink:
+    return HdlcLink(16, ServerAddress(0, 1), offer, quirks)
 
 
-def connected(offer: LinkParameters | None = None, ua: bytes = b"") -> HdlcLink:
+def connected(
+    offer: LinkParameters | None = None, ua: bytes = b"", quirks: Container[Quirk] = ()
+) -> HdlcLink:
     """A link that has met UA twice."""
-    link = new(offer)
+    link = new(offer, quirks)
     link.connect()
     link.receive(frame(UA))
     assert link.receive(frame(UA, ua)) == [LinkConnected()]

@@ -15,6 +15,7 @@ from dlmsd.dlms.link import (
     MeterBusy,
     Transmit,
 )
+from dlmsd.dlms.quirks import NO_SNRM, WRONG_NUMBERS
 from dlmsd.errors import LinkRefusedError, LocalError, MeterError, SilenceError
 from tests.dlms.hdlc.meter import (
     DM,
@@ -303,6 +304,32 @@ class ExchangeTests(LinkTestCase):
             (ignored,) = link.receive(frame(control, b"\x0f"))
             self.assertIsInstance(ignored, Ignored)
         self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_without_snrm(self) -> None:
+        for control in (UA, DM, None):
+            link = new(quirks={NO_SNRM})
+            self.assert_sent(link.connect(), 0x53)
+            events = link.timeout() if control is None else link.receive(frame(control))
+            self.assertEqual(events, [LinkConnected()])
+            self.assertEqual(link.parameters, LinkParameters())
+            self.assert_sent(link.send(b"one"), 0x10)
+            self.assertEqual(link.receive(i_frame(0, 1)), [ApduReceived(b"answer")])
+
+    def test_wrong_numbers(self) -> None:
+        """With the quirk nothing depends on them; what is segmented is joined as it comes."""
+        for send, receive in ((0, 1), (5, 6), (0, 0), (7, 3)):
+            link = connected(quirks={WRONG_NUMBERS})
+            for number in range(10):
+                link.send(b"request")
+                field = receive << 5 | 0x10 | send << 1
+                first = frame(field, LLC + b"an", segmented=True)
+                self.assert_sent(link.receive(first), (2 * number + 1) % 8 << 5 | 0x11)
+                self.assertEqual(
+                    link.receive(i_frame(send, receive, b"swer")), [ApduReceived(b"answer")]
+                )
+        link = connected()
+        link.send(b"one")
+        self.assert_lost(link.receive(i_frame(5, 6)), MeterError, "never sent")
 
     def test_what_nobody_answers_goes_in_a_ui_frame(self) -> None:
         link = new()
