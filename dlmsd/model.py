@@ -318,7 +318,8 @@ class Gap:
     """An interval without readings; ``to_ts`` is None while it lasts.
 
     Without ``sink`` the meter gave none, and ``filled_at`` tells when its load profile had
-    been read for the interval. With ``sink`` that one will never get ``count`` readings.
+    been read for the interval. With ``sink`` that one will never get ``count`` readings, or
+    what the profile has of them.
     """
 
     id: int

@@ -53,6 +53,7 @@ class GapBook(Protocol):
     async def close(self, gap: int, to_ts: int, cause: GapCause | None = None) -> None: ...
     async def fill(self, gap: int) -> None: ...
     async def since(self, ts: int, meter: str | None = None) -> list[Gap]: ...
+    def pressed(self) -> bool: ...
 
 
 class BackfillStore(Protocol):
@@ -67,13 +68,15 @@ class BackfillStore(Protocol):
 class _Task:
     """What is still to be read of one gap: above ``start``, up to ``end``.
 
-    The next row that is known is that of ``until``, or the gap ends there.
+    The next row that is known is that of ``until``, or the gap ends there. It is for all sinks
+    of the meter, or for the one ``sink`` that lost it.
     """
 
     gap: int
     start: datetime.datetime
     end: datetime.datetime
     until: datetime.datetime
+    sink: str = ""
 
 
 class Backfill:
@@ -107,10 +110,16 @@ class Backfill:
         """How many gaps are still to be filled."""
         return len(self._tasks)
 
-    def add(self, gap: int, from_ts: int, to_ts: int) -> None:
-        """A gap is over (times in ms); what is in it is wanted."""
-        end = _moment(to_ts)
-        self._tasks.append(_Task(gap, _moment(from_ts), end, end))
+    @property
+    def sinks(self) -> Sequence[str]:
+        """Whom the meter's readings are owed to."""
+        return self._options.sinks
+
+    def add(self, gap: int, from_ts: int, to_ts: int, sink: str = "") -> None:
+        """A gap is over (times in ms); what is in it is wanted, once."""
+        if all(task.gap != gap for task in self._tasks):
+            end = _moment(to_ts)
+            self._tasks.append(_Task(gap, _moment(from_ts), end, end, sink))
 
     async def step(self, session: Session) -> bool:
         """Read one chunk, if it is time for one; whether the line was used.
@@ -124,8 +133,10 @@ class Backfill:
         began = self._clock.seconds()
         try:
             rows, period = await self._rows(session, start, task.end)
-            times = await self._store_rows(rows)
-            if start > task.start:
+            times = await self._store_rows(rows, (task.sink,) if task.sink else self.sinks)
+            if task.sink:
+                pass  # the meter was there: what its profile lacks, other sinks have
+            elif start > task.start:
                 await self._record_holes([*times, task.until], period)
             else:
                 await self._record_first(session, [start, *times, task.until], period)
@@ -134,7 +145,7 @@ class Backfill:
             await self._refused(task, error)
             return True
         self._pace(self._clock.seconds() - began)
-        self._tasks.pop()
+        self._tasks.remove(task)  # another gap may have ended meanwhile
         if start > task.start:
             until = times[0] if times else task.until
             self._tasks.append(_Task(task.gap, task.start, start + _OVERLAP, until))
@@ -167,18 +178,21 @@ class Backfill:
             profile=str(self._profile),
             reason=str(error),
         )
-        self._tasks.pop()
-        await self._record(GapCause.REFUSED, task.start, task.end)
+        self._tasks.remove(task)
+        if not task.sink:
+            await self._record(GapCause.REFUSED, task.start, task.end)
         await self._gaps.fill(task.gap)
 
-    async def _store_rows(self, rows: Sequence[ProfileRow]) -> list[datetime.datetime]:
+    async def _store_rows(
+        self, rows: Sequence[ProfileRow], sinks: Sequence[str]
+    ) -> list[datetime.datetime]:
         """The times of those that are believed, in order."""
         name = self._options.name
         believed = {row.time: row for row in rows if row.time is not None and _believed(row)}
         readings = [Reading(name, _ms(time), row.values) for time, row in sorted(believed.items())]
         if readings:
             mark = Watermark(name, str(self._profile), readings[-1].ts)
-            await self._store.commit_backfill(readings, self._options.sinks, mark)
+            await self._store.commit_backfill(readings, sinks, mark)
         return sorted(believed)
 
     async def _record_first(

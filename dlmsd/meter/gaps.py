@@ -25,6 +25,11 @@ class _Remember:
 
 
 @frozen
+class _Relief:
+    """There is room again: what sinks have lost of this meter can be had from it."""
+
+
+@frozen
 class _Begin:
     cause: GapCause
     from_ts: int
@@ -61,7 +66,8 @@ class GapKeeper:
         self._first = True
         self._lasts = False
         self._gap: int | None = None
-        self._events: deque[_Remember | _Begin | _End] = deque()
+        self._pressed = False
+        self._events: deque[_Remember | _Relief | _Begin | _End] = deque()
         self._busy = False
 
     def start(self) -> None:
@@ -69,6 +75,7 @@ class GapKeeper:
         self._queue(_Remember())
 
     async def _remember(self) -> None:
+        await self._regain()
         for gap in await self._book.since(0, self._meter):
             if gap.sink or gap.filled_at is not None or gap.cause in OF_PROFILES:
                 continue
@@ -77,9 +84,21 @@ class GapKeeper:
             elif self._backfill is not None:
                 self._backfill.add(gap.id, gap.from_ts, gap.to_ts)
 
+    async def _regain(self) -> None:
+        backfill = self._backfill
+        if backfill is None or self._book.pressed():
+            return
+        for gap in await self._book.since(0, self._meter):
+            lost = gap.cause is GapCause.OUTBOX_FULL and gap.filled_at is None
+            if lost and gap.sink in backfill.sinks and gap.to_ts is not None:
+                backfill.add(gap.id, gap.from_ts, gap.to_ts, gap.sink)
+
     async def fill(self, session: Session) -> None:
         """A piece of the past, if one is wanted and the line is free for it."""
         if self._backfill is not None:
+            before, self._pressed = self._pressed, self._book.pressed()
+            if before and not self._pressed:
+                self._queue(_Relief())
             await self._backfill.step(session)
 
     def missed(self, now: int, cause: GapCause | None = None) -> None:
@@ -103,7 +122,7 @@ class GapKeeper:
         self._lasts = True
         self._queue(_Begin(cause, self._last))
 
-    def _queue(self, event: _Remember | _Begin | _End) -> None:
+    def _queue(self, event: _Remember | _Relief | _Begin | _End) -> None:
         self._events.append(event)
         if not self._busy:
             self._busy = True
@@ -118,10 +137,12 @@ class GapKeeper:
         finally:
             self._busy = False
 
-    async def _record(self, event: _Remember | _Begin | _End) -> None:
+    async def _record(self, event: _Remember | _Relief | _Begin | _End) -> None:
         try:
             if isinstance(event, _Remember):
                 await self._remember()
+            elif isinstance(event, _Relief):
+                await self._regain()
             elif isinstance(event, _Begin):
                 # One that lasts since an earlier life is the same one.
                 if self._gap is None:

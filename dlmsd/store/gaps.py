@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 _NEWEST: Final = """
-    SELECT g.id, c.delivered, g.delivered = c.delivered
+    SELECT g.id, c.delivered, g.delivered = c.delivered AND g.filled_at IS NULL
     FROM counters c LEFT JOIN gaps g ON g.id = (
         SELECT max(id) FROM gaps WHERE meter = c.meter AND sink = c.sink AND cause = ?)
     WHERE c.meter = ? AND c.sink = ?
@@ -77,12 +77,16 @@ class Gaps:
     """Intervals in which a meter gave no readings: opened, closed, filled and listed.
 
     ``write`` runs its argument in a transaction, ``read`` without one; both raise StoreError.
+    ``pressed`` tells whether room is short, so that sinks may lose something.
     """
 
-    def __init__(self, write: Run, read: Run, now: Callable[[], int]) -> None:
+    def __init__(
+        self, write: Run, read: Run, now: Callable[[], int], pressed: Callable[[], bool]
+    ) -> None:
         self._write = write
         self._read = read
         self._now = now
+        self.pressed = pressed
 
     async def open(
         self, meter: str, cause: GapCause, from_ts: int, to_ts: int | None = None

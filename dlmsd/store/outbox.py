@@ -110,7 +110,8 @@ class Outbox:
         self._synced_at = -SYNC_SECONDS  # on the clock
         self._marking = 0  # batches of marks alone that are on their way
         self._write_timer: IDelayedCall | None = None
-        self.gaps = Gaps(self._file.change, self._file.read, self._now)
+        file = self._file
+        self.gaps = Gaps(file.change, file.read, self._now, lambda: file.bulletin.status.pressure)
         self.invocation_counters = InvocationCounters(
             self._file.change, self._file.read, self._gathering.received, self._keep_soon
         )

@@ -22,6 +22,8 @@ HOURS = 4
 
 
 class PressureTests(FleetCase):
+    limits = OutboxOptions(max_bytes=1_000_000)
+
     def setUp(self) -> None:
         super().setUp()
         folder = Path(self.mktemp())
@@ -31,7 +33,7 @@ class PressureTests(FleetCase):
         posted: list[OutboxStatus] = []
         self.outbox = Outbox(
             folder / "outbox.db",
-            OutboxOptions(max_bytes=1_000_000),
+            self.limits,
             writer=writer,
             clock=self.network,
             wall=self.wall,
@@ -104,3 +106,52 @@ class PressureTests(FleetCase):
         back = self.done(self.outbox.pending("tb", 0, 1000, first.name, Lane.BACKFILL))
         self.assertGreaterEqual(len(back), HOURS * 4)
         self.assertEqual(self.done(self.outbox.gaps.since(0, second.name)), [])
+
+
+class OneSinkTests(PressureTests):
+    """One of two sinks stands still until the outbox is full: the other goes on."""
+
+    limits = OutboxOptions(max_bytes=1_000_000, when_full="pause")
+
+    def test_it_waits_there_and_is_read_back(self) -> None:
+        self.simulate(1)
+        (first,) = self.options(interval=60.0, sinks=("tb", "mq"))
+        self.answer = lambda reading: self.outbox.commit(reading, ["tb", "mq"])
+        self.read([evolve(first, load_profile=PROFILE)])
+        self.run_for(600)
+        self.deliver("mq")
+        self.squeeze()
+        ts = int(self.wall() * 1000) + 1_000_000_000
+        while self.outbox.obstacle() is None:
+            ts += 1
+            self.outbox.commit(Reading("other", ts, {"text": "y" * 9000}), ["tb"])
+            self.done(self.outbox.flush())
+            self.run_for(1)
+        before = self.counted()[first.name]
+        for _ in range(HOURS * 60):
+            self.run_for(60)
+            self.deliver("mq")
+        self.assertGreaterEqual(self.counted()[first.name], before + HOURS * 60 - 1)
+        account = self.done(self.outbox.accounts())[first.name, "tb"]
+        self.assertTrue(account.balanced, account)
+        self.assertGreaterEqual(account.dropped, HOURS * 60 - 2)
+        self.assertEqual(self.back("tb", first.name), 0)
+
+        while waiting := self.done(self.outbox.pending("tb", 0, 1000, "other")):
+            self.outbox.delivered([one.id for one in waiting])
+            self.run_for(1)
+        self.run_for(1200)
+        self.assertGreaterEqual(self.back("tb", first.name), HOURS * 4 - 1)
+        self.assertEqual(self.back("mq", first.name), 0)
+        found = self.done(self.outbox.gaps.since(0, first.name))
+        self.assertEqual({(one.sink, one.cause) for one in found}, {("tb", GapCause.OUTBOX_FULL)})
+        self.assertEqual([one.filled_at is None for one in found], [False] * len(found))
+        self.assertEqual(self.done(self.outbox.audit()), [])
+
+    def deliver(self, sink: str) -> None:
+        waiting = self.done(self.outbox.pending(sink, 0, 1000))
+        self.outbox.delivered([one.id for one in waiting])
+
+    def back(self, sink: str, meter: str) -> int:
+        """How many readings of the load profile wait for a sink."""
+        return len(self.done(self.outbox.pending(sink, 0, 1000, meter, Lane.BACKFILL)))

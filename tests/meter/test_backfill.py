@@ -64,6 +64,9 @@ class Book:
     async def since(self, ts: int, meter: str | None = None) -> list[Gap]:
         return list(self.gaps.values())
 
+    def pressed(self) -> bool:
+        return False
+
     async def commit_backfill(
         self, readings: Sequence[Reading], sinks: Sequence[str], watermark: Watermark | None = None
     ) -> int:
