@@ -148,9 +148,8 @@ class Association:
         self._opening = Opening(context, mechanism, password, high, security, dedicated, quirks)
         self._quirks = quirks
         self._security = security
-        self._proposed = proposed
-        if window:
-            self._proposed |= Conformance.GENERAL_BLOCK_TRANSFER
+        blocks = Conformance.GENERAL_BLOCK_TRANSFER if window else Conformance(0)
+        self._proposed = proposed | blocks
         self._window = window
         self._limit = 0
         self._invoke = 0
@@ -371,7 +370,8 @@ class Association:
 
     def _proved(self, response: ActionResponseNormal) -> list[AssociationEvent]:
         try:
-            self._opening.check(response)
+            if not self._opening.check(response):
+                return [SendApdu(self._protect(self._opening.prove_again(self._next_invoke())))]
         except DlmsdError as error:
             return self._fail(error)
         self.state = State.ASSOCIATED

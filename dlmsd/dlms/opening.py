@@ -32,8 +32,13 @@ from dlmsd.secret import Secret
 
 # As much as the length field of a PDU size can say; the meter's own limit is smaller.
 MAX_PDU: Final = 0xFFFF
-# reply_to_HLS_authentication of the current association (Blue Book 4.4.4).
-_REPLY: Final = MethodDescriptor(15, Obis.parse("0-0:40.0.0"), 1)
+# reply_to_HLS_authentication of Association LN (Blue Book 4.4.4), whose current one is
+# 0-0:40.0.0. Some meters have it under the number of the client's alone, of which eight are
+# more than any has.
+_ASSOCIATION_LN: Final = 15
+_REPLY: Final = 1
+_LAST_INSTANCE: Final = 8
+_ELSEWHERE: Final = (ActionResult.OBJECT_UNDEFINED, ActionResult.OBJECT_UNAVAILABLE)
 
 
 @frozen
@@ -79,6 +84,7 @@ class Opening:
         self._security = security
         self._dedicated = dedicated
         self._challenges: Challenges | None = None
+        self._instance = 0
         self._initiate = b""
         # What was ciphered in AARE.
         self.opened: bytes | None = None
@@ -167,22 +173,35 @@ class Opening:
         title = aare.responding_ap_title or b""
         challenge = aare.responding_authentication_value
         self._challenges = Challenges(self._high.challenge, challenge, self._title() or b"", title)
-        answer = Data(Tag.OCTET_STRING, self._high.handshake.answer(self._challenges))
-        return ActionRequestNormal(invoke, _REPLY, answer).encode()
+        return self.prove_again(invoke)
 
-    def check(self, response: ActionResponseNormal) -> None:
-        """Nothing, if the meter took our answer and gave a good one to our challenge."""
+    def prove_again(self, invoke: int) -> bytes:
+        """The same, after :meth:`check` gave False: to the next object that may be meant."""
+        assert self._high is not None
+        assert self._challenges is not None
+        answer = Data(Tag.OCTET_STRING, self._high.handshake.answer(self._challenges))
+        reply = MethodDescriptor(_ASSOCIATION_LN, Obis.parse(f"0-0:40.0.{self._instance}"), _REPLY)
+        return ActionRequestNormal(invoke, reply, answer).encode()
+
+    def check(self, response: ActionResponseNormal) -> bool:
+        """True if the meter took our answer and gave a good one to our challenge; False if its
+        association object has another name.
+        """
         assert self._high is not None
         assert self._challenges is not None
         answer = response.answer
+        if answer.result in _ELSEWHERE and self._instance < _LAST_INSTANCE:
+            self._instance += 1
+            return False
         if answer.result is not ActionResult.SUCCESS:
             raise RefusedError(f"our proof: {answer.result.words}")
         proof = answer.data.value if isinstance(answer.data, Data) else None
         if proof is None and UNPROVED_METER in self._quirks:
-            return
+            return True
         if not isinstance(proof, bytes):
             raise RefusedError("the meter did not prove itself")
         self._high.handshake.check(self._challenges, proof)
+        return True
 
     def _protect(self, apdu: bytes) -> bytes:
         return apdu if self._security is None else self._security.protect(apdu)

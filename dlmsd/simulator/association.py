@@ -39,6 +39,7 @@ from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.context import UNCIPHERED
 from dlmsd.dlms.security.errors import (
@@ -68,6 +69,7 @@ from dlmsd.simulator.terms import CosemObjects, Terms
 from dlmsd.simulator.transfer import MeterTransfer
 
 REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
+_REPLY_OF_2: Final = MethodDescriptor(ASSOCIATION_LN, Obis.parse("0-0:40.0.2"), 1)
 _BLOCK: Final = bytes((GeneralBlockTransfer.TAG,))
 _UNCIPHERED: Final = frozenset(bytes((tag,)) for tag in UNCIPHERED)
 
@@ -183,6 +185,10 @@ class ServerAssociation:
             self._services = self._make_services(standing(self._objects, client, self._personality))
             self.state = State.ASSOCIATED
 
+    @property
+    def _reply_to_hls(self) -> MethodDescriptor:
+        return _REPLY_OF_2 if self._has(Quirk.OTHER_ASSOCIATION) else REPLY_TO_HLS
+
     def _has(self, quirk: Quirk) -> bool:
         return quirk in self._personality.quirks
 
@@ -203,8 +209,11 @@ class ServerAssociation:
                 return SILENCE
             return Answer(self._release(request).encode())
         if self.state is State.PENDING:
-            if isinstance(request, ActionRequestNormal) and request.method == REPLY_TO_HLS:
+            if isinstance(request, ActionRequestNormal) and request.method == self._reply_to_hls:
                 return Answer(self._prove(request).encode())
+            if isinstance(request, ActionRequestNormal) and self._has(Quirk.OTHER_ASSOCIATION):
+                nowhere = ActionAnswer(ActionResult.OBJECT_UNDEFINED)
+                return Answer(ActionResponseNormal(request.invoke, nowhere).encode())
             return _not_allowed(ServiceError.OPERATION_NOT_POSSIBLE)
         assert self._services is not None
         return self._services.answer(request)

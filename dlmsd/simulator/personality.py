@@ -288,7 +288,7 @@ SIGNED_2: Final = _general(
 
 # Blocks of 100 octets show how they are counted.
 _ODD: Final = Personality("", clients=(_READER, _WRITER, _PUBLIC), max_response=100)
-_PROVED: Final = frozenset({Quirk.UNPROVED_METER, Quirk.CLEAR_AARQ})
+_PROVED: Final = frozenset({Quirk.UNPROVED_METER, Quirk.CLEAR_AARQ, Quirk.OTHER_ASSOCIATION})
 
 
 def _odd(quirk: Quirk) -> Personality:

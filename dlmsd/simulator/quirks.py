@@ -23,6 +23,7 @@ class Quirk(enum.Enum):
     BLOCKS_GO_ON = "blocks-go-on", 35, "goes on counting blocks from the last answer"
     SHORT_ACTION = "short-action", 36, "leaves an octet out of what ACTION returns"
     WRONG_COUNT = "wrong-count", 37, "lists one object less than it says"
+    OTHER_ASSOCIATION = "other-association", 41, "has its association object at 0-0:40.0.2"
     CONSTANT_INVOKE_ID = "constant-invoke-id", 50, "answers with invoke-id 1, whatever was asked"
 
     def __init__(self, label: str, row: int, words: str) -> None:

@@ -29,6 +29,34 @@ SHARED = md5(Secret("HighLevelSecret1"))
 GRANTED = InitiateResponse(Conformance.GET | Conformance.ACTION, 500).encode()
 
 
+class OtherAssociationTests(AssociationTestCase):
+    """The object that takes the proof is not 0-0:40.0.0 everywhere."""
+
+    def test_the_search_ends(self) -> None:
+        association = Association(Mechanism.HIGH_MD5, high=HighLevel(SHARED, OURS))
+        association.associate()
+        events = association.receive(
+            Aare(
+                ApplicationContext.LN,
+                AssociationResult.ACCEPTED,
+                DiagnosticSource.ACSE_SERVICE_USER,
+                UserDiagnostic.AUTHENTICATION_REQUIRED,
+                Mechanism.HIGH_MD5,
+                THEIRS,
+                GRANTED,
+            ).encode()
+        )
+        asked = []
+        while isinstance(events[0], SendApdu):
+            request = ActionRequestNormal.decode(events[0].apdu)
+            asked.append(str(request.method))
+            nowhere = ActionAnswer(ActionResult.OBJECT_UNDEFINED)
+            answer = ActionResponseNormal(request.invoke, nowhere)
+            events = association.receive(answer.encode())
+        self.assertEqual(asked, [f"15/0-0:40.0.{number}/method 1" for number in range(9)])
+        self.assert_refused(events, RefusedError, "our proof")
+
+
 class UnprovedMeterTests(AssociationTestCase):
     def begin(self, *quirks: object) -> Association:
         association = Association(Mechanism.HIGH_MD5, high=HighLevel(SHARED, OURS), quirks=quirks)

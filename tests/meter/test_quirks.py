@@ -124,6 +124,23 @@ class QuirksTests(FleetCase):
 class SurvivedTests(FleetCase):
     """What needs no quirk: docs/meters.md names the other tests."""
 
+    def test_an_association_object_of_another_name(self) -> None:
+        """Each object that may be meant gets a proof of its own, until one takes it."""
+        self.simulate(personality=ODD[Oddity.OTHER_ASSOCIATION])
+        keys = SECURE.security.client
+        self.read(
+            self.options(
+                authentication="high-gmac",
+                security="authenticated-encrypted",
+                system_title=b"DLMSDCLT",
+                encryption_key=keys.encryption,
+                authentication_key=keys.authentication,
+            )
+        )
+        self.run_for(12)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.good, status.failed, status.connects), (3, 0, 1))
+
     def test_gmac_meters_that_want_a_counter_above_that_of_the_aarq(self) -> None:
         octets: list[bytes] = []
         self.trace = lambda way, frame: octets.append(frame) if way == "sent" else None

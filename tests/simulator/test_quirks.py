@@ -13,6 +13,8 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.length import decode_length
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, decode_object_list
 from dlmsd.dlms.hdlc import control
 from dlmsd.dlms.hdlc.address import ServerAddress, client_address
@@ -62,6 +64,16 @@ class QuirkTests(SynchronousTestCase):
         answer = talk.ask(talk.proof()).answer
         self.assertEqual(answer, ActionAnswer(ActionResult.SUCCESS))
         self.assertTrue(talk.meter.associated)
+
+    def test_other_association(self) -> None:
+        talk = SecureTalk(ODD[Quirk.OTHER_ASSOCIATION])
+        talk.associate()
+        proof = talk.proof()
+        answer = talk.ask(proof).answer
+        self.assertEqual(answer, ActionAnswer(ActionResult.OBJECT_UNDEFINED))
+        other = AttributeDescriptor(ASSOCIATION_LN, Obis.parse("0-0:40.0.2"), 1).encoded
+        answer = talk.ask(proof[:3] + other + proof[12:]).answer
+        self.assertIs(answer.result, ActionResult.SUCCESS)
 
     def test_no_release(self) -> None:
         talk = Talk(ODD[Quirk.NO_RELEASE]).open()
