@@ -11,7 +11,9 @@ from twisted.python import usage
 
 from dlmsd.app import Daemon
 from dlmsd.config.load import load_or_find
+from dlmsd.config.spoken import peek
 from dlmsd.errors import ConfigurationError
+from dlmsd.language import Catalogue
 from dlmsd.machine import Machine, monotonic_reactor, open_more_files
 
 
@@ -30,7 +32,10 @@ def makeService(options: Options) -> Daemon:
     try:
         return make_daemon(options["config"], options.parent or {"nodaemon": True})
     except ConfigurationError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - logging has not begun
+        given = options["config"]
+        hear = Catalogue.of(peek(Path(given) if given else None)).hear
+        told = "\n".join(map(hear, str(error).split("\n")))
+        print(told, file=sys.stderr)  # noqa: T201 - logging has not begun
         raise SystemExit(error.exit_code) from None
 
 

@@ -1,4 +1,5 @@
-"""``python -m tests.screenshots [FOLDER]``: each view of the page, in both themes and on a phone.
+"""``python -m tests.screenshots [FOLDER]``: each view of the page, in both themes and on a phone,
+there in Spanish.
 
 A daemon reads virtual meters, of which some do not answer, and mosquitto takes what they say.
 """
@@ -143,6 +144,9 @@ def main(folder: Path, seconds: float) -> None:
             page.goto(f"{address}?lang=es#token={token}")
             for name in VIEWS:
                 shoot(page, address, port, name, folder, "-phone")
+        with browsing(viewport=WIDE) as (page, wrong):
+            page.goto(f"{address}?lang=es#token={token}")
+            shoot(page, address, port, "overview", folder, "-es")
 
 
 if __name__ == "__main__":

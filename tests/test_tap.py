@@ -75,3 +75,17 @@ class FilesTests(SynchronousTestCase):
 class WallClockTests(SynchronousTestCase):
     def test_a_hundred_steps_move_no_timer(self) -> None:
         self.assertEqual(run(STEPPED), "0 0\n")
+
+
+class LanguageTests(SynchronousTestCase):
+    def test_a_bad_file_is_told_of_in_its_language(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        program = (
+            "from dlmsd.tap import Options, makeService\n"
+            "options = Options()\n"
+            f"options.parseOptions(['--config', {str(path)!r}])\n"
+            "makeService(options)\n"
+        )
+        for language, sentence in (("es", "sección desconocida"), ("en", "unknown section")):
+            path.write_text(f'[daemon]\nlanguage = "{language}"\n[nothing]\n')
+            self.assertIn(sentence, run(program))

@@ -4,23 +4,20 @@ configuration's."""
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Final
 
 import click
 
-from dlmsd.config.load import find
+from dlmsd.config.spoken import peek
 from dlmsd.config.values import Configuration
-from dlmsd.errors import ConfigurationError, DlmsdError
+from dlmsd.errors import DlmsdError
 from dlmsd.language import LANGUAGES, Catalogue, Code
 
 # In the order of POSIX.
 _VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 # Where a context and all below it keep the language.
 _SPOKEN: Final = "dlmsd.language"
-_DAEMON: Final = re.compile(r"(?ms)^\s*\[daemon\]\s*(?:#[^\n]*)?$(.*?)(?=^\s*\[|\Z)")
-_LANGUAGE: Final = re.compile(r"(?m)^\s*language\s*=\s*[\"'](\w+)[\"']")
 
 
 def say(english: str, /, **values: object) -> str:
@@ -43,9 +40,9 @@ def spoken() -> Code:
     """The language, looked for once in a command; it needs no good configuration."""
     context = click.get_current_context(silent=True)
     if context is None:
-        return _environment() or _peek(None)
+        return _environment() or peek(None)
     if _SPOKEN not in context.meta:
-        context.meta[_SPOKEN] = _environment() or _peek(_named(context))
+        context.meta[_SPOKEN] = _environment() or peek(_named(context))
     found: Code = context.meta[_SPOKEN]
     return found
 
@@ -87,14 +84,3 @@ def _named(context: click.Context | None) -> Path | None:
             return Path(context.params["config"])
         context = context.parent
     return None
-
-
-def _peek(file: Path | None) -> Code:
-    """What a file says of it, also one that is full of errors."""
-    try:
-        text = (file or find(os.environ, Path.cwd())).read_text("utf-8")
-    except (ConfigurationError, OSError, ValueError):
-        return "en"
-    daemon = _DAEMON.search(text)
-    said = _LANGUAGE.search(daemon[1]) if daemon else None
-    return "es" if said and said[1] == "es" else "en"

@@ -100,11 +100,12 @@ class NoticeOptions:
 @frozen
 class WatchOptions:
     """``[watch]``: ``notice_hosts`` are those that a webhook may be at, ``page`` is where
-    notices say that the page is.
+    notices say that the page is. Alarms that are over are kept for ``alarms_days``.
     """
 
     notice_hosts: tuple[str, ...] = ()
     page: str | None = None
+    alarms_days: float = 90.0
 
 
 def loopback(host: str) -> bool:
@@ -210,7 +211,11 @@ def headers(secrets: SecretReader) -> Rule:
 
 def watch_rules() -> Mapping[str, Rule]:
     """Of ``[watch]``."""
-    return {"notice_hosts": listed(rules.host, "hosts"), "page": page}
+    return {
+        "notice_hosts": listed(rules.host, "hosts"),
+        "page": page,
+        "alarms_days": rules.number(low=1, high=3660),
+    }
 
 
 def notice_rules(secrets: SecretReader, existing: Rule) -> Mapping[str, Rule]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dlmsd.store.audit import note
 from dlmsd.store.diagnostics import RANKS, Severity
@@ -75,7 +75,8 @@ class Alarm:
 
 
 class Alarms:
-    """All that stand, and 90 days of those that were cleared, no more than 10,000.
+    """All that stand, and of those that were cleared 90 days unless told otherwise, no more than
+    10,000.
 
     ``tell`` is told of each change, within its transaction.
     """
@@ -89,6 +90,14 @@ class Alarms:
         self._file = file
         self._now = now
         self._tell = tell
+        self._days = 90.0
+
+    def keep(self, days: float) -> None:
+        """So long are those kept from now on that are over."""
+        self._days = days
+
+    def _limit(self) -> Limit:
+        return evolve(LIMIT, keep=int(self._days * DAY))
 
     async def raise_(
         self,
@@ -140,7 +149,7 @@ class Alarms:
             )
             over = Change("cleared", number, rule, subject, severity, severity, worst, *said)
             self._tell(database, over)
-            sweep(database, LIMIT, now)
+            sweep(database, self._limit(), now)
             return int(number)
 
         return await self._file.change(clear)
@@ -219,7 +228,7 @@ class Alarms:
     async def sweep(self) -> None:
         """Remove history that is too old."""
         now = self._now()
-        await self._file.change(lambda database: sweep(database, LIMIT, now))
+        await self._file.change(lambda database: sweep(database, self._limit(), now))
 
 
 def standing(database: sqlite3.Connection) -> tuple[Alarm, ...]:

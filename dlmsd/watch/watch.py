@@ -115,6 +115,7 @@ class Watch:
     def expect(self, configuration: Configuration) -> None:
         """This is what meters are to be like from now on."""
         self.history.expectations = Expectations.of(configuration)
+        self._registry.alarms.keep(configuration.watch.alarms_days)
         self.notify.change(configuration)
         self._expiries()
 

@@ -91,6 +91,15 @@ class BoundTests(RegistryCase):
         ((count,),) = self.look(f"SELECT count(*) FROM {table}")
         return int(count)
 
+    def test_kept_as_long_as_is_wanted(self) -> None:
+        self.registry.alarms.keep(2)
+        self.done(self.registry.alarms.raise_("r", "s", "error", "m"))
+        self.done(self.registry.alarms.clear("r", "s"))
+        for days, kept in ((1.9, 1), (0.2, 0)):
+            self.now += days * 86_400
+            self.done(self.registry.sweep())
+            self.assertEqual(len(self.done(self.registry.alarms.list())), kept)
+
     def test_ten_years_of_alarms(self) -> None:
         self.small(alarms, 50)
         for _ in range(365):
