@@ -247,13 +247,11 @@ def _enrol(sink: SinkOptions, dry_run: bool, given: Mapping[str, Any]) -> Run:
 
     async def run(reactor: Any, wishes: Sequence[Wish], told: Callable[[Granted], None]) -> None:
         enrolment = Enrolment(endpoint(reactor, sink), key, secret, reactor, sink.protocol)
-        for wish in wishes:
-            if wish.token is not None:
-                told(Granted(wish, Outcome.FOUND, wish.token))
-            elif dry_run:
-                told(Granted(wish, Outcome.MISSING))
-            else:
-                told(await enrolment.ask(wish))
+        for wish in wishes if dry_run else ():
+            outcome = Outcome.MISSING if wish.token is None else Outcome.FOUND
+            told(Granted(wish, outcome, wish.token))
+        if not dry_run:
+            await enrolment.run(wishes, told)
 
     return run
 

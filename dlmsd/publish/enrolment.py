@@ -6,7 +6,7 @@ connection that says ``provision`` is let in, asks once, and is answered once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -59,6 +59,14 @@ class Enrolment:
         self._secret = secret
         self._clock = clock
         self._versions = VersionChoice(protocol)
+
+    async def run(self, wishes: Sequence[Wish], told: Callable[[Granted], None]) -> None:
+        """One after the other; whoever has a token needs no device. Raises as ``ask``."""
+        for wish in wishes:
+            if wish.token is not None:
+                told(Granted(wish, Outcome.FOUND, wish.token))
+            else:
+                told(await self.ask(wish))
 
     async def ask(self, wish: Wish) -> Granted:
         """A new device; raises Trouble or LoginError for what concerns all wishes."""

@@ -107,6 +107,31 @@ class ProvisionTests(RestCase):
             self.assertNotIn(secret.encode(), place)
         self.end()
 
+    def test_by_a_device_profiles_key_and_secret(self) -> None:
+        """Over MQTT: no tenant is needed, and no url."""
+        self.begin_with()
+        self.add(0, "meter-0", sinks=["tb"], status="inactive")
+        asked = {"sink": "tb", "provision_key": "key", "provision_secret": "wrong-canary"}
+        self.body = asked
+        job = self.provision()
+        self.assertEqual(job["status"], "failed")
+        self.assertIn("key and secret", job["advice"])
+        self.assertIsNone(self.server.device("meter-0"))
+        job = self.provision(provision_secret="secret")
+        self.assertEqual([one["outcome"] for one in job["devices"]], ["created"])
+        self.assertIsNotNone(self.server.device("meter-0"))
+        again = self.provision(provision_secret="secret")
+        self.assertEqual([one["outcome"] for one in again["devices"]], ["found"])
+        for wrong, key in (
+            ({"sink": "tb"}, "url"),
+            ({"sink": "tb", "provision_key": "key"}, "provision_secret"),
+        ):
+            heard = self.ask("POST", "/api/provision", wrong)
+            self.assertEqual(heard.status, 422, wrong)
+            self.assertEqual([one["field"] for one in heard.json["errors"]], [key])
+        self.assertNotIn(b"wrong-canary", self.daemon.log.read_bytes())
+        self.end()
+
     def test_what_is_refused_and_what_fails(self) -> None:
         place = self.meters_of_file()
         self.begin_with(more=place)

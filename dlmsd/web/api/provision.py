@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,6 +13,7 @@ from dlmsd.config.rules import Refusal
 from dlmsd.config.values import SinkOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.platform import table
+from dlmsd.publish.enrolment import Enrolment
 from dlmsd.publish.provision import Granted, Outcome, Provisioning, Wish
 from dlmsd.publish.rest import Account, KeptConnections, Rest, Site
 from dlmsd.publish.tenant import Tenant
@@ -33,22 +34,28 @@ KEPT: Final = 20
 MOST: Final = 1000
 
 _Status = Literal["running", "done", "cancelled", "failed"]
+_Run: TypeAlias = Callable[[Sequence[Wish], Callable[[Granted], None]], Awaitable[None]]
 _log = Logger()
 
 
 @frozen(kw_only=True)
 class ProvisionBody:
-    """Whose devices, and where: ``api_key``, or ``username`` and ``password`` of the tenant."""
+    """Whose devices, and where: ``url`` with ``api_key``, or with ``username`` and ``password`` of
+    the tenant; or ``provision_key`` and ``provision_secret`` of a device profile, over MQTT.
+    """
 
     sink: str = said(kinds.NAME, says="A sink of kind thingsboard")
-    url: str = said(
+    url: str | None = said(
         kinds.text(1024),
+        None,
         says="Where ThingsBoard's page is",
         example="https://thingsboard.example",
     )
     api_key: str | None = said(kinds.SECRET, None)
     username: str | None = said(kinds.text(255), None)
     password: str | None = said(kinds.SECRET, None)
+    provision_key: str | None = said(kinds.SECRET, None, says="Instead of url: new devices alone")
+    provision_secret: str | None = said(kinds.SECRET, None)
     meters: tuple[int, ...] | None = said(
         kinds.list_of(kinds.ID, MOST), None, says="Ids; left out, all meters of the sink"
     )
@@ -177,7 +184,7 @@ class Provisions:
     async def begin(self, call: Call) -> Reply:
         body: ProvisionBody = call.body
         sink = self._sink(body.sink)
-        site, account = _site(body.url), _account(body)
+        run, place = self._way(body, sink)
         own = await self._parts.own()
         wishes = await self._wishes(body, sink, own)
         if any(one.status == "running" for one in self._jobs.values()):
@@ -187,12 +194,12 @@ class Provisions:
         self._jobs[job.id] = job
         while len(self._jobs) > KEPT:
             del self._jobs[next(iter(self._jobs))]
-        work = self._run(job, body, sink, site, account, own)
+        work = self._run(job, run, own)
         job.work = Deferred.fromCoroutine(work)
-        told = f"{len(wishes)} meters at {site.url}"
+        told = f"{len(wishes)} meters at {place}"
         await self._parts.registry.audit.add(call.who.name, "provision", sink.name, told)
-        place = (("Location", f"/api/provision/jobs/{job.id}"),)
-        return Reply(self._view(job), 202, place)
+        location = (("Location", f"/api/provision/jobs/{job.id}"),)
+        return Reply(self._view(job), 202, location)
 
     def _sink(self, name: str) -> SinkOptions:
         for one in self._parts.reload.configuration.sinks:
@@ -227,10 +234,7 @@ class Provisions:
     async def _run(
         self,
         job: _Job,
-        body: ProvisionBody,
-        sink: SinkOptions,
-        site: Site,
-        account: Account,
+        run: _Run,
         own: Mapping[str, OwnMeter],
     ) -> None:
         """No error leaves here: the job tells it."""
@@ -244,7 +248,7 @@ class Provisions:
         status: _Status = "done"
         try:
             try:
-                await self._provision(job, body, sink, site, account, wishes)
+                await run(wishes, job.granted.append)
             except CancelledError:
                 status = "cancelled"
             finally:
@@ -256,27 +260,33 @@ class Provisions:
             job.status = "failed"
             _log.failure("devices could not be made at ThingsBoard")
 
-    async def _provision(
-        self,
-        job: _Job,
-        body: ProvisionBody,
-        sink: SinkOptions,
-        site: Site,
-        account: Account,
-        wishes: Sequence[Wish],
-    ) -> None:
-        machine, contexts = self._parts.machine, None
-        if site.tls:
-            where = f"sinks.{sink.name}"
-            contexts = client_contexts(site.host, where=where, ca_file=sink.ca_file)
-        http = KeptConnections(machine.reactor, contexts)
-        tenant = Tenant(Rest(site, account, http, machine.reactor))
-        told = job.granted.append
-        doing = Provisioning(tenant, machine.draw, told, set_tokens=body.set_tokens)
-        try:
-            await doing.run(wishes)
-        finally:
-            await http.close()
+    def _way(self, body: ProvisionBody, sink: SinkOptions) -> tuple[_Run, str]:
+        """How devices are made, and where, in words."""
+        machine = self._parts.machine
+        if body.provision_key is not None:
+            if body.provision_secret is None:
+                raise _unfit("provision_secret", "give it beside provision_key")
+            key, secret = Secret(body.provision_key), Secret(body.provision_secret)
+            way = machine.reach(sink)
+            return Enrolment(way, key, secret, machine.reactor, sink.protocol).run, sink.url
+        if body.url is None:
+            raise _unfit("url", "give it, or provision_key and provision_secret")
+        site, account = _site(body.url), _account(body)
+
+        async def run(wishes: Sequence[Wish], told: Callable[[Granted], None]) -> None:
+            contexts = None
+            if site.tls:
+                where = f"sinks.{sink.name}"
+                contexts = client_contexts(site.host, where=where, ca_file=sink.ca_file)
+            http = KeptConnections(machine.reactor, contexts)
+            tenant = Tenant(Rest(site, account, http, machine.reactor))
+            doing = Provisioning(tenant, machine.draw, told, set_tokens=body.set_tokens)
+            try:
+                await doing.run(wishes)
+            finally:
+                await http.close()
+
+        return run, site.url
 
     async def _keep(self, job: _Job) -> None:
         tokens = {
