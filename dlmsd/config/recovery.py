@@ -16,6 +16,9 @@ MAX_DELAY: Final = 300.0
 
 _MOST: Final = 10_000
 
+MOST_REFUSALS: Final = 60
+"""No meter is asked more often in an hour with what it refuses: many lock, some for good."""
+
 
 @frozen
 class RecoveryOptions:
@@ -28,7 +31,8 @@ class RecoveryOptions:
     after ``silence`` without a good read, and at the age ``max_age``; with growing delays up
     to ``max_delay``, of at least ``busy_pause`` while it closes each at once. A meter rests
     for ``pause`` when more than ``losses`` associations were lost within an hour, for
-    ``refused_pause`` after it has refused our credentials.
+    ``refused_pause`` after it has refused our credentials, which it is shown at most ``refusals``
+    times an hour.
     """
 
     least_timeout: float = 0.5
@@ -42,6 +46,7 @@ class RecoveryOptions:
     losses: int = 10
     pause: float = 300.0
     refused_pause: float = 900.0
+    refusals: int = 4
 
 
 DEFAULTS: Final = RecoveryOptions()
@@ -62,6 +67,7 @@ class RecoveryTable:
     losses: int | None = None
     pause: float | None = None
     refused_pause: float | None = None
+    refusals: int | None = None
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -76,6 +82,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "losses": rules.whole(0, _MOST),
     "pause": rules.number(low=1, high=YEAR),
     "refused_pause": rules.number(low=1, high=YEAR),
+    "refusals": rules.whole(1, MOST_REFUSALS),
 }
 
 

@@ -339,7 +339,8 @@ class Recovery:
     def refused(self, error: DlmsdError, now: float) -> Action:
         """The meter refused our credentials."""
         self._core.errors += 1
-        self._core.memory.refused(error, now, self._options.refused_pause)
+        options = self._options
+        self._core.memory.refused(error, now, options.refused_pause, options.refusals)
         return self._after(self._ladder.refused, error, now)
 
     def _after(self, happened: Callable[[], Action], error: DlmsdError, now: float) -> Action:

@@ -12,11 +12,10 @@ from typing import Final
 
 from attrs import define, field
 
+from dlmsd.config.recovery import MOST_REFUSALS
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 
-# Meters lock after a few wrong passwords; four attempts an hour stay below that.
-MAX_PER_HOUR: Final = 4
 _HOUR: Final = 3600.0
 
 
@@ -31,23 +30,22 @@ class Memory:
     credentials: Hashable = None
     until: float = 0.0
     error: DlmsdError | None = None
-    _times: deque[float] = field(factory=lambda: deque(maxlen=MAX_PER_HOUR), init=False)
+    _times: deque[float] = field(factory=lambda: deque(maxlen=MOST_REFUSALS), init=False)
 
-    def refused(self, error: DlmsdError, now: float, pause: float) -> None:
-        """The meter has refused them once more."""
+    def refused(self, error: DlmsdError, now: float, pause: float, most: int) -> None:
+        """The meter has refused them once more; ``most`` may be refused in an hour."""
         self._times.append(now)
         self.error = error
-        self.until = max(now + pause, self._allowed())
+        self.until = max(now + pause, self._allowed(most))
 
-    def present(self, credentials: Hashable) -> None:
+    def present(self, credentials: Hashable, most: int) -> None:
         """These are used from now on."""
         if credentials != self.credentials:
             self.credentials = credentials
-            self.until = self._allowed()
+            self.until = self._allowed(most)
 
-    def _allowed(self) -> float:
-        full = len(self._times) == MAX_PER_HOUR
-        return self._times[0] + _HOUR if full else 0.0
+    def _allowed(self, most: int) -> float:
+        return self._times[-most] + _HOUR if len(self._times) >= most else 0.0
 
 
 class Refusals:
@@ -60,7 +58,7 @@ class Refusals:
         """What this meter has refused; it is known by where it is and as whom it is asked."""
         key = meter.line, meter.logical_device, meter.physical_device, meter.client
         memory = self._memories.setdefault(key, Memory())
-        memory.present(_credentials(meter))
+        memory.present(_credentials(meter), meter.recovery.refusals)
         return memory
 
 

@@ -24,7 +24,8 @@ class RecoveryOptionsTests(ConfigurationCase):
         told = meter.recovery
         self.assertEqual(told, RecoveryOptions())
         self.assertEqual((told.silence, told.errors, told.losses, told.pause), (600, 15, 10, 300))
-        self.assertEqual((told.failed_cycles, told.max_age, told.refused_pause), (1, 0, 900))
+        self.assertEqual((told.failed_cycles, told.max_age), (1, 0))
+        self.assertEqual((told.refused_pause, told.refusals), (900, 4))
 
     def test_a_meter_changes_what_it_says_and_no_more(self) -> None:
         (meter,) = self.load(PROFILE + OF_PROFILE + "recovery.losses = 5\n").meters

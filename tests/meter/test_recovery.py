@@ -279,6 +279,15 @@ class LadderTests(SynchronousTestCase):
             self.assertLessEqual(sum(at <= one < at + 3600 for one in asked), 4)
         self.assertEqual(len(asked), 24)
 
+    def test_a_meter_that_locks_sooner(self) -> None:
+        self.ladder = self.make(evolve(OPTIONS, refused_pause=60.0, refusals=2))
+        asked = []
+        for now in range(0, 4 * 3600, 5):
+            if self.ladder.due(now) is None:
+                asked.append(now)
+                self.ladder.refused(RefusedError("no"), now)
+        self.assertEqual(asked[:5], [0, 60, 3600, 3660, 7200])
+
     def test_every_rule_can_be_switched_off(self) -> None:
         off = RecoveryOptions(failed_cycles=0, errors=0, losses=0)
         self.ladder = self.make(off)
@@ -304,7 +313,7 @@ class RefusalsTests(SynchronousTestCase):
         self.refuse(0)
 
     def refuse(self, now: float, meter: MeterOptions = METER) -> None:
-        self.refusals.of(meter).refused(RefusedError("no"), now, 900)
+        self.refusals.of(meter).refused(RefusedError("no"), now, 900, 4)
 
     def test_a_poller_that_starts_again_waits_on(self) -> None:
         told: list[Standing] = []
