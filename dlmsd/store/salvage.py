@@ -63,9 +63,10 @@ def salvage(path: Path, new: Database, now: int) -> str:
         lost = rescue.recount(now)
     except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
+    missing = f"{lost}" if rescue.counted else "an unknown number of"
     return (
         f"{rescue.waiting} deliveries that wait and {rescue.readings} readings of it are kept, "
-        f"{lost} deliveries are lost"
+        f"{missing} deliveries are lost"
     )
 
 
@@ -75,6 +76,11 @@ class _Rescue:
         self._accounts: dict[Stream, tuple[int, int, int]] = {}
         self._torn = False
         self.readings = self.waiting = 0
+
+    @property
+    def counted(self) -> bool:
+        """Whether the damaged file told how many deliveries there are."""
+        return bool(self._accounts)
 
     def copy(self, source: sqlite3.Connection, path: Path) -> None:
         """As much as can be read."""

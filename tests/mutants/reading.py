@@ -72,7 +72,7 @@ READING: Final = (
         "dlms/exchange/blocks.py",
         trial("tests.dlms.test_association_get"),
         (
-            "if number != wanted and not (self.count == 0 and number == 0):",
+            "if number != wanted and not (self.count == 0 and (number == 0 or self._going_on)):",
             "if number < 0:",
         ),
     ),
@@ -124,7 +124,10 @@ READING: Final = (
         "meter/cycle.py",
         trial("tests.meter.test_poller"),
         (
-            "                self._absent[key] = result.words\n                continue\n",
+            "                self._absent[key] = result.words\n"
+            "                if result in LASTING:\n"
+            "                    refused.append(key)\n"
+            "                continue\n",
             "                values[key] = self._scales[key].value(Data(Tag.INTEGER, 0)) or 0\n"
             "                continue\n",
         ),

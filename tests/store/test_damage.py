@@ -86,6 +86,7 @@ class DamageTests(DamageCase):
         self.path.write_bytes(b"these are the voyages " * 5000)
         self.salvaged()
         self.assertIn("0 deliveries that wait", str(self.posted[0].alarm))
+        self.assertIn("an unknown number of deliveries are lost", str(self.posted[0].alarm))
         first = self.next_counter(NAME)
         self.assertGreaterEqual(first, int(NOW))
         self.assertGreaterEqual(self.next_counter("a new meter"), int(NOW))
