@@ -140,9 +140,16 @@ def _anything(value: object) -> dict[str, object]:
 
 
 FLAG: Final = Kind(rules.flag, {"type": "boolean"})
+# What of ASCII is in no name: letters of every script are, and ``\w`` is only some of them to ECMA.
+_NO_NAME: Final = r"\x00-\x1f\x21-\x27\x2a-\x2c\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f"
 NAME: Final = Kind(
     rules.name,
-    {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"^[\w.()\-][\w .()\-]*$"},
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": rf"^[^ {_NO_NAME}][^{_NO_NAME}]*$",
+    },
 )
 HOST: Final = Kind(rules.host, {"type": "string", "minLength": 1, "maxLength": 253})
 ADDRESS: Final = Kind(_address, {"type": "string", "minLength": 2, "maxLength": 45})

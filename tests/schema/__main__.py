@@ -19,6 +19,7 @@ def main() -> int:
     )
     parser.add_argument("--max-examples", type=int, default=1000, help="of each operation")
     parser.add_argument("--roles", nargs="+", choices=ROLES, default=ROLES)
+    parser.add_argument("--paths", default="", help="a regular expression; all by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--phases", default="examples,coverage,fuzzing,stateful")
     parser.add_argument("--minutes", type=int, default=240, help="the most for each role")
@@ -36,6 +37,7 @@ def main() -> int:
                     seed=given.seed,
                     phases=given.phases,
                     patience=given.minutes * 60,
+                    paths=given.paths,
                 )
             finally:
                 stage.stop()

@@ -142,9 +142,19 @@ class Stage:
 
 
 def run(
-    stage: Stage, role: str, *, examples: int, seed: int, phases: str, patience: int
+    stage: Stage,
+    role: str,
+    *,
+    examples: int,
+    seed: int,
+    phases: str,
+    patience: int,
+    paths: str = "",
 ) -> Outcome:
-    """One run as ``role``, before a stage that was started; ``patience`` is in seconds."""
+    """One run as ``role``, before a stage that was started; ``patience`` is in seconds.
+
+    ``paths`` is a regular expression of the paths that are asked; empty for all.
+    """
     key = stage.key(role)
     before = stage.state()
     began = time.monotonic()
@@ -152,6 +162,7 @@ def run(
         *(f"{stage.base}/api/openapi.json", f"--phases={phases}"),
         *(f"--max-examples={examples}", f"--seed={seed}"),
         *(("--header", f"Authorization: Bearer {key}") if key else ()),
+        *((f"--include-path-regex={paths}",) if paths else ()),
         role=role,
         folder=stage.folder,
         patience=patience,
@@ -171,25 +182,31 @@ def run(
 
 
 def _schemathesis(*arguments: str, role: str, folder: Path, patience: int) -> tuple[str, int]:
-    """What it printed, and its exit status."""
+    """What it printed, and its exit status; -1 if it did not end within ``patience``."""
     hooks = {
         "SCHEMATHESIS_HOOKS": "tests.schema.hooks",
         "PYTHONPATH": str(ROOT),
         "DLMSD_ROLE": role,
     }
-    done = subprocess.run(
-        [
-            *(sys.executable, str(Path(sys.executable).with_name("schemathesis")), "run"),
-            *(f"--exclude-checks={SKIPPED}", f"--exclude-path={ENDLESS}"),
-            *("--continue-on-failure", "--no-color", "--warnings=off", *arguments),
-        ],
-        env=ENVIRONMENT | hooks,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=patience,
-    )
-    return re.sub(r"\S{300,}", "...", done.stdout + done.stderr), done.returncode
+    command = [
+        *(sys.executable, str(Path(sys.executable).with_name("schemathesis")), "run"),
+        *(f"--exclude-checks={SKIPPED}", f"--exclude-path={ENDLESS}"),
+        *("--continue-on-failure", "--no-color", "--warnings=off", *arguments),
+    ]
+    path = folder / f"{role}.txt"
+    with path.open("wb") as output:
+        try:
+            status = subprocess.run(
+                command,
+                env=ENVIRONMENT | hooks,
+                cwd=folder,
+                stdout=output,
+                stderr=output,
+                timeout=patience,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            status = -1
+    return re.sub(r"\S{300,}", "...", path.read_text()), status
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -126,15 +126,15 @@ class _Conversation(ESMTPClient):
 
     def sentMail(self, code: int, resp: Any, numOk: int, addresses: Any, log: Any) -> None:
         refused = [
-            f"{quoted(address)}: {status} {quoted(said)}"
+            f"{quoted(address, self._receiver)}: {status} {quoted(said, self._receiver)}"
             for address, status, said in addresses
             if status not in SUCCESS
         ]
         if code in SUCCESS and numOk:
-            answer = "; ".join([f"{code} {quoted(resp)}", *refused])
+            answer = "; ".join([f"{code} {quoted(resp, self._receiver)}", *refused])
             self._end(answer)
         else:
-            said = "; ".join(refused) or f"{code} {quoted(resp)}"
+            said = "; ".join(refused) or f"{code} {quoted(resp, self._receiver)}"
             self._end(Failure(RefusedNoticeError(said)))
 
     def smtpState_msgSent(self, code: int, resp: Any) -> None:
@@ -148,7 +148,7 @@ class _Conversation(ESMTPClient):
         # Its text holds all that was sent; of that only the server's words are for others.
         if isinstance(exc, SMTPClientError):
             code = f"{exc.code} " if exc.code > 0 else ""
-            error: Exception = RefusedNoticeError(f"{code}{quoted(exc.resp)}")
+            error: Exception = RefusedNoticeError(f"{code}{quoted(exc.resp, self._receiver)}")
         else:
             error = UnreachedError("the connection broke")
         self._end(Failure(error))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from dlmsd import tls
+from dlmsd.config.notice import NoticeOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.network import outage
+from dlmsd.secret import MASK
 from dlmsd.watch.notify.message import printable
 
 # What another end says is shown, not stored as a library.
@@ -45,8 +50,24 @@ def broken(error: BaseException, seconds: float) -> NoticeError:
     return UnreachedError(outage(error, seconds))
 
 
-def quoted(text: bytes | str) -> str:
-    """What the other end said, on one line."""
-    if isinstance(text, bytes):
-        text = text[: 4 * _QUOTE].decode("utf-8", "replace")
-    return printable(" ".join(text.split()))[:_QUOTE]
+def quoted(text: bytes | str, receiver: NoticeOptions) -> str:
+    """What the other end said, on one line; a secret that it says back to us is struck out."""
+    octets = text if isinstance(text, bytes) else text.encode()
+    for given in sorted(_given(receiver), key=len, reverse=True):
+        octets = octets.replace(given, MASK.encode())
+    words = octets[: 4 * _QUOTE].decode("utf-8", "replace")
+    return printable(" ".join(words.split()))[:_QUOTE]
+
+
+def _given(receiver: NoticeOptions) -> Iterator[bytes]:
+    """Secrets in the forms in which the other end has them from us."""
+    for secret in receiver.headers.values():
+        yield secret.reveal()
+        yield secret.reveal().split()[-1]  # behind the scheme of an Authorization
+    path = urlsplit(receiver.url or "").path.strip("/")
+    if path:
+        yield path.encode()
+    if receiver.password is not None:
+        password = receiver.password.reveal()
+        plain = b"\0".join((b"", (receiver.username or "").encode(), password))
+        yield from (password, base64.b64encode(password), base64.b64encode(plain))

@@ -96,7 +96,7 @@ class Webhook:
                 allow_redirects=False,  # what the headers hold goes nowhere else
             )
             response.deliverBody(words)
-            answer = f"{response.code} {quoted(await words.end)}".strip()
+            answer = f"{response.code} {quoted(await words.end, receiver)}".strip()
         finally:
             if not words.complete:
                 self.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import frozen
 
+from dlmsd.config.notice import NoticeOptions
 from dlmsd.secret import MASK, Secret
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.operation import Answer, Call, Operation, Reply
@@ -60,6 +62,10 @@ def _plain(value: Any, but: tuple[str, ...] = ()) -> Any:
         return MASK
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, NoticeOptions) and value.url is not None:
+        # The path of many a webhook is its key.
+        parts = urlsplit(value.url)
+        value = attrs.evolve(value, url=f"{parts.scheme}://{parts.netloc}/{MASK}")
     if attrs.has(type(value)):
         names = [one.name for one in attrs.fields(type(value)) if one.name not in but]
         return {name: _plain(getattr(value, name)) for name in names}
