@@ -28,6 +28,7 @@ from dlmsd.store.notices import Notices
 from dlmsd.store.own import OWN, Override, OwnMeter, override_of, overrides, own_meters
 from dlmsd.store.registry_rescue import rescue_registry
 from dlmsd.store.retention import DAY, Limit, sweep
+from dlmsd.store.serials import Serials
 from dlmsd.store.writer import Writer
 
 # A meter that is no longer configured keeps its id, and with it its history, for as long as
@@ -78,8 +79,8 @@ class Registry:
     """Use it in the reactor's thread. ``wall`` gives Unix seconds; ``key`` seals secrets.
 
     ``ids`` are those of configured meters, ``born`` when each was first seen (Unix ms).
-    ``metrics``, ``alarms``, ``notices``, ``diagnostics``, ``disconnects``, ``health`` and
-    ``audit`` are in the same file.
+    ``metrics``, ``alarms``, ``notices``, ``diagnostics``, ``disconnects``, ``health``,
+    ``serials`` and ``audit`` are in the same file.
     All methods raise StoreError when it cannot be used.
     """
 
@@ -106,6 +107,7 @@ class Registry:
         self.disconnects = Disconnects(file, now)
         self.health = HealthChecks(file, now)
         self.audit = Audit(file, now)
+        self.serials = Serials(file)
 
     @property
     def damage(self) -> tuple[str, ...]:
@@ -160,7 +162,8 @@ class Registry:
 
         def forget(database: sqlite3.Connection) -> None:
             sweep(database, _IDS, now, _UNUSED)
-            database.execute("DELETE FROM overrides WHERE meter NOT IN (SELECT id FROM meters)")
+            for table in ("overrides", "serials"):
+                database.execute(f"DELETE FROM {table} WHERE meter NOT IN (SELECT id FROM meters)")  # noqa: S608
 
         await self._file.change(forget)
         for part in (self.alarms, self.diagnostics, self.disconnects, self.health, self.audit):

@@ -26,6 +26,7 @@ _TABLES: Final = (
     "notices",
     "receivers",
     "sendings",
+    "serials",
     "diagnostics",
     "disconnects",
     "health",

@@ -29,6 +29,8 @@ from dlmsd.watch.expectations import Expectations
 
 BUCKET: Final = 60.0
 WINDOW: Final = 600.0
+# A new serial number is told of for a day: somebody should confirm it.
+REPLACED_SECONDS: Final = 86_400.0
 _BUCKETS: Final = int(WINDOW / BUCKET)
 
 _COUNTED: Final = ("good", "failed", "missed", "connects", "bad_frames", "noise_bytes")
@@ -273,6 +275,7 @@ class History:
         self.meters: dict[str, MeterHistory] = {}
         self.sinks: dict[str, SinkHistory] = {}
         self.streams: dict[Stream, StreamHistory] = {}
+        self.serials: Mapping[str, str] = {}
         self.outbox = OutboxHistory()
         self.host = HostHistory()
 
@@ -282,6 +285,7 @@ class History:
             found = self.meters.get(status.name)
             if found is None:
                 found = self.meters[status.name] = MeterHistory.begin(status, now)
+                found.serial = self.serials.get(status.name, "")
             found.learn(status, now, self.expectations.serials.get(status.name, ()))
         elif isinstance(status, SinkStatus):
             sink = self.sinks.get(status.name)
@@ -292,6 +296,26 @@ class History:
             self.outbox.learn(status, now)
         elif isinstance(status, Gone):
             self._forget(status)
+
+    def recall(self, serials: Mapping[str, str], now: float) -> None:
+        """Who answered in an earlier life."""
+        self.serials = serials
+        for name, before in serials.items():
+            meter = self.meters.get(name)
+            if meter is not None and meter.serial not in ("", before):
+                meter.replaced = (now, before, meter.serial)
+            elif meter is not None:
+                meter.serial = before
+
+    def settled(self, now: float) -> dict[str, str]:
+        """Serial numbers that are news to the registry; a new one when its alarm has been heard."""
+        return {
+            name: one.serial
+            for name, one in self.meters.items()
+            if one.serial
+            and self.serials.get(name) != one.serial
+            and (one.replaced is None or now - one.replaced[0] >= REPLACED_SECONDS)
+        }
 
     def counted(self, accounts: Mapping[Stream, Account], now: float) -> None:
         """What the outbox counts by meter and sink."""

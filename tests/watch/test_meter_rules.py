@@ -167,6 +167,26 @@ class MeterTests(RuleCase):
         self.fail_(self.read(), 5, cause="closed", standing=Standing(Rung.PAUSED, losses=11))
         self.assertEqual((self.only().rule, self.only().numbers), ("breaker-open", {"losses": 11}))
 
+    def test_another_meter_answers_after_a_restart(self) -> None:
+        told = Expectations(serials={"a": ("serial",)})
+        for answered_first in (False, True):
+            self.setUp()
+            self.history.expectations = told
+            if not answered_first:
+                self.history.recall({"a": "1001"}, self.now)
+            self.read(METER, 3, values={"serial": "1001"})
+            self.assertEqual(self.rules(), [])
+            if answered_first:
+                self.assertEqual(self.history.settled(self.now), {"a": "1001"})
+                self.history.recall({"a": "0999"}, self.now)
+            else:
+                self.assertEqual(self.history.settled(self.now), {})
+                self.read(self.board.meters["a"], 1, values={"serial": "2002"})
+            self.assertEqual(self.rules(), ["meter-replaced"])
+            self.assertEqual(self.history.settled(self.now), {}, "not before it was heard")
+            self.pass_(86_400)
+            self.assertEqual(len(self.history.settled(self.now)), 1)
+
     def test_units_values_clock_and_serial_number(self) -> None:
         self.history.expectations = Expectations(
             units={"a": {"energy": "kWh", "power": "W"}}, clocks={"a": ("clock",)},

@@ -11,7 +11,7 @@ from dlmsd.model import MeterState, Reading, Rung
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.finding import Finding, Number, quote
-from dlmsd.watch.history import WINDOW, MeterHistory
+from dlmsd.watch.history import REPLACED_SECONDS, WINDOW, MeterHistory
 from dlmsd.watch.rules.reach import late_after
 
 # In ten minutes, and in a row.
@@ -30,8 +30,6 @@ DEGRADED: Final = 0.5
 MISSED: Final = 3
 MISSED_SHARE: Final = 0.1
 DRIFT_SECONDS: Final = 30.0
-# A new serial number is told of for a day: somebody should confirm it.
-REPLACED_SECONDS: Final = 86_400.0
 
 
 def meter_findings(meter: MeterHistory, expected: Expectations, now: float) -> Iterator[Finding]:
