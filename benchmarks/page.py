@@ -111,7 +111,7 @@ async def measure(meters: int, rounds: int) -> float:
         StatusDocument(board, time.time, "0"),
         reactor=reactor,
         ready=lambda: True,
-        tokens=Tokens(Secret("token"), Path("no-list")),
+        tokens=Tokens(Secret("token"), Path("no-list"), time.time),
         language="en",
         version="0",
     )
@@ -145,7 +145,7 @@ def main() -> int:
     options = parser.parse_args()
     measured: list[float] = []
     run: Any = Deferred.fromCoroutine(measure(options.meters, options.rounds))
-    run.addCallbacks(measured.append, lambda failure: failure.printTraceback())
+    run.addCallbacks(measured.append, lambda failure: failure.printTraceback(sys.stderr))
     run.addBoth(lambda _: reactor.callLater(0, reactor.stop))  # type: ignore[attr-defined]
     reactor.run()  # type: ignore[attr-defined]
     if measured and measured[0] > options.most:

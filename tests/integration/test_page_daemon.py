@@ -9,6 +9,7 @@ from typing import Any
 from tests.integration.browser import BROWSER, Page, browsing, expect, need_browser
 from tests.integration.processes import wait_until
 from tests.integration.rest import RestCase
+from tests.integration.simulated import SimulatorProcess
 
 # What WCAG 2.2 asks for at its levels A and AA, and what axe counts as good practice beside it.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -139,6 +140,34 @@ class ChartTests(DaemonPageCase):
                 "aria-pressed", "true"
             )
             expect(page.locator(".chart", has_text="Time of a read")).to_be_visible()
+        self.assertEqual(wrong, [])
+
+
+class AlarmTests(DaemonPageCase):
+    def test_the_alarm_of_a_meter_that_refuses_us_is_acknowledged(self) -> None:
+        simulator = SimulatorProcess("--fault", "refuse=1.0")
+        simulator.__enter__()
+        self.addCleanup(simulator.__exit__, None, None, None)
+        place = simulator.endpoints[0]
+        body = {"name": "refusing", "ip_address": place["host"], "port": place["port"]}
+        self.good("POST", "/api/meters", body | {"interval": 1})
+        BROWSER.run(self.acknowledged)
+        (alarm,) = [
+            one for one in self.good("GET", "/api/alarms") if one["rule"] == "meter-refuses-us"
+        ]
+        self.assertEqual((alarm["acknowledged"], alarm["acknowledged_by"]), (True, "web"))
+        self.end()
+
+    def acknowledged(self) -> None:
+        with browsing() as (page, wrong):
+            self.enter(page, "alarms")
+            row = page.locator(".alarm", has_text="refusing: it refuses our credentials")
+            expect(row).to_be_visible(timeout=60_000)
+            row.get_by_role("button", name="Acknowledge").press("Enter")
+            expect(row).to_contain_text("Acknowledged by web, ")
+            expect(row.get_by_role("button", name="Acknowledge")).to_be_hidden()
+            page.reload()
+            expect(row).to_contain_text("Acknowledged by web, ")
         self.assertEqual(wrong, [])
 
 
