@@ -210,9 +210,18 @@ class Trial:
         begun = self.stage.line.begun
         return [] if begun is None else told(self.stage, begun)
 
+    def _blurred(self) -> bool:
+        """Whether a segment may be taken for one of another answer.
+
+        HDLC counts to eight, and but for the first, which has the invoke-id, nothing else in a
+        segment tells whose it is; tags do.
+        """
+        segments = self.cell.state is State.S8 and self.cell.kind is Kind.HDLC
+        return segments and self.fault.belated
+
     def _judge(self) -> None:
         stage = self.stage
-        self.wrong += judge_values(stage)
+        self.wrong += judge_values(stage, dated=not self._blurred())
         self.wrong += judge_beside(stage)
         self.wrong += judge_counts(stage)
         self.wrong += judge_names(stage, self.fault, self.cell.state)

@@ -30,7 +30,8 @@ class Fault:
     LINE what undoes it. One that is ``lasting`` strikes in every state that follows on its
     connection. ``errors`` are those by which the status may call it, and where it is
     ``certain`` one of them must be told when it lasts. Where it meets an opening it may be
-    called a refusal in the states ``refused`` too.
+    called a refusal in the states ``refused`` too. One that is ``belated`` brings what the meter
+    said earlier.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Fault:
     certain: frozenset[State] = frozenset()
     lasting: bool = False
     refused: frozenset[State] = frozenset({State.S4})
+    belated: bool = False
 
     def called(self, kind: type[DlmsdError], state: State) -> bool:
         """Whether this error is a right name for it; to call it a refusal costs 15 minutes.

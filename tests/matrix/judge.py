@@ -75,8 +75,8 @@ def told(stage: Stage, since: float) -> list[tuple[type[DlmsdError], str]]:
     return found
 
 
-def judge_values(stage: Stage) -> Iterator[str]:
-    """Nothing is stored that the meter did not answer within that very cycle."""
+def judge_values(stage: Stage, *, dated: bool) -> Iterator[str]:
+    """Nothing is stored that is forged or, where ``dated``, was not answered in its cycle."""
     spans = {
         status.reading.ts: status.cycle_seconds or 0.0
         for _, status in stage.statuses
@@ -84,10 +84,12 @@ def judge_values(stage: Stage) -> Iterator[str]:
     }
     for _, reading in stage.readings:
         if reading.meter == SPOILT:
-            yield from _judge_reading(stage, reading, spans.get(reading.ts))
+            yield from _judge_reading(stage, reading, spans.get(reading.ts), dated)
 
 
-def _judge_reading(stage: Stage, reading: Reading, seconds: float | None) -> Iterator[str]:
+def _judge_reading(
+    stage: Stage, reading: Reading, seconds: float | None, dated: bool
+) -> Iterator[str]:
     if seconds is None:
         yield f"{reading.ts} was stored, and no status tells of it"
         return
@@ -108,7 +110,7 @@ def _judge_reading(stage: Stage, reading: Reading, seconds: float | None) -> Ite
             continue
         elif not isinstance(value, Decimal):
             yield f"{key} = {value!r} is no number"
-        elif str(int(value.scaleb(-scalers.get(obis, 0)))) not in answered.get(obis, ()):
+        elif dated and str(int(value.scaleb(-scalers.get(obis, 0)))) not in answered.get(obis, ()):
             yield f"{key} = {value} was not answered in its cycle"
 
 

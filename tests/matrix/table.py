@@ -44,10 +44,12 @@ FAULTS: dict[int, Fault] = {
         Fault(16, "wrong format type", FRAME, octets.formats, _DOUBT, _AFTER_SNRM),
         Fault(17, "octets without end", FRAME, octets.flood, _DOUBT),
         Fault(18, "wrong addresses", FRAME, octets.strangers, _DOUBT, _AFTER_SNRM),
-        Fault(19, "N(S) again", FRAME, octets.doubled, _DOUBT),
+        Fault(19, "N(S) again", FRAME, octets.doubled, _DOUBT, belated=True),
         Fault(20, "wrong N(S) or N(R)", FRAME, octets.numbers, _DOUBT),
-        Fault(21, "stale frames", FRAME, octets.stale, _DOUBT, refused=_OLD_CHALLENGE),
-        Fault(22, "late answer", FRAME, octets.late, _DOUBT),
+        Fault(
+            21, "stale frames", FRAME, octets.stale, _DOUBT, refused=_OLD_CHALLENGE, belated=True
+        ),
+        Fault(22, "late answer", FRAME, octets.late, _DOUBT, belated=True),
         Fault(23, "UA with absurd parameters", FRAME, octets.parameters, _DOUBT),
         Fault(24, "DM", FRAME, octets.disconnected_mode, _METER, _AFTER_SNRM),
         Fault(25, "FRMR", FRAME, octets.rejection, _METER, _AFTER_SNRM),
