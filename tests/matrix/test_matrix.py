@@ -109,7 +109,7 @@ class OracleTests(SynchronousTestCase):
         self.assertIn("RST had no name", self.broken("S6/1/hdlc"))
 
     def test_who_was_refused_and_knocks(self) -> None:
-        self.patch(refusals.Memory, "refused", lambda self, error, now, pause: None)
+        self.patch(refusals.Memory, "refused", lambda *_: None)
         self.assertIn("refused, and asked again", self.broken("S3/31/hdlc"))
 
     def test_who_never_comes_back(self) -> None:
