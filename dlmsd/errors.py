@@ -206,6 +206,8 @@ class StoreError(DlmsdError):
 
     culprit = "operator"
     cause: Cause = "store"
+    full: ClassVar[Literal["", "disk", "outbox"]] = ""
+    """What has no room left, if that is why."""
 
 
 @frozen

@@ -281,9 +281,9 @@ class OutboxStatus:
 
     ``queued`` maps each sink to the number of its deliveries that wait, of which
     ``oldest_queued_ts`` is the first in the live lane. ``error`` tells why nothing can be
-    stored now, ``alarm`` what happened to the file that an operator must look at. With
-    ``pressure`` there is little room left: what a meter's load profile holds should wait
-    there.
+    stored now, ``full`` what has no room left if that is why, ``alarm`` what happened to the
+    file that an operator must look at. With ``pressure`` there is little room left: what a
+    meter's load profile holds should wait there.
     """
 
     readings: int = 0
@@ -296,6 +296,7 @@ class OutboxStatus:
     bytes: int = 0
     pressure: bool = False
     error: str = ""
+    full: Literal["", "disk", "outbox"] = ""
     alarm: str = ""
 
 

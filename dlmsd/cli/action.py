@@ -34,11 +34,10 @@ def action(
 ) -> int:
     """Invoke one method of a meter, and show what it returns.
 
-    METER is a name of the configuration, or the HOST of any other meter; its configuration
-    or profile must say `writing = true`. Class and method are numbers, or names of the Blue
-    Book. PARAMETERS is written like the VALUE of `dlmsd set`; left out it is integer:0, as
-    for most methods, "none" sends none, and "-" reads it from
-    standard input.
+    METER is the name of a configured or added meter, or the HOST of any other meter; its
+    configuration or profile must say `writing = true`. Class and method are numbers, or names of
+    the Blue Book. PARAMETERS is written like the VALUE of `dlmsd set`; left out it is integer:0, as
+    for most methods, "none" sends none, and "-" reads it from standard input.
 
     Exit 0 when it was done, 1 when not, 64 without --yes.
 

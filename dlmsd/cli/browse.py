@@ -42,7 +42,7 @@ _REGISTERS: Final = (3, 4, 5)
 def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given: Any) -> int:
     """List the objects of a meter: class, OBIS code and rights.
 
-    METER is a name of the configuration, or the HOST of any other meter.
+    METER is the name of a configured or added meter, or the HOST of any other meter.
     Rights are by attribute: r may be read, w written; by method: x may be invoked.
     A meter with short names tells base names and versions instead.
 

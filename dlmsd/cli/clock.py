@@ -34,9 +34,9 @@ ROWS: Final = ("time", "deviation", "status", "difference", "uncertainty")
 def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **given: Any) -> int:
     """Show a meter's time and its difference to this machine's; with --set, set it.
 
-    METER is a name of the configuration, or the HOST of any other meter. The difference is
-    positive where the meter is ahead. It is uncertain by half a round trip, and by half a
-    second where the meter tells whole ones.
+    METER is the name of a configured or added meter, or the HOST of any other meter. The difference
+    is positive where the meter is ahead. It is uncertain by half a round trip, and by half a second
+    where the meter tells whole ones.
 
     --set needs `writing = true` below the meter, --yes, and a clock here that is
     synchronised. The meter's own deviation from UTC stays; without one its `timezone`

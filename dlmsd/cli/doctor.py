@@ -53,9 +53,9 @@ def doctor() -> None:
 def meter(as_json: bool, trace: bool, **given: Any) -> int:
     """Walk to a meter: name, connection, link, association, one value.
 
-    METER is a name of the configuration, or the HOST of any other meter. The walk ends at
-    the step that fails, with the reason and what to do. Most meters serve one client: while
-    the daemon reads this one, either of the two may be turned away.
+    METER is the name of a configured or added meter, or the HOST of any other meter. The walk ends
+    at the step that fails, with the reason and what to do. Most meters serve one client: while the
+    daemon reads this one, either of the two may be turned away.
 
     Exit 0 when all steps are good, 1 when not.
 

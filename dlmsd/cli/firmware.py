@@ -56,8 +56,8 @@ def firmware(
 ) -> int:
     """Send the image in FILE to a meter, let it verify, and with --activate run it.
 
-    METER is a name of the configuration whose `writing` is true. A connection that breaks is
-    made again, and the transfer goes on where it was; so does a later run with --resume.
+    METER is the name of a configured or added meter whose `writing` is true. A connection that
+    breaks is made again, and the transfer goes on where it was; so does a later run with --resume.
     Without --yes it only says what it would do. Exit 0 when all was done, 1 when not.
 
     Example: dlmsd firmware plant-a v2.bin --identification V2.0 --activate --yes

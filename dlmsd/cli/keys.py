@@ -32,10 +32,10 @@ _NOTHING: Final = TellsOfKeys(None, None, None, None, {})
 def keys(as_json: bool, trace: bool, **given: Any) -> int:
     """Show system titles, security policy and suite, and invocation counters; never a key.
 
-    METER is a name of the configuration, or the HOST of any other meter. Beside ours stands
-    what the meter tells. One that does not let us in is asked as public client (16), which
-    often may know the counter that it expects. Each run spends up to 1,000 of the 2^32
-    counters that a key has.
+    METER is the name of a configured or added meter, or the HOST of any other meter. Beside ours
+    stands what the meter tells. One that does not let us in is asked as public client (16), which
+    often may know the counter that it expects. Each run spends up to 1,000 of the 2^32 counters
+    that a key has.
 
     Exit 0 when the meter let us in, 1 when not.
 

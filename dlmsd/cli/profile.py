@@ -71,7 +71,7 @@ def profile(
 ) -> int:
     """Read the load profile OBIS of a meter, row by row.
 
-    METER is a name of the configuration, or the HOST of any other meter.
+    METER is the name of a configured or added meter, or the HOST of any other meter.
 
     Without --from, --to and --last all rows come. Times are the meter's timezone's if that is
     configured; what you give is else local time here, and rows are in UTC. A connection that

@@ -30,7 +30,7 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> int:
     """Read attributes of a meter, once.
 
-    METER is a name of the configuration, or the HOST of any other meter.
+    METER is the name of a configured or added meter, or the HOST of any other meter.
 
     OBIS is a register's code (1-1:32.7.0), a measurement's name (voltage_l1), or
     CLASS/OBIS/ATTRIBUTE, by number or by name (8/0-0:1.0.0/2, clock/0-0:1.0.0/time). Values

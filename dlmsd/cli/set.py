@@ -34,10 +34,10 @@ _CLOCK = 8
 def set_(attribute: str, value: str, yes: bool, as_json: bool, trace: bool, **given: Any) -> int:
     """Write one attribute of a meter, and read it again.
 
-    METER is a name of the configuration, or the HOST of any other meter; its configuration
-    or profile must say `writing = true`. Class and attribute are numbers, or names of the
-    Blue Book. VALUE is TYPE:VALUE, and the type may be left out where it is that of what
-    the attribute holds now:
+    METER is the name of a configured or added meter, or the HOST of any other meter; its
+    configuration or profile must say `writing = true`. Class and attribute are numbers, or names of
+    the Blue Book. VALUE is TYPE:VALUE, and the type may be left out where it is that of what the
+    attribute holds now:
 
     \b
     long-unsigned:5          boolean:true      enum:1          float32:1.5

@@ -1,4 +1,4 @@
-"""The meter that a command speaks to: a name of the configuration, or a host."""
+"""The meter that a command speaks to: the name of a configured or added one, or a host."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ from dlmsd.meter.session import Session
 def trace(seconds: float | None, decode: str | None, as_json: bool, **given: Any) -> int:
     """Show every frame of one connection to a meter, and what it means.
 
-    METER is a name of the configuration, or the HOST of any other meter. It is read once, as
-    the daemon reads it, or again and again for --seconds. Each line has the time, > for what
-    was sent and < for what came; what is ciphered is shown opened. Passwords are stars.
-    What the meter says can be read here: mind to whom you give it.
+    METER is the name of a configured or added meter, or the HOST of any other meter. It is read
+    once, as the daemon reads it, or again and again for --seconds. Each line has the time, > for
+    what was sent and < for what came; what is ciphered is shown opened. Passwords are stars. What
+    the meter says can be read here: mind to whom you give it.
 
     --decode takes octets from any log instead, HDLC, WRAPPER, APDU or Data, and no meter.
 

@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from dlmsd.errors import StoreError
 from dlmsd.model import OutboxStatus
 
 POST_SECONDS: Final = 1.0
@@ -27,7 +28,7 @@ class Bulletin:
         file: str,
         clock: IReactorTime,
         post: Callable[[OutboxStatus], None],
-        obstacle: Callable[[], str] = lambda: "",
+        obstacle: Callable[[], StoreError | None] = lambda: None,
     ) -> None:
         self.status = OutboxStatus()
         self._file = file
@@ -42,7 +43,7 @@ class Bulletin:
         """Something was written; ``status`` is what the file holds now."""
         self._tell(status, self._obstacle())
 
-    def bad(self, error: str) -> None:
+    def bad(self, error: StoreError) -> None:
         """Something could not be written."""
         self._tell(self.status, error)
 
@@ -57,12 +58,15 @@ class Bulletin:
             self._timer.cancel()
             self._now()
 
-    def _tell(self, status: OutboxStatus, error: str) -> None:
+    def _tell(self, status: OutboxStatus, trouble: StoreError | None) -> None:
+        error = "" if trouble is None else str(trouble)
         if error and not self.status.error:
             self.log.error("The outbox cannot be used: {error}", error=error, file=self._file)
         elif self.status.error and not error:
             self.log.info("{file} can be written again", file=self._file)
-        self.status = evolve(status, error=error, alarm="; ".join(self._alarms))
+        self.status = evolve(
+            status, error=error, full=trouble.full if trouble else "", alarm="; ".join(self._alarms)
+        )
         if self._timer is None:
             wait = self._last + POST_SECONDS - self._clock.seconds()
             if wait <= 0:

@@ -61,6 +61,7 @@ class DiskFullError(StoreError):
     """The disk is full, so no meter is read; free some space, and reading goes on by itself."""
 
     retryable = True
+    full = "disk"
 
 
 class DiskError(StoreError):

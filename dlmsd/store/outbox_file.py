@@ -77,7 +77,7 @@ class OutboxFile:
         fatal: Callable[[StoreError], None],
     ) -> None:
         self.path = path
-        self.bulletin = Bulletin(str(path), clock, post, lambda: str(self.obstacle() or ""))
+        self.bulletin = Bulletin(str(path), clock, post, self.obstacle)
         self.is_open = False
         self._options = options
         self._clock = clock
@@ -147,7 +147,7 @@ class OutboxFile:
             except StoreError as error:
                 if not error.retryable:
                     raise
-                self.bulletin.bad(str(error))
+                self.bulletin.bad(error)
                 failure = error
             if self._hurry.is_set():
                 return None
@@ -174,7 +174,7 @@ class OutboxFile:
         try:
             await self._jobs.run(self._ledger.close)
         except StoreError as error:
-            self.bulletin.bad(str(error))
+            self.bulletin.bad(error)
         for one in (self._sweeper, self._replayer):
             if one is not None:
                 one.stop()
@@ -229,7 +229,7 @@ class OutboxFile:
 
     def failed(self, error: StoreError) -> None:
         """Something could not be written."""
-        self.bulletin.bad(str(error))
+        self.bulletin.bad(error)
 
     def obstacle(
         self, sinks: Collection[str] | None = None, *, elsewhere: bool = False
@@ -301,8 +301,9 @@ class OutboxFile:
     def _look(self) -> None:
         """Once any job found the disk full: see every now and then whether it still is."""
         timer = self._look_timer
-        if self.is_open and self._disk.full and (timer is None or not timer.active()):
-            self.bulletin.bad(str(self.obstacle()))
+        full = self.obstacle() if self._disk.full else None
+        if self.is_open and full is not None and (timer is None or not timer.active()):
+            self.bulletin.bad(full)
             self._look_timer = self._clock.callLater(LOOK_SECONDS, self._look_now)
 
     def _look_now(self) -> None:
@@ -316,7 +317,7 @@ class OutboxFile:
                 self.wrote(await self._jobs.run(self.ledger.status))
                 self._write()
         except StoreError as error:
-            self.bulletin.bad(str(error))
+            self.bulletin.bad(error)
 
     def _fatal(self, error: StoreError) -> None:
         if self._opening:

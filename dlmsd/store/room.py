@@ -24,6 +24,8 @@ class OutboxFullError(StoreError):
     """The outbox is full and when_full is "pause", so meters without another sink are not read;
     bring the sinks back, or raise max_bytes."""
 
+    full = "outbox"
+
 
 class PressureError(StoreError):
     """The outbox is nearly full, so what a meter's load profile holds waits there, and is read

@@ -90,7 +90,7 @@ class Sweeper:
                 if more or (swept.status.pressure, self._housekeeping.room) != before:
                     self._bulletin.good(swept.status)
         except StoreError as error:
-            self._bulletin.bad(str(error))
+            self._bulletin.bad(error)
         finally:
             self.sweeping = False
         if early:

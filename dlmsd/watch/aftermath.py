@@ -32,4 +32,4 @@ class Aftermath:
         for one in found:
             for rule in HIDES.get(one.rule, frozenset()) & _COUNTED - {one.rule}:
                 self._until[rule, one.subject] = now + WINDOW
-        return [one for one in kept if one.key not in self._until]
+        return [one for one in kept if (one.rule, one.subject) not in self._until]

@@ -9,12 +9,13 @@ from attrs import define
 from twisted.logger import Logger
 
 from dlmsd.store.alarms import Alarms
+from dlmsd.store.diagnostics import RANKS, Severity
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.remedies import TREATMENTS
 
-# An alarm is cleared when its finding has been gone for so long; what comes and goes is one
-# alarm.
+# An alarm is cleared when its finding has been gone for so long, and its severity lessens as
+# slowly; what comes and goes is one alarm. What gets worse is told at once.
 HOLD_SECONDS: Final = 120.0
 # The words of one that stands follow its numbers, but not more often than this.
 REFRESH_SECONDS: Final = 600.0
@@ -24,14 +25,15 @@ Key = tuple[str, str]
 
 @define
 class _Standing:
-    """One that stands: ``seen`` is when there last was a finding, ``told`` when it got its
-    words, which are ``written`` or not yet.
+    """One that stands: ``seen`` is when there last was a finding, and ``severe`` one as bad as
+    it says; ``told`` when it got its words, which are ``written`` or not yet.
     """
 
     finding: Finding | None
-    severity: str
+    severity: Severity
     message: str
     seen: float
+    severe: float
     told: float
     written: bool = True
 
@@ -82,7 +84,7 @@ class AlarmKeeper:
         while rows := await self._alarms.list(standing=True, before=before, limit=1000):
             before = rows[-1].id
             for row in rows:
-                stood = _Standing(None, row.severity, row.message, now, now)
+                stood = _Standing(None, row.severity, row.message, now, now, now)
                 self._standing.setdefault((row.rule, row.subject), stood)
         self._met = True
 
@@ -90,20 +92,23 @@ class AlarmKeeper:
         known = self._standing.get(finding.key)
         if known is not None:
             known.seen = now
+            if finding.rank >= RANKS[known.severity]:
+                known.severe = now
+            elif now - known.severe < HOLD_SECONDS:
+                return
             if known.severity == finding.severity and (
                 now - known.told < REFRESH_SECONDS or known.finding == finding
             ):
                 return
         message = self._language.title(finding)
-        stands = _Standing(finding, finding.severity, message, now, now, written=False)
+        stands = _Standing(finding, finding.severity, message, now, now, now, written=False)
         self._standing[finding.key] = stands
         if known is None:
             self._log.warn("Alarm: {message}", message=message, rule=finding.rule)
 
     async def _write(self, finding: Finding, message: str) -> None:
         await self._alarms.raise_(
-            finding.rule,
-            finding.subject,
+            *finding.key,
             finding.severity,
             message,
             category=TREATMENTS[finding.rule].category,

@@ -18,6 +18,12 @@ _QUOTE: Final = 300
 _QUOTES: Final = 5
 # The names that an alarm of a whole line gives; all are counted.
 NAMED: Final = 5
+# What grows and lessens is one alarm, by whichever of its rules it is found.
+_ONE_ALARM: Final[Mapping[str, str]] = {
+    "success-degraded": "success-rate",
+    "success-critical": "success-rate",
+    "success-down": "success-rate",
+}
 
 
 @frozen
@@ -39,8 +45,9 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Of two findings with the same key one is news of the other."""
-        return self.rule, self.subject
+        """Of two findings with the same key one is news of the other: the alarm's rule, and its
+        subject."""
+        return _ONE_ALARM.get(self.rule, self.rule), self.subject
 
     @property
     def rank(self) -> int:

@@ -30,9 +30,7 @@ HIDES: Final[Mapping[str, frozenset[str]]] = {
     | {"read-failures", "meter-mute", "sockets-closed", "meter-slow", "line-noise"},
     "meter-slow": SHARES | {"read-failures"},
     "sockets-closed": SHARES | {"read-failures"},
-    "success-down": frozenset({"success-critical", "success-degraded", "read-failures"}),
-    "success-critical": frozenset({"success-degraded", "read-failures"}),
-    "success-degraded": frozenset({"read-failures"}),
+    **{rule: frozenset({"read-failures"}) for rule in SHARES},
     "publish-ratio": frozenset({"delivery-stale"}),
     "disk-full": frozenset({"disk-low", "outbox-pressure", "outbox-growth"}),
     "outbox-full": frozenset({"outbox-pressure", "outbox-growth"}),
@@ -57,7 +55,7 @@ def _explained(found: list[Finding]) -> list[Finding]:
     hidden = {
         (rule, one.subject) for one in found for rule in HIDES.get(one.rule, ()) if rule != one.rule
     }
-    return [one for one in found if one.key not in hidden]
+    return [one for one in found if (one.rule, one.subject) not in hidden]
 
 
 def _lines(found: list[Finding], meters: Mapping[str, MeterStatus]) -> list[Finding]:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import OutboxStatus
 from dlmsd.store.bulletin import Bulletin
+from dlmsd.store.database import DiskFullError
 
 
 class BulletinTests(SynchronousTestCase):
@@ -45,9 +46,11 @@ class BulletinTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.bulletin.good(OutboxStatus(readings=1))
         for _ in range(10):
-            self.bulletin.bad("the disk is full")
+            self.bulletin.bad(DiskFullError("the disk is full"))
             self.clock.advance(1)
-        self.assertEqual(self.posted[-1], OutboxStatus(readings=1, error="the disk is full"))
+        self.assertEqual(
+            self.posted[-1], OutboxStatus(readings=1, error="the disk is full", full="disk")
+        )
         self.bulletin.good(OutboxStatus(readings=2))
         self.bulletin.good(OutboxStatus(readings=3))
         self.clock.advance(1)

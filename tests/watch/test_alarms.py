@@ -9,6 +9,7 @@ from dlmsd.store.alarms import Alarm
 from dlmsd.watch.alarms import HOLD_SECONDS, REFRESH_SECONDS, AlarmKeeper
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
+from dlmsd.watch.rules.meter import share_finding
 from tests.store.registry_case import RegistryCase
 
 NUMBERS = {"address": "h:1", "seconds": 30, "failures": 3, "attempts": 2}
@@ -54,6 +55,30 @@ class AlarmTests(RegistryCase):
         later = evolve(worse, numbers={**NUMBERS, "seconds": 700})
         self.keep(later, after=REFRESH_SECONDS)
         self.assertEqual(Finding.decode(self.rows()[0].details), later)
+
+    def share(self, good: int) -> Finding:
+        finding = share_finding("a", good, 100 - good, 10)
+        assert finding is not None
+        return finding
+
+    def test_a_decline_is_one_alarm_that_grows_at_once_and_lessens_slowly(self) -> None:
+        told = []
+        for good in (80, 40, 0, 40, 0, 40):
+            self.keep(self.share(good))
+            (alarm,) = self.rows()
+            told.append((alarm.rule, alarm.severity))
+        self.assertEqual({rule for rule, _ in told}, {"success-rate"})
+        self.assertEqual([severity for _, severity in told],
+                         ["warning", "error", *["critical"] * 4])  # fmt: skip
+        self.keep(self.share(40), after=HOLD_SECONDS)
+        (alarm,) = self.rows()
+        self.assertEqual((alarm.severity, alarm.message),
+                         ("error", "a: critical, 40 % of cycles are good"))  # fmt: skip
+        self.begin()
+        self.keep(self.share(40))
+        self.keep(after=HOLD_SECONDS)
+        (alarm,) = self.rows()
+        self.assertIsNotNone(alarm.cleared_at, "and it is known over a restart")
 
     def test_what_comes_and_goes_is_one_alarm(self) -> None:
         for _ in range(10):

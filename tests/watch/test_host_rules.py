@@ -9,11 +9,8 @@ from tests.watch.rule_case import WALL, RuleCase
 class StoreAndHostTests(RuleCase):
     def test_what_the_outbox_says(self) -> None:
         for status, rule in (
-            (OutboxStatus(error="x: the disk is full; no meter is read"), "disk-full"),
-            (
-                OutboxStatus(error="x: all 1000 bytes are taken by readings that wait for tb"),
-                "outbox-full",
-            ),
+            (OutboxStatus(error="x", full="disk"), "disk-full"),
+            (OutboxStatus(error="x", full="outbox"), "outbox-full"),
             (OutboxStatus(error="x: locked"), "outbox-failing"),
             (OutboxStatus(alarm="set aside"), "outbox-damaged"),
             (OutboxStatus(pressure=True), "outbox-pressure"),

@@ -43,9 +43,7 @@ def store_findings(history: History, now: float) -> Iterator[Finding]:
     limit = history.expectations.max_bytes
     size = {"bytes": status.bytes, "queued": waiting, "limit": limit}
     if status.error:
-        full = "disk is full" in status.error
-        paused = "bytes are taken" in status.error
-        rule = "disk-full" if full else "outbox-full" if paused else "outbox-failing"
+        rule = f"{status.full}-full" if status.full else "outbox-failing"
         yield Finding(rule, "outbox", "critical", 0.95, size, quote(status.error))
     if status.alarm:
         yield Finding("outbox-damaged", "outbox", "error", 0.9, {}, quote(status.alarm))

@@ -13,9 +13,11 @@ const HORIZONS = ["immediate", "short", "long"];
 
 const { t, has } = speak(words);
 
-// The plan's finding for a standing alarm, and the actions that are for it.
+// The plan's finding for a standing alarm, and the actions that are for it. An alarm that grows
+// goes through several rules; its details name that of now.
 function planned(alarm, plan) {
-  const finding = plan?.findings.find(({ rule, subject }) => rule === alarm.rule && subject === alarm.subject);
+  const now = alarm.details?.rule ?? alarm.rule;
+  const finding = plan?.findings.find(({ rule, subject }) => rule === now && subject === alarm.subject);
   if (finding === undefined) return null;
   const actions = HORIZONS.flatMap((horizon) => plan[horizon])
     .filter(({ because, subjects }) => because.includes(finding.title) || subjects.includes(finding.subject))
