@@ -60,7 +60,7 @@ _NEEDED_TO_HEAR: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "authentication_key": {"security": _AUTHENTICATED},
     "meter_signing_key": {"signed": (True,)},
 }
-"""The same for a meter that pushes: it is not asked, and nothing is sent to it."""
+"""The same for a meter that pushes: it is not asked."""
 
 _NAMES: Final[Mapping[str, str]] = {
     "password": 'a password; give one, or authentication = "none"',

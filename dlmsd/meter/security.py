@@ -148,7 +148,7 @@ class MeterSecurity:
         if self._transmit is None or key is None or title is None or self._transmit.next > told:
             return False
         above = above_meters(told)
-        block = await self._store.reserve_counters(_name(title, key), above, BLOCK)
+        block = await self._store.reserve_counters(counter_name(title, key), above, BLOCK)
         self._transmit.jump(CounterBlock(*block))
         return True
 
@@ -159,7 +159,7 @@ class MeterSecurity:
             return
         if self._transmit is not None and self._transmit.remaining >= LOW:
             return
-        block = await self._store.reserve_counters(_name(title, key), 0, BLOCK)
+        block = await self._store.reserve_counters(counter_name(title, key), 0, BLOCK)
         if self._transmit is None:
             self._transmit = TransmitCounter(CounterBlock(*block))
         else:
@@ -255,7 +255,8 @@ def proposed(meter: MeterOptions) -> Conformance:
     return services & ~Conformance.ACCESS if NO_ACCESS in meter.quirks else services
 
 
-def _name(title: bytes, key: Secret) -> str:
+def counter_name(title: bytes, key: Secret) -> str:
+    """Under which a store reserves counters of ours."""
     return f"{title.hex()}/{key_id(key)}"
 
 

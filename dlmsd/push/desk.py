@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from dlmsd.config.values import PushOptions
@@ -17,7 +18,7 @@ from dlmsd.meter.payload import decode_push
 from dlmsd.push.assembly import Arrived
 from dlmsd.push.directory import Directory, Letter, signs, told_title
 from dlmsd.push.framing import answer
-from dlmsd.push.meter import PushedMeter
+from dlmsd.push.meter import Confirm, PushedMeter
 
 # Strangers that were told of once; beyond these the log is spared, and the status counts.
 _MOST_TOLD: Final = 1000
@@ -59,13 +60,13 @@ class Desk:
             )
         try:
             if letter.protected:
-                self._protected(letter)
+                self._protected(letter, partial(_answering, one, reply))
             else:
-                self._plain(letter, partial(_confirm, one, reply))
+                self._plain(letter, partial(_answering, one, reply))
         except Exception:  # noqa: BLE001 - a bug over one push must not end all later ones
             self._log.failure("A push met a fault of dlmsd", listener=listener.name)
 
-    def _plain(self, letter: Letter, confirm: Callable[[DataNotificationConfirm], None]) -> None:
+    def _plain(self, letter: Letter, confirming: Callable[[PushedMeter], Confirm]) -> None:
         error: DecodeError | None = None
         try:
             letter = evolve(letter, push=decode_push(letter.apdu))
@@ -83,9 +84,9 @@ class Desk:
             meter.refuse(refused)
             return
         assert letter.push is not None
-        meter.take(letter.push, _origin(letter), confirm)
+        meter.take(letter.push, _origin(letter), confirming(meter))
 
-    def _protected(self, letter: Letter) -> None:
+    def _protected(self, letter: Letter, confirming: Callable[[PushedMeter], Confirm]) -> None:
         try:
             letter = evolve(letter, title=told_title(letter.apdu))
         except DecodeError:
@@ -103,7 +104,7 @@ class Desk:
         except DlmsdError as error:
             meter.refuse(error)
             return
-        meter.take(push, _origin(letter))
+        meter.take(push, _origin(letter), confirming(meter))
 
     def _stranger(self, letter: Letter) -> None:
         name, sender = letter.listener.name, letter.sender
@@ -118,12 +119,19 @@ class Desk:
         )
 
 
-def _confirm(
-    one: Arrived, reply: Callable[[bytes], None], confirmation: DataNotificationConfirm
-) -> None:
-    octets = b"" if one.frame is None else answer(one.frame, confirmation.encode())
-    if octets:
-        reply(octets)
+def _answering(one: Arrived, reply: Callable[[bytes], None], meter: PushedMeter) -> Confirm:
+    """Sends a confirmation to ``meter``, protected as its pushes are, where that can be done."""
+
+    def confirm(confirmation: DataNotificationConfirm) -> None:
+        plain, frame = confirmation.encode(), one.frame
+        # M-Bus carries none, and for nothing no counter is drawn.
+        if frame is None or not answer(frame, plain):
+            return
+        Deferred.fromCoroutine(meter.answering(plain)).addCallbacks(
+            lambda apdu: reply(answer(frame, apdu)), meter.unconfirmed
+        )
+
+    return confirm
 
 
 def _origin(letter: Letter) -> str:

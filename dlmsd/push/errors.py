@@ -15,3 +15,11 @@ class ListenError(DlmsdError):
 on it."""
 
     culprit = "operator"
+
+
+class NamelessError(DlmsdError):
+    """The meter wants its ciphered pushes confirmed, and repeats them until they are; give it a \
+system_title of this client's own."""
+
+    culprit = "operator"
+    cause = "operator"

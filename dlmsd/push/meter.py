@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
 from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
@@ -26,6 +25,7 @@ from dlmsd.meter.poller import Commit
 from dlmsd.model import MeterState, MeterStatus, Reading
 from dlmsd.push.clock import told_ts
 from dlmsd.push.errors import PushSilenceError
+from dlmsd.push.security import PushSecurity
 from dlmsd.push.values import Picker
 
 Confirm = Callable[[DataNotificationConfirm], None]
@@ -44,7 +44,7 @@ class PushedMeter:
     def __init__(
         self,
         options: MeterOptions,
-        security: SecurityContext | None,
+        security: PushSecurity | None,
         *,
         commit: Commit,
         post: Callable[[MeterStatus], None],
@@ -65,6 +65,7 @@ class PushedMeter:
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._running = False
         self._told: set[str] = set()
+        self._unconfirmed: set[str] = set()
         self._status = waiting(options)
 
     def start(self) -> None:
@@ -86,6 +87,12 @@ class PushedMeter:
         if ciphered:
             raise MissingKeyError(f"a ciphered push (tag {apdu[0]:02X}), and security is none")
         return apdu
+
+    async def answering(self, plain: bytes) -> bytes:
+        """``plain`` protected as its pushes are; SecurityError or another DlmsdError if it
+        cannot be.
+        """
+        return plain if self._security is None else await self._security.protect(plain)
 
     def expects_plain(self) -> None:
         """PlainTextError if nothing in plain text is believed."""
@@ -136,6 +143,20 @@ class PushedMeter:
         if self._running:
             self._count(False)
             self._tell(error, failed=self._status.failed + 1)
+
+    def unconfirmed(self, reason: Failure) -> None:
+        """A push that wanted to be confirmed was kept, and could not be."""
+        error = reason.value
+        if not isinstance(error, DlmsdError):
+            self._log.failure("A push was not confirmed", reason, meter=self.options.name)
+        elif error.advice not in self._unconfirmed:
+            self._unconfirmed.add(error.advice)
+            self._log.warn(
+                "{meter}: pushes are kept and not confirmed: {reason} {advice}",
+                meter=self.options.name,
+                reason=str(error),
+                advice=error.advice,
+            )
 
     def _committed(
         self, _: None, reading: Reading, changes: dict[str, Any], confirmed: Callable[[], None]

@@ -15,7 +15,7 @@ from dlmsd.push.desk import Desk
 from dlmsd.push.errors import ListenError
 from dlmsd.push.listener import Listener
 from dlmsd.push.meter import PushedMeter, waiting
-from dlmsd.push.security import context, received
+from dlmsd.push.security import received, secured
 
 
 class PushService:
@@ -84,7 +84,7 @@ class PushService:
             elif options.name not in known:
                 known[options.name] = PushedMeter(
                     options,
-                    context(options, counters, self._random),
+                    secured(options, self._store, counters, self._random),
                     commit=self._commit,
                     post=self._post,
                     clock=self._reactor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -15,29 +15,13 @@ from dlmsd.push.assembly import Arrived
 from dlmsd.push.desk import Desk
 from dlmsd.push.framing import Route
 from dlmsd.push.meter import PushedMeter
-from dlmsd.push.security import context, received
+from dlmsd.push.security import received, secured
 from dlmsd.push.stream import Stream
+from tests.meter.fleet import MemoryCounters
 from tests.push.pushes import HAN
 
 NOW = 1_700_000_000.0
 ROUTE = Route("wrapper", b"\x00\x01", b"\x00\x01")
-
-
-class Counters:
-    """A CounterStore in memory."""
-
-    def __init__(self, kept: Mapping[str, int] | None = None) -> None:
-        self.kept = dict(kept or {})
-
-    async def reserve_counters(self, name: str, above: int, count: int) -> tuple[int, int]:
-        raise AssertionError("a listener sends nothing")
-
-    async def received_counters(self) -> Mapping[str, int]:
-        return dict(self.kept)
-
-    def keep_received(self, name: str, counter: int) -> None:
-        assert counter > self.kept.get(name, -1)
-        self.kept[name] = counter
 
 
 class Room:
@@ -46,14 +30,14 @@ class Room:
     def __init__(
         self,
         *meters: MeterOptions,
-        counters: Counters | None = None,
+        counters: MemoryCounters | None = None,
         last_ts: int = 0,
         wall: float = NOW,
     ) -> None:
         self.clock = Clock()
         self.wall = wall
         self.full = False
-        self.counters = counters or Counters()
+        self.counters = counters or MemoryCounters()
         self.readings: list[Reading] = []
         self.answers: list[bytes] = []
         self.statuses: dict[str, MeterStatus] = {}
@@ -64,7 +48,7 @@ class Room:
         self.meters = [
             PushedMeter(
                 options,
-                context(options, memory, bytes),  # type: ignore[arg-type]
+                secured(options, self.counters, memory, bytes),  # type: ignore[arg-type]
                 commit=self._commit,
                 post=self._post,
                 clock=self.clock,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.mbus import MBusFrame
 from dlmsd.dlms.security.gcm import Gcm
 from dlmsd.dlms.security.suite import SUITES, SecurityControl
 from dlmsd.dlms.xdlms.ciphered import Ciphered, GeneralCiphered
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.transaction import Transaction
+from dlmsd.errors import StoreError
+from dlmsd.push.assembly import Arrived
 from dlmsd.secret import Secret
-from tests.push.desk import Room
-from tests.push.pushes import apdus, ciphered, shown
+from tests.push.desk import ROUTE, Room
+from tests.push.pushes import HAN, apdus, ciphered, shown
 from tests.push.test_meter import power
 from tests.vectors import push as vectors
 
@@ -80,6 +84,84 @@ class PublishedTests(SynchronousTestCase):
         self.assertEqual((found["active_energy"], found["voltage_l1"]), ("9108", "230.8"))
 
 
+class ConfirmedTests(SynchronousTestCase):
+    """A meter whose ciphered pushes want an answer gets it ciphered, or repeats them."""
+
+    OURS = b"DLM00001"
+    NAMED = evolve(METER, system_title=OURS)
+
+    def push(self, counter: int) -> bytes:
+        return protect(b"\x0f\xc0\x00\x00\x07" + power(230)[5:], counter)
+
+    def opened(self, octets: bytes) -> tuple[int, bytes]:
+        """The counter of an answer in a wrapper, and what is in it."""
+        found = GeneralCiphered.decode(octets[8:])
+        self.assertEqual((found.title, found.dedicated), (self.OURS, False))
+        self.assertEqual(found.control, TAGGED)
+        gcm = Gcm(SUITES[0], Secret(KEYS[0]), Secret(KEYS[1]))
+        return found.counter, gcm.open(TAGGED, self.OURS, found.counter, found.content)
+
+    def test_each_under_a_counter_of_its_own(self) -> None:
+        room = Room(self.NAMED)
+        room.send_apdu(protect(power(1), 1))
+        self.assertEqual((room.answers, room.counters.reserved), ([], {}))
+        for counter in range(2, 1702):
+            room.send_apdu(self.push(counter))
+        # A restart goes on above what was reserved.
+        again = Room(self.NAMED, counters=room.counters)
+        again.send_apdu(self.push(5000))
+        found = [self.opened(one) for one in (*room.answers, *again.answers)]
+        self.assertEqual({plain for _, plain in found}, {bytes.fromhex("10C000000700")})
+        counters = [counter for counter, _ in found]
+        self.assertEqual((len(counters), len(set(counters))), (1701, 1701))
+        self.assertGreater(min(counters), 0)
+        self.assertEqual(counters, sorted(counters))
+        self.assertGreaterEqual(max(room.counters.reserved.values()), max(counters))
+
+    def test_none_before_it_is_kept_nor_for_what_is_not_believed(self) -> None:
+        room = Room(self.NAMED)
+        room.full = True
+        room.send_apdu(self.push(1))
+        room.full = False
+        for apdu in (self.push(1), self.push(2)[:-1] + b"\x00"):
+            room.send_apdu(apdu)
+        self.assertEqual((room.answers, room.counters.reserved), ([], {}))
+        room.send_apdu(self.push(2))
+        self.assertEqual(len(room.answers), 1)
+
+    def test_none_where_nothing_can_carry_it(self) -> None:
+        room = Room(self.NAMED)
+        one = Arrived(self.push(1), ROUTE, MBusFrame(1, 1, b""))
+        room.desk.arrived(one, HAN, "192.0.2.1", room.answers.append)
+        self.assertEqual((len(room.readings), room.answers), (1, []))
+        self.assertEqual(room.counters.reserved, {})
+
+    def test_without_a_title_of_ours_the_log_says_so_once(self) -> None:
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        room = Room(METER)
+        for counter in (1, 2, 3):
+            room.send_apdu(self.push(counter))
+        self.assertEqual((len(room.readings), room.answers), (3, []))
+        told = [formatEvent(one) for one in events]
+        self.assertEqual(len([one for one in told if "there is no system_title" in one]), 1)
+
+    def test_a_disk_that_reserves_nothing(self) -> None:
+        room = Room(self.NAMED)
+        reserve = room.counters.reserve_counters
+
+        async def full(name: str, above: int, count: int) -> tuple[int, int]:
+            raise StoreError("the disk is full")
+
+        self.patch(room.counters, "reserve_counters", full)
+        room.send_apdu(self.push(1))
+        self.assertEqual((len(room.readings), room.answers), (1, []))
+        self.patch(room.counters, "reserve_counters", reserve)
+        room.send_apdu(self.push(2))
+        self.assertEqual(len(room.answers), 1)
+
+
 class BeliefTests(SynchronousTestCase):
     def refused(self, room: Room, apdu: bytes, words: str) -> None:
         """Nothing comes of it, and the next genuine one is taken."""
@@ -96,7 +178,7 @@ class BeliefTests(SynchronousTestCase):
         suite_1 = SecurityControl.of(0x31)
         self.refused(room, protect(power(1), 1, suite_1), "security suite 1")
         self.refused(room, protect(power(1), 1)[:-1] + b"\x00", "authenticated")
-        self.assertEqual(room.counters.kept, {})
+        self.assertEqual(room.counters.received, {})
         room.send_apdu(protect(power(1), 1))
         self.assertEqual(len(room.readings), 1)
 
