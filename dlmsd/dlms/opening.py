@@ -16,7 +16,11 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.method import MethodDescriptor
-from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.object_list import (
+    ASSOCIATION_LN,
+    CURRENT_ASSOCIATION,
+    NUMBERED_ASSOCIATIONS,
+)
 from dlmsd.dlms.quirks import CLEAR_AARQ, UNPROVED_METER, Quirk
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
@@ -32,12 +36,9 @@ from dlmsd.secret import Secret
 
 # As much as the length field of a PDU size can say; the meter's own limit is smaller.
 MAX_PDU: Final = 0xFFFF
-# reply_to_HLS_authentication of Association LN (Blue Book 4.4.4), whose current one is
-# 0-0:40.0.0. Some meters have it under the number of the client's alone, of which eight are
-# more than any has.
-_ASSOCIATION_LN: Final = 15
+# reply_to_HLS_authentication of Association LN (Blue Book 4.4.4).
 _REPLY: Final = 1
-_LAST_INSTANCE: Final = 8
+_ASSOCIATIONS: Final = (CURRENT_ASSOCIATION, *NUMBERED_ASSOCIATIONS)
 _ELSEWHERE: Final = (ActionResult.OBJECT_UNDEFINED, ActionResult.OBJECT_UNAVAILABLE)
 
 
@@ -180,7 +181,7 @@ class Opening:
         assert self._high is not None
         assert self._challenges is not None
         answer = Data(Tag.OCTET_STRING, self._high.handshake.answer(self._challenges))
-        reply = MethodDescriptor(_ASSOCIATION_LN, Obis.parse(f"0-0:40.0.{self._instance}"), _REPLY)
+        reply = MethodDescriptor(ASSOCIATION_LN, _ASSOCIATIONS[self._instance], _REPLY)
         return ActionRequestNormal(invoke, reply, answer).encode()
 
     def check(self, response: ActionResponseNormal) -> bool:
@@ -190,7 +191,7 @@ class Opening:
         assert self._high is not None
         assert self._challenges is not None
         answer = response.answer
-        if answer.result in _ELSEWHERE and self._instance < _LAST_INSTANCE:
+        if answer.result in _ELSEWHERE and self._instance + 1 < len(_ASSOCIATIONS):
             self._instance += 1
             return False
         if answer.result is not ActionResult.SUCCESS:

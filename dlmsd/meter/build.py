@@ -62,6 +62,7 @@ def make_session(
         witness=witness,
         security=security,
         public=_link(evolve(meter, client=PUBLIC_CLIENT)),
+        client=meter.client,
         writing=meter.writing,
         told=NewsLog(meter.name).heard,
         frame_delay=meter.frame_delay,

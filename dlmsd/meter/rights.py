@@ -4,13 +4,16 @@ The rights stand in the object list (Blue Book, Association LN, attribute 2), wh
 long: of the one object that is meant it is asked for by selective access, and whole only
 where the meter does not know that. A meter that shows no list, or a very long one, is simply
 asked for the work itself, and refuses by itself.
+
+The list is the current association's, 0-0:40.0.0. A meter that has none there is asked which
+of the numbered ones is this client's: the lists of others tell other rights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -20,11 +23,13 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import (
     ASSOCIATION_LN,
     CURRENT_ASSOCIATION,
+    NUMBERED_ASSOCIATIONS,
     CosemObject,
     decode_object_list,
     object_list,
 )
 from dlmsd.dlms.cosem.structure import array
+from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.selective import ObjectIdList
@@ -33,10 +38,11 @@ from dlmsd.errors import DlmsdError, MeterError, ServiceError
 Wanted: TypeAlias = AttributeDescriptor | MethodDescriptor
 _Id: TypeAlias = tuple[int, Obis]
 
-OBJECT_LIST: Final = AttributeDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 2)
+_OBJECT_LIST: Final = 2
+_PARTNERS: Final = 3
 # A whole list for the sake of one object is worth a quarter of a minute of a slow line, no more.
 MOST: Final = 32_768
-_ASSOCIATION: Final = ASSOCIATION_LN, CURRENT_ASSOCIATION
+_T = TypeVar("_T")
 
 
 class AccessRightError(DlmsdError):
@@ -50,12 +56,18 @@ another client may do more."""
 class Tells(Protocol):
     """What a session is to those who ask for rights."""
 
+    client: int
+    """Its number."""
+
     @property
     def conformance(self) -> Conformance:
         """What the meter offers."""
 
     async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
         """One attribute's value, or a part of it."""
+
+    async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
+        """A result for each attribute, in order."""
 
     async def stream(
         self,
@@ -66,10 +78,38 @@ class Tells(Protocol):
         """One attribute's octets, as they come."""
 
 
+class OwnAssociation:
+    """Where the object of a client's association is; looked for once."""
+
+    def __init__(self) -> None:
+        self._obis = CURRENT_ASSOCIATION
+        self._sought = False
+
+    async def ask(self, session: Tells, question: Callable[[Obis], Awaitable[_T]]) -> _T:
+        """What ``question`` gets of it."""
+        try:
+            return await question(self._obis)
+        except ServiceError:
+            if self._sought:
+                raise
+            self._sought = True
+            found = await self._numbered(session)
+            if found is None:
+                raise
+            self._obis = found
+        return await question(self._obis)
+
+    async def _numbered(self, session: Tells) -> Obis | None:
+        partners = [_attribute(one, _PARTNERS) for one in NUMBERED_ASSOCIATIONS]
+        told = zip(NUMBERED_ASSOCIATIONS, await session.get_many(partners), strict=True)
+        return next((obis for obis, one in told if _client(one) == session.client), None)
+
+
 class Rights:
     """Those of one association; each object is asked for once."""
 
     def __init__(self) -> None:
+        self._own = OwnAssociation()
         self._objects: dict[_Id, CosemObject | None] = {}
         self._told = True
 
@@ -105,15 +145,21 @@ class Rights:
 
     async def _listed(self, session: Tells, missing: Sequence[_Id]) -> Sequence[CosemObject]:
         if Conformance.SELECTIVE_ACCESS in session.conformance:
-            # On the association's version depends what the rights of the others mean.
-            ids = ObjectIdList(tuple(dict.fromkeys((_ASSOCIATION, *missing))))
-            with suppress(ServiceError):
-                told = await session.get(OBJECT_LIST, ids.access)
+
+            async def part(of: Obis) -> Sequence[CosemObject]:
+                # On the association's version depends what the rights of the others mean.
+                ids = ObjectIdList(tuple(dict.fromkeys(((ASSOCIATION_LN, of), *missing))))
+                told = await session.get(_attribute(of, _OBJECT_LIST), ids.access)
                 return object_list(array(told, "object_list"))
-        return await listed(session, MOST)
+
+            with suppress(ServiceError):
+                return await self._own.ask(session, part)
+        return await listed(session, MOST, self._own)
 
 
-async def listed(session: Tells, most: int | None = None) -> Sequence[CosemObject]:
+async def listed(
+    session: Tells, most: int | None = None, own: OwnAssociation | None = None
+) -> Sequence[CosemObject]:
     """The whole object list; MeterError for more octets than ``most``: its association is gone."""
     octets = bytearray()
 
@@ -122,7 +168,10 @@ async def listed(session: Tells, most: int | None = None) -> Sequence[CosemObjec
         if most is not None and len(octets) > most:
             raise MeterError(f"its object list has more than {most} octets")
 
-    await session.stream(OBJECT_LIST, None, take)
+    async def whole(of: Obis) -> None:
+        await session.stream(_attribute(of, _OBJECT_LIST), None, take)
+
+    await (own or OwnAssociation()).ask(session, whole)
     return decode_object_list(bytes(octets))
 
 
@@ -136,6 +185,18 @@ def _refuse_unless_allowed(known: CosemObject, wanted: Wanted) -> None:
         what = f"{wanted} {attribute_words(wanted)}".rstrip()
         mode = known.attribute_mode(wanted.attribute)
         raise AccessRightError(f"{what} may not be written: its access mode is {mode}")
+
+
+def _attribute(association: Obis, index: int) -> AttributeDescriptor:
+    return AttributeDescriptor(ASSOCIATION_LN, association, index)
+
+
+def _client(partners: GetResult) -> int | None:
+    """client_SAP, the first of associated_partners_id; None if that is something else."""
+    parts = partners.value if isinstance(partners, Data) else None
+    first = parts[0].value if isinstance(parts, tuple) and parts else None
+    # An integer of one octet with a sign, where clients have numbers without one.
+    return first & 0xFF if isinstance(first, int) else None
 
 
 def _id(wanted: Wanted) -> _Id:

@@ -57,7 +57,7 @@ _COUNTER: Final = AttributeDescriptor(1, Obis.parse("0-0:43.1.0"), 2)
 
 
 class Session(Conversation):
-    """Opens, reads and, if it may, writes one meter.
+    """Opens, reads and, if it may, writes one meter, as ``client``.
 
     With ``security`` each :meth:`open` begins a new association, and ``public`` is the
     link of the client that anybody may be. Only with ``writing`` are attributes written
@@ -74,6 +74,7 @@ class Session(Conversation):
         timeout: float,
         turn: DeferredLock,
         clock: IReactorTime,
+        client: int,
         trace: Trace | None = None,
         told: Callable[[Unasked], None] | None = None,
         witness: Witness | None = None,
@@ -97,6 +98,7 @@ class Session(Conversation):
         )
         self._security = security
         self._public = public or link
+        self.client = client
         self._writing = writing
         self._doubtful = False
         self._carriers = Carriers()

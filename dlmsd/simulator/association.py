@@ -39,7 +39,6 @@ from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
-from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.context import UNCIPHERED
 from dlmsd.dlms.security.errors import (
@@ -61,7 +60,7 @@ from dlmsd.simulator.acceptance import agree, context_of, judge, refused, standi
 from dlmsd.simulator.answer import SILENCE, Answer, exception, too_long, unsupported
 from dlmsd.simulator.personality import Client, Personality
 from dlmsd.simulator.protection import Protection
-from dlmsd.simulator.quirks import Quirk
+from dlmsd.simulator.quirks import OTHER_ASSOCIATION, Quirk
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.services import Services
 from dlmsd.simulator.short_names import ShortNameServices
@@ -69,7 +68,7 @@ from dlmsd.simulator.terms import CosemObjects, Terms
 from dlmsd.simulator.transfer import MeterTransfer
 
 REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
-_REPLY_OF_2: Final = MethodDescriptor(ASSOCIATION_LN, Obis.parse("0-0:40.0.2"), 1)
+_REPLY_OF_2: Final = MethodDescriptor(ASSOCIATION_LN, OTHER_ASSOCIATION, 1)
 _BLOCK: Final = bytes((GeneralBlockTransfer.TAG,))
 _UNCIPHERED: Final = frozenset(bytes((tag,)) for tag in UNCIPHERED)
 

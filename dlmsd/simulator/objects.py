@@ -31,10 +31,10 @@ from dlmsd.simulator.cosem.schedule import run_due
 from dlmsd.simulator.cosem.short_names import base_names
 from dlmsd.simulator.meter import VirtualMeter
 from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.quirks import OTHER_ASSOCIATION, Quirk
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.terms import Named
 
-_OWN: Final = frozenset({CURRENT_ASSOCIATION, CLIENT_COUNTER, SECURITY_SETUP})
 _SHORT_NAMES: Final = base_names(INSTANCES.values())
 
 
@@ -46,6 +46,12 @@ class Objects:
     security: MeterSecurity
     wall: Callable[[], float] = field(repr=False)
     personality: Personality = field(repr=False)
+
+    @property
+    def association(self) -> Obis:
+        """The name of the current association's object."""
+        other = Quirk.OTHER_ASSOCIATION in self.personality.quirks
+        return OTHER_ASSOCIATION if other else CURRENT_ASSOCIATION
 
     def read(
         self, client: Client, attribute: AttributeDescriptor, access: Access | None = None
@@ -88,11 +94,11 @@ class Objects:
 
     def shown(self, client: Client) -> Iterator[Granted]:
         """What ``client`` may see, and what it may do with it."""
-        own = [CURRENT_ASSOCIATION]
+        own = [self.association]
         if self.security.keyed:
             own += [CLIENT_COUNTER, SECURITY_SETUP]
         for obis in own:
-            if obis == CURRENT_ASSOCIATION or _sees(client, obis):
+            if obis == self.association or _sees(client, obis):
                 yield Granted(self._own(client, obis), client.writes)
         for one in INSTANCES.values():
             if _sees(client, one.obis):
@@ -113,17 +119,17 @@ class Objects:
     def _find(self, client: Client, class_id: int, obis: Obis) -> Granted | DataAccessResult:
         """An object, or why ``client`` has it not; what is due happens before."""
         run_due(self.meter, self.wall())
-        if obis not in _OWN:
+        if obis not in (self.association, CLIENT_COUNTER, SECURITY_SETUP):
             found = self.meter.find(class_id, obis)
             if isinstance(found, DataAccessResult):
                 return found
-        elif obis != CURRENT_ASSOCIATION and not self.security.keyed:
+        elif obis != self.association and not self.security.keyed:
             return DataAccessResult.OBJECT_UNDEFINED
         else:
             found = self._own(client, obis)
             if found.class_id != class_id:
                 return DataAccessResult.OBJECT_CLASS_INCONSISTENT
-        if obis != CURRENT_ASSOCIATION and not _sees(client, obis):
+        if obis != self.association and not _sees(client, obis):
             return DataAccessResult.READ_WRITE_DENIED
         return Granted(found, client.writes)
 
@@ -133,7 +139,9 @@ class Objects:
             return client_counter(self.security)
         if obis == SECURITY_SETUP:
             return security_setup(self.security)
-        return association_ln(client, self.personality, self.security, self.shown(client))
+        return association_ln(
+            client, self.personality, self.security, self.association, self.shown(client)
+        )
 
 
 def _sees(client: Client, obis: Obis) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 
 from dlmsd.dlms.axdr.length import decode_length, encode_length
+from dlmsd.dlms.cosem.obis import Obis
 
 
 class Quirk(enum.Enum):
@@ -31,6 +32,9 @@ class Quirk(enum.Enum):
         self.row = row
         self.words = words
 
+
+OTHER_ASSOCIATION = Obis.parse("0-0:40.0.2")
+"""Where the association object is that is not at 0-0:40.0.0."""
 
 EXCESS = 50
 """Octets more than was agreed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -12,17 +12,20 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.errors import DecodeError, MeterError, ServiceError
 from dlmsd.meter import rights
-from dlmsd.meter.rights import AccessRightError, Rights, listed
+from dlmsd.meter.rights import AccessRightError, OwnAssociation, Rights, listed
 from dlmsd.meter.session import Session
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR, ODD, SHORT_NAMES, Personality
 from dlmsd.simulator.quirks import Quirk
+from tests.meter.test_news import CIPHERED
 from tests.meter.test_services import CLOCK, MODERN, ServiceCase
 
 Work = Callable[[Session], Awaitable[object]]
@@ -44,12 +47,16 @@ class Blocks:
     """A session whose meter answers in blocks of seven octets."""
 
     conformance = Conformance.GET
+    client = 1
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
 
     async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
         raise AssertionError("it is asked for no part")
+
+    async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
+        raise AssertionError("it is found at once")
 
     async def stream(
         self,
@@ -90,6 +97,10 @@ class Refuses(Blocks):
         self.asked += 1
         raise self.error
 
+    async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
+        self.asked += 1
+        return [DataAccessResult.OBJECT_UNDEFINED] * len(attributes)
+
     async def stream(
         self,
         attribute: AttributeDescriptor,
@@ -102,12 +113,66 @@ class Refuses(Blocks):
 
 class UntoldTests(SynchronousTestCase):
     def test_it_is_simply_asked_for_the_work(self) -> None:
-        for error, questions in ((ServiceError("object-undefined"), 2), (MeterError("odd"), 1)):
+        for error, questions in ((ServiceError("object-undefined"), 3), (MeterError("odd"), 1)):
             session, of_one = Refuses(error), Rights()
             for _ in range(3):
                 checked = Deferred.fromCoroutine(of_one.check(session, (VOLTAGE, DISCONNECT)))
                 self.successResultOf(checked)
             self.assertEqual(session.asked, questions)
+
+
+class Numbered(Blocks):
+    """A session whose meter has associations by number alone; ``clients`` are theirs."""
+
+    def __init__(self, clients: Sequence[int | None]) -> None:
+        super().__init__(bytes((1, 1)) + ENTRY)
+        self.clients = clients
+        self.asked: list[str] = []
+
+    async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
+        self.asked.append("partners")
+        return [
+            DataAccessResult.OBJECT_UNDEFINED
+            if told is None
+            else Data(Tag.STRUCTURE, (Data(Tag.INTEGER, told), Data(Tag.LONG_UNSIGNED, 1)))
+            for told in self.clients
+        ]
+
+    async def stream(
+        self,
+        attribute: AttributeDescriptor,
+        access: Access | None,
+        consume: Callable[[bytes], object],
+    ) -> None:
+        self.asked.append(str(attribute.obis))
+        if str(attribute.obis) == "0-0:40.0.0":
+            raise ServiceError("object-undefined")
+        await super().stream(attribute, access, consume)
+
+
+class NumberedTests(SynchronousTestCase):
+    """docs/meters.md, row 41."""
+
+    def test_the_list_is_that_of_ones_own_association(self) -> None:
+        none = [None] * 5
+        session, own = Numbered([16, None, 1, *none]), OwnAssociation()
+        for _ in range(2):
+            found = self.successResultOf(Deferred.fromCoroutine(listed(session, None, own)))
+            self.assertEqual([str(one.obis) for one in found], ["1-1:1.8.0"])
+        self.assertEqual(session.asked, ["0-0:40.0.0", "partners", "0-0:40.0.3", "0-0:40.0.3"])
+        session = Numbered([1, *none, None, None])
+        session.client = 200
+        session.clients = [1, 200 - 256, *none, None]
+        self.successResultOf(Deferred.fromCoroutine(listed(session)))
+        self.assertEqual(session.asked[-1], "0-0:40.0.2")
+
+    def test_those_of_others_tell_nothing(self) -> None:
+        for clients in ([16, 2, *[None] * 6], [None] * 8):
+            session, own = Numbered(clients), OwnAssociation()
+            for _ in range(2):
+                coroutine = listed(session, None, own)
+                self.failureResultOf(Deferred.fromCoroutine(coroutine), ServiceError)
+            self.assertEqual(session.asked, ["0-0:40.0.0", "partners", "0-0:40.0.0"])
 
 
 class RightsTests(ServiceCase):
@@ -150,6 +215,20 @@ class RightsTests(ServiceCase):
             with self.subTest(personality=personality.equipment.object_selectors):
                 self.setUp()
                 self.refused(personality)
+                self.end()
+
+    def test_where_the_association_has_another_name(self) -> None:
+        async def work(session: Session) -> None:
+            words = "Register value may not be written: its access mode is read_only"
+            await self.fails(AccessRightError, words, session.set(VOLTAGE, NUMBER))
+            await session.set(MODE, Data(Tag.ENUM, 3))
+
+        odd = ODD[Quirk.OTHER_ASSOCIATION]
+        equipment = evolve(odd.equipment, object_selectors=())
+        for personality in (odd, evolve(odd, equipment=equipment)):
+            with self.subTest(selectors=personality.equipment.object_selectors):
+                self.setUp()
+                self.visit(work, personality, client=1, password=None, **CIPHERED)
                 self.end()
 
     def test_a_method_that_may_not_be_invoked(self) -> None:

@@ -30,6 +30,10 @@ from dlmsd.errors import DecodeError
 
 ASSOCIATION_LN: Final = 15
 CURRENT_ASSOCIATION: Final = Obis.parse("0-0:40.0.0")
+NUMBERED_ASSOCIATIONS: Final = tuple(Obis.parse(f"0-0:40.0.{number}") for number in range(1, 9))
+"""Those of single clients. Some meters have the current one under its number alone; eight are
+more than any has.
+"""
 # From this version of Association LN on, an access mode is a set of bits.
 _BITS_VERSION: Final = 3
 

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from dlmsd.dlms.axdr.data import BitString, Data, Tag
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
+from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
@@ -81,9 +81,15 @@ class Granted:
 
 
 def association_ln(
-    client: Client, personality: Personality, security: MeterSecurity, listed: Iterable[Granted]
+    client: Client,
+    personality: Personality,
+    security: MeterSecurity,
+    obis: Obis,
+    listed: Iterable[Granted],
 ) -> Instance:
-    """The current association; ``listed`` is consumed when the list or a part of it is read."""
+    """The current association, under the name ``obis``; ``listed`` is consumed when the list or a
+    part of it is read.
+    """
     policy = personality.policy(client)
     conformance = BitString(personality.conformance.value.to_bytes(3, "big"), 24)
     context = literal.structure(
@@ -108,7 +114,7 @@ def association_ln(
     proof = Method(lambda meter, t, parameters: ActionResult.OTHER_REASON, lambda data: True)
     return Instance.of(
         ASSOCIATION_LN,
-        CURRENT_ASSOCIATION,
+        obis,
         {
             "object_list": Attribute(
                 lambda meter, t: literal.array(*[each.data(meter) for each in listed]),
