@@ -40,6 +40,7 @@ from dlmsd.dlms.exchange.get import GetExchange
 from dlmsd.dlms.exchange.set import SetExchange
 from dlmsd.dlms.opening import Agreement, HighLevel, Opening
 from dlmsd.dlms.outcome import (
+    UNASKED_TAGS,
     Associated,
     AssociationEvent,
     Confirm,
@@ -50,7 +51,9 @@ from dlmsd.dlms.outcome import (
     RequestFailed,
     Results,
     SendApdu,
+    Unasked,
 )
+from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.quirks import BLOCKS_GO_ON, CONSTANT_INVOKE_ID, PRE_ESTABLISHED, Quirk
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
@@ -61,38 +64,16 @@ from dlmsd.dlms.xdlms.action import ActionResponseNormal
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke
 from dlmsd.dlms.xdlms.long_invoke import LONG_INVOKE_ID, encode_long_invoke
-from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
+from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
-from dlmsd.dlms.xdlms.short_name import InformationReport
 from dlmsd.errors import DecodeError, DlmsdError, LocalError, ServiceError
 from dlmsd.secret import Secret
 
-READING: Final = (
-    Conformance.GET
-    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
-    | Conformance.MULTIPLE_REFERENCES
-    | Conformance.SELECTIVE_ACCESS
-    | Conformance.ACCESS
-)
-"""What is proposed by who only reads."""
-
-WRITING: Final = (
-    READING
-    | Conformance.SET
-    | Conformance.ACTION
-    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
-    | Conformance.BLOCK_TRANSFER_WITH_ACTION
-)
-"""What is proposed by who may write and invoke too."""
-
-# A push may come in the middle of a request, and is no answer to it.
-_UNASKED: Final = frozenset(
-    (DataNotification.TAG, EventNotificationRequest.TAG, InformationReport.TAG)
-)
 # Tag, length, security control, counter and authentication tag around a request.
 _CIPHERING: Final = 1 + 3 + 5 + 12
 
@@ -292,7 +273,7 @@ class Association:
         try:
             return self._expected(decode_apdu(apdu))
         except DecodeError as error:
-            if apdu[:1] and apdu[0] in _UNASKED:
+            if apdu[:1] and apdu[0] in UNASKED_TAGS:
                 return [Discarded(str(error))]
             return self._fail(error)
 
@@ -307,7 +288,7 @@ class Association:
 
     def _expected(self, decoded: Apdu) -> list[AssociationEvent]:
         name = type(decoded).__name__
-        if isinstance(decoded, DataNotification | EventNotificationRequest | InformationReport):
+        if isinstance(decoded, Unasked):
             return [Notified(decoded), *self._confirmed(decoded)]
         refused = isinstance(decoded, ExceptionResponse | ConfirmedServiceError)
         if self.state is State.RELEASING:
@@ -325,8 +306,10 @@ class Association:
             return [Discarded(f"{name} answers nothing")]
         return self._ended(self._exchange.receive(decoded))
 
-    def _confirmed(self, told: object) -> list[AssociationEvent]:
-        wanted = told.confirmation if isinstance(told, DataNotification) else None
+    def _confirmed(self, told: Unasked) -> list[AssociationEvent]:
+        wanted = None
+        if isinstance(told, DataNotification | DescribedNotification):
+            wanted = told.confirmation
         return [Confirm(self._protect(wanted.encode()))] if wanted and self.associated else []
 
     def _ended(self, events: Sequence[AssociationEvent]) -> list[AssociationEvent]:

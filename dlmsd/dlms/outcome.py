@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
+from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.get import Result
 from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
 from dlmsd.dlms.xdlms.short_name import InformationReport
 from dlmsd.errors import DlmsdError
 
 GetResult: TypeAlias = Result
-Unasked: TypeAlias = DataNotification | EventNotificationRequest | InformationReport
+Unasked: TypeAlias = (
+    DataNotification | DescribedNotification | EventNotificationRequest | InformationReport
+)
+
+UNASKED_TAGS: Final = frozenset(
+    (DataNotification.TAG, EventNotificationRequest.TAG, InformationReport.TAG)
+)
+"""An APDU under one of these may come in the middle of a request, and is no answer to it."""
 
 
 @frozen

@@ -22,7 +22,7 @@ from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
 from dlmsd.dlms.cosem.classes import scaler_attribute
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.outcome import Unasked
-from dlmsd.dlms.xdlms.described import DescribedNotification
+from dlmsd.dlms.xdlms.described import DescribedNotification, decode_data_notification
 from dlmsd.dlms.xdlms.notification import (
     DataNotification,
     DataNotificationConfirm,
@@ -79,7 +79,7 @@ def decode_push(apdu: bytes) -> Push:
     """What a plain notification holds; DecodeError if the APDU is none."""
     match apdu[:1]:
         case b"\x0f":
-            return _data_notification(apdu)
+            return push_of(decode_data_notification(apdu))
         case b"\xc2":
             return push_of(EventNotificationRequest.decode(apdu))
         case b"\x18":
@@ -93,23 +93,13 @@ def push_of(told: Unasked) -> Push:
     match told:
         case DataNotification():
             return evolve(_by_contents(told), confirmation=told.confirmation)
+        case DescribedNotification(moment=moment, values=described):
+            items = tuple(Item(one.obis, data, one.attribute) for one, data in described)
+            return Push(moment, items, confirmation=told.confirmation)
         case EventNotificationRequest(moment=moment, attribute=one, value=value):
             return Push(moment, (Item(one.obis, value, one.attribute),))
         case InformationReport(values=values):
             return Push(None, (), values)
-
-
-def _data_notification(apdu: bytes) -> Push:
-    try:
-        told = DataNotification.decode(apdu)
-    except DecodeError as error:
-        try:
-            described = DescribedNotification.decode(apdu)
-        except DecodeError:
-            raise error from None
-        items = [Item(one.obis, data, one.attribute) for one, data in described.values]
-        return Push(described.moment, tuple(items))
-    return push_of(told)
 
 
 def _by_contents(told: DataNotification) -> Push:

@@ -9,8 +9,9 @@ from attrs import frozen
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import READING, WRITING, Association
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.opening import HighLevel
+from dlmsd.dlms.proposal import READING, WRITING
 from dlmsd.dlms.quirks import NO_ACCESS
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
 from dlmsd.dlms.security.context import Form, SecurityContext

@@ -10,7 +10,7 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre
-from dlmsd.dlms.association import READING, Association, State
+from dlmsd.dlms.association import Association, State
 from dlmsd.dlms.opening import MAX_PDU
 from dlmsd.dlms.outcome import (
     Associated,
@@ -21,6 +21,7 @@ from dlmsd.dlms.outcome import (
     Results,
     SendApdu,
 )
+from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.errors import DecodeError, LocalError, PostponedError, RefusedError, ServiceError

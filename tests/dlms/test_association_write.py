@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import WRITING, Association
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.outcome import AssociationEvent, Results, SendApdu
+from dlmsd.dlms.proposal import WRITING
 from dlmsd.dlms.xdlms.access import (
     AccessAction,
     AccessGet,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import WRITING, Association
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.outcome import (
     AssociationEvent,
@@ -15,6 +15,7 @@ from dlmsd.dlms.outcome import (
     SendApdu,
     SendStream,
 )
+from dlmsd.dlms.proposal import WRITING
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.block import (
     ApduReceived,

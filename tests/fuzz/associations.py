@@ -13,7 +13,7 @@ from typing import Final
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
-from dlmsd.dlms.association import WRITING, Association, State
+from dlmsd.dlms.association import Association, State
 from dlmsd.dlms.association_sn import WRITING_SN, AssociationSN
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
@@ -22,6 +22,7 @@ from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.outcome import AssociationEvent, RequestFailed, Results, SendApdu
+from dlmsd.dlms.proposal import WRITING
 from dlmsd.dlms.security.mechanism import md5
 from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet
 from dlmsd.dlms.xdlms.conformance import Conformance

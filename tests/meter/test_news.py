@@ -11,6 +11,7 @@ from twisted.logger import globalLogPublisher
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.errors import StoreError
@@ -34,6 +35,7 @@ FORMS: tuple[tuple[Personality, dict[str, Any]], ...] = (
     (SHORT_NAMES, {"referencing": "sn"}),
     (SECURE, CIPHERED),
 )
+CONFIRM = DataNotificationConfirm(encode_long_invoke(7)).encode()
 BY_NAME = tuple(form for form in FORMS if form[0] is not SHORT_NAMES)
 
 
@@ -120,6 +122,42 @@ class ReadingTests(NewsCase):
         self.run_for(0.1)
         self.assertEqual(len(self.readings), 1)
         self.assertEqual(len(self.heard), 1)
+
+
+class DescribedTests(NewsCase):
+    """The Czech form: attribute descriptors that have no tag stand beside the values."""
+
+    def tell(self, invoke: int) -> None:
+        values = ((VOLTAGE, Data(Tag.LONG_UNSIGNED, 2301)), (SERIAL, Data(Tag.UNSIGNED, 1)))
+        push = DescribedNotification(invoke, None, values).encode()
+        ((_, factory),) = self.simulation._listening
+        for connection in factory._connections:
+            connection.transport.write(WrapperFrame(1, 1, push).encode())
+        self.run_for(0.1)
+
+    def test_between_two_cycles(self) -> None:
+        self.begin(WRAPPER, framing="wrapper")
+        before = len(self.sent)
+        self.tell(7)
+        self.assertEqual(self.readings[1].values, {"voltage_l1": Decimal("230.1")})
+        self.assertEqual((len(self.heard), len(self.sent)), (1, before))
+        self.assertIn("0-0:96.1.0", self.heard[0]["apdu"])
+        self.tell(encode_long_invoke(7))
+        self.assertEqual(self.sent[before:], [WrapperFrame(1, 1, CONFIRM).encode()])
+        self.run_for(10)
+        self.assertEqual([len(one.values) for one in self.readings], [5, 1, 5, 5])
+        self.assertEqual(self.unanswered(), 0)
+
+    def test_while_an_answer_is_due(self) -> None:
+        self.begin(evolve(WRAPPER, response_delay=0.5), framing="wrapper", interval=20.0)
+        requests = len(self.sent) + 1
+        while len(self.sent) < requests:
+            self.run_for(0.1)
+        self.tell(7)
+        self.assertEqual([len(one.values) for one in self.readings], [5, 1])
+        self.run_for(10)
+        self.assertEqual([len(one.values) for one in self.readings], [5, 1, 5])
+        self.assertEqual(self.unanswered(), 0)
 
 
 class ConfirmedTests(NewsCase):

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from dlmsd.dlms import link as data_link
 from dlmsd.dlms import outcome as acse
 from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import WRITING, Association
+from dlmsd.dlms.association import Association
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
@@ -26,6 +26,7 @@ from dlmsd.dlms.hdlc.frame import BadFrame
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
+from dlmsd.dlms.proposal import WRITING
 from dlmsd.dlms.wrapper import WrapperLink, WrapperReassembly
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance

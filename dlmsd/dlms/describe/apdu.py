@@ -24,6 +24,7 @@ from dlmsd.dlms.xdlms import invoke, long_invoke
 from dlmsd.dlms.xdlms.access import AccessRequest, AccessResponse
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.ciphered import Ciphered, GeneralCiphered
+from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
 from dlmsd.dlms.xdlms.initiate import InitiateRequest
@@ -33,7 +34,10 @@ from dlmsd.dlms.xdlms.transaction import Transaction
 from dlmsd.errors import DecodeError
 
 STARS: Final = "********"
-_LONG: Final = (AccessRequest, AccessResponse, DataNotification, DataNotificationConfirm)
+_LONG: Final = (
+    *(AccessRequest, AccessResponse),
+    *(DataNotification, DescribedNotification, DataNotificationConfirm),
+)
 _ACSE: Final = {"Aarq": "AARQ", "Aare": "AARE", "Rlrq": "RLRQ", "Rlre": "RLRE"}
 # Octets that are an APDU themselves.
 _INNER: Final = frozenset({"user_information", "content"})

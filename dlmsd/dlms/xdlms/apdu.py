@@ -22,6 +22,7 @@ from dlmsd.dlms.xdlms.action import (
     ActionResponseWithPblock,
 )
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
+from dlmsd.dlms.xdlms.described import DescribedNotification, decode_data_notification
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -98,7 +99,9 @@ ShortName: TypeAlias = (
     | UnconfirmedWriteRequest
     | InformationReport
 )
-Notification: TypeAlias = DataNotification | DataNotificationConfirm | EventNotificationRequest
+Notification: TypeAlias = (
+    DataNotification | DescribedNotification | DataNotificationConfirm | EventNotificationRequest
+)
 Apdu: TypeAlias = (
     Aarq
     | Aare
@@ -129,7 +132,7 @@ _BY_TAG: Final[dict[bytes, Callable[[bytes], Apdu]]] = {
     b"\x0c": ReadResponse.decode,
     b"\x0d": WriteResponse.decode,
     b"\x0e": ConfirmedServiceError.decode,
-    b"\x0f": DataNotification.decode,
+    b"\x0f": decode_data_notification,
     b"\x10": DataNotificationConfirm.decode,
     b"\x16": UnconfirmedWriteRequest.decode,
     b"\x18": InformationReport.decode,

@@ -16,7 +16,13 @@ from dlmsd.dlms.axdr.data import Budget, Data
 from dlmsd.dlms.axdr.data import encode as encode_data
 from dlmsd.dlms.axdr.length import encode_length
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.xdlms.notification import (
+    DataNotification,
+    DataNotificationConfirm,
+    confirmation_of,
+)
 from dlmsd.dlms.xdlms.parts import encode_long_head, read_data, read_long_head
+from dlmsd.errors import DecodeError
 
 _PAIR: Final = b"\x02\x02"
 _ENUM: Final = b"\x16"
@@ -36,6 +42,11 @@ class DescribedNotification:
     moment: DateTime | None
     values: tuple[Described, ...]
     kind: int = 1
+
+    @property
+    def confirmation(self) -> DataNotificationConfirm | None:
+        """The answer that it wants, if it wants one."""
+        return confirmation_of(self.invoke)
 
     def encode(self) -> bytes:
         """The APDU."""
@@ -60,3 +71,14 @@ class DescribedNotification:
             values.append((AttributeDescriptor.decode(descriptor)[0], value))
         cursor.finish()
         return cls(invoke, moment, tuple(values), kind)
+
+
+def decode_data_notification(apdu: bytes) -> DataNotification | DescribedNotification:
+    """A data-notification of either kind; DecodeError if it is none of them."""
+    try:
+        return DataNotification.decode(apdu)
+    except DecodeError as error:
+        try:
+            return DescribedNotification.decode(apdu)
+        except DecodeError:
+            raise error from None

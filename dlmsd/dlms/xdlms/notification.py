@@ -38,7 +38,7 @@ class DataNotification:
     @property
     def confirmation(self) -> DataNotificationConfirm | None:
         """The answer that it wants, if it wants one."""
-        return DataNotificationConfirm(self.invoke) if is_confirmed(self.invoke) else None
+        return confirmation_of(self.invoke)
 
     def encode(self) -> bytes:
         """The APDU."""
@@ -74,6 +74,11 @@ class DataNotificationConfirm:
         cursor, invoke, moment = read_long_head("data-notification-confirm", apdu, b"\x10")
         cursor.finish()
         return cls(invoke, moment)
+
+
+def confirmation_of(invoke: int) -> DataNotificationConfirm | None:
+    """The answer that a notification under ``invoke`` wants, None if it wants none."""
+    return DataNotificationConfirm(invoke) if is_confirmed(invoke) else None
 
 
 @frozen
