@@ -10,9 +10,11 @@ import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from attrs import field, frozen
+
+from dlmsd.standing import STEADY, Standing
 
 Value: TypeAlias = Decimal | str | bool
 """What one attribute gave: an exact decimal, or text, or a truth value."""
@@ -51,59 +53,6 @@ class MeterState(enum.Enum):
     DOWN = "down"
 
 
-class Rung(enum.Enum):
-    """Where a meter stands on the ladder that leads back to good readings."""
-
-    CONNECTING = "connecting"
-    """At first, and whenever there was no way but a new connection."""
-    LINKED = "linked"
-    RELINKING = "relinking"
-    """Once more on the same connection."""
-    BARRED = "barred"
-    """It refused our credentials; before the next attempt there is a long pause."""
-    PAUSED = "paused"
-    """The circuit breaker is open: its association was lost too often."""
-    PROBING = "probing"
-    """The circuit breaker is half-open: one attempt."""
-
-
-class Breaker(enum.Enum):
-    """The circuit breaker of a meter."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half-open"
-
-
-@frozen
-class Standing:
-    """How a meter's recovery stands.
-
-    ``errors`` counts failures of link or connection since the last good read, ``losses`` the
-    associations that were lost with their connection within an hour; those the breaker counts.
-    ``resting_until`` is when the meter is next to be tried, None if nothing holds it back; in
-    seconds of the reactor's clock.
-    """
-
-    rung: Rung = Rung.CONNECTING
-    errors: int = 0
-    losses: int = 0
-    resting_until: float | None = None
-
-    @property
-    def breaker(self) -> Breaker:
-        """The circuit breaker, which is a part of the ladder."""
-        return _BREAKERS.get(self.rung, Breaker.CLOSED)
-
-
-_BREAKERS: Mapping[Rung, Breaker] = MappingProxyType(
-    {Rung.PAUSED: Breaker.OPEN, Rung.PROBING: Breaker.HALF_OPEN}
-)
-
-
-STEADY: Final = Standing(Rung.LINKED)
-
-
 @frozen
 class MeterStatus:
     """One meter at one instant.
@@ -117,7 +66,8 @@ class MeterStatus:
     (``dlmsd.errors.Cause``), and stays when it is over; ``next_attempt_ts`` is when a meter that
     cannot be read is tried again, if that is known. ``requests``, ``responses`` and
     octets are what went over the line to and from this meter. ``scales_kept`` counts values
-    whose scaler was known from before, ``scales_asked`` those for which it was asked.
+    whose scaler was known from before, ``scales_asked`` those for which it was asked;
+    ``notifications`` counts what it told unasked, whatever was in it.
     """
 
     name: str
@@ -150,6 +100,7 @@ class MeterStatus:
     octets_in: int = 0
     scales_kept: int = 0
     scales_asked: int = 0
+    notifications: int = 0
 
 
 class ListenerState(enum.Enum):

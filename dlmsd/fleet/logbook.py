@@ -16,7 +16,8 @@ from twisted.logger import Logger
 
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board, Status
-from dlmsd.model import Breaker, CloseCause, Gone, Link, MeterState, MeterStatus
+from dlmsd.model import CloseCause, Gone, Link, MeterState, MeterStatus
+from dlmsd.standing import Breaker
 from dlmsd.store.disconnects import Disconnect
 from dlmsd.store.registry import Registry
 

@@ -15,7 +15,8 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.session import Session
-from dlmsd.model import MeterState, MeterStatus, Reading, Standing
+from dlmsd.model import MeterState, MeterStatus, Reading
+from dlmsd.standing import Standing
 
 # The success rate is that of the last hundred cycles: long enough to be calm, short
 # enough to show a repair within minutes.
@@ -133,6 +134,7 @@ class Account:
             responses=traffic.responses,
             octets_out=traffic.octets_out,
             octets_in=traffic.octets_in,
+            notifications=traffic.notifications,
             **changes,
         )
         self._post(self._status)

@@ -274,6 +274,7 @@ class Conversation:
                 case outcome.Refused(error) | outcome.RequestFailed(error):
                     self._failed(error)
                 case outcome.Notified(apdu):
+                    self.traffic.notifications += 1
                     for told in self._told:
                         told(apdu)
                 case outcome.Confirm(apdu):

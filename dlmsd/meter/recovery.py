@@ -36,7 +36,7 @@ from automat import TypeMachineBuilder, pep614
 from dlmsd.config.recovery import RecoveryOptions
 from dlmsd.errors import DlmsdError, UnsteadyError
 from dlmsd.meter.refusals import Memory
-from dlmsd.model import Rung, Standing
+from dlmsd.standing import Rung, Standing
 
 HOUR: Final = 3600.0
 

@@ -123,6 +123,7 @@ class PushedMeter:
             "address": origin,
             "absent": {**absent, **picked.absent},
             "units": units,
+            "notifications": self._status.notifications + 1,
         }
         if not picked.values:
             # A short list of what nobody wants is a sign of life all the same.

@@ -86,6 +86,12 @@ _METER: Final = (
         lambda one: one.noise_bytes,
     ),
     ("bad_frames_total", "counter", "Frames that are none.", lambda one: one.bad_frames),
+    (
+        "notifications_total",
+        "counter",
+        "What the meter told unasked: events and pushes.",
+        lambda one: one.notifications,
+    ),
     ("errors", "gauge", "Failures in a row.", lambda one: one.standing.errors),
     ("losses", "gauge", "Associations lost within an hour.", lambda one: one.standing.losses),
     (

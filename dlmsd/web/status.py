@@ -17,7 +17,8 @@ last reading has not, as they are read less often; ``age_seconds`` of that readi
 ``advice``, ``cause`` (``dlmsd.errors.Cause``) and ``error_ts`` of the last trouble; ``rung``
 (connecting, linked, relinking, barred, paused, probing) and ``breaker`` (closed, open,
 half-open) of its recovery, ``errors`` in a row, ``losses`` of associations in the last hour,
-and ``next_attempt_ts`` if one is planned; ``noise_bytes`` and ``bad_frames``.
+and ``next_attempt_ts`` if one is planned; ``noise_bytes`` and ``bad_frames``;
+``notifications``, what it told unasked.
 
 SINK: ``name``, ``kind``, ``url``, ``state`` (connecting, connected, down), ``connections``,
 ``connected``, ``delivered`` and ``reconnections`` since the start, ``last_delivery_ts``,
@@ -224,6 +225,7 @@ def _fields(meter: MeterStatus, ids: Mapping[str, int]) -> dict[str, Any]:
         "next_attempt_ts": meter.next_attempt_ts,
         "noise_bytes": meter.noise_bytes,
         "bad_frames": meter.bad_frames,
+        "notifications": meter.notifications,
     }
 
 

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from dlmsd.errors import StoreError
 from dlmsd.fleet.board import Board
 from dlmsd.fleet.logbook import Logbook
-from dlmsd.model import Gone, Link, MeterState, MeterStatus, Rung, Standing
+from dlmsd.model import Gone, Link, MeterState, MeterStatus
+from dlmsd.standing import Rung, Standing
 from dlmsd.store.disconnects import Disconnect
 from tests.store.registry_case import RegistryCase
 

@@ -16,11 +16,10 @@ from dlmsd.model import (
     ListenerState,
     ListenerStatus,
     MeterState,
-    Rung,
     SinkState,
-    Standing,
     Verdict,
 )
+from dlmsd.standing import Rung, Standing
 from tests.integration.browser import HOSTILE, NARROW, Page, PageCase, expect, now
 from tests.web.visitor import SINK
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.meter.protocol import MAX_BABBLE
-from dlmsd.model import MeterState, Rung
+from dlmsd.model import MeterState
 from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import WRAPPER
+from dlmsd.standing import Rung
 from tests.meter.fleet import NAMES, FleetCase
 from tests.network import Datagrams
 

@@ -11,10 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 
 from dlmsd.config.recovery import RecoveryOptions
-from dlmsd.model import Breaker, MeterState, MeterStatus, Rung
+from dlmsd.model import MeterState, MeterStatus
 from dlmsd.secret import Secret
 from dlmsd.simulator.faults import Fault, FaultKind
 from dlmsd.simulator.personality import MICROSTAR, WRAPPER
+from dlmsd.standing import Breaker, Rung
 from tests.meter.fleet import START, FleetCase
 
 PATIENT = evolve(MICROSTAR, idle_timeout=0.0)

@@ -106,6 +106,7 @@ class ReadingTests(NewsCase):
             self.assertEqual(event["meter"], "virtual-001")
             self.assertIn("0-0:96.1.0", event["apdu"])
         self.run_for(5)
+        self.assertEqual(self.statuses["virtual-001"].notifications, 3)
         self.assertEqual(len(self.readings), 2)
 
     def test_a_flood_is_one_reading_a_second(self) -> None:

@@ -15,8 +15,8 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.errors import ClosedError, RefusedError, SilenceError, UnsteadyError
 from dlmsd.meter.recovery import IDLE, RECONNECT, RELINK, STAY, Recovery, Rest, Wait
 from dlmsd.meter.refusals import Memory, Refusals
-from dlmsd.model import Breaker, Rung, Standing
 from dlmsd.secret import Secret
+from dlmsd.standing import Breaker, Rung, Standing
 
 OPTIONS = RecoveryOptions(failed_cycles=2, errors=7, losses=3, pause=300.0, refused_pause=900.0)
 INTERVAL = 10.0

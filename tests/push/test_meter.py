@@ -53,6 +53,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((status.state, status.good, status.recent), (MeterState.READING, 1, 1.0))
         self.assertEqual(status.units["voltage_l1"], "V")
         self.assertEqual(status.address, "192.0.2.1 (push han)")
+        self.assertEqual(status.notifications, 1)
         self.assertIs(status.reading, reading)
         room.stop()
         self.assertEqual(room.clock.getDelayedCalls(), [])

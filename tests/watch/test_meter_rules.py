@@ -6,7 +6,8 @@ from typing import Any
 
 from attrs import evolve
 
-from dlmsd.model import MeterState, Reading, Rung, Standing
+from dlmsd.model import MeterState, Reading
+from dlmsd.standing import Rung, Standing
 from dlmsd.watch.expectations import Expectations
 from tests.watch.rule_case import METER, WALL, RuleCase
 

@@ -72,6 +72,7 @@ class ShapeTests(SynchronousTestCase):
                     "next_attempt_ts": None,
                     "noise_bytes": 0,
                     "bad_frames": 0,
+                    "notifications": 0,
                     "age_seconds": Decimal("2.5"),
                 }
             ],

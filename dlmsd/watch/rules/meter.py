@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from dlmsd.model import MeterState, Reading, Rung
+from dlmsd.model import MeterState, Reading
+from dlmsd.standing import Rung
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.finding import Finding, Number, quote

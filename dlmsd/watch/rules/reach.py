@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from dlmsd.model import MeterState, Rung
+from dlmsd.model import MeterState
+from dlmsd.standing import Rung
 from dlmsd.watch.finding import Finding, quote
 from dlmsd.watch.history import MeterHistory
 

@@ -6,7 +6,9 @@ import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
 
 const TALK = ["state", "interval", "cycle", "latency", "recovery", "next_attempt"];
-const COUNTERS = ["good", "failed", "missed", "errors", "connects", "losses", "noise", "bad_frames"];
+const COUNTERS = [
+  "good", "failed", "missed", "errors", "connects", "losses", "noise", "bad_frames", "notifications",
+];
 
 const { t } = speak(words);
 
