@@ -25,6 +25,7 @@ _ALONE: Final = (
     "firmware",
     "health",
     "keys",
+    "meters",
     "notify",
     "outbox",
     "plan",

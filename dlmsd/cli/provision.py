@@ -10,8 +10,6 @@ from typing import Any, Final
 import click
 import msgspec
 from attrs import frozen
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from dlmsd.cli import tokenfiles
 from dlmsd.cli.configuration import config_option
@@ -19,7 +17,7 @@ from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
 from dlmsd.cli.meter import errand
-from dlmsd.cli.terminal import show_table
+from dlmsd.cli.terminal import counted, show_table
 from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader, sealed
@@ -133,7 +131,7 @@ def provision(
     granted: list[Granted] = []
 
     async def work(reactor: Any) -> int:
-        with _bar() as bar:
+        with counted() as bar:
             task = bar.add_task(say("devices"), total=len(wishes))
 
             def told(one: Granted) -> None:
@@ -281,12 +279,6 @@ def _first_line(file: Path) -> Secret:
         return SecretReader(Path.cwd(), os.environ).read({"file": str(file)})
     except Refusal as error:
         raise click.UsageError(f"{file}: {error}") from None
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _show(job: _Job, granted: Sequence[Granted], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -51,3 +52,10 @@ def show_table(
         console.print(table)
     for line in capture.get().splitlines():
         click.echo(line.rstrip(), file=file)
+
+
+def counted() -> Progress:
+    """Work of so many pieces, as a bar on standard error, where that is a terminal."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    return Progress(*columns, console=console, disable=not console.is_terminal)

@@ -17,6 +17,7 @@ import click
 
 from dlmsd import tokens
 from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.daemon import first_token
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.terminal import show_table
@@ -50,7 +51,7 @@ def token(context: click.Context, config: Path | None) -> int:
     found = read_or_exit(config)
     kept = token_file(found.daemon.state_dir)
     try:
-        first = found.web.token.reveal().decode() if found.web.token else kept.read_text().strip()
+        first = first_token(found)
     except OSError as error:
         missing = say(
             "{path}: {reason}; the daemon makes it at its first start",

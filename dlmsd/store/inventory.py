@@ -65,6 +65,12 @@ def take_inventory(path: Path, since: int, most_isolated: int) -> Inventory:
         )
 
 
+def last_readings(path: Path) -> dict[str, int]:
+    """The ts (ms) of the newest reading of each meter, kept or not. Raises StoreError."""
+    with opened(path, "outbox", "ro") as database:
+        return dict(database.execute("SELECT meter, last_ts FROM meters"))
+
+
 def ask_daemon(path: Path, replays: list[Replay]) -> list[int]:
     """Leave requests for the daemon that has the file open; their numbers. Raises StoreError."""
     with opened(path, "outbox", "rw") as database:

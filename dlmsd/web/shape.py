@@ -80,7 +80,7 @@ def take_body(kind: Kind, content: bytes) -> Any:
         raise RefusedError(400, "The body is nested too deeply.", wrong) from None
     except ValueError:
         raise RefusedError(400, "The body is no JSON.") from None
-    return _taken(kind, value, "The body does not fit; errors says where.")
+    return taken(kind, value, "The body does not fit; errors says where.")
 
 
 def take_query(cls: type[T], query: bytes) -> T:
@@ -120,7 +120,8 @@ def alias(attribute: Any) -> str:
     return str(attribute.name).rstrip("_")
 
 
-def _taken(kind: Kind, value: object, detail: str) -> Any:
+def taken(kind: Kind, value: object, detail: str) -> Any:
+    """What JSON gave, as a value; RefusedError with 422, ``detail`` and each field's fault."""
     try:
         return kind.rule(value)
     except Refusal as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
@@ -17,6 +18,7 @@ from dlmsd.store.own import OwnMeasurement, OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.kinds import said
 from dlmsd.web.problem import FieldProblem, RefusedError
+from dlmsd.web.shape import objects_of
 
 # A model of the meters that the earlier system read; whoever posts another one names it.
 PROFILE: Final = "microstar"
@@ -40,12 +42,34 @@ KEYS: Final = {
 }
 _SECRET_KEYS: Final = {"password": "password", "tb_token": "token"}
 _FIELDS: Final = {key: name for name, key in (KEYS | _SECRET_KEYS).items()}
+_KEYS: Final = {name: key for key, name in _FIELDS.items()}
 _MORE: Final = frozenset(one.name for one in fields(MeterTable)) - {
     "name",
     "read",
     *KEYS.values(),
     *_SECRET_KEYS.values(),
 }
+
+
+@frozen(kw_only=True)
+class MeasurementBody:
+    """A measurement. Without ``obis_code`` its name is a well-known one or the profile's;
+    without ``sampling_interval`` it is read in every cycle."""
+
+    measurement_name: str = said(kinds.text(64), example="voltage_l1")
+    obis_code: str | None = said(kinds.OBIS, None, example="1-1:32.7.0")
+    enabled: bool = said(kinds.FLAG, True)
+    sampling_interval: float | None = said(kinds.EVERY, None, says="Seconds")
+    tb_key: str | None = said(kinds.text(64), None, says="The name that is published")
+
+    def row(self) -> OwnMeasurement:
+        return OwnMeasurement(
+            self.measurement_name,
+            self.obis_code,
+            self.enabled,
+            self.sampling_interval,
+            self.tb_key,
+        )
 
 
 @frozen(kw_only=True)
@@ -79,6 +103,11 @@ class MeterChange:
         None,
         says="Names that are read, and no others; left out: the profile's",
     )
+    rows: tuple[MeasurementBody, ...] | None = said(
+        objects_of(MeasurementBody, MEASUREMENTS),
+        None,
+        says="Instead of measurements: all that is said of them, as it is kept",
+    )
     options: Mapping[str, object] | None = said(
         kinds.OPTIONS, None, says="Any other key of [[meters]], as in etc/dlmsd.toml"
     )
@@ -109,6 +138,8 @@ class MeterChange:
         measurements = meter.measurements
         if self.measurements is not None:
             measurements = selected(self.measurements, profile_read, meter.measurements)
+        if self.rows is not None:
+            measurements = self._rows()
         return evolve(
             meter,
             name=self.name or meter.name,
@@ -138,6 +169,13 @@ class MeterChange:
                 options[key] = value
         if wrong:
             raise RefusedError(422, "The body does not fit; errors says where.", wrong)
+
+    def _rows(self) -> tuple[OwnMeasurement, ...]:
+        rows = {one.measurement_name: one.row() for one in self.rows or ()}
+        if self.measurements is not None or len(rows) < len(self.rows or ()):
+            wrong = [FieldProblem("rows", "a measurement stands here twice")]
+            raise RefusedError(422, "The body does not fit; errors says where.", wrong)
+        return tuple(rows.values())
 
     def _platform(self, before: Platform) -> Platform:
         return Platform(
@@ -188,6 +226,22 @@ def selected(
         *rows,
         *(evolve(known.get(name, OwnMeasurement(name)), enabled=False) for name in rest),
     )
+
+
+def body_of(table: Mapping[str, object]) -> dict[str, object]:
+    """What ``[[meters]]`` says, secrets in clear, as a body: a key without a field of its own
+    goes among ``options``."""
+    body = {_FIELDS.get(key, key): value for key, value in table.items()}
+    options = {key: body.pop(key) for key in table if key in _MORE}
+    return {**body, "options": options} if options else body
+
+
+def key_of(field: str) -> str:
+    """The key of ``[[meters]]`` that a field of a body stands for."""
+    first = re.split(r"[.\[]", field, maxsplit=1)[0]
+    if first == "options":
+        return field.removeprefix("options.")
+    return _KEYS.get(first, first) + field[len(first) :]
 
 
 def field_of(key: str) -> str:

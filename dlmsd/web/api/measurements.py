@@ -9,38 +9,15 @@ from attrs import evolve, frozen
 
 from dlmsd.config.values import Measurement
 from dlmsd.store.own import OwnMeasurement, OwnMeter
-from dlmsd.web import kinds
-from dlmsd.web.api.bodies import MEASUREMENTS
+from dlmsd.web.api.bodies import MEASUREMENTS, MeasurementBody
 from dlmsd.web.api.meters import carried_out
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.views import Views
-from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.problem import FieldProblem, RefusedError
 from dlmsd.web.shape import object_of, objects_of
 
 _TAG: Final = "configuration"
-
-
-@frozen(kw_only=True)
-class MeasurementBody:
-    """A measurement. Without ``obis_code`` its name is a well-known one or the profile's;
-    without ``sampling_interval`` it is read in every cycle."""
-
-    measurement_name: str = said(kinds.text(64), example="voltage_l1")
-    obis_code: str | None = said(kinds.OBIS, None, example="1-1:32.7.0")
-    enabled: bool = said(kinds.FLAG, True)
-    sampling_interval: float | None = said(kinds.EVERY, None, says="Seconds")
-    tb_key: str | None = said(kinds.text(64), None, says="The name that is published")
-
-    def row(self) -> OwnMeasurement:
-        return OwnMeasurement(
-            self.measurement_name,
-            self.obis_code,
-            self.enabled,
-            self.sampling_interval,
-            self.tb_key,
-        )
 
 
 @frozen
