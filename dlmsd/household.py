@@ -14,6 +14,7 @@ from dlmsd.errors import StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
 from dlmsd.fleet.filewatch import FileWatch
+from dlmsd.fleet.inquiry import Inquiry
 from dlmsd.fleet.logbook import Logbook
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.reload import Part, Reload
@@ -100,6 +101,7 @@ class Household:
             reception=self.reception,
             gaps=self._gaps,
         )
+        self.inquiry = Inquiry(self.board, self.fleet.ask, wall=machine.wall, clock=reactor)
         self.push = PushService(
             reactor=reactor,
             wall=machine.wall,
@@ -202,6 +204,7 @@ class Household:
     async def _read(self, configuration: Configuration) -> None:
         self.fleet.admission.pace(configuration.daemon.connects_per_second)
         asked = [one for one in configuration.meters if one.transport != "push"]
+        self.inquiry.know(asked)
         await self.fleet.change(asked, self._last_ts)
 
     async def _reconnect(self, name: str) -> None:

@@ -123,6 +123,7 @@ class ProfileTable:
     referencing: str | None = None
     gbt_window: int | None = None
     writing: bool | None = None
+    identify: bool | None = None
     load_profile: Obis | None = None
     timezone: ZoneInfo | None = None
     ct_ratio: Decimal | None = None
@@ -224,6 +225,7 @@ def file_rules(
         "referencing": rules.choice("ln", "sn"),
         "gbt_window": rules.whole(0, MAX_WINDOW),
         "writing": rules.flag,
+        "identify": rules.flag,
         "load_profile": obis,
         "timezone": rules.timezone,
         "ct_ratio": rules.ratio,

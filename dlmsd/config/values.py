@@ -190,6 +190,8 @@ class MeterOptions:
 
     ``recovery`` is how it is won back; ``load_profile`` holds what was missed meanwhile.
 
+    With ``identify`` its serial number and clock are asked for now and then.
+
     Only with ``writing`` is anything written or invoked. ``gbt_window`` is how many blocks
     of general block transfer are taken in one stream, 0 for none of them.
 
@@ -251,6 +253,7 @@ class MeterOptions:
     referencing: Referencing = "ln"
     gbt_window: int = 0
     writing: bool = False
+    identify: bool = True
     load_profile: Obis | None = None
     timezone: ZoneInfo | None = None
     ct_ratio: Decimal = Decimal(1)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from dlmsd.fleet.door import Door
+from dlmsd.meter.identity import Identity
 from dlmsd.model import (
     AlarmStatus,
     Gone,
@@ -20,18 +21,28 @@ from dlmsd.model import (
 )
 
 Status = (
-    MeterStatus | SinkStatus | ListenerStatus | OutboxStatus | AlarmStatus | ReloadStatus | Gone
+    MeterStatus
+    | Identity
+    | SinkStatus
+    | ListenerStatus
+    | OutboxStatus
+    | AlarmStatus
+    | ReloadStatus
+    | Gone
 )
 
 
 class Board:
     """The latest status of everything, and who wants to hear of the next one.
 
+    ``identities`` are what meters told of themselves, by meter.
+
     ``unsafe`` counts by meter how often messages were not what its security promises.
     """
 
     def __init__(self) -> None:
         self.meters: dict[str, MeterStatus] = {}
+        self.identities: dict[str, Identity] = {}
         self.sinks: dict[str, SinkStatus] = {}
         self.listeners: dict[str, ListenerStatus] = {}
         self.outbox = OutboxStatus()
@@ -48,6 +59,8 @@ class Board:
             self.meters[status.name] = status
             if status.cause == "security" and _is_news(status, before):
                 self.unsafe[status.name] += 1
+        elif isinstance(status, Identity):
+            self.identities[status.meter] = status
         elif isinstance(status, SinkStatus):
             self.sinks[status.name] = status
         elif isinstance(status, ListenerStatus):
@@ -66,6 +79,7 @@ class Board:
     def _forget(self, gone: Gone) -> None:
         if gone.kind == "meter":
             self.meters.pop(gone.name, None)
+            self.identities.pop(gone.name, None)
             self.unsafe.pop(gone.name, None)
         elif gone.kind == "sink":
             self.sinks.pop(gone.name, None)

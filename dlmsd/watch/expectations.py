@@ -10,12 +10,10 @@ from attrs import field, frozen
 
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
-from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.counter import key_id
+from dlmsd.meter.identity import SERIALS
 from dlmsd.meter.security import needs_counters
 
-# Blue Book 6.2.42 and 6.2.4: device ID 1, and the logical device's name.
-_SERIALS: Final = (Obis.parse("0-0:96.1.0"), Obis.parse("0-0:42.0.0"))
 _CLOCK: Final = 8
 
 
@@ -73,7 +71,7 @@ def _clocks(meter: MeterOptions) -> tuple[str, ...]:
 
 
 def _serials(meter: MeterOptions) -> tuple[str, ...]:
-    return tuple(one.key for one in meter.read if one.attribute.obis in _SERIALS)
+    return tuple(one.key for one in meter.read if one.attribute.obis in SERIALS)
 
 
 def _counter(meter: MeterOptions) -> str:

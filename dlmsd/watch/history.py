@@ -7,12 +7,13 @@ sets. A status that is posted costs some additions.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import define, field, frozen
 
 from dlmsd.fleet.board import Board, Status
+from dlmsd.meter.identity import Identity
 from dlmsd.model import (
     CloseCause,
     Gap,
@@ -68,7 +69,8 @@ class MeterHistory:
 
     ``good_at`` is the last good reading, ``moved_at`` when a cycle last ended, whatever it
     gave. ``failing`` counts the failures, ``bad_frames`` the frames with errors since then.
-    ``replaced`` tells of a serial number that changed, and when.
+    ``replaced`` tells of a serial number that changed, and when; ``ahead`` by how many seconds
+    its clock was when it was asked beside its cycles.
     """
 
     status: MeterStatus
@@ -79,6 +81,7 @@ class MeterHistory:
     bad_frames: int = 0
     serial: str = ""
     replaced: tuple[float, str, str] | None = None
+    ahead: float | None = None
     _window: _Window = field(factory=_Window)
 
     @classmethod
@@ -86,7 +89,7 @@ class MeterHistory:
         """With what was counted so far, which is nobody's news."""
         return cls(status, now, moved_at=now)
 
-    def learn(self, status: MeterStatus, now: float, serial_keys: Iterable[str] = ()) -> None:
+    def learn(self, status: MeterStatus, now: float, serial_keys: Sequence[str] = ()) -> None:
         """A newer status."""
         before, self.status = self.status, status
         if before.state is MeterState.INACTIVE and status.state is not MeterState.INACTIVE:
@@ -103,7 +106,8 @@ class MeterHistory:
         if status.good != before.good:
             self.good_at = self.moved_at = now
             self.failing = self.bad_frames = 0
-            self._look(status, now, serial_keys)
+            for key in serial_keys[:1]:  # of two that it tells, one is not compared to the other
+                self._meet(str(status.values.get(key, "")), now)
         elif status.failed != before.failed:
             self.failing += 1
             self.moved_at = now
@@ -112,12 +116,16 @@ class MeterHistory:
             if status.cause == "store":
                 self.moved_at = now  # no cycle begins while nothing could be kept
 
-    def _look(self, status: MeterStatus, now: float, keys: Iterable[str]) -> None:
-        for key in keys:
-            told = str(status.values.get(key, ""))
-            if told and self.serial and told != self.serial:
-                self.replaced = (now, self.serial, told)
-            self.serial = told or self.serial
+    def identified(self, identity: Identity, now: float, *, measured: bool) -> None:
+        """It was asked who it is, which a serial number that is ``measured`` tells better."""
+        self.ahead = identity.ahead
+        if not measured:
+            self._meet(identity.serial, now)
+
+    def _meet(self, told: str, now: float) -> None:
+        if told and self.serial and told != self.serial:
+            self.replaced = (now, self.serial, told)
+        self.serial = told or self.serial
 
     def sums(self, now: float) -> Counter[str]:
         """Of the last minutes: counters, and ``cause NAME`` for each kind of failure."""
@@ -287,6 +295,11 @@ class History:
                 found = self.meters[status.name] = MeterHistory.begin(status, now)
                 found.serial = self.serials.get(status.name, "")
             found.learn(status, now, self.expectations.serials.get(status.name, ()))
+        elif isinstance(status, Identity):
+            meter = self.meters.get(status.meter)
+            if meter is not None:
+                measured = status.meter in self.expectations.serials
+                meter.identified(status, now, measured=measured)
         elif isinstance(status, SinkStatus):
             sink = self.sinks.get(status.name)
             if sink is None:

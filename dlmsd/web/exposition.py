@@ -60,6 +60,7 @@ def exposition(
     """A piece for each family, made when it is asked for; ``alarms`` stand, by severity."""
     for families in (
         _meters(list(board.meters.values())),
+        [_clocks(board)],
         _sinks(board),
         _deliveries(accounts),
         _whole(board, alarms, version),
@@ -127,6 +128,17 @@ def _meters(meters: Sequence[MeterStatus]) -> Iterator[Family]:
             unit = _escaped(one.units.get(name, ""))
             value.add(_and(told, "unit", unit), _of_value(each_value))
     yield value
+
+
+def _clocks(board: Board) -> Family:
+    ahead = Family(
+        "dlmsd_meter_clock_drift_seconds",
+        "gauge",
+        "By how much the meter's clock was ahead of this machine's when it was last asked.",
+    )
+    for name, one in board.identities.items():
+        ahead.add(labelled(meter=name), None if one.ahead is None else round(one.ahead, 3))
+    return ahead
 
 
 def _and(labels: str, name: str, escaped: str) -> str:

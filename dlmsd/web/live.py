@@ -17,6 +17,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from dlmsd.fleet.board import Board, Status
+from dlmsd.meter.identity import Identity
 from dlmsd.model import (
     AlarmStatus,
     Gone,
@@ -161,6 +162,8 @@ class Live:
             self._gone_since = True
         elif isinstance(status, MeterStatus):
             self._meters[status.name] = None
+        elif isinstance(status, Identity):
+            self._meters[status.meter] = None
         elif isinstance(status, SinkStatus):
             self._sinks[status.name] = None
         elif isinstance(status, ListenerStatus):

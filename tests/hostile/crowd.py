@@ -197,4 +197,5 @@ def options_of(endpoint: Endpoint, interval: float) -> MeterOptions:
         physical_device=endpoint.physical,
         password=MICROSTAR.clients[0].password,
         interval=interval,
+        identify=False,
     )

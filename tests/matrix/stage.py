@@ -115,6 +115,7 @@ class Stage:
             address_size=personality.address_size,
             password=client.password,
             interval=INTERVAL,
+            identify=False,
         )
         if not client.high:
             return options

@@ -144,6 +144,7 @@ class World:
             address_size=personality.address_size,
             password=personality.clients[0].password,
             interval=self.size.interval,
+            identify=False,  # nothing but what is counted
             sinks=("broker",),
         )
 

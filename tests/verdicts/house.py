@@ -104,6 +104,7 @@ class House:
                     address_size=MICROSTAR.address_size,
                     password=MICROSTAR.clients[0].password,
                     interval=INTERVAL,
+                    identify=False,
                     sinks=(sink.name,),
                 )
                 for number, endpoint in enumerate(self._simulation.endpoints)

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterState, Reading
 from dlmsd.standing import Rung, Standing
 from dlmsd.watch.expectations import Expectations
@@ -187,6 +188,26 @@ class MeterTests(RuleCase):
             self.assertEqual(self.history.settled(self.now), {}, "not before it was heard")
             self.pass_(86_400)
             self.assertEqual(len(self.history.settled(self.now)), 1)
+
+    def test_what_it_told_beside_its_cycles(self) -> None:
+        self.post(METER)
+        for ahead, serial, rules in (
+            (30.0, "1", []), (-31.0, "1", ["meter-clock"]), (None, "", []),
+            (0.0, "1", []), (0.0, "2", ["meter-replaced"]),
+        ):  # fmt: skip
+            self.post(Identity("a", serial, ahead))
+            self.assertEqual(self.rules(), rules)
+        self.assertEqual(self.only().numbers, {"before": "1", "after": "2"})
+
+    def test_what_is_measured_tells_it_better(self) -> None:
+        """Of two names of one meter, none is compared to the other."""
+        self.history.expectations = Expectations(
+            clocks={"a": ("clock",)}, serials={"a": ("serial", "name")}
+        )
+        self.post(METER)
+        self.read(METER, 2, values={"serial": "1001", "name": "LDN"})
+        self.post(Identity("a", "else", 100.0))
+        self.assertEqual(self.rules(), [])
 
     def test_units_values_clock_and_serial_number(self) -> None:
         self.history.expectations = Expectations(

@@ -145,8 +145,8 @@ def _values(meter: MeterHistory, expected: Expectations, now: float) -> Iterator
     if meter.replaced is not None and now - meter.replaced[0] < REPLACED_SECONDS:
         _, before, after = meter.replaced
         yield _found(meter, "meter-replaced", "warning", 0.9, before=before[:64], after=after[:64])
-    for key in expected.clocks.get(status.name, ()):
-        drift = _drift(status.reading, key)
+    clocks = expected.clocks.get(status.name, ())
+    for drift in [_drift(status.reading, key) for key in clocks] or [meter.ahead]:
         if drift is not None and abs(drift) > DRIFT_SECONDS:
             yield _found(meter, "meter-clock", "warning", 0.9, seconds=round(drift))
 

@@ -11,6 +11,7 @@ from attrs import frozen
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import MeterOptions
 from dlmsd.fleet.platform import Platform
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish.facts import FIRMWARE, SERIAL, told
 from dlmsd.store.own import OwnMeter
@@ -29,7 +30,8 @@ class MeterView:
     ``status`` is the operator's word, ``state`` how its conversation stands. ``source`` is
     where it may be changed: ``file`` or ``api``. ``last_error`` is of the last trouble, or
     says why a meter is not read at all. ``serial_number`` is the configured one, else what the
-    meter tells under such a name, as ``firmware_version`` is; null where it is not asked.
+    meter tells under such a name, as ``firmware_version`` is, or when it is asked who it is;
+    null where it is not asked. ``clock_drift`` is by how many seconds its clock was ahead then.
     """
 
     id: int
@@ -49,6 +51,7 @@ class MeterView:
     tb_device_name: str
     model: str
     serial_number: str | None
+    clock_drift: float | None
     firmware_version: str | None
     created_at: str | None
     updated_at: str | None
@@ -128,6 +131,7 @@ class Views:
             assert added is not None
             options = _unread(added)
         status = parts.board.meters.get(name)
+        identity = parts.board.identities.get(name, Identity(name))
         sink = sink_of(parts.reload.configuration.sinks, options.sinks)
         platform = Platform.of(added) if added else Platform()
         broker = Broker.parse(sink.url) if sink else None
@@ -149,7 +153,8 @@ class Views:
             tb_token_set=options.token is not None,
             tb_device_name=options.device_name,
             model=options.profile,
-            serial_number=options.serial_number or _told(status, SERIAL),
+            serial_number=options.serial_number or _told(status, SERIAL) or _serial(identity),
+            clock_drift=None if identity.ahead is None else round(identity.ahead, 1),
             firmware_version=_told(status, FIRMWARE),
             created_at=iso(added.created_at if added else born),
             updated_at=iso(added.updated_at if added else born),
@@ -173,6 +178,10 @@ class Views:
 def _told(status: MeterStatus | None, names: Sequence[str]) -> str | None:
     text = None if status is None else told(status, names)
     return None if text is None else clean(text)
+
+
+def _serial(identity: Identity) -> str | None:
+    return clean(identity.serial) or None
 
 
 def _status(options: MeterOptions | None) -> str:
