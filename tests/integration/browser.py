@@ -31,8 +31,13 @@ from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
 from tests.web.visitor import METER, SINK
 
+# Of the page, in ms; the machine may be busy.
+PATIENCE = 30_000
+
 try:
     from playwright.sync_api import Page, expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 except ImportError:
     Page = expect = sync_playwright = None  # type: ignore[assignment,misc]
 
@@ -108,7 +113,7 @@ def browsing(**options: Any) -> Iterator[tuple[Page, list[str]]]:
     wrong: list[str] = []
     context = BROWSER.chromium.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console",

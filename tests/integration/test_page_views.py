@@ -83,7 +83,7 @@ class ViewTests(RestCase):
         standing, past = page.locator(".alarms").nth(0), page.locator(".alarms").nth(1)
         rows = standing.locator(".alarm", has_text="trouble")
         expect(rows.nth(0)).to_contain_text(f"trouble 1 of {HOSTILE}")
-        expect(rows.nth(0)).to_contain_text("medidor_planta_A · mqtt")
+        expect(rows.nth(0)).to_contain_text("medidor_planta_A · MQTT")
         expect(rows.nth(1)).to_contain_text(f"trouble 0 of {HOSTILE}")
         rows.nth(0).locator("summary").click()
         expect(rows.nth(0).locator(".evidence")).to_have_text(f"minutes: 12{HOSTILE}")
