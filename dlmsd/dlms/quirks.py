@@ -89,7 +89,7 @@ WRONG_NUMBERS: Final = Quirk(
 WRONG_FCS: Final = Quirk(
     "wrong-fcs",
     "Landis+Gyr E350 (ZMF100)",
-    "the log hdlc_landis_gyr_zmf100 of dlms_parser",
+    "the log hdlc_landis_gyr_zmf100 of dlms_parser, in which octets are exchanged too",
     "HDLC frames are taken whose check sequence is wrong, if that of their header is good and a "
     "flag stands where they end",
     "octets that were changed on the way are believed, unless messages are authenticated",

@@ -69,8 +69,9 @@ class ShippedTests(ConfigurationCase):
                 table = f'[[meters]]\nname = "a"\npush = "han"\nprofile = "{name}"\n'
                 (options,) = self.load(listener + table).meters
                 self.assertEqual((options.transport, options.read), ("push", ()))
-                self.assertGreater(len(options.push_units), 10)
                 head, _ = paragraphs(name)[0]
+                if "tells their units" not in " ".join(head.split()):
+                    self.assertGreater(len(options.push_units), 10)
                 self.assertIn("Not tried on hardware", head)
                 self.assertIn("https://github.com/", head)
 

@@ -65,6 +65,17 @@ class SelfDescribedTests(SynchronousTestCase):
         self.assertEqual(shown(found.values)["active_power_l2"], "1703")
         self.assertEqual(found.units["active_energy_t1"], "Wh")
 
+    def test_landis_gyr_e350(self) -> None:
+        profile = 'profile = "landis-gyr-e350-han"'
+        long, short = apdus(vectors.LANDIS_GYR_E350_13, vectors.LANDIS_GYR_E350_1)
+        found = picked(long, profile)
+        values = shown(found.values)
+        self.assertEqual((len(values), values["active_power"]), (10, "9460"))
+        self.assertEqual((values["current_l3"], values["voltage_l1"]), ("34.32", "235.0"))
+        self.assertEqual((found.units["current_l3"], found.units["reactive_power"]), ("A", "var"))
+        self.assertEqual(shown(picked(short, profile).values), {"active_power": "9460"})
+        self.assertIn("13943597", decode_push(long).identities)
+
     def test_kamstrup(self) -> None:
         (apdu,) = apdus(vectors.KAMSTRUP)
         found = picked(apdu, 'profile = "kamstrup-han"')
