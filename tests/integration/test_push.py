@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections import defaultdict
 from decimal import Decimal
@@ -12,9 +13,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.dlms.security.gcm import Gcm
+from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.dlms.xdlms.ciphered import GeneralCiphered
+from dlmsd.secret import Secret
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import DaemonProcess, Meters, wait_until
 from tests.integration.subscriber import Subscriber
+from tests.push.test_meter import power
+from tests.push.test_security import KEYS, TAGGED, TITLE, protect
 
 NAMES = {
     "1-0:1.7.0": "active_power",
@@ -30,6 +38,24 @@ NAMES = {
     "1-0:2.8.0": "active_energy_export",
 }
 VALUES = dict[str, Decimal]
+CONFIRMED = """
+[[sinks]]
+name = "broker"
+kind = "mqtt"
+url = "mqtt://127.0.0.1:{broker}"
+[[push]]
+name = "han"
+listen = "tcp:{port}:interface=127.0.0.1"
+[[meters]]
+name = "m"
+transport = "push"
+push = "han"
+security = "authenticated-encrypted"
+system_title = "DLM00001"
+meter_system_title = "{title}"
+encryption_key = "{ek}"
+authentication_key = "{ak}"
+"""
 
 
 class PushTests(SynchronousTestCase):
@@ -133,6 +159,36 @@ class PushTests(SynchronousTestCase):
             "pushes after the restart",
         )
         self.assertEqual({one["failed"] for one in self.daemon.status()["meters"]}, {0})
+
+    def test_ciphered_ones_are_confirmed_under_counters_that_outlive_a_kill(self) -> None:
+        port = free_port()
+        text = CONFIRMED.format(
+            port=port,
+            broker=self.broker.port,
+            title=TITLE.hex(),
+            ek=KEYS[0].hex(),
+            ak=KEYS[1].hex(),
+        )
+        daemon = DaemonProcess(self.folder / "daemon", text, port=free_port())
+        self.addCleanup(daemon.kill)
+        daemon.start()
+        counters = []
+        for round_ in range(3):
+            with socket.create_connection(("127.0.0.1", port), 10) as meter:
+                for place in range(2):
+                    push = b"\x0f\xc0\x00\x00\x07" + power(230 + round_)[5:]
+                    apdu = protect(push, 2 * round_ + place)
+                    meter.sendall(WrapperFrame(1, 16, apdu).encode())
+                    octets = meter.recv(1000)
+                    found = GeneralCiphered.decode(octets[8:])
+                    gcm = Gcm(SUITES[0], Secret(KEYS[0]), Secret(KEYS[1]))
+                    plain = gcm.open(TAGGED, b"DLM00001", found.counter, found.content)
+                    self.assertEqual(plain, bytes.fromhex("10C000000700"))
+                    counters.append(found.counter)
+            daemon.kill()
+            daemon.start()
+        self.assertEqual(counters, sorted(set(counters)))
+        self.assertEqual(len(counters), 6)
 
     def test_bare_values_by_a_list_of_the_profile(self) -> None:
         self.begin(2, "tcp", "--push-contents=values", "--personality=small")
