@@ -7,6 +7,7 @@ What no key of ``[[meters]]`` says has REST's name: ``tb_enabled``, ``tb_host``,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from attrs import asdict, fields
@@ -52,7 +53,7 @@ def entry_of(
         said["measurements"] = _measurements(meter.measurements, profile_read)
     if secrets:
         said |= {key: one.reveal().decode() for key, one in meter.secrets.items()}
-    return {key: said[key] for key in sorted(said, key=_rank)}
+    return {key: _as_read(said[key]) for key in sorted(said, key=_rank)}
 
 
 def body(entry: Entry) -> dict[str, object]:
@@ -75,10 +76,16 @@ def meter_of(entry: Entry, profiles: Mapping[str, Any], before: OwnMeter | None)
         read = tuple(profile.read) if profile else ()
         return found.made(read, dict(before.secrets) if before else {})
     except RefusedError as error:
-        wrong = error.refusal.fields
-        raise UnfitMeterError(
-            tuple(Problem("", 0, one.field, one.message) for one in wrong)
-        ) from None
+        wrong = [
+            Problem("", 0, one.field.replace("rows[", "measurements["), one.message)
+            for one in error.refusal.fields
+        ]
+        raise UnfitMeterError(tuple(wrong)) from None
+
+
+def _as_read(value: object) -> object:
+    """As a document gives it."""
+    return Decimal(str(value)) if isinstance(value, float) else value
 
 
 def _rank(key: str) -> tuple[int, int, str]:
@@ -97,7 +104,7 @@ def _measurements(rows: Sequence[OwnMeasurement], profile_read: Sequence[str]) -
 def _row(one: OwnMeasurement) -> dict[str, object]:
     told = asdict(one)
     return {
-        each.name: told[each.name]
+        each.name: _as_read(told[each.name])
         for each in fields(MeasurementBody)
         if told[each.name] != each.default
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.cli.entry import entry_of, meter_of
@@ -110,7 +111,14 @@ class EntryTests(SynchronousTestCase):
             made = meter_of(entry, profiles, None)
             self.assertEqual(entry_of(made, Override(), read_, secrets=True), entry)
             self.assertEqual(set(made.measurements), set(self.OWN.measurements))
+        rows = (OwnMeasurement("z", "1-0:1.8.0", True, 60.0, "kwh"),)
+        entry = entry_of(evolve(self.OWN, measurements=rows), Override(), (), secrets=True)
+        self.assertEqual(meter_of(entry, {}, None).measurements, rows)
 
     def test_what_is_wrong_is_named(self) -> None:
+        rows = [{"measurement_name": "x", "obis_code": "y"}]
+        entry = {"name": "A", "host": "h", "measurements": rows}
+        error = self.assertRaises(UnfitMeterError, meter_of, entry, {}, None)
+        self.assertEqual([one.key for one in error.problems], ["measurements[0].obis_code"])
         error = self.assertRaises(UnfitMeterError, meter_of, {"name": "A", "port": "x"}, {}, None)
         self.assertEqual({one.key for one in error.problems}, {"ip_address", "port"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from decimal import Decimal
 from typing import Any
 
 from tests.integration.processes import wait_until
@@ -133,12 +134,19 @@ class ExchangeTests(MetersCase):
         self.assertEqual(file.stat().st_mode & 0o777, 0o600)
         self.assertEqual(whole.count("canary-"), 20)
         self.nothing_changes(whole)
+        path = f"/api/config/{self.listed_id('meter 3')}"
+        read = self.good("GET", path)
+        self.assertIn("volts", {one["tb_key"] for one in read})
         for name in ("meter 3", "meter 4"):
             self.assertEqual(self.run_it("remove", name, "--yes").returncode, 0)
         code, told = self.imported(whole)
         self.assertEqual((code, told["added"], len(told["same"])), (0, ["meter 3", "meter 4"], 18))
         again = self.run_it("export", "--secrets", f"--format={form}").stdout
         self.assertEqual(again, whole)
+        self.assertEqual(self.good("GET", path), read)
+
+    def listed_id(self, name: str) -> int:
+        return next(one["id"] for one in self.good("GET", "/api/meters") if one["name"] == name)
 
     def test_nothing_is_taken_unless_all_is_right(self) -> None:
         text = self.csv(3).replace("127.0.0.1", "no host", 1)
@@ -156,6 +164,8 @@ class ExchangeTests(MetersCase):
         self.assertEqual(self.imported(text)[0], 0)
         number = self.good("GET", "/api/meters")[0]["id"]
         self.good("POST", f"/api/meters/{number}/stop")
+        self.good("PATCH", f"/api/meters/{number}", {"interval": 7.5})
         self.assertEqual(self.imported(text)[1]["same"], ["A"])
         self.assertEqual(self.imported(text.replace(str(port), "4059"))[1]["changed"], ["A"])
         self.assertEqual(self.listed()["A"]["status"], "inactive")
+        self.assertEqual(self.good("GET", f"/api/meters/{number}")["interval"], Decimal("7.5"))
