@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.resources import files
 
@@ -47,6 +48,7 @@ class ViewTests(RestCase):
             BROWSER.run(lambda part=part: self.browse(part))  # type: ignore[misc]
         BROWSER.run(self.only_reading)
         BROWSER.run(self.audited)
+        BROWSER.run(self.interrupted)
         self.end()
 
     def remember(self, rule: str) -> None:
@@ -261,7 +263,6 @@ class ViewTests(RestCase):
     def audited(self) -> None:
         """By axe, and nothing is wider than the screen or said to the console."""
         self.remember("second")
-        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
         for theme, language, width in LOOKS:
             size = {"width": width, "height": 900}
             with browsing(color_scheme=theme, viewport=size) as (page, wrong):
@@ -271,13 +272,60 @@ class ViewTests(RestCase):
                     page.wait_for_timeout(700)
                     for summary in page.locator("summary").all()[:2]:
                         summary.click()
-                    self.assertEqual(self.violations(page, axe), [], (view, theme, width))
+                    self.assertEqual(self.violations(page), [], (view, theme, width))
                     wide = page.evaluate("document.documentElement.scrollWidth")
                     self.assertEqual(wide, width, view)
             self.assertEqual(wrong, [])
 
-    def violations(self, page: Page, axe: str) -> list[tuple[object, ...]]:
+    def interrupted(self) -> None:
+        """What is seen only now and then is judged by axe too: a question, notes, errors."""
+        for theme, _, width in LOOKS[0], LOOKS[3]:
+            size = {"width": width, "height": 900}
+            with browsing(color_scheme=theme, viewport=size) as (page, wrong):
+                page.goto(f"{self.base}/?lang=en#token={self.token}")
+                for place, wait in self.moments(page):
+                    page.wait_for_selector(wait)
+                    page.wait_for_timeout(300)
+                    self.assertEqual(self.violations(page), [], (place, theme, width))
+            # A refused request is a line of the browser's own.
+            self.assertEqual([one for one in wrong if "Failed to load" not in one], [])
+
+    def moments(self, page: Page) -> Iterator[tuple[str, str]]:
+        """Each with what must be there then."""
+        self.go(page, "alarms")
+        page.get_by_role("button", name="Delete those that are over").click()
+        yield "a question", "dialog[open]"
+        page.keyboard.press("Escape")
+        self.go(page, "discovery")
+        page.get_by_label("First address").fill("127.0.0.300")
+        page.get_by_role("button", name="Search").click()
+        yield "a wrong field", "[aria-invalid=true]"
+        self.go(page, "settings")
+        page.get_by_role("button", name="Make a token").click()
+        yield "an empty field", "[aria-invalid=true]"
+        self.go(page, "meter/medidor_planta_A")
+        page.get_by_role("button", name="Read now").click()
+        yield "a note", ".toast:not(.wrong)"
+        refusal = '{"title": "Refused", "status": 503, "detail": "The disk is full."}'
+        page.route("**/api/meters/*/read*", lambda route: route.fulfill(
+            status=503, content_type="application/problem+json", body=refusal))  # fmt: skip
+        page.get_by_role("button", name="Read now").click()
+        yield "what did not work", ".toast.wrong"
+        self.go(page, "add")
+        page.get_by_role("button", name="Add meter").click()
+        # Else the bar that stays in view lies over fields, which axe counts as too small then.
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        yield "a form with errors", "[aria-invalid=true]"
+        self.go(page, "meter/nobody")
+        yield "a meter that is not there", "#view h1"
+        page.route("**/api/**", lambda route: route.abort())
+        for view in VIEWS:
+            self.go(page, view)
+            yield f"{view} without a daemon", "#view h1"
+
+    def violations(self, page: Page) -> list[tuple[object, ...]]:
         # The test's own script is not the page's: what the page may do is judged elsewhere.
+        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
         page.evaluate(axe)
         found = page.evaluate(
             "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
