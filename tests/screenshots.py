@@ -101,6 +101,12 @@ def running() -> Iterator[tuple[str, str, int, Callable[[], None]]]:
         daemon.stop()
 
 
+def enter(page: Page, link: str) -> None:
+    """By the link that ``dlmsd token`` prints; the page keeps the token when it has its texts."""
+    page.goto(link)
+    page.wait_for_selector("#view h1")
+
+
 def shoot(page: Page, address: str, port: int, name: str, folder: Path, suffix: str) -> None:
     """One view, as it is after its charts are drawn."""
     page.goto(f"{address}#/{VIEWS[name]}")
@@ -136,16 +142,16 @@ def main(folder: Path, seconds: float) -> None:
         time.sleep(seconds / 2)
         for theme in ("light", "dark"):
             with browsing(viewport=WIDE, color_scheme=theme) as (page, wrong):
-                page.goto(f"{address}#token={token}")
+                enter(page, f"{address}#token={token}")
                 for name in VIEWS:
                     shoot(page, address, port, name, folder, f"-{theme}")
                 print(*wrong, sep="\n", end="")
         with browsing(viewport=PHONE) as (page, wrong):
-            page.goto(f"{address}?lang=es#token={token}")
+            enter(page, f"{address}?lang=es#token={token}")
             for name in VIEWS:
                 shoot(page, address, port, name, folder, "-phone")
         with browsing(viewport=WIDE) as (page, wrong):
-            page.goto(f"{address}?lang=es#token={token}")
+            enter(page, f"{address}?lang=es#token={token}")
             shoot(page, address, port, "overview", folder, "-es")
 
 
