@@ -318,7 +318,8 @@ class Poller:
         """Until then, or until a cycle is wanted; others may speak to the meter meanwhile."""
         while True:
             if self._turns and await self._turn():
-                if self._clock.seconds() >= until or (self._late and self._session.attached):
+                wanted = self._hurried or (self._late and self._session.attached)
+                if wanted or self._clock.seconds() >= until:
                     return
                 continue
             await self._pass(until - self._clock.seconds())

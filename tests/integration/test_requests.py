@@ -44,7 +44,7 @@ class RequestTests(SynchronousTestCase):
     def test_each_of_them(self) -> None:
         body = json.dumps({"meter": self.name, "transaction": 5}).encode()
         answer = self.ask("read_now", body)
-        self.assertEqual((answer["status"], answer["transaction"]), ("ok", 5))
+        self.assertEqual((answer["status"], answer["transaction"]), ("ok", 5), answer)
         self.assertEqual(len(answer["data"]["values"]), 10)
         read = lambda: [json.loads(one) for one in self.heard.payloads(f"dlmsd/{self.name}")]  # noqa: E731
         wait_until(lambda: len(read()) == 2, "it was delivered, too")

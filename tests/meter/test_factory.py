@@ -69,6 +69,7 @@ class FactoryTests(SynchronousTestCase):
             session = Session(
                 HdlcLink(1, ServerAddress(0, physical)),
                 Association(Mechanism.NONE),
+                client=1,
                 timeout=5,
                 turn=factory.turn,
                 clock=self.reactor,

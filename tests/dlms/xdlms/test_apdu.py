@@ -15,6 +15,7 @@ from dlmsd.dlms.xdlms import apdu as apdus
 from dlmsd.dlms.xdlms.access import AccessRequest, AccessResponse
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
+from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
 from dlmsd.dlms.xdlms.get import (
     GetRequestNext,
@@ -50,7 +51,8 @@ KINDS: tuple[Any, ...] = (
     *get_args(apdus.ActionRequest),
     *get_args(apdus.ActionResponse),
     *get_args(apdus.ShortName),
-    *get_args(apdus.Notification),
+    # A described one has the head of a DataNotification, and is tried behind it.
+    *(one for one in get_args(apdus.Notification) if one is not DescribedNotification),
     AccessRequest,
     AccessResponse,
     GeneralBlockTransfer,
