@@ -25,7 +25,6 @@ from dlmsd.config.rules import suggestion
 from dlmsd.config.values import Configuration
 from dlmsd.fleet.desk import UnfitMeterError
 from dlmsd.fleet.effective import effective
-from dlmsd.store.onlooker import NotYetError
 from dlmsd.store.own import Override, OwnMeter, take_own
 from dlmsd.web.api.bodies import field_of, key_of
 
@@ -44,10 +43,7 @@ class _Kept:
     def of(cls, configuration: Configuration) -> _Kept:
         """Nothing where no daemon has run yet. Raises StoreError."""
         daemon = configuration.daemon
-        try:
-            own, overrides = take_own(daemon.state_dir / "registry.db", daemon.registry_key)
-        except NotYetError:
-            own, overrides = (), {}
+        own, overrides = take_own(daemon.state_dir / "registry.db", daemon.registry_key)
         return cls({one.name: one for one in own}, overrides, configuration)
 
     def wanted(self, name: str) -> Override:

@@ -11,7 +11,6 @@ from dlmsd.config.join import Added, join
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import Problem
 from dlmsd.fleet.platform import table, with_platforms
-from dlmsd.store.onlooker import NotYetError
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter, take_own
 
 
@@ -52,10 +51,7 @@ def onlooked(file: Configuration, environ: Mapping[str, str]) -> Effective:
 
     StoreError where that cannot be read.
     """
-    try:
-        own, overrides = take_own(file.daemon.state_dir / "registry.db", file.daemon.registry_key)
-    except NotYetError:
-        return Effective(file, {})
+    own, overrides = take_own(file.daemon.state_dir / "registry.db", file.daemon.registry_key)
     return effective(file, own, overrides, environ)
 
 

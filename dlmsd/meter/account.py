@@ -91,11 +91,7 @@ class Account:
 
     def unkept(self, reason: Failure) -> None:
         """A reading was not committed."""
-        error = reason.value
-        if not isinstance(error, DlmsdError):
-            self._log.failure("A reading was not kept", reason, meter=self._status.name)
-            error = DlmsdError("a fault of dlmsd; the log has the details")
-        self.failed(error)
+        self.failed(known(reason, self._log, "A reading was not kept", self._status.name))
 
     def failed(self, error: DlmsdError) -> None:
         """A cycle gave nothing."""
@@ -152,3 +148,12 @@ class Account:
         if not found:
             return None
         return int((self._wall() + max(found) - self._clock.seconds()) * 1000)
+
+
+def known(reason: Failure, log: Logger, what: str, meter: str) -> DlmsdError:
+    """The DlmsdError that it is; a fault of ours is called so, and ``log`` tells all of it."""
+    error = reason.value
+    if isinstance(error, DlmsdError):
+        return error
+    log.failure(what, reason, meter=meter)
+    return DlmsdError("a fault of dlmsd; the log has the details")

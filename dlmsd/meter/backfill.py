@@ -134,12 +134,10 @@ class Backfill:
         try:
             rows, period = await self._rows(session, start, task.end)
             times = await self._store_rows(rows, (task.sink,) if task.sink else self.sinks)
-            if task.sink:
-                pass  # the meter was there: what its profile lacks, other sinks have
-            elif start > task.start:
-                await self._record_holes([*times, task.until], period)
-            else:
-                await self._record_first(session, [start, *times, task.until], period)
+            # For one sink: the meter was there, and what its profile lacks, other sinks have.
+            if not task.sink:
+                if start <= task.start:
+                    await self._record_first(session, [start, *times, task.until], period)
                 await self._record_holes([*times, task.until], period)
         except ServiceError as error:
             await self._refused(task, error)

@@ -289,10 +289,9 @@ class Session(Conversation):
         some of it may be done.
         """
         carrier = self._chosen(service, len(items))
-        if len(items) > 1 and not carrier.several:
-            return [(await self._changed(service, (item,), errand_of))[0] for item in items]
         errand = errand_of(carrier, *zip(*items, strict=True))
-        if carrier is Carrier.ACCESS and 0 < self._association.most < errand.size:
+        too_long = carrier is Carrier.ACCESS and 0 < self._association.most < errand.size
+        if too_long or (len(items) > 1 and not carrier.several):
             return [(await self._changed(service, (item,), errand_of))[0] for item in items]
         try:
             return await self._done(errand)

@@ -13,15 +13,12 @@ def login_for(
     options: SinkOptions, instance_id: str, token: Secret | None, *, will: Message | None = None
 ) -> Login:
     """A token is a username without password (ThingsBoard); else the sink's own two."""
-    client_id = options.client_id or f"dlmsd-{instance_id}-{options.name}"
-    if token is not None:
-        username, password = token, None
-        who = f"the token with fingerprint {token.fingerprint()}"
-    elif options.username is not None:
+    given = DeviceCredentials(token, options.username)
+    username, password = token, None
+    if token is None and options.username is not None:
         username, password = Secret(options.username), options.password
-        who = f"user {options.username}"
-    else:
-        username, password, who = None, None, "a client without credentials"
+    who = given.who if given else "a client without credentials"
+    client_id = _client_id(options, instance_id)
     return Login(client_id, username, password, options.keepalive, will, who, options.name)
 
 
@@ -31,9 +28,13 @@ def device_login(
     """One meter's own; its certificate is TLS's to show."""
     client_id = credentials.client_id
     if client_id is None:
-        client_id = f"{options.client_id or f'dlmsd-{instance_id}-{options.name}'}-{meter}"
+        client_id = f"{_client_id(options, instance_id)}-{meter}"
     username = credentials.token
     if credentials.username is not None:
         username = Secret(credentials.username)
     password, who = credentials.password, credentials.who
     return Login(client_id, username, password, options.keepalive, None, who, options.name)
+
+
+def _client_id(options: SinkOptions, instance_id: str) -> str:
+    return options.client_id or f"dlmsd-{instance_id}-{options.name}"

@@ -17,7 +17,7 @@ from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
 from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
-from dlmsd.meter.account import RECENT
+from dlmsd.meter.account import RECENT, known
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Push
@@ -180,11 +180,7 @@ class PushedMeter:
         )
 
     def _uncommitted(self, reason: Failure) -> None:
-        error = reason.value
-        if not isinstance(error, DlmsdError):
-            self._log.failure("A push was not kept", reason, meter=self.options.name)
-            error = DlmsdError("a fault of dlmsd; the log has the details")
-        self.refuse(error)
+        self.refuse(known(reason, self._log, "A push was not kept", self.options.name))
 
     def _silent(self) -> None:
         seconds = self.options.expect_every

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
-from dlmsd.store.onlooker import opened
+from dlmsd.store.onlooker import NotYetError, opened
 
 Status = Literal["active", "inactive"]
 
@@ -125,10 +125,14 @@ def _seconds(interval: object) -> float | None:
 
 
 def take_own(path: Path, key: Secret | None) -> tuple[tuple[OwnMeter, ...], dict[str, Override]]:
-    """Both, of a registry that a daemon may have open; ``key`` opens what is sealed.
+    """Both, of a registry that a daemon may have open; nothing where none has run yet. ``key``
+    opens what is sealed.
 
     Raises StoreError.
     """
-    with opened(path, "registry", "ro") as database:
-        database.execute("BEGIN")  # one moment for both questions
-        return own_meters(database, Seal(key)), overrides(database)
+    try:
+        with opened(path, "registry", "ro") as database:
+            database.execute("BEGIN")  # one moment for both questions
+            return own_meters(database, Seal(key)), overrides(database)
+    except NotYetError:
+        return (), {}

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.mbus import MAX_DATA, MBusFrame, MBusReassembly
 from dlmsd.dlms.mode_e import ModeE, State, even
+from dlmsd.dlms.security.counter import ReceivedCounters
 from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.payload import decode_push
+from dlmsd.meter.security import CounterStore
 from dlmsd.push.clock import told_ts
+from dlmsd.push.security import PushSecurity
 from dlmsd.push.stream import Stream
 from dlmsd.push.values import Picker
+from tests.dlms.security.contexts import seeded
 from tests.fuzz.machines import steps
+from tests.fuzz.secured import REFUSALS
 from tests.fuzz.target import Target, behind, pieces
-from tests.push.pushes import apdus, meter
+from tests.push.pushes import apdus, ciphered, meter
+from tests.push.test_security import protect
 from tests.vectors import hdlc
 from tests.vectors import push as vectors
 
@@ -87,6 +93,19 @@ def _payload(octets: bytes) -> None:
         told_ts(push, _NOW, installation)
 
 
+# Who protects it, and who must have.
+
+_KEYED: Final = ciphered(vectors.LANDIS_GYR_KEYS, vectors.LANDIS_GYR_TITLE)
+_NEVER_ASKED: Final = cast(CounterStore, None)
+
+
+def _protected(octets: bytes) -> None:
+    """The first octet says whether the meter protects the rest, or it arrives as it is."""
+    apdu = protect(octets[1:], 1) if octets[:1] > b"\x7f" else octets[1:]
+    security = PushSecurity(_KEYED, _NEVER_ASKED, ReceivedCounters(), seeded(3))
+    decode_push(security.open(apdu))
+
+
 # Mode E.
 
 
@@ -125,6 +144,16 @@ def targets() -> tuple[Target, ...]:
         Target("push.parts", _parts, _PARTS, harvest=False),
         Target(
             "push.payload", _payload, tuple(payloads), large=behind(b"\x0f\x00\x00\x00\x01\x00")
+        ),
+        Target(
+            "push.protected",
+            _protected,
+            (
+                *(b"\xff" + apdu for apdu in payloads),
+                *(b"\0" + apdu for apdu in apdus(vectors.LANDIS_GYR_CIPHERED)),
+            ),
+            refusals=REFUSALS,
+            harvest=False,
         ),
         Target("mode-e", _mode_e, _OPENINGS),
     )

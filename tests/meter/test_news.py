@@ -17,18 +17,10 @@ from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.errors import StoreError
 from dlmsd.simulator.personality import MICROSTAR, SECURE, SHORT_NAMES, WRAPPER, Personality
 from tests.meter.fleet import FleetCase, wanted
-from tests.meter.test_services import MODERN, SERIAL
+from tests.meter.test_services import CIPHERED, MODERN, SERIAL
 
 VOLTAGE = wanted("voltage_l1").attribute
 CURRENT = wanted("current_l1").attribute
-_KEYS = SECURE.security.client
-CIPHERED = {
-    "authentication": "high-gmac",
-    "security": "authenticated-encrypted",
-    "system_title": b"DLMSDCLT",
-    "encryption_key": _KEYS.encryption,
-    "authentication_key": _KEYS.authentication,
-}
 FORMS: tuple[tuple[Personality, dict[str, Any]], ...] = (
     (MICROSTAR, {}),
     (WRAPPER, {"framing": "wrapper"}),

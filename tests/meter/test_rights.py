@@ -25,8 +25,7 @@ from dlmsd.meter.session import Session
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR, ODD, SHORT_NAMES, Personality
 from dlmsd.simulator.quirks import Quirk
-from tests.meter.test_news import CIPHERED
-from tests.meter.test_services import CLOCK, MODERN, ServiceCase
+from tests.meter.test_services import CIPHERED, CLOCK, MODERN, ServiceCase
 
 Work = Callable[[Session], Awaitable[object]]
 ENTRY = bytes.fromhex("0204120003110009060101010800FF00")
@@ -44,13 +43,16 @@ HIDDEN = evolve(MICROSTAR, clients=(_WRITER,))
 
 
 class Blocks:
-    """A session whose meter answers in blocks of seven octets."""
+    """A session whose meter answers in blocks of seven octets. ``told`` hears what is asked."""
 
     conformance = Conformance.GET
     client = 1
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
+
+    def told(self, attribute: AttributeDescriptor) -> None:
+        """It may be raised from here that the meter refuses."""
 
     async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
         raise AssertionError("it is asked for no part")
@@ -64,6 +66,7 @@ class Blocks:
         access: Access | None,
         consume: Callable[[bytes], object],
     ) -> None:
+        self.told(attribute)
         for start in range(0, len(self._octets), 7):
             consume(self._octets[start : start + 7])
 
@@ -90,25 +93,21 @@ class Refuses(Blocks):
     conformance = Conformance.SELECTIVE_ACCESS
 
     def __init__(self, error: MeterError) -> None:
+        super().__init__(b"")
         self.error = error
         self.asked = 0
 
-    async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
+    def told(self, attribute: AttributeDescriptor) -> None:
         self.asked += 1
         raise self.error
+
+    async def get(self, attribute: AttributeDescriptor, access: Access | None = None) -> Data:
+        self.told(attribute)
+        raise AssertionError("it refuses")
 
     async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
         self.asked += 1
         return [DataAccessResult.OBJECT_UNDEFINED] * len(attributes)
-
-    async def stream(
-        self,
-        attribute: AttributeDescriptor,
-        access: Access | None,
-        consume: Callable[[bytes], object],
-    ) -> None:
-        self.asked += 1
-        raise self.error
 
 
 class UntoldTests(SynchronousTestCase):
@@ -138,16 +137,10 @@ class Numbered(Blocks):
             for told in self.clients
         ]
 
-    async def stream(
-        self,
-        attribute: AttributeDescriptor,
-        access: Access | None,
-        consume: Callable[[bytes], object],
-    ) -> None:
+    def told(self, attribute: AttributeDescriptor) -> None:
         self.asked.append(str(attribute.obis))
         if str(attribute.obis) == "0-0:40.0.0":
             raise ServiceError("object-undefined")
-        await super().stream(attribute, access, consume)
 
 
 class NumberedTests(SynchronousTestCase):

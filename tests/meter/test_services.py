@@ -51,6 +51,15 @@ MINUTES = Data(Tag.LONG, 60)
 # SMALL with a client that may write, who is otherwise the same.
 SMALL_WRITER = evolve(SMALL, clients=(MICROSTAR.clients[1],))
 MODERN = evolve(MICROSTAR, conformance=WRAPPER.conformance)
+_KEYS = SECURE.security.client
+# How the client of SECURE comes.
+CIPHERED = {
+    "authentication": "high-gmac",
+    "security": "authenticated-encrypted",
+    "system_title": b"DLMSDCLT",
+    "encryption_key": _KEYS.encryption,
+    "authentication_key": _KEYS.authentication,
+}
 
 
 class ServiceCase(FleetCase):
@@ -166,15 +175,7 @@ class WritingTests(ServiceCase):
         self.assertNotEqual(self.again(zone), MINUTES)
 
     def test_ciphered(self) -> None:
-        keys = SECURE.security.client
-        changes = {
-            "client": 1,
-            "authentication": "high-gmac",
-            "security": "authenticated-encrypted",
-            "system_title": b"DLMSDCLT",
-            "encryption_key": keys.encryption,
-            "authentication_key": keys.authentication,
-        }
+        changes = {"client": 1, **CIPHERED}
 
         async def work(session: Session) -> Data:
             await session.set(ZONE, MINUTES)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from dlmsd.model import CloseCause
 from dlmsd.publish.evictions import Evictions, evicted
 from tests.publish.outbox import reading
-from tests.publish.test_thingsboard_server import ServedBench
+from tests.publish.test_thingsboard_server import GatewayCase
 from tests.thingsboard.gateway import OTHER, RATE, SubSession
 
 
-class EvictionTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.begin()
-
-    def begin(self, protocol: int = 5) -> None:
-        self.bench = ServedBench("thingsboard-gateway", "a", "b", protocol=protocol)
-        self.server = self.bench.server
-        self.bench.start()
-        self.bench.run(2)
-
+class EvictionTests(GatewayCase):
     def put_out(self, name: str = "a", reason: int = RATE) -> None:
         link = self.server[f"Device {name}"].link
         assert isinstance(link, SubSession)

@@ -5,24 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.publish.bench import meter
 from tests.publish.outbox import reading
 from tests.publish.test_thingsboard import status
-from tests.publish.test_thingsboard_server import ServedBench
+from tests.publish.test_thingsboard_server import GatewayCase
 
 
-class NoticesTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.begin()
-
-    def begin(self, protocol: int = 5) -> None:
-        self.bench = ServedBench("thingsboard-gateway", "a", "b", protocol=protocol)
-        self.server = self.bench.server
-        self.bench.start()
-        self.bench.run(2)
-
+class NoticesTests(GatewayCase):
     def names(self) -> set[str]:
         return {one.name for one in self.server.devices.values()} - {"meter", "gw"}
 

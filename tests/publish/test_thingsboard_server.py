@@ -55,6 +55,19 @@ class ServedBench(Bench):
             self.lost.append(delivery)
 
 
+class GatewayCase(SynchronousTestCase):
+    """A gateway of two meters, which the stand-in knows."""
+
+    def setUp(self) -> None:
+        self.begin()
+
+    def begin(self, protocol: int = 5) -> None:
+        self.bench = ServedBench("thingsboard-gateway", "a", "b", protocol=protocol)
+        self.server = self.bench.server
+        self.bench.start()
+        self.bench.run(2)
+
+
 class ThingsBoardServerTests(SynchronousTestCase):
     def test_exact_values_on_every_release_and_version(self) -> None:
         for kind in ("thingsboard", "thingsboard-gateway"):
