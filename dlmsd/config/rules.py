@@ -236,6 +236,20 @@ def topic(value: object) -> str:
     return one
 
 
+def device_topic(value: object) -> str:
+    """A topic that fits a filter of one of ThingsBoard's device profiles.
+
+    What begins with v1/gateway is for gateways: of a device ThingsBoard drops it unanswered.
+    """
+    one: str = text(255)(value)
+    if set("{}+#") & set(one) or one.startswith("v1/gateway"):
+        raise Refusal(
+            "expected one topic of the device profile, without + and # and braces, and none of "
+            "v1/gateway"
+        )
+    return one
+
+
 def folder(value: object) -> Path:
     """A path that need not exist yet."""
     return Path(text(4096)(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from dlmsd.config.broker import Broker
 from dlmsd.config.source import Place
@@ -15,6 +15,7 @@ from dlmsd.errors import Problem
 
 _TLS_FILES: Final = ("ca_file", "cert_file", "key_file")
 _PLAIN: Final = ("topic", "home_assistant", "canary")
+_DEVICE: Final = ("telemetry_topic", "attributes_topic")
 _STAND_IN: Final = {"name": "unknown", "kind": "mqtt", "url": "mqtt://unknown"}
 
 
@@ -56,6 +57,17 @@ def _misfits(sink: Sink, table: Mapping[str, object]) -> list[tuple[str, str]]:
     if sink.options.latency_metadata and sink.options.kind != "thingsboard-gateway":
         message = 'only for kind = "thingsboard-gateway"; ThingsBoard reads it nowhere else'
         found.append(("latency_metadata", message))
+    if sink.options.kind != "thingsboard":
+        message = 'only for kind = "thingsboard": no device profile changes other topics'
+        found += [
+            (key, message)
+            for key in _DEVICE
+            if getattr(sink.options, key) != getattr(fields(SinkOptions), key).default
+        ]
+    elif sink.options.telemetry_topic == sink.options.attributes_topic:
+        key = next((one for one in _DEVICE if one in table), _DEVICE[0])
+        message = "telemetry and attributes need a topic each: ThingsBoard takes all for attributes"
+        found.append((key, message))
     if sink.broker is not None and not sink.broker.tls:
         found += [(key, "only with an mqtts:// url") for key in _TLS_FILES if key in table]
     if "key_file" in table and "cert_file" not in table:

@@ -275,6 +275,8 @@ def file_rules(
             "keepalive": rules.whole(5, 1200),
             "inflight": rules.whole(1, 100),
             "topic": rules.topic,
+            "telemetry_topic": rules.device_topic,
+            "attributes_topic": rules.device_topic,
             "home_assistant": rules.flag,
             "canary": rules.flag,
             "latency_metadata": rules.flag,

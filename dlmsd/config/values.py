@@ -85,7 +85,10 @@ class OutboxOptions:
 
 @frozen
 class SinkOptions:
-    """``[[sinks]]``: one broker. ``token`` belongs to kind ``thingsboard-gateway``."""
+    """``[[sinks]]``: one broker. ``token`` belongs to kind ``thingsboard-gateway``.
+
+    ``telemetry_topic`` and ``attributes_topic`` are those of ThingsBoard's device profile.
+    """
 
     name: str
     kind: SinkKind
@@ -98,6 +101,8 @@ class SinkOptions:
     keepalive: int = 30
     inflight: int = 20
     topic: str = "dlmsd/{meter}"
+    telemetry_topic: str = "v1/devices/me/telemetry"
+    attributes_topic: str = "v1/devices/me/attributes"
     home_assistant: bool = False
     canary: bool = True
     latency_metadata: bool = False

@@ -31,7 +31,7 @@ from dlmsd.publish.shared import Shared
 from dlmsd.publish.sink import Plan, Route, Sink
 from dlmsd.publish.source import Outbox
 from dlmsd.publish.tally import Tally
-from dlmsd.publish.thingsboard import Device, DeviceDialect, GatewayDialect
+from dlmsd.publish.thingsboard import GATEWAY_ATTRIBUTES, Device, DeviceDialect, GatewayDialect
 from dlmsd.publish.version import VersionChoice
 from dlmsd.publish.works import Orders, Works
 
@@ -79,7 +79,7 @@ def build(
         def states() -> list[tuple[str, bool]]:
             return [(name, state) for name, state in online.items() if meter in (None, name)]
 
-        limits = Limits(clock.seconds)
+        limits = Limits(clock.seconds, (GATEWAY_ATTRIBUTES, options.attributes_topic))
         own = options.kind == "mqtt"  # there the client id is what only one may have
         who = f"the client id {login.client_id}" if own else login.who
         episodes = inquiry.open(meter or "", who)
@@ -127,7 +127,15 @@ def build(
         return Plan(
             meter.credentials,
             lambda: route(
-                lambda limits: DeviceDialect(meter.name, facts, limits, rpc(overall=False), shared),
+                lambda limits: DeviceDialect(
+                    meter.name,
+                    facts,
+                    limits,
+                    options.telemetry_topic,
+                    options.attributes_topic,
+                    rpc(overall=False),
+                    shared,
+                ),
                 login,
                 meter.name,
                 own,

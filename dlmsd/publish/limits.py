@@ -8,7 +8,7 @@ what the server counts and we do not, and for clocks that differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf
 from typing import Any, Final
 
@@ -32,7 +32,6 @@ REQUEST: Final = Message(
 ANSWER: Final = "v1/devices/me/rpc/response/1"
 ANSWERS: Final = "v1/devices/me/rpc/response/+"
 
-_ATTRIBUTES: Final = "/attributes"
 _BAND: Final = re.compile(r"([1-9][0-9]{0,8}):([1-9][0-9]{0,8})")
 
 
@@ -108,11 +107,13 @@ class Limits:
     """Of one courier; nothing is limited until the server has told.
 
     ``messages`` are those without telemetry. Of telemetry each device of a message counts in
-    ``entries``, each value in ``values``.
+    ``entries``, each value in ``values``. Messages to one of the topics ``attributes`` count
+    as telemetry.
     """
 
-    def __init__(self, seconds: Callable[[], float]) -> None:
+    def __init__(self, seconds: Callable[[], float], attributes: Collection[str] = ()) -> None:
         self._seconds = seconds
+        self._attributes = attributes
         self._patient_until: float | None = None
         self.messages = Bucket("messages", seconds)
         self.entries = Bucket("telemetry messages", seconds)
@@ -158,8 +159,8 @@ class Limits:
         return max((self.patience, ""), self.entries.wait(1), self.values.wait(values))
 
     def wait_notice(self, message: Message) -> tuple[float, str]:
-        """The same of a message without readings; attributes count as telemetry."""
-        if message.topic.endswith(_ATTRIBUTES):
+        """The same of a message without readings."""
+        if message.topic in self._attributes:
             return self.wait(payload.count(message.payload.decode()))
         # The question itself waits for no answer.
         patience = 0.0 if message is REQUEST else self.patience
@@ -167,7 +168,7 @@ class Limits:
 
     def take_notice(self, message: Message) -> None:
         """A message without readings goes."""
-        if message.topic.endswith(_ATTRIBUTES):
+        if message.topic in self._attributes:
             self.take(1, payload.count(message.payload.decode()))
         else:
             self.messages.take(1)

@@ -30,17 +30,27 @@ from dlmsd.publish.pack import Room, take
 from dlmsd.publish.rpc import GATEWAY_RPC, RPC, Rpc
 from dlmsd.publish.shared import KEYS, Shared, decoded
 from dlmsd.publish.source import Delivery
-from dlmsd.publish.troubles import Trouble, UnacknowledgedTrouble
+from dlmsd.publish.troubles import (
+    TOPIC_NAME_INVALID,
+    PublishTrouble,
+    Trouble,
+    UnacknowledgedTrouble,
+)
 from dlmsd.publish.works import RequestError
 
 GATEWAY: Final = "v1/gateway"
-TELEMETRY: Final = "v1/devices/me/telemetry"
-ATTRIBUTES: Final = "v1/devices/me/attributes"
+GATEWAY_ATTRIBUTES: Final = f"{GATEWAY}/attributes"
+ATTRIBUTES: Final = "v1/devices/me/attributes"  # for what the server tells and is asked
 
 
 class NoGatewayTrouble(UnacknowledgedTrouble):
     """ThingsBoard does not acknowledge to a device that is no gateway; enable 'Is gateway'
     on this device."""
+
+
+class ProfileTopicTrouble(PublishTrouble):
+    """The device's profile has other topics; give them as telemetry_topic and attributes_topic
+    of this sink."""
 
 
 class DeletedTrouble(Trouble):
@@ -98,11 +108,11 @@ class GatewayDialect:
 
     def subscriptions(self) -> Sequence[str]:
         heard = [ANSWERS] if self._rpc is None else [ANSWERS, GATEWAY_RPC, f"{RPC}/request/+"]
-        answers = f"{GATEWAY}/attributes/response"
-        return heard if self._shared is None else [*heard, f"{GATEWAY}/attributes", answers]
+        answers = f"{GATEWAY_ATTRIBUTES}/response"
+        return heard if self._shared is None else [*heard, GATEWAY_ATTRIBUTES, answers]
 
     def told(self, message: Message, say: Say) -> bool:
-        if message.topic.startswith(f"{GATEWAY}/attributes"):
+        if message.topic.startswith(GATEWAY_ATTRIBUTES):
             return self._told_attributes(message, say)
         if message.topic == f"{GATEWAY}/disconnect":
             return self._told_evicted(message)
@@ -166,7 +176,7 @@ class GatewayDialect:
         if self._shared is None or body is None:
             return False
         number, device = body.get("id"), body.get("device")
-        if message.topic == f"{GATEWAY}/attributes":
+        if message.topic == GATEWAY_ATTRIBUTES:
             meter = self._meter_of(device) if isinstance(device, str) else None
             take, values = self._shared.updated, body.get("data")
         else:
@@ -207,13 +217,13 @@ class GatewayDialect:
         facts = self._facts.of(meter)
         if facts:
             body = payload.encode({self._device(meter).name: facts})
-            yield f"facts/{meter}", Message(f"{GATEWAY}/attributes", body)
+            yield f"facts/{meter}", Message(GATEWAY_ATTRIBUTES, body)
         if meter not in self._carried and self._shared is not None:
             self._count += 1
             self._asked[self._count] = meter
             wanted = {"id": self._count, "device": self._device(meter).name, "client": False}
             body = payload.encode({**wanted, "keys": KEYS})
-            yield f"shared/{meter}", Message(f"{GATEWAY}/attributes/request", body)
+            yield f"shared/{meter}", Message(f"{GATEWAY_ATTRIBUTES}/request", body)
         self._carried.add(meter)
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
@@ -261,7 +271,11 @@ class GatewayDialect:
 
 
 class DeviceDialect:
-    """One meter over a connection of its own."""
+    """One meter over a connection of its own.
+
+    ``telemetry`` and ``attributes`` are topics, which a device profile may replace; all that
+    the server tells and is asked keeps its own.
+    """
 
     dated = True
 
@@ -270,11 +284,15 @@ class DeviceDialect:
         meter: str,
         facts: Facts,
         limits: Limits,
+        telemetry: str,
+        attributes: str,
         rpc: Rpc | None = None,
         shared: Shared | None = None,
     ) -> None:
         self.held: dict[str, Trouble] = {}
         self.evictions = None
+        self._telemetry = telemetry
+        self._attributes = attributes
         self._meter = meter
         self._facts = facts
         self._limits = limits
@@ -310,7 +328,7 @@ class DeviceDialect:
             say("facts", self._message())
 
     def _message(self) -> Message:
-        return Message(ATTRIBUTES, payload.encode(self._facts.of(self._meter)))
+        return Message(self._attributes, payload.encode(self._facts.of(self._meter)))
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         yield "limits", self._limits.ask()
@@ -332,10 +350,12 @@ class DeviceDialect:
     def pack(self, queue: deque[Delivery], room: Room) -> tuple[Message, list[Delivery]]:
         records, taken = take(queue, evolve(room, octets=room.octets - len(b"[]")))
         body = records[0] if len(records) == 1 else b"[%b]" % b",".join(records)
-        return Message(TELEMETRY, body), taken
+        return Message(self._telemetry, body), taken
 
     def farewell(self) -> Iterable[tuple[str, Message]]:
         return []
 
     def explain(self, error: Trouble) -> Trouble:
+        if isinstance(error, PublishTrouble) and error.reason == TOPIC_NAME_INVALID:
+            return ProfileTopicTrouble.of(error)
         return error

@@ -6,13 +6,15 @@ Codes are those of MQTT 5 (2.4 Reason Code) and MQTT 3.1.1 (3.2.2.3 Connect Retu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self, TypeVar
 
 from twisted.internet import error
 from twisted.python.failure import Failure
 
 from dlmsd import tls
 from dlmsd.errors import BrokerError
+
+_T = TypeVar("_T", bound="Trouble")
 
 
 class Trouble(BrokerError):
@@ -24,6 +26,11 @@ class Trouble(BrokerError):
     """Whether one of the messages in flight may be the cause."""
     reason: int | None = None
     """The reason code of MQTT 5, where the broker gave one."""
+
+    @classmethod
+    def of(cls, error: Trouble) -> Self:
+        """The same trouble, better advised."""
+        return _coded(cls(str(error)), error.reason)
 
 
 class UnresolvedTrouble(Trouble):
@@ -170,6 +177,8 @@ _CLASSES: Final[Mapping[int, type[Trouble]]] = {
 # A PUBACK with one of these depends on nothing but the message.
 _FOR_GOOD: Final = (0x95, 0x99)
 
+TOPIC_NAME_INVALID: Final = 0x90
+
 
 def refused(code: int, who: str) -> Trouble:
     """A CONNACK with ``code``; ``who`` tells whose credentials, without a secret."""
@@ -229,7 +238,7 @@ def broken(failure: Failure) -> Trouble:
     return UnreachableTrouble(f"{type(value).__name__}: {_detail(value)}")
 
 
-def _coded(trouble: Trouble, reason: int) -> Trouble:
+def _coded(trouble: _T, reason: int | None) -> _T:
     trouble.reason = reason
     return trouble
 

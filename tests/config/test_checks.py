@@ -94,6 +94,8 @@ class SinkTests(ConfigurationCase):
             'topic = "dlmsd/{meter}/#"': f"{line}topic: {topic}",
             'topic = "dlmsd/{meter}/{name}"': f"{line}topic: {topic}",
             'topic = "dlmsd/{group}/{node}"': f"{line}topic: {topic}",
+            'telemetry_topic = "t"': f"{line}telemetry_topic: only for kind = "
+            '"thingsboard": no device profile changes other topics',
             "latency_metadata = true": f"{line}latency_metadata: only for kind = "
             '"thingsboard-gateway"; ThingsBoard reads it nowhere else',
             "home_assistant = 1": f"{line}home_assistant: expected true or false",
@@ -120,6 +122,30 @@ class SinkTests(ConfigurationCase):
             self.assertTrue(problem.startswith(f"dlmsd.toml:4: sinks[0].url: {url}"), problem)
         for good in ("mqtt://h", "mqtts://h.example:1", "mqtt://[::1]:1883", "MQTT://H"):
             self.assertEqual(self.problems(sink("x", "mqtt", good)), [])
+
+    def test_topics_of_a_device_profile(self) -> None:
+        line = "dlmsd.toml:5: sinks[0]."
+        shape = (
+            "expected one topic of the device profile, without + and # and braces, and none of "
+            "v1/gateway"
+        )
+        twice = "telemetry and attributes need a topic each: ThingsBoard takes all for attributes"
+        table = {
+            **{
+                f'{key} = "{bad}"': f"{line}{key}: {shape}"
+                for key in ("telemetry_topic", "attributes_topic")
+                for bad in ("plant/+/t", "#", "v1/gateway/telemetry", "plant/{meter}")
+            },
+            f'telemetry_topic = "{"t" * 256}"': f"{line}telemetry_topic: expected text of 1 to "
+            "255 printable characters",
+            'telemetry_topic = ""': f"{line}telemetry_topic: expected text of 1 to 255 printable "
+            "characters",
+            'telemetry_topic = "v1/devices/me/attributes"': f"{line}telemetry_topic: {twice}",
+            'attributes_topic = "v1/devices/me/telemetry"': f"{line}attributes_topic: {twice}",
+        }
+        self.expect({text: (wrong,) for text, wrong in table.items()}, sink("x", "thingsboard"))
+        good = 'telemetry_topic = "plant/t"\nattributes_topic = "v1/devices/me/telemetry"\n'
+        self.assertEqual(self.problems(sink("x", "thingsboard") + good), [])
 
     def test_required(self) -> None:
         self.assertEqual(

@@ -10,16 +10,17 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.model import Lane
+from dlmsd.model import Lane, MeterState, MeterStatus
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter, stamps
 from tests.publish.broker import acknowledge
 from tests.publish.outbox import MemoryDelivery, reading
 from tests.thingsboard.case import RELEASES, add, server
-from tests.thingsboard.device import Credentials
+from tests.thingsboard.device import Credentials, Filters
 from tests.thingsboard.limits import Rates
 from tests.thingsboard.visitor import Visitor
 
+READING = MeterState.READING
 EXACT = {"energy": "12345678.9", "counter": "9007199254740993", "power": "136.5", "cold": "-0.04"}
 
 
@@ -86,6 +87,55 @@ class ThingsBoardServerTests(SynchronousTestCase):
                     self.assertEqual(bench.server["Device b"].series("p"), [(2, 4.2)])
                     if kind == "thingsboard-gateway":
                         self.assertEqual(kept.type, "microstar")
+
+    def profiled(self, protocol: int, **options: Any) -> ServedBench:
+        """A sink before a device whose profile has topics of its own."""
+        bench = ServedBench("thingsboard", "a", protocol=protocol, **options)
+        bench.server.filters["meters"] = Filters("plant/+/t", "plant/+/a")
+        bench.server["Device a"].type = "meters"
+        bench.start()
+        bench.sink.meter_status(MeterStatus("a", "h:1", "microstar", interval=5.0, state=READING))
+        return bench
+
+    def test_topics_of_a_device_profile(self) -> None:
+        """T9, T10: readings and attributes go there, all else where it always goes."""
+        topics = {"telemetry_topic": "plant/7/t", "attributes_topic": "plant/7/a"}
+        for protocol in (5, 311):
+            bench = self.profiled(protocol, **topics)
+            device = bench.server["Device a"]
+            bench.outbox.commit([reading("a", ts, p="4.20") for ts in (1, 2)])
+            bench.run(3)
+            self.assertEqual((bench.outbox.waiting, bench.lost, bench.status.error), ([], [], ""))
+            self.assertEqual(device.series("p"), [(1, 4.2), (2, 4.2)])
+            self.assertEqual(device.client["interval"], 5)
+            bench.server.share(device, {"interval": 60})
+            answer = bench.server.ask(device, "getStatus", {})
+            bench.run(1)
+            self.assertEqual(bench.orders.overridden, [("a", {"interval": 60}, "sink s")])
+            self.assertIsInstance(self.successResultOf(answer), dict)
+
+    def test_the_ordinary_topics_before_such_a_profile(self) -> None:
+        """T9: over version 5 the refusal is told and everything kept."""
+        bench = self.profiled(5)
+        bench.outbox.commit([reading("a", 1)])
+        bench.run(30)
+        self.assertEqual((bench.outbox.waiting, bench.lost), ([1], []))
+        self.assertIn("topic name invalid", bench.status.error)
+        self.assertIn("telemetry_topic", bench.status.advice)
+
+    def test_attributes_on_another_topic_count_as_telemetry(self) -> None:
+        """L5"""
+        rates = Rates(telemetry_messages="5:60")
+        topics = {"telemetry_topic": "plant/7/t", "attributes_topic": "plant/7/a"}
+        bench = self.profiled(5, limits={"device": rates}, **topics)
+        for ts in range(20):
+            bench.sink.meter_status(
+                MeterStatus("a", "h:1", "microstar", interval=5.0 + ts, state=READING)
+            )
+            bench.outbox.commit([reading("a", ts)])
+            bench.run(1)
+        self.assertIn("limit of 5 telemetry messages in 60 s", bench.status.held)
+        self.assertEqual({one.error for one in bench.statuses}, {""})
 
     def test_another_client_with_the_same_token(self) -> None:
         for kind, token in (("thingsboard", "token-of-a"), ("thingsboard-gateway", "gw")):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.thingsboard import values
-from tests.thingsboard.device import Device, points
+from tests.thingsboard.device import Device, Filters, matches, points
 from tests.thingsboard.limits import Meter
 from tests.thingsboard.packets import Publish
 
 if TYPE_CHECKING:
     from tests.thingsboard.session import Session
 
-TELEMETRY = ("v1/devices/me/telemetry", "v2/t", "v2/t/j")  # T1
+SHORT = ("v2/t", "v2/t/j")  # T1
 ATTRIBUTES = "v1/devices/me/attributes"
 ATTRIBUTES_REQUEST = f"{ATTRIBUTES}/request/"
 RPC_REQUEST = "v1/devices/me/rpc/request/"
@@ -31,11 +31,12 @@ class DeviceApi:
 
     def publish(self, packet: Publish) -> None:
         topic = packet.topic
+        filters = self._server.filters.get(self._device.type, Filters())  # T9
         try:
-            if topic in TELEMETRY:
-                self._telemetry(packet)
-            elif topic == ATTRIBUTES:
+            if matches(filters.attributes, topic):  # T10
                 self._attributes(packet)
+            elif matches(filters.telemetry, topic) or topic in SHORT:
+                self._telemetry(packet)
             elif topic.startswith(ATTRIBUTES_REQUEST):
                 self._attributes_request(packet, _number(topic))
             elif topic.startswith(RPC_RESPONSE):

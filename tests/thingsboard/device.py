@@ -31,6 +31,24 @@ class Credentials:
         return cls("X509_CERTIFICATE", digest, certificate=text)
 
 
+@frozen
+class Filters:
+    """T9: topics of a device profile with transport MQTT, each with + and # where wanted."""
+
+    telemetry: str = "v1/devices/me/telemetry"
+    attributes: str = "v1/devices/me/attributes"
+
+
+def matches(filter: str, topic: str) -> bool:
+    """Whether a topic fits a filter (T9, T8)."""
+    wanted, levels = filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted, levels = wanted[:-1], levels[: len(wanted) - 1]
+    return len(wanted) == len(levels) and all(
+        one in ("+", level) for one, level in zip(wanted, levels, strict=True)
+    )
+
+
 class Link(Protocol):
     """A device's session: its own connection, or its place on a gateway's."""
 

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from tests.publish.transport import MemoryTransport
-from tests.thingsboard.device import Credentials, Device
+from tests.thingsboard.device import Credentials, Device, Filters
 from tests.thingsboard.limits import Limits, Meter
 from tests.thingsboard.packets import Connect
 from tests.thingsboard.release import LATEST, Release
@@ -61,6 +61,8 @@ class ThingsBoard(Factory):
     """The rule chain: what it answers to devices that ask (T5)."""
     profiles: dict[str, ProvisioningProfile] = Fresh(dict)
     """By provisioning key."""
+    filters: dict[str, Filters] = Fresh(dict)
+    """By device profile: its topics, where it has some of its own (T9)."""
     devices: dict[str, Device] = Fresh(dict)
     sessions: list[Session] = Fresh(list)
     connects: list[Connect] = Fresh(list)

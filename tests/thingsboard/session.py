@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from tests.thingsboard import packets
 from tests.thingsboard.api import DeviceApi
-from tests.thingsboard.device import Device
+from tests.thingsboard.device import Device, matches
 from tests.thingsboard.gateway import GatewayApi
 from tests.thingsboard.provisioning import Provisioning
 
@@ -109,7 +109,7 @@ class Session(Protocol):
         if self.closed:
             return
         self._packet_id = self._packet_id % 65535 + 1
-        qualities = [qos for name, qos in self.subscriptions.items() if _matches(name, topic)]
+        qualities = [qos for name, qos in self.subscriptions.items() if matches(name, topic)]
         packet_id = self._packet_id if (qualities or [1])[0] else 0
         payload = json.dumps(body, separators=(",", ":")).encode()
         self.transport.write(self.writer.publish(topic, payload, packet_id))
@@ -313,10 +313,3 @@ class Session(Protocol):
         """T2"""
         if ATTRIBUTES in self.subscriptions:
             self.send(ATTRIBUTES, body)
-
-
-def _matches(filter: str, topic: str) -> bool:
-    wanted, levels = filter.split("/"), topic.split("/")
-    return len(wanted) == len(levels) and all(
-        one in ("+", level) for one, level in zip(wanted, levels, strict=True)
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.thingsboard.case import START, ThingsBoardCase
+from tests.thingsboard.device import Filters
 from tests.thingsboard.server import NoAnswer
 
 TELEMETRY = "v1/devices/me/telemetry"
@@ -45,6 +46,34 @@ class PublishTests(ThingsBoardCase):
         """T7"""
         self.assertEqual(self.visit().acked("v1/devices/me/telemetri", {}), 0x90)
         self.assertEqual(self.visit(version=4).acked("v1/devices/me/telemetri", {}), 0)
+
+    def test_a_profile_with_topics_of_its_own(self) -> None:
+        """T9"""
+        self.server.filters["meters"] = Filters("plant/+/t", "plant/#")
+        self.meter.type = "meters"
+        for version, code in ((5, 0x90), (4, 0)):
+            visitor = self.visit(version=version)
+            for topic in (TELEMETRY, ATTRIBUTES, "other/7/t"):
+                self.assertEqual(visitor.acked(topic, {"lost": 1}), code)
+            self.assertEqual(visitor.acked("v2/t", {"ts": 1, "values": {"p": version}}), 0)
+            self.assertEqual(self.meter.series("p"), [(1, version)])
+        self.assertEqual((list(self.meter.telemetry), self.meter.client), (["p"], {}))
+
+    def test_what_fits_both_filters_is_attributes(self) -> None:
+        """T10"""
+        self.server.filters["meters"] = Filters("plant/+/t", "plant/+/a")
+        self.meter.type = "meters"
+        visitor = self.visit()
+        self.assertEqual(visitor.acked("plant/7/t", {"ts": 1, "values": {"p": 2}}), 0)
+        self.assertEqual(visitor.acked("plant/7/a", {"serial": "A1"}), 0)
+        self.server.filters["meters"] = Filters("plant/+/t", "plant/#")
+        self.assertEqual(visitor.acked("plant/7/t", {"p": 7}), 0)
+        self.assertEqual(self.meter.series("p"), [(1, 2)])
+        self.assertEqual(self.meter.client, {"serial": "A1", "p": 7})
+        self.assertEqual(visitor.subscribe(ATTRIBUTES, f"{RPC}/request/+"), [1, 1])
+        self.server.share(self.meter, {"interval": 60})
+        visitor.settle()
+        self.assertEqual(visitor.bodies(ATTRIBUTES), [{"interval": 60}])
 
 
 class SubscribeTests(ThingsBoardCase):
