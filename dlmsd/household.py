@@ -25,6 +25,7 @@ from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper, spacing
+from dlmsd.meter.identity import Identity
 from dlmsd.meter.security import secured
 from dlmsd.model import Gone, MeterState, MeterStatus
 from dlmsd.orders import Orders
@@ -171,9 +172,10 @@ class Household:
         """A meter is online while it is read; sinks hear of it when that changes."""
         if isinstance(status, Gone) and status.kind == "meter":
             self.sinks.meter_state(status.name, False)
+        if isinstance(status, MeterStatus | Identity):
+            self.sinks.meter_status(status)
         if not isinstance(status, MeterStatus):
             return
-        self.sinks.meter_status(status)
         if status.state is MeterState.ASSOCIATING:
             return
         if status.state is MeterState.CONNECTING and not status.error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.dlms.association import Witness
-from dlmsd.errors import DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
+from dlmsd.errors import Cause, DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.service import LastTs
@@ -36,6 +36,9 @@ T = TypeVar("T")
 
 # A cycle that waits for a slow line may take as long; who asked has given up by then.
 PATIENCE: Final = 60.0
+# A meter that was just changed may still hold its former connection, and take no other.
+SETTLING: Final = 10.0
+_HELD: Final[Collection[Cause]] = ("closed", "refused", "busy")
 # ThingsBoard waits 10 s for an answer unless it is told otherwise.
 PROFILE_SECONDS: Final = 7.0
 
@@ -76,6 +79,41 @@ class Fleet(Protocol):
 
     def apart(self, meter: str, last_ts: LastTs, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         """The same, and ``work`` in between."""
+
+
+class _Wait:
+    """For the end of a cycle, ``ended``, of a meter whose status was ``before``."""
+
+    def __init__(self, before: MeterStatus, clock: IReactorTime) -> None:
+        self.ended: Deferred[Reading] = Deferred()
+        self._before = before
+        self._held = ""
+        new = before.reading is None
+        self._settling = clock.callLater(SETTLING, self._settled) if new else None
+
+    def look(self, status: Status) -> None:
+        """A status was posted."""
+        before = self._before
+        if not isinstance(status, MeterStatus) or status.name != before.name or self.ended.called:
+            return
+        if status.reading is not None and status.reading is not before.reading:
+            self.ended.callback(status.reading)
+        elif status.error and status.error_ts != before.error_ts:
+            if self._settling is not None and status.cause in _HELD:
+                self._held = status.error
+            else:
+                self.ended.errback(FailedError(status.error))
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+
+    def _settled(self) -> None:
+        self._settling = None
+        if self._held and not self.ended.called:
+            self.ended.errback(FailedError(self._held))
 
 
 class Orders:
@@ -129,27 +167,19 @@ class Orders:
         before = self._known(meter)
         if self._stopped:
             raise FailedError("dlmsd stops")
-        ended: Deferred[Reading] = Deferred()
-
-        def look(status: Status) -> None:
-            if not isinstance(status, MeterStatus) or status.name != meter or ended.called:
-                return
-            if status.reading is not None and status.reading is not before.reading:
-                ended.callback(status.reading)
-            elif status.error and status.error_ts != before.error_ts:
-                ended.errback(FailedError(status.error))
-
-        leave = self._board.subscribe(look)
-        self._waiting.add(ended)
+        wait = _Wait(before, self._clock)
+        leave = self._board.subscribe(wait.look)
+        self._waiting.add(wait.ended)
         try:
             self._fleet.read_now(meter)
-            return await ended.addTimeout(PATIENCE, self._clock)
+            return await wait.ended.addTimeout(PATIENCE, self._clock)
         except LookupError:
             raise UnreadError(f"{meter} is not read") from None
         except defer.TimeoutError:
             raise FailedError(f"no cycle of {meter} ended within {PATIENCE:.0f} s") from None
         finally:
-            self._waiting.discard(ended)
+            self._waiting.discard(wait.ended)
+            wait.stop()
             leave()
 
     async def reconnect(self, meter: str) -> None:

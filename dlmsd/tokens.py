@@ -18,7 +18,8 @@ import msgspec
 from attrs import frozen
 from twisted.logger import Logger
 
-from dlmsd.errors import StoreError
+from dlmsd.config import rules
+from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.secret import Secret
 
 Role: TypeAlias = Literal["read", "admin"]
@@ -40,6 +41,12 @@ _log = Logger()
 class TokenError(StoreError):
     """The list of tokens in the state folder cannot be used, so only the first token works;
     look at the file, or remove it and add the tokens anew."""
+
+
+class UnfitTokenError(DlmsdError):
+    """No token was made; take another name, or remove a token that nobody needs."""
+
+    culprit = "operator"
 
 
 @frozen
@@ -93,10 +100,19 @@ def save(path: Path, tokens: Sequence[Token]) -> None:
 
 
 def add(path: Path, name: str, role: Role, draw: Callable[[int], bytes], created: int) -> Secret:
-    """A new one, by a name that is free, for the list. Raises TokenError."""
+    """A new one, by a name that is free, for the list. Raises TokenError, UnfitTokenError."""
+    try:
+        rules.name(name)
+    except rules.Refusal as error:
+        raise UnfitTokenError(f"its name: {error}") from None
+    known = load(path)
+    if name in (FIRST, *(one.name for one in known)):
+        raise UnfitTokenError(f"there is a token {name} already")
+    if len(known) >= MOST:
+        raise UnfitTokenError(f"there are {MOST} tokens already")
     made = fresh(draw)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    save(path, [*load(path), Token(name, role, digest(made.reveal()), created)])
+    save(path, [*known, Token(name, role, digest(made.reveal()), created)])
     return made
 
 
@@ -153,7 +169,7 @@ class Tokens:
         return (self._first, *self._listed)
 
     def add(self, name: str, role: Role, draw: Callable[[int], bytes], created: int) -> Secret:
-        """A new one of a name that is free. Raises TokenError."""
+        """A new one of a name that is free. Raises TokenError, UnfitTokenError."""
         return add(self._path, name, role, draw, created)
 
     def remove(self, name: str) -> bool:

@@ -21,14 +21,13 @@ from dlmsd.cli.daemon import first_token
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.terminal import show_table
-from dlmsd.config import rules
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration
 from dlmsd.errors import StoreError
 from dlmsd.identity import token_file
 from dlmsd.store.audit import note_beside
 from dlmsd.store.onlooker import NotYetError
-from dlmsd.tokens import FIRST, MOST, Role, Token, TokenError, list_file, load
+from dlmsd.tokens import FIRST, Role, Token, TokenError, UnfitTokenError, list_file, load
 
 _NAME: Final = click.argument("name")
 
@@ -85,17 +84,6 @@ def add(config: Path | None, name: str, role: Role) -> int:
     """
     found = read_or_exit(config)
     path = list_file(found.daemon.state_dir)
-    try:
-        rules.name(name)
-    except rules.Refusal as error:
-        raise click.UsageError(say("NAME") + f": {error}") from None
-    known = _known(path)
-    if name in {FIRST, *(one.name for one in known)}:
-        raise click.UsageError(
-            say("there is a token {name}; remove it first, or take another name", name=name)
-        )
-    if len(known) >= MOST:
-        raise click.UsageError(say("there are {count} tokens already", count=MOST))
     with _sentences():
         made = tokens.add(path, name, role, os.urandom, int(time.time())).reveal().decode()
     click.echo(made)
@@ -174,9 +162,11 @@ def _known(path: Path) -> tuple[Token, ...]:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """What is wrong with the list, as a sentence with its advice."""
+    """What is wrong with the list or with what is wanted of it, as a sentence with its advice."""
     try:
         yield
+    except UnfitTokenError as error:
+        raise click.UsageError(explained(error)) from None
     except TokenError as error:
         raise click.ClickException(explained(error)) from None
 

@@ -60,7 +60,7 @@ class Board:
             if status.cause == "security" and _is_news(status, before):
                 self.unsafe[status.name] += 1
         elif isinstance(status, Identity):
-            self.identities[status.meter] = status
+            self.identities[status.name] = status
         elif isinstance(status, SinkStatus):
             self.sinks[status.name] = status
         elif isinstance(status, ListenerStatus):

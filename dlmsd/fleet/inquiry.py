@@ -23,7 +23,6 @@ _DAY: Final = 86_400.0
 # After a new connection, which may lead to another meter; one that connects for each cycle is
 # not asked in each. A clock that is wrong may be set soon, so it is looked at as often.
 _HOUR: Final = 3600.0
-_WRONG_SECONDS: Final = 10.0
 # A meter that was just reached has readings to give first.
 _SETTLE_SECONDS: Final = 60.0
 
@@ -106,8 +105,7 @@ class Inquiry:
 
     def _told(self, identity: Identity, case: _Case) -> None:
         nothing = not identity.serial and identity.ahead is None
-        wrong = abs(identity.ahead or 0.0) > _WRONG_SECONDS
-        case.least, case.rest = (_DAY if nothing else _HOUR), (_HOUR if wrong else _DAY)
+        case.least, case.rest = (_DAY if nothing else _HOUR), (_HOUR if identity.wrong else _DAY)
         self._board.post(identity)
 
     def _failed(self, failure: Failure, name: str, case: _Case) -> None:

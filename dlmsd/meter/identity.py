@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.values import Measurement, MeterOptions
@@ -21,20 +21,28 @@ from dlmsd.meter.timekeeping import Timekeeping
 
 # Blue Book 6.2.42 and 6.2.4: device ID 1, and the logical device's name.
 SERIALS: Final = (Obis.parse("0-0:96.1.0"), Obis.parse("0-0:42.0.0"))
+# A clock that is further off is wrong.
+DRIFT_SECONDS: Final = 30.0
 _ASKED: Final = [AttributeDescriptor(1, obis, 2) for obis in SERIALS]
 
 
 @frozen
 class Identity:
-    """What ``meter`` told: its ``serial`` number, or else its logical device's name, "" for
-    neither; and by how many seconds its clock is ``ahead`` of ours, give or take
-    ``uncertainty``; None if it does not say.
+    """What the meter of this ``name`` told at ``ts`` (Unix ms): its ``serial`` number, or else
+    its logical device's name, "" for neither; and by how many seconds its clock is ``ahead`` of
+    ours, give or take ``uncertainty``; None if it does not say.
     """
 
-    meter: str
+    name: str
     serial: str = ""
     ahead: float | None = None
     uncertainty: float = 0.0
+    ts: int = field(default=0, eq=False)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its clock is off by more than it may be."""
+        return self.ahead is not None and abs(self.ahead) > DRIFT_SECONDS
 
 
 async def inquire(
@@ -53,7 +61,7 @@ async def inquire(
     except MeterError:
         if not session.associated:
             raise
-    return Identity(options.name, serial, ahead, uncertainty)
+    return Identity(options.name, serial, ahead, uncertainty, int(wall() * 1000))
 
 
 def _serial(results: list[GetResult]) -> str:

@@ -23,27 +23,24 @@ _HEAD: Final = 3
 
 
 class NewsLog:
-    """Tells of each in the log with their ``count``; of a new kind so that anybody sees it."""
+    """Tells of each in the log; of a new kind so that anybody sees it."""
 
     _log = Logger()
 
     def __init__(self, meter: str) -> None:
-        self.count = 0
         self._meter = meter
         self._known: set[str] = set()
 
     def heard(self, apdu: Unasked) -> None:
         """One more."""
-        self.count += 1
         lines = [line.strip() for line in describe_decoded(apdu).lines()]
         kind = "; ".join(line for line in lines[:_HEAD] if not line.startswith("invoke-id"))
         new = kind not in self._known and len(self._known) < _MOST_TOLD
         if new:
             self._known.add(kind)
         (self._log.info if new else self._log.debug)(
-            "{meter}: told unasked, {count} by now: {apdu}",
+            "{meter}: told unasked: {apdu}",
             meter=self._meter,
-            count=self.count,
             apdu="; ".join(lines),
         )
 

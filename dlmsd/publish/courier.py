@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.errors import StoreError
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
 from dlmsd.publish.canary import Canary
@@ -209,7 +210,7 @@ class Courier:
         if self._holding.release() and self._session is not None:
             self._session.fail(troubles.Trouble("connecting anew, for what was held back"))
 
-    def learn(self, status: MeterStatus) -> None:
+    def learn(self, status: MeterStatus | Identity) -> None:
         """A meter has a new status."""
         self._dialect.learn(status, self._say)
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish.evictions import Evictions
 from dlmsd.publish.message import Message
@@ -43,8 +44,8 @@ class Dialect(Protocol):
         The result tells whether it meant anything.
         """
 
-    def learn(self, status: MeterStatus, say: Say) -> None:
-        """A meter's newest status, whether there is a connection or not."""
+    def learn(self, status: MeterStatus | Identity, say: Say) -> None:
+        """A meter's newest status, or who it is; whether there is a connection or not."""
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
         """What every new connection begins with; forgets all that was said before."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterState, MeterStatus, Value
 
 # Names under which meters' configurations read them, the most usual one first.
@@ -31,6 +32,7 @@ class Facts:
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, Fact]] = {}
+        self._asked: dict[str, str] = {}
 
     def configured(self, meters: Sequence[MeterOptions]) -> None:
         """What the configuration says of these, and of no others any more."""
@@ -40,11 +42,13 @@ class Facts:
         """Everything that is known."""
         return self._known.get(meter, {})
 
-    def learn(self, status: MeterStatus) -> bool:
+    def learn(self, status: MeterStatus | Identity) -> bool:
         """Whether there is news in it."""
         known = self._known.get(status.name)
         if known is None:
             return False
+        if isinstance(status, Identity):
+            return self._meet(status, known)
         found: dict[str, Fact] = {
             "interval": status.interval,
             "status": "inactive" if status.state is MeterState.INACTIVE else "active",
@@ -52,6 +56,14 @@ class Facts:
         if status.state not in _BETWEEN:
             found["online"] = status.state is MeterState.READING
         return self._keep(known, found | _told_all(status))
+
+    def _meet(self, told: Identity, known: dict[str, Fact]) -> bool:
+        """A serial number that is configured or measured is the better one."""
+        better = known.get("serial") not in (None, self._asked.get(told.name))
+        if better or not told.serial:
+            return False
+        serial = self._asked[told.name] = _safe(told.serial, "SN-")
+        return self._keep(known, {"serial": serial})
 
     def report(self, meter: str, problem: str) -> bool:
         """What is wrong with its shared attributes; whether that is news."""
@@ -66,12 +78,18 @@ class Facts:
         return known != before
 
 
-def identity(meter: MeterOptions, status: MeterStatus | None = None) -> dict[str, str]:
-    """Where a meter is, and who; of what it has told itself there is ``status``."""
+def identity(
+    meter: MeterOptions, status: MeterStatus | None = None, asked: Identity | None = None
+) -> dict[str, str]:
+    """Where a meter is, and who; of what it has told itself there is ``status``, and what it has
+    told when it was ``asked``.
+    """
     said = _said(meter)
     place = {"address": meter.address}
     if "model" in said:
         place["profile"] = said["model"]
+    if asked is not None and asked.serial:
+        place["serial"] = _safe(asked.serial, "SN-")
     return place | said | (_told_all(status) if status is not None else {})
 
 

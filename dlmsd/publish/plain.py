@@ -9,6 +9,7 @@ from typing import Final
 
 from dlmsd import __version__
 from dlmsd.config.topics import Topics
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.dialect import Say
@@ -61,8 +62,8 @@ class PlainDialect:
             say(subject, answer)
         return answers is not None
 
-    def learn(self, status: MeterStatus, say: Say) -> None:
-        if self._discovery is not None:
+    def learn(self, status: MeterStatus | Identity, say: Say) -> None:
+        if self._discovery is not None and isinstance(status, MeterStatus):
             for subject, message in self._discovery.learn(status):
                 say(subject, message)
 

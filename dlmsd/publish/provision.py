@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.values import MeterOptions
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish.facts import identity
 from dlmsd.publish.rest import RejectedError
@@ -47,9 +48,17 @@ class Wish:
     own: DeviceCredentials | None = None
 
     @classmethod
-    def of(cls, meter: MeterOptions, type_: str, status: MeterStatus | None = None) -> Wish:
-        """What a meter needs; ``type_`` is the device profile, ``status`` what it has told."""
-        known, given = identity(meter, status), meter.credentials
+    def of(
+        cls,
+        meter: MeterOptions,
+        type_: str,
+        status: MeterStatus | None = None,
+        asked: Identity | None = None,
+    ) -> Wish:
+        """What a meter needs; ``type_`` is the device profile, ``status`` and ``asked`` what it
+        has told.
+        """
+        known, given = identity(meter, status, asked), meter.credentials
         own = given if given and given.token is None else None
         return cls(meter.name, meter.device_name, type_, meter.token, known, own=own)
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish.connection import Connection
 from dlmsd.publish.courier import Courier
@@ -152,8 +153,8 @@ class Sink:
         if courier is not None:
             courier.state(name, online)
 
-    def meter_status(self, status: MeterStatus) -> None:
-        """A meter's newest status, which some brokers are told more of than its state."""
+    def meter_status(self, status: MeterStatus | Identity) -> None:
+        """A meter's newest status, or who it is; some brokers are told more than its state."""
         courier = self._courier(status.name)
         if courier is not None:
             courier.learn(status)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish.sink import Sink
 
@@ -19,6 +20,7 @@ class Sinks:
         self._options: dict[str, SinkOptions] = {}
         self._sinks: dict[str, Sink] = {}
         self._online: dict[str, bool] = {}
+        self._met: dict[str, Identity] = {}
         self._turn = DeferredLock()
         self._configuration: Configuration | None = None
 
@@ -48,6 +50,7 @@ class Sinks:
         await self._stop(gone)
         names = {meter.name for meter in configuration.meters}
         self._online = {name: state for name, state in self._online.items() if name in names}
+        self._met = {name: one for name, one in self._met.items() if name in names}
         for name, options in wanted.items():
             if name in self._sinks:
                 await self._sinks[name].change(configuration.meters)
@@ -56,6 +59,8 @@ class Sinks:
             self._options[name] = options
             for meter, online in self._online.items():
                 sink.meter_state(meter, online)
+            for identity in self._met.values():
+                sink.meter_status(identity)
             await sink.start()
 
     def forgive(self) -> None:
@@ -70,8 +75,10 @@ class Sinks:
             for sink in self._sinks.values():
                 sink.meter_state(name, online)
 
-    def meter_status(self, status: MeterStatus) -> None:
-        """A meter's newest status."""
+    def meter_status(self, status: MeterStatus | Identity) -> None:
+        """A meter's newest status, or who it is; the latter is told to a new sink too."""
+        if isinstance(status, Identity):
+            self._met[status.name] = status
         for sink in self._sinks.values():
             sink.meter_status(status)
 

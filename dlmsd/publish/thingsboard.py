@@ -19,6 +19,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload
 from dlmsd.publish.dialect import Say
@@ -195,7 +196,7 @@ class GatewayDialect:
     def _meter_of(self, device: str) -> str | None:
         return next((one for one in self._ours if self._device(one).name == device), None)
 
-    def learn(self, status: MeterStatus, say: Say) -> None:
+    def learn(self, status: MeterStatus | Identity, say: Say) -> None:
         for meter in sorted(self._carried - set(self._ours)):
             self._carried.discard(meter)
             self._connected.discard(meter)
@@ -323,7 +324,7 @@ class DeviceDialect:
             self._shared.current(self._meter, values, report)
         return True
 
-    def learn(self, status: MeterStatus, say: Say) -> None:
+    def learn(self, status: MeterStatus | Identity, say: Say) -> None:
         if self._facts.learn(status):
             say("facts", self._message())
 

@@ -19,6 +19,7 @@ from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.account import RECENT, known
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.identity import Identity
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Push
 from dlmsd.meter.poller import Commit
@@ -47,7 +48,7 @@ class PushedMeter:
         security: PushSecurity | None,
         *,
         commit: Commit,
-        post: Callable[[MeterStatus], None],
+        post: Callable[[MeterStatus | Identity], None],
         clock: IReactorTime,
         wall: Callable[[], float],
         last_ts: int = 0,
@@ -67,6 +68,7 @@ class PushedMeter:
         self._told: set[str] = set()
         self._unconfirmed: set[str] = set()
         self._status = waiting(options)
+        self._serial = ""
 
     def start(self) -> None:
         """Expect pushes from now on."""
@@ -115,6 +117,7 @@ class PushedMeter:
         confirmed = partial(_confirm, push, confirm)
         self._silence.set(self.options.expect_every)
         picked = self._picker.pick(push, self._clock.seconds())
+        self._meet(picked.serial)
         absent = {
             key: reason for key, reason in self._status.absent.items() if key not in picked.values
         }
@@ -138,6 +141,11 @@ class PushedMeter:
         self._commit(reading, self.options.sinks).addCallbacks(
             self._committed, self._uncommitted, callbackArgs=(reading, changes, confirmed)
         )
+
+    def _meet(self, serial: str) -> None:
+        if serial and serial != self._serial:
+            self._serial = serial
+            self._post(Identity(self.options.name, serial, ts=int(self._wall() * 1000)))
 
     def refuse(self, error: DlmsdError) -> None:
         """Something that claims to be of this meter is of no use."""

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from dlmsd.config.values import MeterOptions, PushOptions
+from dlmsd.meter.identity import Identity
 from dlmsd.meter.poller import Commit
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import ListenerStatus, MeterStatus
@@ -33,7 +34,7 @@ class PushService:
         random: Callable[[int], bytes],
         store: CounterStore,
         commit: Commit,
-        post: Callable[[MeterStatus | ListenerStatus], None],
+        post: Callable[[MeterStatus | ListenerStatus | Identity], None],
         trace: bool = False,
     ) -> None:
         self._reactor = reactor

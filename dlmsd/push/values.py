@@ -11,6 +11,7 @@ from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.catalogue import NAMES, lookup
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.meter.identity import SERIALS
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Item, Push
 from dlmsd.meter.scaling import Scale, ScalerUnit
@@ -18,6 +19,7 @@ from dlmsd.model import Value
 
 _REGISTER: Final = 3
 _VALUE: Final = 2
+_DEVICE_ID: Final = AttributeDescriptor(1, SERIALS[0], _VALUE)
 # What a reading may hold where the operator names nothing: the longest published list has 33.
 _MOST_VALUES: Final = 256
 
@@ -34,11 +36,14 @@ _KNOWN: Final = {
 
 @frozen
 class Picked:
-    """What a reading gets. ``absent`` says of what was pushed why it gives no value."""
+    """What a reading gets. ``absent`` says of what was pushed why it gives no value. ``serial``
+    is the device's ID, "" where none was pushed.
+    """
 
     values: Mapping[str, Value] = field(factory=dict)
     units: Mapping[str, str] = field(factory=dict)
     absent: Mapping[str, str] = field(factory=dict)
+    serial: str = ""
 
 
 class Picker:
@@ -62,7 +67,8 @@ class Picker:
         values: dict[str, Value] = {}
         units: dict[str, str] = {}
         absent: dict[str, str] = {}
-        for measurement, item in self._wanted(self._named(push)):
+        named = self._named(push)
+        for measurement, item in self._wanted(named):
             key = measurement.key
             if key in self._last and now - self._last[key] < measurement.every:
                 continue
@@ -74,7 +80,7 @@ class Picker:
                 continue
             values[key], units[key] = value, scale.symbol
             self._last[key] = now
-        return Picked(values, units, absent)
+        return Picked(values, units, absent, _serial(named))
 
     def _named(self, push: Push) -> tuple[Item, ...]:
         """Its items; where it does not tell names and units itself, with the configured."""
@@ -116,6 +122,15 @@ class Picker:
                 measurement, unit, self._installation
             )
         return known
+
+
+def _serial(items: tuple[Item, ...]) -> str:
+    """Of the two names that a meter may have only one, since both are never compared."""
+    for item in items:
+        if item.obis == SERIALS[0] and item.attribute in (None, _VALUE):
+            told = Scale(Measurement("serial", _DEVICE_ID, "serial"), None).value(item.data)
+            return "" if told is None else str(told)
+    return ""
 
 
 def _all_numbers(items: tuple[Item, ...]) -> Iterator[tuple[Measurement, Item]]:

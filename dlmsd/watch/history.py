@@ -296,9 +296,9 @@ class History:
                 found.serial = self.serials.get(status.name, "")
             found.learn(status, now, self.expectations.serials.get(status.name, ()))
         elif isinstance(status, Identity):
-            meter = self.meters.get(status.meter)
+            meter = self.meters.get(status.name)
             if meter is not None:
-                measured = status.meter in self.expectations.serials
+                measured = status.name in self.expectations.serials
                 meter.identified(status, now, measured=measured)
         elif isinstance(status, SinkStatus):
             sink = self.sinks.get(status.name)

@@ -163,7 +163,7 @@ class Live:
         elif isinstance(status, MeterStatus):
             self._meters[status.name] = None
         elif isinstance(status, Identity):
-            self._meters[status.meter] = None
+            return  # nothing of it is in the document
         elif isinstance(status, SinkStatus):
             self._sinks[status.name] = None
         elif isinstance(status, ListenerStatus):

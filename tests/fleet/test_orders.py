@@ -13,6 +13,7 @@ from dlmsd.errors import (
 from dlmsd.model import Reading
 from dlmsd.orders import (
     PATIENCE,
+    SETTLING,
     FailedError,
     UnknownMeterError,
     UnreadError,
@@ -59,8 +60,15 @@ class ReadNowTests(OrdersCase):
 
     def test_a_meter_that_is_away(self) -> None:
         self.begin(away=True, interval=600.0)
-        failure = self.failureResultOf(self.after(self.read_now()), FailedError)
+        failure = self.failureResultOf(self.after(self.read_now(), SETTLING), FailedError)
         self.assertEqual(str(failure.value), "connection refused")
+
+    def test_one_that_still_holds_its_former_connection(self) -> None:
+        self.begin(away=True, interval=600.0)
+        asked = self.after(self.read_now(), 3)
+        self.network.listening[self.port] = self.factory
+        self.run_for(SETTLING - 3)
+        self.assertEqual(set(self.successResultOf(asked).values), set(self.readings[0].values))
 
     def test_a_cycle_that_does_not_end_in_time(self) -> None:
         self.begin(interval=600.0, timeout=PATIENCE * 2)

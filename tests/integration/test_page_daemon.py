@@ -81,6 +81,37 @@ class FormTests(DaemonPageCase):
             expect(page.get_by_label("Port", exact=True)).to_have_value(str(place["port"]))
         self.assertEqual([line for line in wrong if "422" not in line], [])
 
+    def test_who_a_meter_is_and_whether_it_is_asked(self) -> None:
+        # One that is read so seldom is asked right after its first reading.
+        meter = self.good("POST", "/api/meters", {**self.documented(), "interval": 60})
+        told = f"/api/meters/{meter['id']}"
+        wait_until(lambda: self.good("GET", told)["identified"], "it is asked who it is")
+        found = self.good("GET", told)
+        self.assertRegex(found["serial_number"], "[0-9]")
+        self.serial = found["serial_number"]
+        BROWSER.run(self.introduced)
+        self.assertIs(self.good("GET", told)["identify"], False)
+        self.end()
+
+    def introduced(self) -> None:
+        with browsing() as (page, wrong):
+            self.enter(page, "meter/medidor_planta_A")
+            standing = page.locator(".standing")
+            expect(standing).to_contain_text(f"Serial number{self.serial}")
+            expect(standing).to_contain_text("Modelmicrostar")
+            clock = re.compile("Clock(right|.+ s (ahead|behind)), asked .+ ago")
+            expect(standing).to_contain_text(clock)
+            page.get_by_role("link", name="Edit").click()
+            asks = page.get_by_label("Ask daily for serial number and clock")
+            expect(asks).to_have_value("true")
+            asks.select_option("No")
+            page.get_by_role("button", name="Save").click()
+            expect(page.locator(".toast")).to_contain_text("was changed")
+            self.enter(page, "meter/medidor_planta_A", "es")
+            expect(standing).to_contain_text(f"Número de serie{self.serial}")
+            expect(standing).to_contain_text("Reloj")
+        self.assertEqual(wrong, [])
+
     def test_actions_and_the_way_out(self) -> None:
         self.add()
         BROWSER.run(self.acted_upon)

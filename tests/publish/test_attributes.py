@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.errors import StoreError
 from dlmsd.fleet.overrides import UnfitOverrideError
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterState
 from tests.publish.bench import meter
 from tests.publish.test_rpc import KINDS
@@ -182,6 +183,20 @@ class FactsTests(AttributesCase):
                 self.client(), {**expected, "interval": 60.0, "status": "inactive", "online": False}
             )
             self.assertEqual(set(self.client("b")), {"model"})
+
+    def test_who_it_says_it_is_when_it_is_asked(self) -> None:
+        """Until something better is known; and to a sink that comes later too."""
+        for kind in KINDS:
+            self.begin(kind)
+            sink = self.bench.sink
+            for told, serial in (("0042", "SN-0042"), ("", "SN-0042"), ("E5-7", "E5-7")):
+                sink.meter_status(Identity("a", told))
+                self.bench.run(0.5)
+                self.assertEqual(self.client().get("serial"), serial)
+            self.learn(values={"serial_number": "E5-8"})
+            sink.meter_status(Identity("a", "0042"))
+            self.bench.run(0.5)
+            self.assertEqual(self.client()["serial"], "E5-8")
 
     def test_said_when_it_is_new_and_on_each_connection(self) -> None:
         for kind in KINDS:

@@ -15,6 +15,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.errors import DlmsdError
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterState, MeterStatus
 from dlmsd.publish import rest as api
 from dlmsd.publish import troubles
@@ -100,17 +101,19 @@ class ProvisioningTests(RestCase):
         self.provision(
             Wish.of(meter("a", serial_number="00054321"), "DLMS meter"),
             Wish.of(meter("b", profile="0372"), "DLMS meter", status),
-            Wish.of(meter("c", serial_number="ISK-1"), "DLMS meter"),
+            Wish.of(meter("c", serial_number="ISK-1"), "DLMS meter", None, Identity("c", "7")),
+            Wish.of(meter("d"), "DLMS meter", None, Identity("d", "0077")),
         )
         place = {"address": "h:3333"}
         self.assertEqual(
-            [self.server[f"Device {name}"].server for name in "abc"],
+            [self.server[f"Device {name}"].server for name in "abcd"],
             [
                 place | {"profile": "microstar", "model": "microstar", "serial": "SN-00054321"},
                 place
                 | {"profile": "model 0372", "model": "model 0372", "serial": "SN-00012345"}
                 | {"firmware": "v0042", "logical_device_name": "ISK00012345"},
                 place | {"profile": "microstar", "model": "microstar", "serial": "ISK-1"},
+                place | {"profile": "microstar", "model": "microstar", "serial": "SN-0077"},
             ],
         )
 

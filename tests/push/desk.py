@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from dlmsd.config.values import MeterOptions, PushOptions
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.errors import StoreError
+from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.push.assembly import Arrived
 from dlmsd.push.desk import Desk
@@ -41,6 +42,7 @@ class Room:
         self.readings: list[Reading] = []
         self.answers: list[bytes] = []
         self.statuses: dict[str, MeterStatus] = {}
+        self.identities: list[Identity] = []
         self.strangers: list[tuple[str, str]] = []
         found: list[object] = []
         Deferred.fromCoroutine(received(self.counters)).addBoth(found.append)
@@ -95,5 +97,8 @@ class Room:
         self.readings.append(reading)
         return succeed(None)
 
-    def _post(self, status: MeterStatus) -> None:
-        self.statuses[status.name] = status
+    def _post(self, status: MeterStatus | Identity) -> None:
+        if isinstance(status, Identity):
+            self.identities.append(status)
+        else:
+            self.statuses[status.name] = status

@@ -40,6 +40,19 @@ class MatchTests(SynchronousTestCase):
         self.assertEqual(len(room.strangers), 2)
         self.assertIn("5706567274389702", room.strangers[1][1])
 
+    def test_the_device_id_that_is_pushed_is_its_serial_number(self) -> None:
+        """Once, also where another list of its names none; the texts of the lists differ."""
+        for lists, serial in (
+            ((vectors.AIDON_3, vectors.AIDON_3), AIDON),
+            ((vectors.KAIFA_13, vectors.KAIFA_1), KAIFA),
+        ):
+            room = Room(evolve(meter('profile = "kaifa-han"'), push=None, host="192.0.2.1"))
+            room.send(*lists)
+            self.assertEqual(
+                [(one.name, one.serial, one.ts > 0) for one in room.identities],
+                [(room.meters[0].options.name, serial, True)],
+            )
+
     def test_another_serial_number_is_another_meter(self) -> None:
         room = Room(meter('serial_number = "7359992892587666"'))
         room.send(vectors.AIDON_3)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from dlmsd.meter.identity import DRIFT_SECONDS
 from dlmsd.model import MeterState, Reading
 from dlmsd.standing import Rung
 from dlmsd.store.diagnostics import Severity
@@ -30,7 +31,6 @@ DEGRADED: Final = 0.5
 # Slots that passed while an earlier cycle ran.
 MISSED: Final = 3
 MISSED_SHARE: Final = 0.1
-DRIFT_SECONDS: Final = 30.0
 
 
 def meter_findings(meter: MeterHistory, expected: Expectations, now: float) -> Iterator[Finding]:

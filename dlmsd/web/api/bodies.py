@@ -36,6 +36,7 @@ KEYS: Final = {
     "authentication": "authentication",
     "interval": "interval",
     "timeout": "timeout",
+    "identify": "identify",
     "status": "status",
     "tb_device_name": "device_name",
     "sinks": "sinks",
@@ -88,6 +89,9 @@ class MeterChange:
     interval: float | None = said(kinds.SECONDS, None, says="Seconds between two polls")
     timeout: float | None = said(
         kinds.SECONDS, None, says="The longest wait for an answer, in seconds"
+    )
+    identify: bool | None = said(
+        kinds.FLAG, None, says="Whether its serial number and its clock are asked for daily"
     )
     status: str | None = said(kinds.STATUS, None)
     tb_enabled: bool | None = said(kinds.FLAG, None, says="Whether it goes to ThingsBoard")

@@ -24,6 +24,7 @@ class ProfileView:
     authentication: str | None
     interval: float | None
     timeout: float | None
+    identify: bool | None
     measurements: tuple[str, ...]
 
 
@@ -62,6 +63,7 @@ class Profiles:
             said.get("authentication"),
             _seconds(said.get("interval")),
             _seconds(said.get("timeout")),
+            said.get("identify"),
             tuple(profile.read),
         )
 

@@ -221,8 +221,11 @@ class Provisions:
             ours[name] = meters[name]
         if not names:
             raise _unfit("meters", f"sink {sink.name} has no meters")
-        known = self._parts.board.meters
-        return [Wish.of(ours[name], body.type, known.get(name)) for name in names]
+        board = self._parts.board
+        return [
+            Wish.of(ours[name], body.type, board.meters.get(name), board.identities.get(name))
+            for name in names
+        ]
 
     def _would_join(self, meter: OwnMeter, sink: SinkOptions) -> bool:
         """Whether it publishes there as soon as it has a token."""

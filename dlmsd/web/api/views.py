@@ -31,7 +31,8 @@ class MeterView:
     where it may be changed: ``file`` or ``api``. ``last_error`` is of the last trouble, or
     says why a meter is not read at all. ``serial_number`` is the configured one, else what the
     meter tells under such a name, as ``firmware_version`` is, or when it is asked who it is;
-    null where it is not asked. ``clock_drift`` is by how many seconds its clock was ahead then.
+    null where it is not asked. ``clock_drift`` is by how many seconds its clock was ahead when it
+    was ``identified``; ``identify`` tells whether it is asked at all.
     """
 
     id: int
@@ -52,6 +53,7 @@ class MeterView:
     model: str
     serial_number: str | None
     clock_drift: float | None
+    identified: str | None
     firmware_version: str | None
     created_at: str | None
     updated_at: str | None
@@ -62,6 +64,7 @@ class MeterView:
     logical_device: int
     authentication: str
     interval: float
+    identify: bool
     state: str
     health: str
     sinks: tuple[str, ...]
@@ -155,6 +158,7 @@ class Views:
             model=options.profile,
             serial_number=options.serial_number or _told(status, SERIAL) or _serial(identity),
             clock_drift=None if identity.ahead is None else round(identity.ahead, 1),
+            identified=iso(identity.ts or None),
             firmware_version=_told(status, FIRMWARE),
             created_at=iso(added.created_at if added else born),
             updated_at=iso(added.updated_at if added else born),
@@ -165,6 +169,7 @@ class Views:
             logical_device=options.logical_device,
             authentication=options.authentication,
             interval=options.interval,
+            identify=options.identify,
             state=status.state.value if status else "unknown",
             health=health(status) if status else "unknown",
             sinks=options.sinks,

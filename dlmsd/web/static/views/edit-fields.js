@@ -12,6 +12,7 @@ const AUTHENTICATIONS = [
 const NUMBERS = new Set([
   "port", "client_id", "server_id", "logical_device", "interval", "timeout", "tb_port",
 ]);
+const FLAGS = new Set(["identify"]);
 const SECRETS = new Set(["password", "tb_token"]);
 const PROFILE = "microstar";
 
@@ -31,15 +32,16 @@ export class Fields {
       number("client_id", 1, 127), number("server_id", 0, 16383), number("logical_device", 0, 65535),
       field("authentication", { kind: "select", options: authentication }), secret("password"),
       number("interval", 0.1), number("timeout", 0.1),
+      field("identify", { kind: "select", options: [["", t("as_profile")], ["true", t("yes")], ["false", t("no")]] }),
       secret("tb_token"), field("tb_device_name"), field("tb_host"), number("tb_port", 1, 65535),
     ];
-    const [name, profile, host, port, client, server, logical, how, password, interval, timeout, ...platform] = this.list;
+    const [name, profile, host, port, client, server, logical, how, password, interval, timeout, identify, ...platform] = this.list;
     this.measurements = new Measurements();
     this.node = make(
       "div", "groups",
       group(t("where"), name, profile, host, port),
       group(t("access"), client, server, logical, how, password),
-      group(t("reading"), interval, timeout, this.measurements),
+      group(t("reading"), interval, timeout, identify, this.measurements),
       group(t("thingsboard"), ...platform),
     );
     this.before = {};
@@ -91,7 +93,7 @@ export class Fields {
   values() {
     const found = {};
     for (const { name, value } of this.list) {
-      if (value !== "") found[name] = NUMBERS.has(name) ? Number(value) : value;
+      if (value !== "") found[name] = FLAGS.has(name) ? value === "true" : NUMBERS.has(name) ? Number(value) : value;
     }
     return { ...found, measurements: this.measurements.names() };
   }

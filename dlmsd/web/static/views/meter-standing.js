@@ -1,9 +1,10 @@
-// How the conversation with a meter goes, and its counters.
+// Who a meter is, how the conversation with it goes, and its counters.
 
 import { count, milliseconds, seconds, time } from "../format.js";
 import { figures, make } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
+import { Device } from "./meter-device.js";
 
 const TALK = ["state", "interval", "cycle", "latency", "recovery", "next_attempt"];
 const COUNTERS = [
@@ -14,15 +15,20 @@ const { t } = speak(words);
 
 export class Standing {
   constructor() {
+    this.device = new Device();
     [this.talk, this.tell] = figures(TALK, t);
     [this.counters, this.count] = figures(COUNTERS, t);
     this.node = make(
-      "div", "standing", make("div", "", make("h3", "", t("conversation")), this.talk),
+      "div", "standing", make(
+        "div", "", make("h3", "", t("device")), this.device.node,
+        make("h3", "", t("conversation")), this.talk,
+      ),
       make("div", "", make("h3", "", t("counters")), this.counters),
     );
   }
 
   refresh(meter) {
+    this.device.refresh(meter);
     this.tell("state", t(`state_${meter.state}`));
     this.tell("interval", seconds(meter.interval));
     this.tell("cycle", seconds(meter.cycle_seconds));
@@ -32,5 +38,13 @@ export class Standing {
     for (const term of COUNTERS) {
       this.count(term, count(meter[term === "noise" ? "noise_bytes" : term]));
     }
+  }
+
+  tick() {
+    this.device.tick();
+  }
+
+  close() {
+    this.device.close();
   }
 }

@@ -87,7 +87,7 @@ class Meter {
 
   tick() {
     if (this.meter) setText(this.age, t("read_ago", { ago: ago(this.meter.ts) }));
-    for (const part of [this.values, this.charts, this.timeline, this.plan]) part.tick();
+    for (const part of [this.values, this.standing, this.charts, this.timeline, this.plan]) part.tick();
   }
 
   close() {
