@@ -27,6 +27,7 @@ Cause: TypeAlias = Literal[
     "port",
     "protocol",
     "refused",
+    "replaced",
     "security",
     "service",
     "silence",
@@ -121,6 +122,15 @@ class TimezoneError(DlmsdError):
 
     culprit = "operator"
     cause: Cause = "operator"
+
+
+class ReplacedError(DlmsdError):
+    """Another meter answers at this one's address: correct host or address, or, if it was
+    replaced, accept the new one on its page or by `dlmsd meters accept NAME`."""
+
+    culprit = "operator"
+    cause: Cause = "replaced"
+    retryable = True
 
 
 class LinkError(DlmsdError):

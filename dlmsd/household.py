@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from dlmsd import __version__
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
-from dlmsd.errors import StoreError
+from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
 from dlmsd.fleet.filewatch import FileWatch
+from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.inquiry import Inquiry
 from dlmsd.fleet.logbook import Logbook
 from dlmsd.fleet.overrides import Overrides
@@ -26,8 +29,9 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper, spacing
 from dlmsd.meter.identity import Identity
+from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.security import secured
-from dlmsd.model import Gone, MeterState, MeterStatus
+from dlmsd.model import Gone, ListenerStatus, MeterState, MeterStatus, Reading
 from dlmsd.orders import Orders
 from dlmsd.publish.build import build
 from dlmsd.publish.sink import Sink
@@ -88,6 +92,7 @@ class Household:
     def _build_readers(self) -> None:
         """Who reads meters, and who hears those that send unasked."""
         machine, reactor, outbox = self.machine, self.machine.reactor, self.outbox
+        self.incumbents = Incumbents(self.board, self.registry.serials, machine.wall)
         self.reception = Reception(self.configuration.dial_in, reactor=reactor)
         self.fleet = Fleet(
             reactor=reactor,
@@ -95,21 +100,24 @@ class Household:
             random=machine.random.random,
             connects_per_second=self.configuration.daemon.connects_per_second,
             commit=outbox.commit,
-            obstacle=lambda one: outbox.obstacle(one.sinks, elsewhere=bool(one.load_profile)),
+            obstacle=self._obstacle,
             post=self.board.post,
             tracer=self._tracer,
             secure=lambda meter: secured(meter, outbox.invocation_counters, machine.draw),
             reception=self.reception,
             gaps=self._gaps,
+            incumbency=self._incumbency,
         )
-        self.inquiry = Inquiry(self.board, self.fleet.ask, wall=machine.wall, clock=reactor)
+        self.inquiry = Inquiry(
+            self.board, self.fleet.ask, self.incumbents, wall=machine.wall, clock=reactor
+        )
         self.push = PushService(
             reactor=reactor,
             wall=machine.wall,
             random=machine.draw,
             store=outbox.invocation_counters,
-            commit=outbox.commit,
-            post=self.board.post,
+            commit=self._keep_push,
+            post=self._post_push,
             trace=self._debug,
         )
 
@@ -153,6 +161,7 @@ class Household:
             overrides=Overrides(
                 self.registry, lambda: self.reload.configuration, self.reload.refresh, reactor
             ),
+            incumbents=self.incumbents,
         )
         self.files = FileWatch(origin.stamp, lambda: self.reload.soon("saved file"), reactor)
         self.watch = Watch(self.board, self.registry, self.outbox, daemon, machine)
@@ -207,6 +216,7 @@ class Household:
         self.fleet.admission.pace(configuration.daemon.connects_per_second)
         asked = [one for one in configuration.meters if one.transport != "push"]
         self.inquiry.know(asked)
+        await self.incumbents.know(configuration.meters)
         await self.fleet.change(asked, self._last_ts)
 
     async def _reconnect(self, name: str) -> None:
@@ -240,9 +250,35 @@ class Household:
         outbox, backfill = self.outbox, None
         if meter.load_profile is not None:
             backfill = Backfill(
-                meter, meter.load_profile, outbox, outbox.gaps, self.machine.reactor
+                meter,
+                meter.load_profile,
+                outbox,
+                outbox.gaps,
+                self.machine.reactor,
+                partial(self.incumbents.since, meter.name),
             )
         return GapKeeper(meter.name, spacing(meter), outbox.gaps, last_ts, backfill)
+
+    def _obstacle(self, meter: MeterOptions) -> DlmsdError | None:
+        """Why no reading of a meter could be kept, or should be."""
+        full = self.outbox.obstacle(meter.sinks, elsewhere=bool(meter.load_profile))
+        return full or self.incumbents.obstacle(meter.name)
+
+    def _incumbency(self, meter: MeterOptions) -> Incumbency:
+        known = partial(self.incumbents.knows, meter.name)
+        meet = partial(self.incumbents.meet, meter.name)
+        return Incumbency(meter, known=known, meet=meet, clock=self.machine.reactor)
+
+    def _keep_push(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
+        """Unless it is of another meter."""
+        stranger = self.incumbents.obstacle(reading.meter)
+        return self.outbox.commit(reading, sinks) if stranger is None else fail(stranger)
+
+    def _post_push(self, status: MeterStatus | ListenerStatus | Identity) -> None:
+        if isinstance(status, Identity):
+            self.incumbents.inquired(status)
+        else:
+            self.board.post(status)
 
     def _tracer(self, meter: MeterOptions) -> Trace | None:
         """At log level debug: each frame."""

@@ -260,6 +260,8 @@ class GapCause(enum.Enum):
     NEVER_CAPTURED = "never_captured"
     LOST_IN_METER = "lost_in_meter"
     REFUSED = "refused"
+    METER_REPLACED = "meter_replaced"
+    NOT_ACCEPTED = "not_accepted"
     OUTBOX_FULL = "outbox_full"
     DISK_FULL = "disk_full"
     OUTBOX_DAMAGED = "outbox_damaged"

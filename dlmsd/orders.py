@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.dlms.association import Witness
 from dlmsd.errors import Cause, DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
 from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.fleet.service import LastTs
 from dlmsd.meter.conversation import Trace
@@ -140,6 +142,7 @@ class Orders:
         wall: Callable[[], float],
         synchronised: Callable[[], bool],
         overrides: Overrides,
+        incumbents: Incumbents,
     ) -> None:
         self._board = board
         self._fleet = fleet
@@ -152,6 +155,7 @@ class Orders:
         self._wall = wall
         self._synchronised = synchronised
         self._overrides = overrides
+        self._incumbents = incumbents
         self._waiting: set[Deferred[Reading]] = set()
         self._stopped = False
 
@@ -189,6 +193,14 @@ class Orders:
             await self._fleet.reconnect(meter, self._last_ts)
         except LookupError:
             raise UnreadError(f"{meter} is not read") from None
+
+    async def accept(self, meter: str, who: str) -> None:
+        """The meter that answers instead of this one is the one from now on; NobodyError."""
+        self._known(meter)
+        before, after = self._incumbents.accept(meter)
+        with suppress(LookupError):
+            self._fleet.read_now(meter)
+        await self._registry.audit.add(who, "meter accepted", meter, f"{before} > {after}")
 
     async def aside(self, meter: str, work: Callable[[], Awaitable[T]]) -> T:
         """Leave the meter's line to ``work``; then it is opened anew."""

@@ -38,7 +38,7 @@ _PATHS: Final = ("ca_file", "cert_file", "key_file")
 
 @click.group(cls=Group)
 def meters() -> None:
-    """The meters of the file, and those beside it: list, add, import, export, remove.
+    """The meters of the file, and those beside it: list, add, accept, import, export, remove.
 
     A meter beside the file was added here, on the page or by REST; the daemon keeps it in the
     registry of its state folder.
@@ -196,6 +196,28 @@ def remove(name: str, config: Path | None, yes: bool) -> int:
                 click.confirm(say("Remove {meter}?", meter=name), abort=True, err=True)
             daemon.call("DELETE", f"/api/meters/{number}")
         click.echo(say("{meter} is removed; its history stays", meter=name))
+        return 0
+
+    return told(work)
+
+
+@meters.command()
+@_NAME
+@config_option
+def accept(name: str, config: Path | None) -> int:
+    """Accept another meter, which answers at a meter's address, in its place.
+
+    Nothing is read there until then, so that two meters are not one series. The new one's load
+    profile is read back as far as it was seen there.
+
+    Example: dlmsd meters accept "Plant A"
+    """
+    configuration = read_or_exit(config)
+
+    def work() -> int:
+        with Daemon(configuration) as daemon:
+            daemon.call("POST", f"/api/meters/{_number(daemon, name)}/accept")
+        click.echo(say("{meter} is read again, from the new meter", meter=name))
         return 0
 
     return told(work)

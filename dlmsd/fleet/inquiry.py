@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board, Status
+from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.meter.identity import Identity, inquire
 from dlmsd.meter.turns import Work
 from dlmsd.model import Gone, MeterState, MeterStatus
@@ -23,6 +24,8 @@ _DAY: Final = 86_400.0
 # After a new connection, which may lead to another meter; one that connects for each cycle is
 # not asked in each. A clock that is wrong may be set soon, so it is looked at as often.
 _HOUR: Final = 3600.0
+# While another meter answers, which may be put right any time.
+_STRANGE_SECONDS: Final = 60.0
 # A meter that was just reached has readings to give first.
 _SETTLE_SECONDS: Final = 60.0
 
@@ -51,9 +54,13 @@ class _Case:
         other = status.connects != self.asked_over
         return now - self.asked >= (self.least if other else self.rest)
 
+    def strange(self, now: float) -> bool:
+        """The same, of one that answers instead of the meter."""
+        return self.asked is None or now - self.asked >= _STRANGE_SECONDS
+
 
 class Inquiry:
-    """Posts an Identity on ``board``, for each meter that it knows and that is read.
+    """Tells ``incumbents`` of the Identity of each meter that it knows and that is read.
 
     ``ask`` is the fleet's. Asked once a connection and once a day, between two cycles; a meter
     that does not take it well is left alone for a day, over whatever connection.
@@ -65,12 +72,13 @@ class Inquiry:
         self,
         board: Board,
         ask: Callable[[str, Work], Deferred[Any]],
+        incumbents: Incumbents,
         *,
         wall: Callable[[], float],
         clock: IReactorTime,
     ) -> None:
-        self._board = board
         self._ask = ask
+        self._incumbents = incumbents
         self._wall = wall
         self._clock = clock
         self._options: dict[str, MeterOptions] = {}
@@ -84,7 +92,10 @@ class Inquiry:
     def _posted(self, status: Status) -> None:
         if isinstance(status, Gone) and status.kind == "meter":
             self._cases.pop(status.name, None)
-        if not isinstance(status, MeterStatus) or status.state is not MeterState.READING:
+        if not isinstance(status, MeterStatus):
+            return
+        strange = self._incumbents.obstacle(status.name) is not None
+        if status.state is not MeterState.READING and not strange:
             return
         options, now = self._options.get(status.name), self._clock.seconds()
         if options is None:
@@ -92,7 +103,7 @@ class Inquiry:
         case = self._cases.get(status.name)
         if case is None:
             case = self._cases[status.name] = _Case(status.connects, now)
-        if not case.due(status, now):
+        if not (case.strange(now) if strange else case.due(status, now)):
             return
         work = partial(inquire, options, wall=self._wall, clock=self._clock)
         try:
@@ -106,7 +117,7 @@ class Inquiry:
     def _told(self, identity: Identity, case: _Case) -> None:
         nothing = not identity.serial and identity.ahead is None
         case.least, case.rest = (_DAY if nothing else _HOUR), (_HOUR if identity.wrong else _DAY)
-        self._board.post(identity)
+        self._incumbents.inquired(identity)
 
     def _failed(self, failure: Failure, name: str, case: _Case) -> None:
         case.least = case.rest = _DAY

@@ -18,6 +18,7 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.poller import Commit, Poller
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
@@ -46,6 +47,7 @@ class Surroundings:
     reception: Reception | None
     refusals: Refusals
     gaps: Callable[[MeterOptions, int], GapKeeper | None]
+    incumbency: Callable[[MeterOptions], Incumbency | None]
 
 
 class Line:
@@ -97,6 +99,7 @@ class Line:
                 last_ts=last_ts.get(meter.name, 0),
                 memory=around.refusals.of(meter),
                 gaps=around.gaps(meter, last_ts.get(meter.name, 0)),
+                incumbency=around.incumbency(meter),
             )
             self._pollers.append(poller)
         for poller in self._pollers:

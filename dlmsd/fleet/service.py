@@ -17,6 +17,7 @@ from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.poller import Commit
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
@@ -53,6 +54,7 @@ class Fleet:
         secure: Callable[[MeterOptions], MeterSecurity | None],
         reception: Reception | None = None,
         gaps: Callable[[MeterOptions, int], GapKeeper | None] = lambda meter, last_ts: None,
+        incumbency: Callable[[MeterOptions], Incumbency | None] = lambda meter: None,
     ) -> None:
         self.admission = Admission(reactor, connects_per_second)
         self._post = post
@@ -69,6 +71,7 @@ class Fleet:
             reception,
             Refusals(),
             gaps,
+            incumbency,
         )
         self._turn = DeferredLock()
         self._known: dict[str, MeterOptions] = {}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import datetime
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -39,7 +39,13 @@ _PERIODS: Final = 4
 _OVERLAP: Final = datetime.timedelta(seconds=1)
 
 OF_PROFILES: Final = frozenset(
-    {GapCause.METER_OFF, GapCause.NEVER_CAPTURED, GapCause.LOST_IN_METER, GapCause.REFUSED}
+    {
+        GapCause.METER_OFF,
+        GapCause.NEVER_CAPTURED,
+        GapCause.LOST_IN_METER,
+        GapCause.REFUSED,
+        GapCause.METER_REPLACED,
+    }
 )
 """What only a load profile tells of a gap: to ask it once more would tell nothing else."""
 
@@ -83,7 +89,9 @@ class Backfill:
     """Fills the gaps of one meter that has a load profile, the newest first.
 
     Newest first, because a meter that captures into a ring loses its oldest rows anyway,
-    and people look at yesterday before they look at last month.
+    and people look at yesterday before they look at last month. ``since`` tells from when on
+    (Unix ms) the meter's memory is of the place where it is: what a replaced one would have had
+    is lost with it.
     """
 
     _log = Logger()
@@ -95,7 +103,9 @@ class Backfill:
         store: BackfillStore,
         gaps: GapBook,
         clock: IReactorTime,
+        since: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._since = since
         self._options = options
         self._profile = profile
         self._store = store
@@ -128,7 +138,9 @@ class Backfill:
         """
         if not self._tasks or self._clock.seconds() < self._not_before:
             return False
-        task = self._tasks[-1]
+        task = await self._own()
+        if task is None:
+            return False
         start = max(task.start, task.end - self._chunk)
         began = self._clock.seconds()
         try:
@@ -146,11 +158,28 @@ class Backfill:
         self._tasks.remove(task)  # another gap may have ended meanwhile
         if start > task.start:
             until = times[0] if times else task.until
-            self._tasks.append(_Task(task.gap, task.start, start + _OVERLAP, until))
+            self._tasks.append(evolve(task, end=start + _OVERLAP, until=until))
         else:
             await self._gaps.fill(task.gap)
             self._log.info("{meter}: a gap is filled", meter=self._options.name)
         return True
+
+    async def _own(self) -> _Task | None:
+        """What is next, without the time before this meter was there; None if that is all."""
+        task, since = self._tasks[-1], _moment(self._since())
+        if task.start >= since:
+            return task
+        end = min(since, task.end)
+        if not task.sink:
+            await self._record(GapCause.METER_REPLACED, task.start, end)
+        if end == task.end:
+            await self._gaps.fill(task.gap)
+        self._tasks.remove(task)
+        if end == task.end:
+            return None
+        task = evolve(task, start=end)
+        self._tasks.append(task)
+        return task
 
     async def _rows(
         self, session: Session, start: datetime.datetime, end: datetime.datetime

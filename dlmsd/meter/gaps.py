@@ -10,13 +10,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.errors import StoreError
+from dlmsd.errors import DlmsdError, ReplacedError, StoreError
 from dlmsd.meter.backfill import OF_PROFILES, Backfill, GapBook
 from dlmsd.meter.session import Session
 from dlmsd.model import GapCause
 
 # Of its interval: one slot that failed is a gap; a reading that comes late is none.
-_SLOTS: Final = 1.5
+SLOTS: Final = 1.5
 
 
 @frozen
@@ -59,12 +59,13 @@ class GapKeeper:
         backfill: Backfill | None = None,
     ) -> None:
         self._meter = meter
-        self._least = int(interval * _SLOTS * 1000)
+        self._least = int(interval * SLOTS * 1000)
         self._book = book
         self._last = last_ts
         self._backfill = backfill
         self._first = True
         self._lasts = False
+        self._cause = GapCause.METER_LINK
         self._gap: int | None = None
         self._pressed = False
         self._events: deque[_Remember | _Relief | _Begin | _End] = deque()
@@ -103,7 +104,12 @@ class GapKeeper:
 
     def missed(self, now: int, cause: GapCause | None = None) -> None:
         """A slot gave nothing (``now`` in ms), for a ``cause`` that is not the meter's."""
-        if self._last and not self._lasts and now - self._last > self._least:
+        if self._lasts and cause is GapCause.NOT_ACCEPTED is not self._cause:
+            # Until now it was the meter that did not answer, or nobody knows who.
+            self._queue(_End(self._last, now))
+            self._last = now
+            self._begin(cause)
+        elif self._last and not self._lasts and now - self._last > self._least:
             self._begin(cause)
 
     def read(self, ts: int) -> None:
@@ -119,7 +125,7 @@ class GapKeeper:
     def _begin(self, cause: GapCause | None = None) -> None:
         # Before the first reading of this life there was nobody who could have read.
         cause = cause or (GapCause.HOST_DOWN if self._first else GapCause.METER_LINK)
-        self._lasts = True
+        self._lasts, self._cause = True, cause
         self._queue(_Begin(cause, self._last))
 
     def _queue(self, event: _Remember | _Relief | _Begin | _End) -> None:
@@ -155,6 +161,13 @@ class GapKeeper:
         except StoreError as error:
             # The outbox tells its own trouble; what is not recorded is not filled either.
             self._log.warn("{meter}: {reason}", meter=self._meter, reason=str(error))
+
+
+def cause_of(hindrance: DlmsdError | None) -> GapCause | None:
+    """Why readings are missing that were not even tried."""
+    if hindrance is None:
+        return None
+    return GapCause.NOT_ACCEPTED if isinstance(hindrance, ReplacedError) else GapCause.OUTBOX_FULL
 
 
 def spacing(meter: MeterOptions) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -23,20 +23,36 @@ from dlmsd.meter.timekeeping import Timekeeping
 SERIALS: Final = (Obis.parse("0-0:96.1.0"), Obis.parse("0-0:42.0.0"))
 # A clock that is further off is wrong.
 DRIFT_SECONDS: Final = 30.0
-_ASKED: Final = [AttributeDescriptor(1, obis, 2) for obis in SERIALS]
+_ASKED: Final = tuple(
+    Measurement("serial", AttributeDescriptor(1, obis, 2), "serial") for obis in SERIALS
+)
+
+
+@frozen
+class Serial:
+    """A serial number or name, as ``text``, and the object that told it (OBIS code); both are ""
+    where a meter tells none.
+    """
+
+    text: str = ""
+    by: str = ""
 
 
 @frozen
 class Identity:
     """What the meter of this ``name`` told at ``ts`` (Unix ms): its ``serial`` number, or else
     its logical device's name, "" for neither; and by how many seconds its clock is ``ahead`` of
-    ours, give or take ``uncertainty``; None if it does not say.
+    ours, give or take ``uncertainty``; None if it does not say. ``told_by`` is the object (OBIS
+    code) that told the serial number. It answers ``instead`` of a meter of that serial number,
+    "" for none.
     """
 
     name: str
     serial: str = ""
     ahead: float | None = None
     uncertainty: float = 0.0
+    told_by: str = ""
+    instead: str = ""
     ts: int = field(default=0, eq=False)
 
     @property
@@ -51,7 +67,7 @@ async def inquire(
     """Ask the meter of ``session``. What it refuses it does not tell; other DlmsdErrors are
     raised.
     """
-    serial = _serial(await session.get_many(_ASKED))
+    serial = await ask_serial(options, session)
     ahead, uncertainty = None, 0.0
     try:
         reading = await Timekeeping(
@@ -61,16 +77,31 @@ async def inquire(
     except MeterError:
         if not session.associated:
             raise
-    return Identity(options.name, serial, ahead, uncertainty, int(wall() * 1000))
+    now = int(wall() * 1000)
+    return Identity(options.name, serial.text, ahead, uncertainty, serial.by, ts=now)
 
 
-def _serial(results: list[GetResult]) -> str:
+def measured(options: MeterOptions) -> Measurement | None:
+    """What tells a meter's serial number in its readings, if anything does."""
+    wanted = [one.attribute for one in _ASKED]
+    return next((one for one in options.read if one.attribute in wanted), None)
+
+
+async def ask_serial(options: MeterOptions, session: Session) -> Serial:
+    """Who it is, in the words of its readings if they tell it."""
+    of_readings = measured(options)
+    asked = (of_readings,) if of_readings is not None else _ASKED
+    results = await session.get_many([one.attribute for one in asked])
+    return _serial(asked, results)
+
+
+def _serial(asked: Sequence[Measurement], results: Sequence[GetResult]) -> Serial:
     """The device's ID; the other name only where there is none, since both are never compared."""
-    for attribute, result in zip(_ASKED, results, strict=True):
+    for wanted, result in zip(asked, results, strict=True):
         if not isinstance(result, DataAccessResult):
-            told = Scale(Measurement("serial", attribute, "serial"), None).value(result)
+            told = Scale(wanted, None).value(result)
             if told is not None:
-                return str(told)
+                return Serial(str(told), str(wanted.attribute.obis))
         elif result not in LASTING:
-            return ""
-    return ""
+            return Serial()
+    return Serial()

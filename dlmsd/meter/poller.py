@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.outcome import Unasked
-from dlmsd.errors import ClosedError, DlmsdError, RefusedError, ServiceError, SilenceError
+from dlmsd.errors import (
+    ClosedError,
+    DlmsdError,
+    RefusedError,
+    ReplacedError,
+    ServiceError,
+    SilenceError,
+)
 from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
-from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.factory import Member, MeterFactory
-from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.gaps import GapKeeper, cause_of
+from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.installation import Installation
+from dlmsd.meter.pause import Pause
 from dlmsd.meter.recovery import IDLE, RELINK, STAY, Action, Reconnect, Recovery, Rest
 from dlmsd.meter.refusals import Memory
 from dlmsd.meter.session import Session
+from dlmsd.meter.silence import SilenceWatch
 from dlmsd.meter.turns import Turns, Work
 from dlmsd.meter.way import CONNECT_SECONDS
-from dlmsd.model import GapCause, MeterState, MeterStatus, Reading
-
-# A meter that is read seldom is not silent before it has missed a few cycles.
-_SILENT_CYCLES: Final = 3
+from dlmsd.model import MeterState, MeterStatus, Reading
 
 Commit = Callable[[Reading, Sequence[str]], Deferred[None]]
 
@@ -39,7 +45,7 @@ class Poller:
     ``obstacle`` gives a reason why none could be kept, none is read. ``wall`` gives Unix
     seconds, ``last_ts`` the newest timestamp that the store has (ms, 0 for none), so that
     a clock set back never reuses one. ``memory`` is what the meter refused, ``gaps`` keeps
-    what was missed.
+    what was missed, ``incumbency`` judges who answers.
     """
 
     _log = Logger()
@@ -58,8 +64,10 @@ class Poller:
         last_ts: int = 0,
         memory: Memory | None = None,
         gaps: GapKeeper | None = None,
+        incumbency: Incumbency | None = None,
     ) -> None:
         self._gaps = gaps
+        self._incumbency = incumbency
         self._options = options
         self._session = session
         self._factory = factory
@@ -83,16 +91,13 @@ class Poller:
         self._last_ts = last_ts
         self._running = False
         self._late = False
-        self._hindered = False
+        self._hindered: DlmsdError | None = None
         self._hurried = False
         self._everything = False
         self._ended = clock.seconds()
         self._next = 0.0
-        silence = options.recovery.silence
-        self._silence = silence and max(silence, _SILENT_CYCLES * options.interval)
-        self._watchdog = Deadline(clock, self._silent)
-        self._sleep: Deferred[None] | None = None
-        self._alarm: IDelayedCall | None = None
+        self._watchdog = SilenceWatch(options, clock, self._silent)
+        self._pause = Pause(clock)
         self._done: Deferred[None] | None = None
         self._unconnected: DlmsdError | None = None
         session.listen(self._heard)
@@ -102,7 +107,7 @@ class Poller:
         """Begin; the first cycle runs as soon as there is a connection."""
         self._running = True
         self._account.change()
-        self._watch()
+        self._watchdog.begin()
         if self._gaps is not None:
             self._gaps.start()
         self._done = Deferred.fromCoroutine(self._run())
@@ -110,19 +115,19 @@ class Poller:
     def read_now(self) -> None:
         """Read everything, besides what the next slots read; a cycle under way goes on."""
         self._hurried = self._everything = True
-        self._wake()
+        self._pause.end()
 
     def ask(self, work: Work) -> Deferred[Any]:
         """Let ``work`` speak to the meter when no cycle does; what it gives."""
         asked = self._turns.ask(work)
-        self._wake()
+        self._pause.end()
         return asked
 
     async def stop(self) -> None:
         """End the cycle under way, then the link."""
         self._running = False
         self._watchdog.stop()
-        self._wake()
+        self._pause.end()
         self._session.end(ClosedError("dlmsd stops"))
         self._turns.refuse(ClosedError("the meter is left"))
         if self._done is not None:
@@ -155,12 +160,12 @@ class Poller:
         """One cycle, and whether it was a good one; no error leaves here."""
         try:
             obstacle = self._obstacle()
-            self._hindered = obstacle is not None
+            self._hindered = obstacle
             held = self._recovery.due(self._clock.seconds())
             if held is not None:
                 raise held.error
             if obstacle is not None:
-                self._watch()  # the meter is not to blame for this silence
+                self._watchdog.begin()  # the meter is not to blame for this silence
                 self._account.trouble(obstacle, MeterState.WAITING)
                 return False
             if self._factory.renew():
@@ -171,6 +176,9 @@ class Poller:
                 return False
             await self._attempt()
             return True
+        except ReplacedError as error:
+            self._hindered = error
+            self._account.trouble(error, MeterState.WAITING)
         except DlmsdError as error:
             if self._running:
                 self._account.failed(error)
@@ -184,8 +192,7 @@ class Poller:
         if self._gaps is None or not self._running:
             return
         if not good:
-            cause = GapCause.OUTBOX_FULL if self._hindered else None
-            self._gaps.missed(int(self._wall() * 1000), cause)
+            self._gaps.missed(int(self._wall() * 1000), cause_of(self._hindered))
             return
         try:
             await self._gaps.fill(self._session)
@@ -203,6 +210,8 @@ class Poller:
                 try:
                     if not self._session.associated or self._stale:
                         await self._open()
+                    if self._incumbency is not None:
+                        await self._incumbency.confirm(self._session)
                     await self._read()
                     return
                 except DlmsdError as error:
@@ -241,13 +250,15 @@ class Poller:
             raise
         if not values:
             raise ServiceError("the meter gave none of the wanted values")
+        if self._incumbency is not None:
+            self._incumbency.judge(values)
         now = self._clock.seconds()
         seconds = now - began
         # A register's time is the middle of request and answer, and never used twice.
         ts = max(int((started + seconds / 2) * 1000), self._last_ts + 1)
         self._last_ts = ts
         self._recovery.read(now)
-        self._watch()
+        self._watchdog.begin()
         self._factory.succeeded()
         reading = Reading(self._options.name, ts, values)
         self._commit(reading, self._options.sinks).addCallbacks(
@@ -301,15 +312,9 @@ class Poller:
                 self._factory.failed(self._member, why)
         return action
 
-    def _watch(self) -> None:
-        if self._silence:
-            self._watchdog.set(self._silence)
-
-    def _silent(self) -> None:
-        """The watchdog: no good read, and whatever happens or hangs instead does not help."""
-        self._watch()
+    def _silent(self, error: SilenceError) -> None:
+        """No good read, and whatever happens or hangs instead does not help."""
         if self._session.attached:
-            error = SilenceError(f"no good reading for {self._silence:.0f} s")
             self._carry_out(self._recovery.silent(error, self._clock.seconds()), error)
 
     # The pause between slots.
@@ -322,7 +327,8 @@ class Poller:
                 if wanted or self._clock.seconds() >= until:
                     return
                 continue
-            await self._pass(until - self._clock.seconds())
+            if self._running:
+                await self._pause.last(until - self._clock.seconds())
             if not self._turns or self._hurried or not self._running:
                 return
 
@@ -352,27 +358,12 @@ class Poller:
             self._ended = self._clock.seconds()
         return True
 
-    async def _pass(self, seconds: float) -> None:
-        if not self._running:
-            return
-        self._sleep = Deferred()
-        self._alarm = self._clock.callLater(max(0.0, seconds), self._wake)
-        await self._sleep
-
-    def _wake(self) -> None:
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
-        self._alarm = None
-        sleep, self._sleep = self._sleep, None
-        if sleep is not None:
-            sleep.callback(None)
-
     # What the connection tells.
 
     def _up(self) -> None:
         self._recovery.connected(self._clock.seconds())
         if self._late or self._turns:
-            self._wake()
+            self._pause.end()
 
     def _down(self, error: DlmsdError) -> None:
         self._unconnected = error

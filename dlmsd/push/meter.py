@@ -19,7 +19,7 @@ from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.account import RECENT, known
 from dlmsd.meter.deadline import Deadline
-from dlmsd.meter.identity import Identity
+from dlmsd.meter.identity import SERIALS, Identity
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Push
 from dlmsd.meter.poller import Commit
@@ -145,7 +145,8 @@ class PushedMeter:
     def _meet(self, serial: str) -> None:
         if serial and serial != self._serial:
             self._serial = serial
-            self._post(Identity(self.options.name, serial, ts=int(self._wall() * 1000)))
+            now = int(self._wall() * 1000)
+            self._post(Identity(self.options.name, serial, told_by=str(SERIALS[0]), ts=now))
 
     def refuse(self, error: DlmsdError) -> None:
         """Something that claims to be of this meter is of no use."""

@@ -11,7 +11,6 @@ from attrs import field, frozen
 from dlmsd.config.listen import Listen
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.dlms.security.counter import key_id
-from dlmsd.meter.identity import SERIALS
 from dlmsd.meter.security import needs_counters
 
 _CLOCK: Final = 8
@@ -19,14 +18,13 @@ _CLOCK: Final = 8
 
 @frozen
 class Expectations:
-    """``units`` by measurement; ``clocks`` and ``serials`` are the measurements that tell a
-    meter's time and who it is. ``files`` are certificates; ``unasked`` are meters that
-    push or call; ``keys`` name invocation counters.
+    """``units`` by measurement; ``clocks`` are the measurements that tell a meter's time.
+    ``files`` are certificates; ``unasked`` are meters that push or call; ``keys`` name
+    invocation counters.
     """
 
     units: Mapping[str, Mapping[str, str]] = field(factory=dict)
     clocks: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    serials: Mapping[str, tuple[str, ...]] = field(factory=dict)
     files: tuple[Path, ...] = ()
     unasked: frozenset[str] = frozenset()
     keys: Mapping[str, str] = field(factory=dict)
@@ -43,7 +41,6 @@ class Expectations:
         return cls(
             {one.name: _units(one) for one in meters},
             {one.name: keys for one in meters if (keys := _clocks(one))},
-            {one.name: keys for one in meters if (keys := _serials(one))},
             tuple(sorted(files)),
             frozenset(one.name for one in meters if one.transport in ("push", "dial-in")),
             {name: one.name for one in meters if (name := _counter(one))},
@@ -68,10 +65,6 @@ def _clocks(meter: MeterOptions) -> tuple[str, ...]:
         for one in meter.read
         if one.attribute.class_id == _CLOCK and one.attribute.attribute == 2
     )
-
-
-def _serials(meter: MeterOptions) -> tuple[str, ...]:
-    return tuple(one.key for one in meter.read if one.attribute.obis in SERIALS)
 
 
 def _counter(meter: MeterOptions) -> str:

@@ -7,7 +7,7 @@ sets. A status that is posted costs some additions.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import define, field, frozen
@@ -30,8 +30,6 @@ from dlmsd.watch.expectations import Expectations
 
 BUCKET: Final = 60.0
 WINDOW: Final = 600.0
-# A new serial number is told of for a day: somebody should confirm it.
-REPLACED_SECONDS: Final = 86_400.0
 _BUCKETS: Final = int(WINDOW / BUCKET)
 
 _COUNTED: Final = ("good", "failed", "missed", "connects", "bad_frames", "noise_bytes")
@@ -69,8 +67,8 @@ class MeterHistory:
 
     ``good_at`` is the last good reading, ``moved_at`` when a cycle last ended, whatever it
     gave. ``failing`` counts the failures, ``bad_frames`` the frames with errors since then.
-    ``replaced`` tells of a serial number that changed, and when; ``ahead`` by how many seconds
-    its clock was when it was asked beside its cycles.
+    ``replaced`` are the serial numbers of the meter and of the one that answers instead of
+    it; ``ahead`` by how many seconds its clock was when it was asked beside its cycles.
     """
 
     status: MeterStatus
@@ -79,8 +77,7 @@ class MeterHistory:
     moved_at: float = 0.0
     failing: int = 0
     bad_frames: int = 0
-    serial: str = ""
-    replaced: tuple[float, str, str] | None = None
+    replaced: tuple[str, str] | None = None
     ahead: float | None = None
     _window: _Window = field(factory=_Window)
 
@@ -89,7 +86,7 @@ class MeterHistory:
         """With what was counted so far, which is nobody's news."""
         return cls(status, now, moved_at=now)
 
-    def learn(self, status: MeterStatus, now: float, serial_keys: Sequence[str] = ()) -> None:
+    def learn(self, status: MeterStatus, now: float) -> None:
         """A newer status."""
         before, self.status = self.status, status
         if before.state is MeterState.INACTIVE and status.state is not MeterState.INACTIVE:
@@ -106,26 +103,18 @@ class MeterHistory:
         if status.good != before.good:
             self.good_at = self.moved_at = now
             self.failing = self.bad_frames = 0
-            for key in serial_keys[:1]:  # of two that it tells, one is not compared to the other
-                self._meet(str(status.values.get(key, "")), now)
         elif status.failed != before.failed:
             self.failing += 1
             self.moved_at = now
         if status.error and status.error_ts != before.error_ts:
             self._window.add(f"cause {status.cause}", 1, now)
-            if status.cause == "store":
+            if status.cause in ("store", "replaced"):
                 self.moved_at = now  # no cycle begins while nothing could be kept
 
-    def identified(self, identity: Identity, now: float, *, measured: bool) -> None:
-        """It was asked who it is, which a serial number that is ``measured`` tells better."""
+    def identified(self, identity: Identity) -> None:
+        """It told who it is."""
         self.ahead = identity.ahead
-        if not measured:
-            self._meet(identity.serial, now)
-
-    def _meet(self, told: str, now: float) -> None:
-        if told and self.serial and told != self.serial:
-            self.replaced = (now, self.serial, told)
-        self.serial = told or self.serial
+        self.replaced = (identity.instead, identity.serial) if identity.instead else None
 
     def sums(self, now: float) -> Counter[str]:
         """Of the last minutes: counters, and ``cause NAME`` for each kind of failure."""
@@ -283,7 +272,6 @@ class History:
         self.meters: dict[str, MeterHistory] = {}
         self.sinks: dict[str, SinkHistory] = {}
         self.streams: dict[Stream, StreamHistory] = {}
-        self.serials: Mapping[str, str] = {}
         self.outbox = OutboxHistory()
         self.host = HostHistory()
 
@@ -293,13 +281,13 @@ class History:
             found = self.meters.get(status.name)
             if found is None:
                 found = self.meters[status.name] = MeterHistory.begin(status, now)
-                found.serial = self.serials.get(status.name, "")
-            found.learn(status, now, self.expectations.serials.get(status.name, ()))
+                if (identity := self.board.identities.get(status.name)) is not None:
+                    found.identified(identity)
+            found.learn(status, now)
         elif isinstance(status, Identity):
             meter = self.meters.get(status.name)
             if meter is not None:
-                measured = status.name in self.expectations.serials
-                meter.identified(status, now, measured=measured)
+                meter.identified(status)
         elif isinstance(status, SinkStatus):
             sink = self.sinks.get(status.name)
             if sink is None:
@@ -309,26 +297,6 @@ class History:
             self.outbox.learn(status, now)
         elif isinstance(status, Gone):
             self._forget(status)
-
-    def recall(self, serials: Mapping[str, str], now: float) -> None:
-        """Who answered in an earlier life."""
-        self.serials = serials
-        for name, before in serials.items():
-            meter = self.meters.get(name)
-            if meter is not None and meter.serial not in ("", before):
-                meter.replaced = (now, before, meter.serial)
-            elif meter is not None:
-                meter.serial = before
-
-    def settled(self, now: float) -> dict[str, str]:
-        """Serial numbers that are news to the registry; a new one when its alarm has been heard."""
-        return {
-            name: one.serial
-            for name, one in self.meters.items()
-            if one.serial
-            and self.serials.get(name) != one.serial
-            and (one.replaced is None or now - one.replaced[0] >= REPLACED_SECONDS)
-        }
 
     def counted(self, accounts: Mapping[Stream, Account], now: float) -> None:
         """What the outbox counts by meter and sink."""

@@ -56,6 +56,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "correct-added": Remedy("immediate", 10, "", "#/meters"),
     "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
     "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
+    "accept-meter": Remedy("immediate", 2, "dlmsd meters accept {meter}"),
     "see-refused": Remedy("immediate", 5, "", "#/settings"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
@@ -142,7 +143,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "meter-slow": _of("connection", "longer-interval correct-list own-line", "test-before"),
     "unit-wrong": _of("parse", "correct-unit correct-list", "test-before"),
     "values-absent": _of("parse", "correct-list", "test-before"),
-    "meter-replaced": _of("meter", "confirm-meter", "change-record"),
+    "meter-replaced": _of("meter", "confirm-meter accept-meter check-address", "change-record"),
     "meter-clock": _of("meter", "set-meter-clock", "ntp"),
     "gaps-lost": _of("storage", "see-outbox load-profile bigger-outbox", "disk-watch ups"),
     "sink-credentials": _of("mqtt", "correct-token test-sink", "secret-register"),

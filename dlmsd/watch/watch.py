@@ -86,7 +86,7 @@ class Watch:
         self._loop.clock = clock
         self._looks = 0
         self._day: datetime.date | None = None
-        self._busy = self._recalled = False
+        self._busy = False
         self._failing = False
         self._forget: Callable[[], None] = lambda: None
 
@@ -198,18 +198,7 @@ class Watch:
         except StoreError:
             return  # its own status tells
         self.history.counted(accounts, self._clock.seconds())
-        await self._identify()
         host.counters = {names[name]: next_ for name, next_ in spent.items() if name in names}
-
-    async def _identify(self) -> None:
-        """Who answers is known over a restart."""
-        serials, history, now = self._registry.serials, self.history, self._clock.seconds()
-        if not self._recalled:
-            history.recall(await serials.all(), now)
-            self._recalled = True
-        if told := history.settled(now):
-            await serials.put(told)
-            history.serials = {**history.serials, **told}
 
     def _expiries(self) -> None:
         expiries: dict[str, int] = {}

@@ -17,6 +17,7 @@ from dlmsd.config.values import (
     WebOptions,
 )
 from dlmsd.fleet.board import Board
+from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.overrides import Overrides
 from dlmsd.meter.session import Session
 from dlmsd.meter.timekeeping import TIME
@@ -67,6 +68,7 @@ class OrdersCase(FleetCase):
             self.port = self.simulation.endpoints[0].port
             self.factory = self.network.listening.pop(self.port)
         self.meters = self.options(**options)
+        self.incumbents = Incumbents(self.board, self.registry.serials, self.wall)
         self.read(self.meters)
         assert self.fleet is not None
         self.orders = Orders(
@@ -81,6 +83,7 @@ class OrdersCase(FleetCase):
             wall=self.wall,
             synchronised=lambda: self.synchronised,
             overrides=Overrides(self.registry, self.configuration, self.reload, self.network),
+            incumbents=self.incumbents,
         )
         self.run_for(2)
 

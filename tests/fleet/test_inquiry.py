@@ -13,11 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import ClosedError
 from dlmsd.fleet.board import Board
+from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.inquiry import Inquiry
 from dlmsd.meter.identity import Identity
 from dlmsd.meter.turns import Work
 from dlmsd.model import Gone, MeterState, MeterStatus
 from dlmsd.simulator.personality import MICROSTAR
+from tests.fleet.serials import MemorySerials
 from tests.meter.fleet import FleetCase
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -31,7 +33,10 @@ class WhenTests(SynchronousTestCase):
         self.board = Board()
         self.asked: list[Deferred[Any]] = []
         self.read = True
-        inquiry = Inquiry(self.board, self.ask, wall=self.clock.seconds, clock=self.clock)
+        incumbents = Incumbents(self.board, MemorySerials(), self.clock.seconds)
+        inquiry = Inquiry(
+            self.board, self.ask, incumbents, wall=self.clock.seconds, clock=self.clock
+        )
         inquiry.know([OPTIONS])
         self.inquiry = inquiry
 
@@ -122,9 +127,10 @@ class WhoTests(FleetCase):
         options = self.options()
         self.read(options)
         assert self.fleet is not None
-        Inquiry(
-            self.board, self.fleet.ask, wall=lambda: self.wall() - 100, clock=self.network
-        ).know(options)
+        wall = lambda: self.wall() - 100  # noqa: E731
+        incumbents = Incumbents(self.board, MemorySerials(), wall)
+        inquiry = Inquiry(self.board, self.fleet.ask, incumbents, wall=wall, clock=self.network)
+        inquiry.know(options)
         self.run_for(100)
         slots = [round((one.ts - self.readings[0].ts) / 1000) for one in self.readings]
         self.assertEqual(slots, list(range(0, 5 * len(slots), 5)), "no cycle was late")

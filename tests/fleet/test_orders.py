@@ -8,8 +8,11 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 
 from dlmsd.errors import (
+    ReplacedError,
     StoreError,
 )
+from dlmsd.fleet.incumbents import NobodyError
+from dlmsd.meter.identity import Serial
 from dlmsd.model import Reading
 from dlmsd.orders import (
     PATIENCE,
@@ -20,6 +23,7 @@ from dlmsd.orders import (
 )
 from dlmsd.simulator.faults import Fault, FaultKind
 from dlmsd.store.metrics import Figures
+from dlmsd.store.serials import Incumbent
 from tests.fleet.orders_case import OrdersCase, TurnsCase
 from tests.meter.fleet import wanted
 
@@ -145,6 +149,29 @@ class ReconnectTests(OrdersCase):
         self.assertEqual((first in told, second in told), (False, True))
         self.assertIn(b'"meters":{"healthy":2}', bytes(self.orders.status()))
         self.assertRaises(UnknownMeterError, self.orders.status, "nobody")
+
+
+class AcceptTests(OrdersCase):
+    def test_another_meter_in_its_place(self) -> None:
+        self.begin(interval=600.0)
+        (name,) = self.names
+        self.done(self.registry.configured([name]))
+        self.done(self.incumbents.know(self.meters))
+        self.incumbents.meet(name, Serial("1", "0-0:96.1.0"))
+        self.failureResultOf(self.accept(), NobodyError)
+        self.assertRaises(ReplacedError, self.incumbents.meet, name, Serial("2", "0-0:96.1.0"))
+        before = len(self.readings)
+        self.assertIsNone(self.successResultOf(self.accept()))
+        self.run_for(5)
+        self.assertEqual(len(self.readings), before + 1, "it is read at once")
+        kept = self.done(self.registry.serials.all())
+        self.assertEqual(kept, {name: Incumbent("2", "0-0:96.1.0", self.incumbents.since(name))})
+        (change,) = self.done(self.registry.audit.list())
+        self.assertEqual((change.who, change.action, change.subject, change.detail),
+                         ("ana", "meter accepted", name, "1 > 2"))  # fmt: skip
+
+    def accept(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.orders.accept(self.names[0], "ana"))
 
 
 class StatsTests(TurnsCase):

@@ -157,6 +157,8 @@ class EffectTests(RestCase):
         wait_until(
             lambda: self.good("GET", f"/api/meters/{number}/status")["good"], "readings again"
         )
+        refused = self.ask("POST", f"/api/meters/{number}/accept")
+        self.assertEqual((refused.status, "No other meter" in refused.json["detail"]), (409, True))
 
 
 class ChangeTests(RestCase):

@@ -12,11 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import Measurement, MeterOptions
 from dlmsd.dlms.cosem.catalogue import lookup
-from dlmsd.errors import StoreError
+from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.service import Fleet
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.security import secured
 from dlmsd.model import MeterStatus, Reading
 from dlmsd.secret import Secret
@@ -74,6 +75,7 @@ class FleetCase(SynchronousTestCase):
         self.draw = Random(7).randbytes
         self.fleet: Fleet | None = None
         self.gaps: Callable[[MeterOptions, int], GapKeeper | None] = lambda meter, ts: None
+        self.incumbency: Callable[[MeterOptions], Incumbency | None] = lambda meter: None
         self.reception: Reception | None = None
         self.addCleanup(self.end)
 
@@ -131,11 +133,12 @@ class FleetCase(SynchronousTestCase):
             tracer=self.tracer,
             secure=lambda meter: secured(meter, self.counters, self.draw),
             gaps=lambda meter, last_ts: self.gaps(meter, last_ts),
+            incumbency=lambda meter: self.incumbency(meter),
             reception=self.reception,
         )
         self.change(meters, last_ts)
 
-    def hindrance(self, meter: MeterOptions) -> StoreError | None:
+    def hindrance(self, meter: MeterOptions) -> DlmsdError | None:
         return self.obstacle
 
     def tracer(self, meter: MeterOptions) -> Trace | None:

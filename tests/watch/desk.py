@@ -57,7 +57,6 @@ password = "12345678"
 [meters.read]
 energy = {{ obis = "1-1:1.8.0", unit = "kWh" }}
 clock = {{ class = 8, obis = "0-0:1.0.0" }}
-serial = {{ class = 1, obis = "0-0:96.1.0" }}
 """
 
 Cycle = Callable[[], None]
@@ -80,7 +79,6 @@ class Desk:
         self.receivers: tuple[ReceiverStatus, ...] = ()
         self._delivered = 0
         self.clock_error = 0.0
-        self.serial = "1001"
         self.writers = [ImmediateWriter() for _ in range(2)]
         for writer in self.writers:
             writer.start()
@@ -136,7 +134,7 @@ class Desk:
     def good(self, **changes: Any) -> None:
         """A cycle that gave a reading."""
         told = datetime.datetime.fromtimestamp(self.wall() + self.clock_error, datetime.UTC)
-        values = {"energy": Decimal(5), "clock": told.isoformat(), "serial": self.serial}
+        values = {"energy": Decimal(5), "clock": told.isoformat()}
         state = {"state": MeterState.READING, "error": ""}
         reading = Reading("a", int(self.wall() * 1000), values)
         count = {"good": self.meter.good + 1}

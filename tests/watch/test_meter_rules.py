@@ -169,66 +169,44 @@ class MeterTests(RuleCase):
         self.fail_(self.read(), 5, cause="closed", standing=Standing(Rung.PAUSED, losses=11))
         self.assertEqual((self.only().rule, self.only().numbers), ("breaker-open", {"losses": 11}))
 
-    def test_another_meter_answers_after_a_restart(self) -> None:
-        told = Expectations(serials={"a": ("serial",)})
-        for answered_first in (False, True):
-            self.setUp()
-            self.history.expectations = told
-            if not answered_first:
-                self.history.recall({"a": "1001"}, self.now)
-            self.read(METER, 3, values={"serial": "1001"})
-            self.assertEqual(self.rules(), [])
-            if answered_first:
-                self.assertEqual(self.history.settled(self.now), {"a": "1001"})
-                self.history.recall({"a": "0999"}, self.now)
-            else:
-                self.assertEqual(self.history.settled(self.now), {})
-                self.read(self.board.meters["a"], 1, values={"serial": "2002"})
-            self.assertEqual(self.rules(), ["meter-replaced"])
-            self.assertEqual(self.history.settled(self.now), {}, "not before it was heard")
-            self.pass_(86_400)
-            self.assertEqual(len(self.history.settled(self.now)), 1)
-
-    def test_what_it_told_beside_its_cycles(self) -> None:
+    def test_another_meter_answers(self) -> None:
+        other = Identity("a", "2", told_by="0-0:96.1.0", instead="1")
+        self.post(other)
         self.post(METER)
-        for ahead, serial, rules in (
-            (30.0, "1", []), (-31.0, "1", ["meter-clock"]), (None, "", []),
-            (0.0, "1", []), (0.0, "2", ["meter-replaced"]),
-        ):  # fmt: skip
-            self.post(Identity("a", serial, ahead))
-            self.assertEqual(self.rules(), rules)
+        self.assertEqual(self.rules(), ["meter-replaced"], "an earlier life knew")
         self.assertEqual(self.only().numbers, {"before": "1", "after": "2"})
-
-    def test_what_is_measured_tells_it_better(self) -> None:
-        """Of two names of one meter, none is compared to the other."""
-        self.history.expectations = Expectations(
-            clocks={"a": ("clock",)}, serials={"a": ("serial", "name")}
-        )
-        self.post(METER)
-        self.read(METER, 2, values={"serial": "1001", "name": "LDN"})
-        self.post(Identity("a", "else", 100.0))
+        self.pass_(30 * 86_400)
+        self.fail_(METER, 5, cause="replaced")
+        self.assertEqual(self.rules(), ["meter-replaced"], "and that is all there is to it")
+        self.post(evolve(other, instead=""))
+        self.read(METER)
         self.assertEqual(self.rules(), [])
 
-    def test_units_values_clock_and_serial_number(self) -> None:
+    def test_the_clock_that_it_told_beside_its_cycles(self) -> None:
+        self.post(METER)
+        for ahead, rules in ((30.0, []), (-31.0, ["meter-clock"]), (None, []), (0.0, [])):
+            self.post(Identity("a", "1", ahead))
+            self.assertEqual(self.rules(), rules)
+
+    def test_units_values_and_clock(self) -> None:
         self.history.expectations = Expectations(
-            units={"a": {"energy": "kWh", "power": "W"}}, clocks={"a": ("clock",)},
-            serials={"a": ("serial",)},
-        )  # fmt: skip
+            units={"a": {"energy": "kWh", "power": "W"}}, clocks={"a": ("clock",)}
+        )
         self.post(METER)
         ts = int(WALL * 1000)
 
-        def reading(clock: str, serial: str) -> dict[str, Any]:
-            values = {"clock": clock, "serial": serial}
+        def reading(clock: str) -> dict[str, Any]:
+            values = {"clock": clock}
             return {"reading": Reading("a", ts, values), "values": values}
 
-        status = self.read(units={"energy": "kWh"}, **reading("2027-01-15T08:00:20+00:00", "1"))
+        status = self.read(units={"energy": "kWh"}, **reading("2027-01-15T08:00:20+00:00"))
         self.assertEqual(self.rules(), [])
         status = self.read(status, units={"energy": "varh"})
         self.assertEqual(self.only().numbers, {"measurement": "energy", "told": "varh",
                                                "wanted": "kWh"})  # fmt: skip
         status = self.read(status, units={}, absent={"power": "object-undefined"})
         self.assertEqual(self.only().quotes, ("power: object-undefined",))
-        status = self.read(status, absent={}, **reading("2027-01-15T08:01:00+00:00", "1"))
+        status = self.read(status, absent={}, **reading("2027-01-15T08:01:00+00:00"))
         self.assertEqual((self.only().rule, self.only().numbers), ("meter-clock", {"seconds": 60}))
-        self.read(status, **reading("no time", "2"))
-        self.assertEqual(self.only().numbers, {"before": "1", "after": "2"})
+        self.read(status, **reading("no time"))
+        self.assertEqual(self.rules(), [])

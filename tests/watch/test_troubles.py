@@ -17,6 +17,7 @@ from unittest.mock import patch
 from attrs import evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.meter.identity import Identity
 from dlmsd.model import (
     CloseCause,
     GapCause,
@@ -178,8 +179,8 @@ def clock_off(desk: Desk) -> Callable[[], object]:
 
 
 def replaced(desk: Desk) -> Callable[[], object]:
-    desk.serial = "1002"
-    return lambda: None
+    desk.board.post(Identity("a", "1002", told_by="0-0:96.1.0", instead="1001"))
+    return lambda: desk.board.post(Identity("a", "1002", told_by="0-0:96.1.0"))
 
 
 def late(desk: Desk) -> Callable[[], object]:
@@ -356,7 +357,7 @@ ROWS: Final = (
         "correct-unit"),
     Row("absent", reads(absent={"power": "object-undefined"}), "values-absent", "does not have",
         "correct-list"),
-    Row("replaced", replaced, "meter-replaced", "was replaced", "confirm-meter", most=DAY + 1000),
+    Row("replaced", replaced, "meter-replaced", "was replaced", "confirm-meter"),
     Row("its clock", clock_off, "meter-clock", "sets the meter's clock", "set-meter-clock"),
     Row("stuck meter", hangs, "meter-rebuilt", "fault of dlmsd", "test-meter",
         frozenset({"telemetry-stale"}), 5000),

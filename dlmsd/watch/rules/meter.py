@@ -13,7 +13,7 @@ from dlmsd.standing import Rung
 from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.expectations import Expectations
 from dlmsd.watch.finding import Finding, Number, quote
-from dlmsd.watch.history import REPLACED_SECONDS, WINDOW, MeterHistory
+from dlmsd.watch.history import WINDOW, MeterHistory
 from dlmsd.watch.rules.reach import late_after
 
 # In ten minutes, and in a row.
@@ -142,9 +142,9 @@ def _values(meter: MeterHistory, expected: Expectations, now: float) -> Iterator
     if status.absent and status.state is MeterState.READING:
         reasons = [f"{key}: {reason}" for key, reason in sorted(status.absent.items())]
         yield _found(meter, "values-absent", "warning", 0.9, *reasons, count=len(reasons))
-    if meter.replaced is not None and now - meter.replaced[0] < REPLACED_SECONDS:
-        _, before, after = meter.replaced
-        yield _found(meter, "meter-replaced", "warning", 0.9, before=before[:64], after=after[:64])
+    if meter.replaced is not None:
+        before, after = meter.replaced
+        yield _found(meter, "meter-replaced", "error", 0.9, before=before[:64], after=after[:64])
     clocks = expected.clocks.get(status.name, ())
     for drift in [_drift(status.reading, key) for key in clocks] or [meter.ahead]:
         if drift is not None and abs(drift) > DRIFT_SECONDS:

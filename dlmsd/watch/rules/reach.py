@@ -36,7 +36,7 @@ _BY_CAUSE: Final[Mapping[str, tuple[str, float]]] = {
 }
 """The rule for each :data:`dlmsd.errors.Cause`, and how sure that is. Where the store, the
 operator or dlmsd is to blame, the meter is not."""
-_NOT_THE_METER: Final = frozenset({"store", "ours", "operator", "broker"})
+_NOT_THE_METER: Final = frozenset({"store", "ours", "operator", "broker", "replaced"})
 
 REACH: Final = frozenset(rule for rule, _ in _BY_CAUSE.values()) | {"meter-silent"}
 # These may be the line's or the network's fault, so that neighbours have it too.

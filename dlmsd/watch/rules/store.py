@@ -23,6 +23,7 @@ _FOR_GOOD: Final = frozenset(
         GapCause.NEVER_CAPTURED,
         GapCause.LOST_IN_METER,
         GapCause.REFUSED,
+        GapCause.METER_REPLACED,
         GapCause.OUTBOX_FULL,
         GapCause.DISK_FULL,
         GapCause.OUTBOX_DAMAGED,

@@ -93,6 +93,14 @@ class Control:
                 **order,
             ),
             Operation(
+                path="/api/meters/{id}/accept",
+                work=self.accept,
+                summary="Accept another meter, which answers at a meter's address, in its place",
+                answers={200: standing},
+                refuses=(404, 409),
+                **order,
+            ),
+            Operation(
                 path="/api/meters/{id}/read-now",
                 work=self.read_now,
                 summary="Read a meter at once, and wait for it",
@@ -119,6 +127,11 @@ class Control:
         name = await self._active(call)
         await self._parts.orders.reconnect(name)
         await self._parts.registry.audit.add(call.who.name, "meter restarted", name)
+        return await self._standing(name)
+
+    async def accept(self, call: Call) -> Reply:
+        name = await self._parts.name_of(call.path["id"])
+        await self._parts.orders.accept(name, call.who.name)
         return await self._standing(name)
 
     async def read_now(self, call: Call) -> Reply:

@@ -19,6 +19,7 @@ export class Actions {
     this.acted = acted;
     this.read = button(t("read_now"), "", () => this.busy(this.read, () => this.readNow()));
     this.again = button(t("reconnect"), "", () => this.busy(this.again, () => this.reconnect()));
+    this.take = button(t("accept"), "", () => this.busy(this.take, () => this.accept()));
     this.power = button("", "", () => this.busy(this.power, () => this.startOrStop()));
     this.interval = make("input");
     this.interval.type = "number";
@@ -40,7 +41,7 @@ export class Actions {
     this.node.setAttribute("role", "group");
     this.node.ariaLabel = t("actions");
     if (mayChange()) {
-      this.node.append(this.read, this.again, this.power, this.form, this.edit, this.copy, this.remove);
+      this.node.append(this.read, this.again, this.take, this.power, this.form, this.edit, this.copy, this.remove);
     }
     this.abort = new AbortController();
   }
@@ -59,6 +60,7 @@ export class Actions {
     if (!this.asked && meter.id !== null && mayChange()) this.learn();
     const awake = meter.state !== "inactive";
     for (const node of [this.read, this.again]) setHidden(node, !awake);
+    setHidden(this.take, !(awake && meter.error && meter.cause === "replaced"));
     setText(this.power, t(awake ? "stop" : "start"));
     if (document.activeElement !== this.interval) this.interval.value = String(meter.interval);
   }
@@ -87,6 +89,18 @@ export class Actions {
   async reconnect() {
     const answer = await this.order("restart");
     if (answer.ok) toast(t("reconnecting"));
+    else complain(answer);
+  }
+
+  async accept() {
+    const { name } = this;
+    const sure = await confirm({
+      title: t("accept_title", { name }), text: t("accept_text", { reason: this.meter.error }),
+      action: t("accept"),
+    });
+    if (!sure) return;
+    const answer = await this.order("accept");
+    if (answer.ok) toast(t("accepted", { name }));
     else complain(answer);
   }
 
