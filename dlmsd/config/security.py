@@ -78,7 +78,7 @@ _NAMES: Final[Mapping[str, str]] = {
 
 SECURITY: Final = frozenset(
     (*_NEEDED, "authentication", "security", "security_suite", "meter_system_title")
-) | {"dedicated_key", "referencing", "ciphering", "signed"}
+) | {"dedicated_key", "ciphering", "signed"}
 """All keys that are judged here."""
 
 
@@ -93,11 +93,6 @@ def misfits(options: MeterOptions, said: Collection[str]) -> Iterator[Misfit]:
     if options.system_title is not None and options.system_title == options.meter_system_title:
         message = "is that of system_title; each end needs its own, or nonces repeat"
         yield misfit("meter_system_title", message, "system_title")
-    if options.referencing == "sn" and (
-        options.security != "none" or options.authentication not in ("none", "low")
-    ):
-        message = '"sn" is for authentication "none" or "low" and for no security'
-        yield misfit("referencing", message, "security", "authentication")
     for key, plain in (("ciphering", "service"), ("signed", False)):
         if getattr(options, key) != plain and options.security == "none":
             message = 'needs security = "authenticated-encrypted", or another but "none"'

@@ -8,7 +8,7 @@ state        APDU                           then
 IDLE         any                            ignored: residue of an earlier association
 PENDING      AARE                           ASSOCIATED; PROVING; or refused and IDLE
 PENDING      exception, service error       refused and IDLE
-PROVING      ACTION response                the meter's proof: ASSOCIATED, or refused
+PROVING      response to our proof          the meter's own: ASSOCIATED, or refused
 ASSOCIATED   an answer, our invoke-id       results; or the next block is asked for, or sent
 ASSOCIATED   an answer, another id          discarded; two in a row fail the request
 ASSOCIATED   general block transfer         joined to the APDU that it carries
@@ -55,12 +55,12 @@ from dlmsd.dlms.outcome import (
 )
 from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.quirks import BLOCKS_GO_ON, CONSTANT_INVOKE_ID, PRE_ESTABLISHED, Quirk
+from dlmsd.dlms.reply import Reply, ReplyByAction
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.transfer import BlockTransfer
 from dlmsd.dlms.xdlms.access import AccessSpecification
-from dlmsd.dlms.xdlms.action import ActionResponseNormal
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -105,6 +105,7 @@ class Association:
     """
 
     REFERENCING: ClassVar = (ApplicationContext.LN, ApplicationContext.LN_CIPHERED)
+    REPLY: ClassVar[Reply] = ReplyByAction()
     # What a meter grants that accepts and says no more.
     LEAST: ClassVar = Conformance.GET
 
@@ -126,7 +127,9 @@ class Association:
         self.witness: Witness | None = None
         ciphered = security is not None and security.policy is not SecurityPolicy.NONE
         context = self.REFERENCING[ciphered]
-        self._opening = Opening(context, mechanism, password, high, security, dedicated, quirks)
+        self._opening = Opening(
+            context, self.REPLY, mechanism, password, high, security, dedicated, quirks
+        )
         self._quirks = quirks
         self._security = security
         blocks = Conformance.GENERAL_BLOCK_TRANSFER if window else Conformance(0)
@@ -300,7 +303,7 @@ class Association:
             return self._fail(ServiceError(str(decoded)))
         if self.state is State.PENDING and isinstance(decoded, Aare):
             return self._answered(decoded)
-        if self.state is State.PROVING and isinstance(decoded, ActionResponseNormal):
+        if self.state is State.PROVING and self._opening.proof_in(decoded):
             return self._proved(decoded)
         if self._exchange is None:
             return [Discarded(f"{name} answers nothing")]
@@ -351,7 +354,7 @@ class Association:
         self.state = State.PROVING
         return [SendApdu(self._protect(proof))]
 
-    def _proved(self, response: ActionResponseNormal) -> list[AssociationEvent]:
+    def _proved(self, response: Apdu) -> list[AssociationEvent]:
         try:
             if not self._opening.check(response):
                 return [SendApdu(self._protect(self._opening.prove_again(self._next_invoke())))]

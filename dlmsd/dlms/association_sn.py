@@ -19,6 +19,7 @@ from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.exchange.read import ReadExchange
 from dlmsd.dlms.exchange.write import WriteExchange
 from dlmsd.dlms.outcome import AssociationEvent
+from dlmsd.dlms.reply import Reply, ReplyByRead
 from dlmsd.dlms.xdlms.access import AccessSpecification
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action import ActionAnswer
@@ -46,6 +47,7 @@ class AssociationSN(Association):
     """An association by short names; ``names`` are those that the meter has told."""
 
     REFERENCING: ClassVar = (ApplicationContext.SN, ApplicationContext.SN_CIPHERED)
+    REPLY: ClassVar[Reply] = ReplyByRead()
     LEAST: ClassVar = Conformance.READ
 
     def __init__(self, *given: Any, names: ShortNames | None = None, **more: Any) -> None:

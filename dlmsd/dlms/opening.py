@@ -1,13 +1,13 @@
 """How an association begins: AARQ, AARE, and the proofs of high level security.
 
 High level security takes four passes: AARQ with our challenge, AARE with the meter's, then
-an ACTION on the association object with our answer, and in its response the meter's.
+our answer to a method of the association object, and in its response the meter's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -15,17 +15,11 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.cosem.method import MethodDescriptor
-from dlmsd.dlms.cosem.object_list import (
-    ASSOCIATION_LN,
-    CURRENT_ASSOCIATION,
-    NUMBERED_ASSOCIATIONS,
-)
 from dlmsd.dlms.quirks import CLEAR_AARQ, UNPROVED_METER, Quirk
+from dlmsd.dlms.reply import Reply
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.mechanism import Handshake
-from dlmsd.dlms.xdlms.action import ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -36,10 +30,6 @@ from dlmsd.secret import Secret
 
 # As much as the length field of a PDU size can say; the meter's own limit is smaller.
 MAX_PDU: Final = 0xFFFF
-# reply_to_HLS_authentication of Association LN (Blue Book 4.4.4).
-_REPLY: Final = 1
-_ASSOCIATIONS: Final = (CURRENT_ASSOCIATION, *NUMBERED_ASSOCIATIONS)
-_ELSEWHERE: Final = (ActionResult.OBJECT_UNDEFINED, ActionResult.OBJECT_UNAVAILABLE)
 
 
 @frozen
@@ -71,6 +61,7 @@ class Opening:
     def __init__(
         self,
         context: ApplicationContext,
+        reply: Reply,
         mechanism: Mechanism,
         password: Secret | None,
         high: HighLevel | None,
@@ -79,13 +70,14 @@ class Opening:
         quirks: Container[Quirk] = (),
     ) -> None:
         self._context = context
+        self._reply = reply
         self._mechanism = mechanism
         self._password = password
         self._high = high
         self._security = security
         self._dedicated = dedicated
         self._challenges: Challenges | None = None
-        self._instance = 0
+        self._attempt = 0
         self._initiate = b""
         # What was ciphered in AARE.
         self.opened: bytes | None = None
@@ -98,6 +90,10 @@ class Opening:
         """Whether APDUs are to be ciphered."""
         return self._context in (ApplicationContext.LN_CIPHERED, ApplicationContext.SN_CIPHERED)
 
+    def proof_in(self, response: object) -> bool:
+        """Whether this may be the meter's answer to our proof."""
+        return isinstance(response, self._reply.answers)
+
     @property
     def password(self) -> bytes:
         """What must not be shown of this conversation."""
@@ -105,9 +101,8 @@ class Opening:
 
     def aarq(self, proposed: Conformance) -> bytes:
         """The request, with what we propose to use."""
-        # The proof of high level security travels in an ACTION.
         if self._high is not None:
-            proposed |= Conformance.ACTION
+            proposed |= self._reply.service
         dedicated = self._dedicated.reveal() if self._dedicated else None
         self._initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()
         return Aarq(
@@ -169,7 +164,7 @@ class Opening:
         return Agreement(initiate.conformance, initiate.max_pdu_size)
 
     def prove(self, aare: Aare, invoke: int) -> bytes:
-        """The ACTION with our answer to the meter's challenge, not protected yet."""
+        """The request with our answer to the meter's challenge, not protected yet."""
         assert self._high is not None
         title = aare.responding_ap_title or b""
         challenge = aare.responding_authentication_value
@@ -177,22 +172,21 @@ class Opening:
         return self.prove_again(invoke)
 
     def prove_again(self, invoke: int) -> bytes:
-        """The same, after :meth:`check` gave False: to the next object that may be meant."""
+        """The same, after :meth:`check` gave False: in the next shape that may be meant."""
         assert self._high is not None
         assert self._challenges is not None
         answer = Data(Tag.OCTET_STRING, self._high.handshake.answer(self._challenges))
-        reply = MethodDescriptor(ASSOCIATION_LN, _ASSOCIATIONS[self._instance], _REPLY)
-        return ActionRequestNormal(invoke, reply, answer).encode()
+        return self._reply.request(self._attempt, invoke, answer)
 
-    def check(self, response: ActionResponseNormal) -> bool:
-        """True if the meter took our answer and gave a good one to our challenge; False if its
-        association object has another name.
+    def check(self, response: Any) -> bool:
+        """True if the meter took our answer and gave a good one to our challenge; False if it
+        may want ours in another shape.
         """
         assert self._high is not None
         assert self._challenges is not None
-        answer = response.answer
-        if answer.result in _ELSEWHERE and self._instance + 1 < len(_ASSOCIATIONS):
-            self._instance += 1
+        answer = self._reply.answer(response)
+        if self._reply.elsewhere(answer.result) and self._attempt + 1 < self._reply.attempts:
+            self._attempt += 1
             return False
         if answer.result is not ActionResult.SUCCESS:
             raise RefusedError(f"our proof: {answer.result.words}")

@@ -10,9 +10,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.acse.context import Mechanism
-from dlmsd.dlms.association import Association, Witness
-from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
+from dlmsd.dlms.association import Witness
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
@@ -27,7 +25,7 @@ from dlmsd.meter.datagram import UdpWay
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.news import NewsLog
 from dlmsd.meter.protocol import Reassembly
-from dlmsd.meter.security import MeterSecurity, proposed
+from dlmsd.meter.security import MeterSecurity, make_association
 from dlmsd.meter.serial import SerialWay
 from dlmsd.meter.session import Session
 from dlmsd.meter.tls import TlsWay
@@ -52,9 +50,11 @@ def make_session(
     ``trace`` sees each frame, ``witness`` each APDU; ``names`` are the short names that are
     known already.
     """
+    names = ShortNames() if names is None else names
     return Session(
         _link(meter),
-        _association(meter, names),
+        make_association(meter, names),
+        names=names,
         timeout=meter.timeout,
         turn=turn,
         clock=clock,
@@ -119,21 +119,4 @@ def _link(meter: MeterOptions) -> DataLink[Any]:
         server,
         LinkParameters(meter.max_info, meter.max_info, meter.window, meter.window),
         meter.quirks,
-    )
-
-
-def _association(meter: MeterOptions, names: ShortNames | None) -> Association:
-    """Of a meter without high level security; the others get a new one each time."""
-    mechanism = Mechanism.LOW if meter.authentication == "low" else Mechanism.NONE
-    if meter.referencing == "sn":
-        services = WRITING_SN if meter.writing else READING_SN
-        return AssociationSN(
-            mechanism, meter.password, proposed=services, quirks=meter.quirks, names=names
-        )
-    return Association(
-        mechanism,
-        meter.password,
-        proposed=proposed(meter),
-        window=meter.gbt_window,
-        quirks=meter.quirks,
     )

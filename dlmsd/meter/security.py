@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.association_sn import READING_SN, WRITING_SN, AssociationSN
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.proposal import READING, WRITING
 from dlmsd.dlms.quirks import NO_ACCESS
@@ -100,8 +102,11 @@ class MeterSecurity:
         self._received: ReceivedCounters | None = None
         self._last: dict[CounterName, int] = {}
 
-    async def association(self) -> Association:
-        """A new one, with a challenge and a dedicated key of its own."""
+    async def association(self, names: ShortNames) -> Association:
+        """A new one, with a challenge and a dedicated key of its own.
+
+        ``names`` are those of a meter with short names, as far as they are known.
+        """
         meter = self._meter
         await self.refill()
         if self._received is None:
@@ -110,16 +115,19 @@ class MeterSecurity:
         dedicated = None
         if meter.dedicated_key and self._policy is not SecurityPolicy.NONE:
             dedicated = Secret(self._random(self._suite.key_size))
-        return Association(
-            _MECHANISMS[meter.authentication],
-            meter.password,
+        return make_association(
+            meter,
+            names,
             high=self._high(),
             security=self._context(dedicated),
             dedicated=dedicated,
-            proposed=proposed(meter),
-            window=meter.gbt_window,
-            quirks=meter.quirks,
         )
+
+    def public(self) -> Association:
+        """Of whoever may ask the meter for its counter; what it names in plain text is not kept."""
+        if self._meter.referencing == "sn":
+            return AssociationSN(Mechanism.NONE, proposed=READING_SN)
+        return Association(Mechanism.NONE)
 
     @property
     def counts(self) -> bool:
@@ -250,7 +258,17 @@ def needs_counters(meter: MeterOptions) -> bool:
     return meter.authentication == "high-gmac" or meter.security != "none"
 
 
-def proposed(meter: MeterOptions) -> Conformance:
+def make_association(meter: MeterOptions, names: ShortNames, **secured: Any) -> Association:
+    """An association with a meter, by the names that it knows; ``secured`` is its security."""
+    mechanism = _MECHANISMS[meter.authentication]
+    common = {"window": meter.gbt_window, "quirks": meter.quirks, **secured}
+    if meter.referencing == "sn":
+        services = WRITING_SN if meter.writing else READING_SN
+        return AssociationSN(mechanism, meter.password, proposed=services, names=names, **common)
+    return Association(mechanism, meter.password, proposed=_proposed(meter), **common)
+
+
+def _proposed(meter: MeterOptions) -> Conformance:
     """The services that we should like to use."""
     services = WRITING if meter.writing else READING
     return services & ~Conformance.ACCESS if NO_ACCESS in meter.quirks else services

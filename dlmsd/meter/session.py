@@ -9,7 +9,6 @@ from typing import Any, Final
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
-from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association, Witness
 from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data, encode
@@ -75,6 +74,7 @@ class Session(Conversation):
         turn: DeferredLock,
         clock: IReactorTime,
         client: int,
+        names: ShortNames,
         trace: Trace | None = None,
         told: Callable[[Unasked], None] | None = None,
         witness: Witness | None = None,
@@ -99,6 +99,8 @@ class Session(Conversation):
         self._security = security
         self._public = public or link
         self.client = client
+        self.names = names
+        """Those of a meter with short names."""
         self._writing = writing
         self._doubtful = False
         self._carriers = Carriers()
@@ -108,12 +110,6 @@ class Session(Conversation):
     def conformance(self) -> Conformance:
         """What the meter offers to this association."""
         return self._association.conformance
-
-    @property
-    def names(self) -> ShortNames:
-        """Those of a meter with short names."""
-        association = self._association
-        return association.names if isinstance(association, AssociationSN) else ShortNames()
 
     async def open(self) -> None:
         """Link and association, from whatever state they are in.
@@ -129,12 +125,12 @@ class Session(Conversation):
         if self._doubtful or self._security.fresh:
             await self._recover(self._security)
         try:
-            await self._begin(await self._security.association())
+            await self._begin(await self._security.association(self.names))
         except DlmsdError:
             self._doubtful = self._security.counts
             if self._wire is None or not self._doubtful or not await self._recover(self._security):
                 raise
-            await self._begin(await self._security.association())
+            await self._begin(await self._security.association(self.names))
 
     async def _begin(self, association: Association) -> None:
         def start() -> list[LinkEvent]:
@@ -154,7 +150,7 @@ class Session(Conversation):
         self._doubtful = False
         own, self._link = self._link, self._public
         try:
-            await self._begin(Association(Mechanism.NONE))
+            await self._begin(security.public())
             told: Any = (await self.get(_COUNTER)).value
             await self._leave()
         except DlmsdError:

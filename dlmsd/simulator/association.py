@@ -8,10 +8,10 @@ state       APDU                      answer
 any         AARQ                      AARE: accepted and ASSOCIATED, accepted but for a
                                       proof and PENDING, or refused and IDLE
 IDLE        any other                 exception-response, service-not-allowed
-PENDING     ACTION, a good proof      the meter's own: ASSOCIATED
-PENDING     ACTION, a wrong proof     read-write-denied, and IDLE
+PENDING     a good proof              the meter's own: ASSOCIATED
+PENDING     a wrong proof             read-write-denied, and IDLE
 PENDING     any other but RLRQ        exception-response, service-not-allowed
-ASSOCIATED  GET, SET, ACTION, ACCESS  its response, or a block, or why there is none
+ASSOCIATED  a service's request       its response, or a block, or why there is none
 not IDLE    general block transfer    the next blocks, or the APDU inside is served
 ASSOCIATED  any other, or no APDU     exception-response, service-unknown
 not IDLE    RLRQ                      RLRE, and IDLE
@@ -38,8 +38,6 @@ from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, User
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
-from dlmsd.dlms.cosem.method import MethodDescriptor
-from dlmsd.dlms.cosem.object_list import ASSOCIATION_LN, CURRENT_ASSOCIATION
 from dlmsd.dlms.security.context import UNCIPHERED
 from dlmsd.dlms.security.errors import (
     CounterError,
@@ -48,7 +46,7 @@ from dlmsd.dlms.security.errors import (
     PolicyError,
     SecurityError,
 )
-from dlmsd.dlms.xdlms.action import ActionAnswer, ActionRequestNormal, ActionResponseNormal
+from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
@@ -60,15 +58,14 @@ from dlmsd.simulator.acceptance import agree, context_of, judge, refused, standi
 from dlmsd.simulator.answer import SILENCE, Answer, exception, too_long, unsupported
 from dlmsd.simulator.personality import Client, Personality
 from dlmsd.simulator.protection import Protection
-from dlmsd.simulator.quirks import OTHER_ASSOCIATION, Quirk
+from dlmsd.simulator.quirks import Quirk
+from dlmsd.simulator.reply import invocation, reply_to_hls
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.services import Services
 from dlmsd.simulator.short_names import ShortNameServices
 from dlmsd.simulator.terms import CosemObjects, Terms
 from dlmsd.simulator.transfer import MeterTransfer
 
-REPLY_TO_HLS: Final = MethodDescriptor(ASSOCIATION_LN, CURRENT_ASSOCIATION, 1)
-_REPLY_OF_2: Final = MethodDescriptor(ASSOCIATION_LN, OTHER_ASSOCIATION, 1)
 _BLOCK: Final = bytes((GeneralBlockTransfer.TAG,))
 _UNCIPHERED: Final = frozenset(bytes((tag,)) for tag in UNCIPHERED)
 
@@ -184,10 +181,6 @@ class ServerAssociation:
             self._services = self._make_services(standing(self._objects, client, self._personality))
             self.state = State.ASSOCIATED
 
-    @property
-    def _reply_to_hls(self) -> MethodDescriptor:
-        return _REPLY_OF_2 if self._has(Quirk.OTHER_ASSOCIATION) else REPLY_TO_HLS
-
     def _has(self, quirk: Quirk) -> bool:
         return quirk in self._personality.quirks
 
@@ -208,11 +201,11 @@ class ServerAssociation:
                 return SILENCE
             return Answer(self._release(request).encode())
         if self.state is State.PENDING:
-            if isinstance(request, ActionRequestNormal) and request.method == self._reply_to_hls:
-                return Answer(self._prove(request).encode())
-            if isinstance(request, ActionRequestNormal) and self._has(Quirk.OTHER_ASSOCIATION):
-                nowhere = ActionAnswer(ActionResult.OBJECT_UNDEFINED)
-                return Answer(ActionResponseNormal(request.invoke, nowhere).encode())
+            invoked = invocation(request)
+            if invoked is not None and invoked.method == reply_to_hls(self._personality):
+                return Answer(invoked.respond(self._prove(invoked.parameter)))
+            if invoked is not None and self._has(Quirk.OTHER_ASSOCIATION):
+                return Answer(invoked.respond(ActionAnswer(ActionResult.OBJECT_UNDEFINED)))
             return _not_allowed(ServiceError.OPERATION_NOT_POSSIBLE)
         assert self._services is not None
         return self._services.answer(request)
@@ -269,9 +262,9 @@ class ServerAssociation:
 
     # The proof.
 
-    def _prove(self, request: ActionRequestNormal) -> ActionResponseNormal:
+    def _prove(self, parameter: Data | None) -> ActionAnswer:
         assert self._protection is not None
-        proof = request.parameters.value if request.parameters is not None else None
+        proof = None if parameter is None else parameter.value
         try:
             if not isinstance(proof, bytes):
                 raise DecodeError("a proof that is no octet-string")
@@ -282,10 +275,9 @@ class ServerAssociation:
         except (SecurityError, DecodeError, LocalError):
             # The last: a manufacturer's function cannot take every challenge.
             self.abort()
-            wrong = ActionAnswer(ActionResult.READ_WRITE_DENIED)
-            return ActionResponseNormal(request.invoke, wrong)
+            return ActionAnswer(ActionResult.READ_WRITE_DENIED)
         self.state = State.ASSOCIATED
-        return ActionResponseNormal(request.invoke, ActionAnswer(ActionResult.SUCCESS, own))
+        return ActionAnswer(ActionResult.SUCCESS, own)
 
 
 def _accepted(context: ApplicationContext, information: bytes) -> Aare:

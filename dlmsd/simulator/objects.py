@@ -35,7 +35,13 @@ from dlmsd.simulator.quirks import OTHER_ASSOCIATION, Quirk
 from dlmsd.simulator.security import MeterSecurity
 from dlmsd.simulator.terms import Named
 
-_SHORT_NAMES: Final = base_names(INSTANCES.values())
+_SHORT_NAMES: Final = base_names(
+    (
+        *((one.class_id, one.obis) for one in INSTANCES.values()),
+        (1, CLIENT_COUNTER),
+        (64, SECURITY_SETUP),
+    )
+)
 
 
 @frozen

@@ -262,6 +262,28 @@ def _general(name: str, form: Form, *, words: str, suite: int = 1) -> Personalit
     return _secured(name, Mechanism.HIGH_GMAC, general(SUITES[suite], form), words=words)
 
 
+def by_short_names(personality: Personality) -> Personality:
+    """The same, but that objects and methods are known by short names."""
+    protected = personality.conformance & Conformance.GENERAL_PROTECTION
+    return evolve(personality, referencing="sn", conformance=_SHORT_NAMES | protected)
+
+
+SHORT_SECURE: Final = evolve(
+    by_short_names(SECURE),
+    name="short-names-secure",
+    words="short names, GMAC and ciphering, suite 0",
+)
+SHORT_ECDSA: Final = evolve(
+    by_short_names(ECDSA_2),
+    name="short-names-ecdsa",
+    words="short names, ECDSA and ciphering, suite 2",
+)
+SHORT_MD5: Final = evolve(
+    by_short_names(HLS_MD5),
+    name="short-names-md5",
+    words=f"short names, {Mechanism.HIGH_MD5.sentence}, nothing ciphered",
+)
+
 GENERAL_GLO: Final = _general("general-glo", Form(general=True), words="general-glo-ciphering")
 WRAPPED: Final = _general(
     "wrapped", Form(kind=KeyKind.WRAPPED), words="each APDU under a key that is wrapped"
@@ -305,7 +327,7 @@ ODD: Final = {quirk: _odd(quirk) for quirk in Quirk}
 _ALL: Final = (
     *(MICROSTAR, PLAIN, WRAPPER, NO_LISTS, ONLY_ACCESS, SMALL, WINDOW, SHORT_NAMES),
     *(GBT, GBT_WRAPPER, SECURE, SECURE_WRAPPER, HLS_MD5, HLS_SHA1, HLS_SHA256),
-    *(SUITE_1, SUITE_2, ECDSA, ECDSA_2),
+    *(SUITE_1, SUITE_2, ECDSA, ECDSA_2, SHORT_SECURE, SHORT_ECDSA, SHORT_MD5),
     *(HLS_MANUFACTURER, GENERAL_GLO, WRAPPED, ONE_PASS, STATIC, SIGNED),
     *(WRAPPED_2, ONE_PASS_2, STATIC_2, SIGNED_2),
     *ODD.values(),

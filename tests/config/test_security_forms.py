@@ -50,7 +50,7 @@ class FormTests(ConfigurationCase):
         (meter,) = self.load(METER + lines(manufacturer="aes-ecb", **own)).meters
         self.assertIs(meter.manufacturer, AES_ECB)
 
-    def test_short_names_are_for_the_low_levels(self) -> None:
-        told = self.wanted(referencing="sn")
-        self.assertEqual(len(told), 1)
-        self.assertIn("referencing", told[0])
+    def test_short_names_are_as_secure(self) -> None:
+        options = lines(**self.GMAC, **self.KEYS, referencing="sn")
+        (meter,) = self.load(METER + options).meters
+        self.assertEqual(meter.referencing, "sn")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from attrs import evolve
+
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import AssociationResult, DiagnosticSource, UserDiagnostic
@@ -55,24 +57,31 @@ def _accepted(context: ApplicationContext, granted: Conformance) -> bytes:
     ).encode()
 
 
+_PENDING_SN: Final = evolve(
+    Aare.decode(_accepted(ApplicationContext.SN, WRITING_SN)),
+    diagnostic=UserDiagnostic.AUTHENTICATION_REQUIRED,
+    mechanism=Mechanism.HIGH_MD5,
+    responding_authentication_value=b"P6wRJ21F",
+).encode()
 _BLOCKS: Final = Conformance.GENERAL_BLOCK_TRANSFER
 _ANSWERS: Final = (
     _accepted(ApplicationContext.LN, WRITING),
     _accepted(ApplicationContext.LN, WRITING | _BLOCKS),
     vectors.AARE_HIGH,
     _accepted(ApplicationContext.SN, WRITING_SN),
+    _PENDING_SN,
 )
 
 
 def _new(kind: int) -> Association:
-    """By logical names; also in general blocks; proved by both ends; by short names."""
+    """By logical names; also in general blocks; proved by both ends; by short names; both."""
+    high = HighLevel(md5(Secret(b"secret")), b"K56iVagY")
     if kind == 2:
-        high = HighLevel(md5(Secret(b"secret")), b"K56iVagY")
         return Association(Mechanism.HIGH_MD5, high=high)
     if kind == 3:
-        short = AssociationSN(Mechanism.NONE, proposed=WRITING_SN)
-        short.names = _NAMES
-        return short
+        return AssociationSN(Mechanism.NONE, proposed=WRITING_SN, names=_NAMES)
+    if kind == 4:
+        return AssociationSN(Mechanism.HIGH_MD5, high=high, proposed=WRITING_SN, names=_NAMES)
     return Association(Mechanism.NONE, proposed=WRITING, window=3 * kind)
 
 
@@ -145,7 +154,7 @@ class _Meter:
 
 def _association(octets: bytes) -> None:
     head = octets[:2].ljust(2, b"\x00")
-    kind, state = head[1] & 3, _STATES[head[0] & 7]
+    kind, state = head[1] % len(_ANSWERS), _STATES[head[0] & 7]
     machine = _new(kind)
     if state is not State.IDLE:
         machine.associate()
@@ -160,6 +169,8 @@ def _association(octets: bytes) -> None:
 
 # ACSE and xDLMS, plain or ciphered.
 _TAGS: Final = frozenset((*range(0x60, 0x64), *range(0xC0, 0xE1), 0x0C, 0x0D, 0x0E, 0x0F, 0x18))
+# What a meter may say to a proof by short names: another selector, a proof, nothing.
+_PROOFS_SN: Final = (b"\x01\x01\x0d", b"\x01\x00\x09\x10" + bytes(16), b"\x01\x00\x00", b"\x00")
 _LIST: Final = b"\x03\x00\x11\x05\x00\x11\x06\x01\x02"
 _SCRIPTS: Final = (
     *(b"\x03%c\x01\x03\x09\x05a\x09\x03bcd" % kind for kind in range(3)),
@@ -181,6 +192,7 @@ _SCRIPTS: Final = (
     b"\x03\x03\x15\x04\x01\x00\x11\x05",
     b"\x0b\x03\x15\x08\x03\x00\x11\x05\x01\x04\x00\x00",
     b"\x1b\x03\x1d\x04\x01\x02\x00\x01\x1d\x02\x01\x00",
+    *(b"\x02\x04\x15%c%b" % (len(answer), answer) for answer in _PROOFS_SN),
 )
 
 

@@ -26,7 +26,14 @@ from dlmsd.dlms.security.suite import SUITES, SecurityPolicy, SecuritySuite
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.errors import DecodeError
 from dlmsd.secret import Secret
-from tests.dlms.security.contexts import ANSWER, CLIENT, METER, both_keys, seeded
+from tests.dlms.security.contexts import (
+    ANSWER,
+    CLIENT,
+    METER,
+    READ_ANSWER,
+    both_keys,
+    seeded,
+)
 from tests.fuzz.target import Target
 from tests.vectors import security as vectors
 
@@ -99,9 +106,10 @@ def protected(name: str, *forms: str, number: int = 0) -> Target:
     seeds = [
         head + octets
         for place, line in enumerate(lines)
+        for answer in (ANSWER, READ_ANSWER)
         for head, octets in (
-            (bytes((place << 1,)), line.protect(ANSWER)),
-            (bytes((place << 1 | _GENUINE,)), ANSWER),
+            (bytes((place << 1,)), line.protect(answer)),
+            (bytes((place << 1 | _GENUINE,)), answer),
         )
     ]
     big = b"\xc4\x01\xc1\x00\x09\x82\xfe\x00" + bytes(0xFE00)

@@ -93,6 +93,9 @@ class LoginTests(HostCase):
     def test_ecdsa_of_both_suites(self) -> None:
         self.reads("ecdsa", "ecdsa-suite-2")
 
+    def test_high_level_security_by_short_names(self) -> None:
+        self.reads("short-names-md5", "short-names-secure", "short-names-ecdsa")
+
     def test_a_manufacturers_own(self) -> None:
         self.reads("hls-manufacturer")
 

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from dlmsd.config.recovery import RecoveryOptions
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.link import HdlcLink
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
@@ -69,6 +70,7 @@ class FactoryTests(SynchronousTestCase):
             session = Session(
                 HdlcLink(1, ServerAddress(0, physical)),
                 Association(Mechanism.NONE),
+                names=ShortNames(),
                 client=1,
                 timeout=5,
                 turn=factory.turn,

@@ -16,14 +16,18 @@ from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import (
     ECDSA,
     ECDSA_2,
+    HLS_MANUFACTURER,
     HLS_MD5,
     HLS_SHA1,
     HLS_SHA256,
     SECURE,
     SECURE_WRAPPER,
+    SHORT_MD5,
+    SHORT_SECURE,
     SUITE_1,
     SUITE_2,
     Personality,
+    by_short_names,
 )
 from tests.meter.fleet import NAMES, FleetCase
 
@@ -31,6 +35,7 @@ KEYS = set(NAMES)
 TITLE = b"DLMSDCLT"
 TCP = Medium()
 NAMED = {
+    Mechanism.HIGH_MANUFACTURER: "high-manufacturer",
     Mechanism.HIGH_MD5: "high-md5",
     Mechanism.HIGH_SHA1: "high-sha1",
     Mechanism.HIGH_GMAC: "high-gmac",
@@ -57,6 +62,8 @@ class SecureTests(FleetCase):
             authentication_key=keys.authentication,
             signing_key=keys.signing,
             meter_signing_key=keys.peer_signing,
+            referencing=personality.referencing,
+            manufacturer=client.manufacturer,
         )
         self.read([evolve(options, **changes)])
 
@@ -96,10 +103,26 @@ class SecureTests(FleetCase):
                 self.assertEqual(set(self.readings[-1].values), KEYS)
                 self.end()
 
+    def test_each_mechanism_and_suite_is_read_by_short_names(self) -> None:
+        for personality in (
+            *(HLS_MANUFACTURER, HLS_MD5, HLS_SHA1, HLS_SHA256, ECDSA, ECDSA_2),
+            *(SECURE, SECURE_WRAPPER, SUITE_1, SUITE_2),
+        ):
+            with self.subTest(personality=personality.name):
+                self.setUp()
+                self.begin(by_short_names(personality))
+                self.run_for(21)
+                self.assertGreaterEqual(len(self.readings), 4, self.error)
+                self.assertEqual(set(self.readings[-1].values), KEYS)
+                self.end()
+
     def test_a_dedicated_key_for_each_association(self) -> None:
-        self.begin(SECURE, dedicated_key=True)
-        self.run_for(21)
-        self.assertGreaterEqual(len(self.readings), 4, self.error)
+        for personality in (SECURE, SHORT_SECURE):
+            self.setUp()
+            self.begin(personality, dedicated_key=True)
+            self.run_for(21)
+            self.assertGreaterEqual(len(self.readings), 4, self.error)
+            self.end()
 
     def test_nothing_readable_travels(self) -> None:
         shown: list[bytes] = []
@@ -116,18 +139,24 @@ class SecureTests(FleetCase):
         self.assertNotIn(bytes.fromhex("01012007"), wire)
 
     def test_a_wrong_key_is_refused_and_waits(self) -> None:
-        self.begin(SECURE, encryption_key=Secret(bytes(16)))
-        self.run_for(300)
-        self.assertEqual(self.readings, [])
-        self.assertIsNot(self.statuses["virtual-001"].state, MeterState.READING)
-        self.assertNotEqual(self.error, "")
+        for personality in (SECURE, SHORT_SECURE):
+            self.setUp()
+            self.begin(personality, encryption_key=Secret(bytes(16)))
+            self.run_for(300)
+            self.assertEqual(self.readings, [])
+            self.assertIsNot(self.statuses["virtual-001"].state, MeterState.READING)
+            self.assertNotEqual(self.error, "")
+            self.end()
 
     def test_a_wrong_hls_secret_is_refused(self) -> None:
-        self.begin(HLS_MD5, password=Secret("mistaken"))
-        self.run_for(60)
-        self.assertEqual(self.readings, [])
-        self.assertIs(self.statuses["virtual-001"].state, MeterState.WAITING)
-        self.assertNotIn("mistaken", str(self.history))
+        for personality in (HLS_MD5, SHORT_MD5):
+            self.setUp()
+            self.begin(personality, password=Secret("mistaken"))
+            self.run_for(60)
+            self.assertEqual(self.readings, [])
+            self.assertIs(self.statuses["virtual-001"].state, MeterState.WAITING)
+            self.assertNotIn("mistaken", str(self.history))
+            self.end()
 
     def test_a_meter_that_asks_for_less_than_configured_is_not_read(self) -> None:
         self.simulate()
@@ -156,7 +185,7 @@ class SecureTests(FleetCase):
 
     def test_a_meter_that_saw_higher_counters_is_asked_for_them(self) -> None:
         for seen in (5000, 3_000_000):
-            for personality in (SECURE, SECURE_WRAPPER):
+            for personality in (SECURE, SECURE_WRAPPER, SHORT_SECURE):
                 with self.subTest(seen=seen, personality=personality.name):
                     self.setUp()
                     security = evolve(personality.security, client_counter=seen)

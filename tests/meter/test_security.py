@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.security.errors import CounterJumpError
 from dlmsd.meter.security import BLOCK, MeterSecurity, secured
 from dlmsd.secret import Secret
@@ -49,7 +50,7 @@ class CounterTests(SynchronousTestCase):
 
     def test_fresh_until_the_first_is_drawn(self) -> None:
         self.assertTrue(self.security.fresh)
-        association = self.wait(self.security.association())
+        association = self.wait(self.security.association(ShortNames()))
         association.associate()
         self.assertFalse(self.security.fresh)
 

@@ -140,4 +140,10 @@ KEEPING: Final = (
         trial("tests.dlms.test_association_high"),
         ("        self._high.handshake.check(self._challenges, proof)\n", "        return\n"),
     ),
+    Mutant.of(
+        "a refused proof by short names is taken for a done one",
+        "dlms/reply.py",
+        trial("tests.dlms.test_association_sn_high"),
+        ("ActionAnswer(ActionResult(refusal))", "ActionAnswer(ActionResult.SUCCESS)"),
+    ),
 )

@@ -11,8 +11,10 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.association_sn import WRITING_SN, AssociationSN
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.opening import HighLevel
+from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import UNCIPHERED, Form, SecurityContext
 from dlmsd.dlms.security.counter import (
@@ -31,8 +33,9 @@ from dlmsd.dlms.xdlms.initiate import InitiateRequest
 from dlmsd.secret import Secret
 from dlmsd.simulator.acceptance import context_of
 from dlmsd.simulator.answer import Answer
-from dlmsd.simulator.association import REPLY_TO_HLS, ServerAssociation
+from dlmsd.simulator.association import ServerAssociation
 from dlmsd.simulator.personality import ECDSA, ECDSA_2, SECURE, SUITE_1, SUITE_2, Personality
+from dlmsd.simulator.reply import REPLY_TO_HLS
 from dlmsd.simulator.security import MeterSecurity
 from tests.simulator.shelf import VOLTAGE, Shelf
 
@@ -110,8 +113,10 @@ class ClientEnd:
         )
 
     def association(self, **options: Any) -> Association:
-        """The daemon's own."""
-        return Association(
+        """The daemon's own, by the names that the meter knows."""
+        short = self.personality.referencing == "sn"
+        options.setdefault("proposed", WRITING_SN if short else READING)
+        return (AssociationSN if short else Association)(
             self.reader.mechanism,
             high=HighLevel(self.handshake(), CTOS, self.title),
             security=self.context,

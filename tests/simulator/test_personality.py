@@ -73,7 +73,7 @@ class PersonalityTests(SynchronousTestCase):
             | {"suite-1", "suite-2", "ecdsa", "gbt", "gbt-wrapper", "short-names"}
             | {"hls-manufacturer", "general-glo", "wrapped", "one-pass", "static", "signed"}
             | {"wrapped-suite-2", "one-pass-suite-2", "static-suite-2", "signed-suite-2"}
-            | {"ecdsa-suite-2"}
+            | {"ecdsa-suite-2", "short-names-secure", "short-names-ecdsa", "short-names-md5"}
             | {quirk.label for quirk in Quirk},
         )
 

@@ -12,7 +12,14 @@ from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.xdlms.notification import EventNotificationRequest
 from dlmsd.dlms.xdlms.short_name import InformationReport
-from dlmsd.simulator.personality import MICROSTAR, SECURE, SHORT_NAMES, WRAPPER, Personality
+from dlmsd.simulator.personality import (
+    MICROSTAR,
+    SECURE,
+    SHORT_NAMES,
+    SHORT_SECURE,
+    WRAPPER,
+    Personality,
+)
 from tests.simulator.client import PASSWORD, Client, World, register
 from tests.simulator.secure import ClientEnd
 
@@ -48,15 +55,19 @@ class ReportTests(SynchronousTestCase):
             self.assertEqual(self.told(client), [])
 
     def test_short_names(self) -> None:
-        association = AssociationSN(Mechanism.LOW, PASSWORD, proposed=READING_SN)
-        client = self.client(SHORT_NAMES, association=association)
-        association.names = names = ShortNames.of(client.get(OBJECT_LIST_SN)[0])
-        (report,) = self.told(client, VOLTAGE, MISSING, CURRENT)
-        assert isinstance(report, InformationReport)
-        expected = [names.attribute(one) for one in (VOLTAGE, CURRENT)]
-        self.assertEqual([one.name for one in report.variables], expected)
-        self.assertTrue(2200 < report.values[0].value < 2400)
-        self.assertEqual(self.told(client, MISSING), [])
+        plain = AssociationSN(Mechanism.LOW, PASSWORD, proposed=READING_SN)
+        for personality, association in (
+            (SHORT_NAMES, plain),
+            (SHORT_SECURE, ClientEnd(SHORT_SECURE).association()),
+        ):
+            client = self.client(personality, association=association)
+            association.names = names = ShortNames.of(client.get(OBJECT_LIST_SN)[0])
+            (report,) = self.told(client, VOLTAGE, MISSING, CURRENT)
+            assert isinstance(report, InformationReport)
+            expected = [names.attribute(one) for one in (VOLTAGE, CURRENT)]
+            self.assertEqual([one.name for one in report.variables], expected)
+            self.assertTrue(2200 < report.values[0].value < 2400)
+            self.assertEqual(self.told(client, MISSING), [])
 
     def test_recorded(self) -> None:
         client = self.client(MICROSTAR)

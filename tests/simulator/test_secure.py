@@ -8,7 +8,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
@@ -46,13 +48,15 @@ def public(world: World, personality: Personality) -> Client:
 
 class WireTests(SynchronousTestCase):
     def test_each_personality(self) -> None:
-        self.assertEqual(len(SECURED), 19)
+        self.assertEqual(len(SECURED), 22)
         for personality in SECURED:
             world = World(personality=personality).start()
             reader = client(world, personality).open()
+            if isinstance(reader.association, AssociationSN):
+                reader.association.names.learn(reader.get(OBJECT_LIST_SN)[0])
             values = reader.get(*VOLTAGES)
             self.assertTrue(all(2200 < value.value < 2400 for value in values), personality.name)
-            (entry,) = world.entries
+            (entry,) = world.entries[-1:]
             self.assertEqual([item[2] for item in entry.results], [str(v.value) for v in values])
             reader.release()
 

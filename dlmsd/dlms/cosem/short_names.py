@@ -42,6 +42,7 @@ METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
         9: 0x20,
         10: 0x20,
         11: 0x10,
+        12: 0x20,
         17: 0x20,
         18: 0x40,
         20: 0x50,
@@ -55,6 +56,8 @@ METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
 """By class: the offset of method 1; the others follow in steps of eight."""
 
 _NAMES: Final = 0x1_0000
+# reply_to_HLS_authentication, method 8 of the current association: 0xFA58.
+REPLY_TO_HLS_SN: Final = ASSOCIATION_SN_BASE + METHOD_OFFSETS[ASSOCIATION_SN] + STEP * (8 - 1)
 
 
 class ShortNames:

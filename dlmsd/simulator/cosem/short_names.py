@@ -13,7 +13,6 @@ from typing import Final
 from dlmsd.dlms.cosem.classes import CLASSES
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.short_names import ASSOCIATION_SN_BASE, METHOD_OFFSETS, STEP
-from dlmsd.simulator.cosem.instance import Instance
 
 _FIRST: Final = 0x0100
 # Reserved base names: the script table of broadcasts, SAP assignment, the device's name.
@@ -24,25 +23,28 @@ _RESERVED: Final = {
 }
 
 
-def base_names(instances: Iterable[Instance]) -> Mapping[Obis, int]:
-    """A base name for each, always the same for the same objects in the same order."""
+def base_names(objects: Iterable[tuple[int, Obis]]) -> Mapping[Obis, int]:
+    """A base name for each, always the same for the same objects in the same order.
+
+    They come as class and OBIS code.
+    """
     names: dict[Obis, int] = {}
     free = _FIRST
-    for one in instances:
-        reserved = _RESERVED.get(one.obis.raw)
+    for class_id, obis in objects:
+        reserved = _RESERVED.get(obis.raw)
         if reserved is not None:
-            names[one.obis] = reserved
+            names[obis] = reserved
             continue
-        names[one.obis] = free
-        free += _size(one)
+        names[obis] = free
+        free += _size(class_id)
     assert free <= ASSOCIATION_SN_BASE, "more objects than short names"
     return MappingProxyType(names)
 
 
-def _size(one: Instance) -> int:
+def _size(class_id: int) -> int:
     """Room for all that the class has: a method that an object lacks is nobody else's name."""
-    known = CLASSES[one.class_id]
+    known = CLASSES[class_id]
     attributes = STEP * len(known.attributes)
-    if one.class_id not in METHOD_OFFSETS:
+    if class_id not in METHOD_OFFSETS:
         return attributes
-    return max(attributes, METHOD_OFFSETS[one.class_id] + STEP * len(known.methods))
+    return max(attributes, METHOD_OFFSETS[class_id] + STEP * len(known.methods))

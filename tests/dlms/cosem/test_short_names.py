@@ -51,7 +51,8 @@ class ShortNamesTests(SynchronousTestCase):
         names = ShortNames.of(LIST)
         self.assertEqual(names.method(MethodDescriptor(3, REGISTER, 1)), 0x8030)
         self.assertEqual(names.method(MethodDescriptor(8, CLOCK, 6)), 0x2BC0 + 0x88)
-        self.assertIsNone(names.method(MethodDescriptor(12, OBJECT_LIST_SN.obis, 8)))
+        self.assertEqual(names.method(MethodDescriptor(12, OBJECT_LIST_SN.obis, 8)), 0xFA58)
+        self.assertIsNone(names.method(MethodDescriptor(15, OBJECT_LIST_SN.obis, 1)))
 
     def test_another_class_is_another_object(self) -> None:
         self.assertIsNone(ShortNames.of(LIST).attribute(AttributeDescriptor(4, REGISTER, 2)))

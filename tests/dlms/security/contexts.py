@@ -20,6 +20,9 @@ METER = b"MMM\x00\x00\xbc\x61\x4e"
 
 GET = bytes.fromhex("C001C100080000010000FF0200")
 ANSWER = bytes.fromhex("C401C10009060100010800FF")
+# The same by short names.
+READ = bytes.fromhex("05010200A8")
+READ_ANSWER = bytes.fromhex("0C01000906 0100010800FF")
 INITIATE = bytes.fromhex("01000000065F1F0400007E1F04B0")
 
 

@@ -19,18 +19,38 @@ from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, Ciphered, Gen
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.protected import decode_protected
 from dlmsd.errors import MeterError
-from tests.dlms.security.contexts import ANSWER, CLIENT, GET, METER, Pair
+from tests.dlms.security.contexts import (
+    ANSWER,
+    CLIENT,
+    GET,
+    METER,
+    READ,
+    READ_ANSWER,
+    Pair,
+)
 
 STRANGER = b"XXX\x00\x00\x00\x00\x09"
 # How many recordings the attacker keeps: as many as differ in what they can show.
 _RECORDED = 64
 _TAG = 12
-# A value, a done action, a limit, a push, an association, a refusal.
-_PLAIN = (ANSWER, b"\xc7\x01\xc1\x00\x00", b"\x08\x00", b"\x0f\x00", b"\x61\x00", b"\xd8\x01\x05")
-# All but those of a get-response: the genuine message under them is the genuine message.
-_OTHER_TAGS = [
-    tag for tags in (GLOBAL_TAGS, DEDICATED_TAGS) for plain, tag in tags.items() if plain != 0xC4
-]
+# A value, a done action, a limit, a push, an association, a refusal; by short names a value,
+# a done write and news.
+_PLAIN = (
+    *(ANSWER, b"\xc7\x01\xc1\x00\x00", b"\x08\x00", b"\x0f\x00", b"\x61\x00", b"\xd8\x01\x05"),
+    *(READ_ANSWER, b"\x0d\x01\x00", b"\x18\x00\x00\x00"),
+)
+# By referencing: what is asked, and what answers.
+_ASKED = {"ln": (GET, ANSWER), "sn": (READ, READ_ANSWER)}
+
+
+def _other_tags(answer: bytes) -> list[int]:
+    """All but those of the answer: the genuine message under them is the genuine message."""
+    return [
+        tag
+        for tags in (GLOBAL_TAGS, DEDICATED_TAGS)
+        for plain, tag in tags.items()
+        if plain != answer[0]
+    ]
 
 
 @frozen
@@ -40,13 +60,15 @@ class Scene:
     suite: SecuritySuite
     policy: SecurityPolicy
     form: str
+    referencing: str
 
     def __str__(self) -> str:
-        return f"suite {self.suite.number}, {self.policy.value}, {self.form}"
+        return f"{self.referencing}, suite {self.suite.number}, {self.policy.value}, {self.form}"
 
 
 SCENES = tuple(
-    Scene(suite, policy, form)
+    Scene(suite, policy, form, referencing)
+    for referencing in _ASKED
     for suite in SUITES
     for policy in (SecurityPolicy.AUTHENTICATED, SecurityPolicy.AUTHENTICATED_ENCRYPTED)
     for form in ("glo", "ded", "general-glo", "general-ded", "identified", "wrapped")
@@ -85,6 +107,8 @@ class Attack:
         self._pair = Pair(scene.suite, scene.policy, **options)
         # The same meter, with keys that the attacker made up and higher counters.
         self._fake = Pair(scene.suite, scene.policy, seed=99, first=1 << 24, **options)
+        self._asked, self._answer = _ASKED[scene.referencing]
+        self._tags = _other_tags(self._answer)
         self._request = b""
         self._recorded: list[bytes] = []
         self._kinds: tuple[Callable[[bytes], bytes], ...] = (
@@ -125,7 +149,7 @@ class Attack:
             tally.accepted += 1
         tally.counter_moved += self._pair.kept != before
         try:
-            tally.genuine_refused += self._pair.client.open(genuine) != ANSWER
+            tally.genuine_refused += self._pair.client.open(genuine) != self._answer
         except MeterError:
             tally.genuine_refused += 1
         self._record(genuine)
@@ -140,12 +164,12 @@ class Attack:
     def _exchange(self) -> tuple[bytes, bytes]:
         client, meter = self._pair.client, self._pair.meter
         if self.scene.form not in ("identified", "wrapped"):
-            return client.protect(GET), meter.protect(ANSWER)
+            return client.protect(self._asked), meter.protect(self._answer)
         kind = KeyKind[self.scene.form.upper()]
         head = client.begin()
-        request = client.protect_general(GET, head, kind)
+        request = client.protect_general(self._asked, head, kind)
         answer = meter.answer_to(head.transaction_id)
-        return request, meter.protect_general(ANSWER, answer, kind)
+        return request, meter.protect_general(self._answer, answer, kind)
 
     def flipped(self, genuine: bytes) -> bytes:
         """One to four bits, anywhere."""
@@ -164,9 +188,9 @@ class Attack:
         """Perfect, under other keys, with a higher counter."""
         apdu = _parsed(genuine)
         if not isinstance(apdu, GeneralCiphering):
-            return self._fake.meter.protect(ANSWER)
+            return self._fake.meter.protect(self._answer)
         kind = KeyKind[self.scene.form.upper()]
-        return self._fake.meter.protect_general(ANSWER, apdu.transaction, kind)
+        return self._fake.meter.protect_general(self._answer, apdu.transaction, kind)
 
     def replayed(self, genuine: bytes) -> bytes:
         """What the meter, or the client, sent earlier."""
@@ -182,7 +206,7 @@ class Attack:
         apdu = _parsed(self._random.choice((*self._recorded[-4:], genuine)))
         control, counter, content = apdu.control, apdu.counter, apdu.content
         if self._random.random() < 0.5:
-            return Ciphered(self._random.choice(_OTHER_TAGS), control, counter, content).encode()
+            return Ciphered(self._random.choice(self._tags), control, counter, content).encode()
         # The genuine message in another envelope of the same key is the genuine message.
         dedicated = not self.scene.form.endswith("ded")
         return GeneralCiphered(dedicated, METER, control, counter, content).encode()
@@ -200,7 +224,9 @@ class Attack:
         apdu = _parsed(genuine)
         authenticated = self._random.random() < 0.5
         control = SecurityControl(apdu.control.suite, authenticated)
-        return _changed(apdu, control=control, content=ANSWER + b"\x00" + apdu.content[-_TAG:])
+        return _changed(
+            apdu, control=control, content=self._answer + b"\x00" + apdu.content[-_TAG:]
+        )
 
     def suite_changed(self, genuine: bytes) -> bytes:
         """Another security suite."""
@@ -249,7 +275,9 @@ class Attack:
         apdu = _parsed(self._request)
         if isinstance(apdu, Ciphered):
             tags = DEDICATED_TAGS if apdu.dedicated else GLOBAL_TAGS
-            return Ciphered(tags[0xC4], apdu.control, apdu.counter, apdu.content).encode()
+            return Ciphered(
+                tags[self._answer[0]], apdu.control, apdu.counter, apdu.content
+            ).encode()
         return apdu.encode()
 
 
