@@ -257,7 +257,7 @@ class Household:
                 self.machine.reactor,
                 partial(self.incumbents.since, meter.name),
             )
-        return GapKeeper(meter.name, spacing(meter), outbox.gaps, last_ts, backfill)
+        return GapKeeper(meter.name, spacing(meter), outbox.gaps, last_ts, backfill, meter.sinks)
 
     def _obstacle(self, meter: MeterOptions) -> DlmsdError | None:
         """Why no reading of a meter could be kept, or should be."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -60,6 +60,9 @@ class GapBook(Protocol):
     async def fill(self, gap: int) -> None: ...
     async def since(self, ts: int, meter: str | None = None) -> list[Gap]: ...
     def pressed(self) -> bool: ...
+
+    @property
+    def restore(self) -> Callable[[int], Awaitable[bool | None]]: ...
 
 
 class BackfillStore(Protocol):
@@ -120,11 +123,6 @@ class Backfill:
         """How many gaps are still to be filled."""
         return len(self._tasks)
 
-    @property
-    def sinks(self) -> Sequence[str]:
-        """Whom the meter's readings are owed to."""
-        return self._options.sinks
-
     def add(self, gap: int, from_ts: int, to_ts: int, sink: str = "") -> None:
         """A gap is over (times in ms); what is in it is wanted, once."""
         if all(task.gap != gap for task in self._tasks):
@@ -145,7 +143,8 @@ class Backfill:
         began = self._clock.seconds()
         try:
             rows, period = await self._rows(session, start, task.end)
-            times = await self._store_rows(rows, (task.sink,) if task.sink else self.sinks)
+            sinks = (task.sink,) if task.sink else self._options.sinks
+            times = await self._store_rows(rows, sinks)
             # For one sink: the meter was there, and what its profile lacks, other sinks have.
             if not task.sink:
                 if start <= task.start:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import Final
 
 from attrs import frozen
@@ -18,6 +19,9 @@ from dlmsd.model import GapCause
 # Of its interval: one slot that failed is a gap; a reading that comes late is none.
 SLOTS: Final = 1.5
 
+# How long a sink that took nothing is left alone, in ms: a look costs a query.
+_PATIENCE: Final = 60_000
+
 
 @frozen
 class _Remember:
@@ -26,7 +30,7 @@ class _Remember:
 
 @frozen
 class _Relief:
-    """There is room again: what sinks have lost of this meter can be had from it."""
+    """There is room again: what sinks have lost can be owed to them once more."""
 
 
 @frozen
@@ -45,7 +49,8 @@ class GapKeeper:
     """Keeps the gaps of one meter; what is over goes to ``backfill``, if it has one.
 
     ``interval`` is in seconds, ``last_ts`` the newest stored timestamp in ms (0 for none).
-    Only intervals after a first reading are gaps.
+    Only intervals after a first reading are gaps. What one of ``sinks`` lost for want of room
+    comes from the book, as far as it is there, and else from the meter.
     """
 
     _log = Logger()
@@ -57,12 +62,15 @@ class GapKeeper:
         book: GapBook,
         last_ts: int,
         backfill: Backfill | None = None,
+        sinks: Collection[str] = (),
     ) -> None:
         self._meter = meter
         self._least = int(interval * SLOTS * 1000)
         self._book = book
         self._last = last_ts
         self._backfill = backfill
+        self._sinks = sinks
+        self._owed_at: int | None = None  # a sink that lost something took nothing then
         self._first = True
         self._lasts = False
         self._cause = GapCause.METER_LINK
@@ -86,20 +94,27 @@ class GapKeeper:
                 self._backfill.add(gap.id, gap.from_ts, gap.to_ts)
 
     async def _regain(self) -> None:
-        backfill = self._backfill
-        if backfill is None or self._book.pressed():
+        self._owed_at = None
+        if self._book.pressed():
             return
         for gap in await self._book.since(0, self._meter):
             lost = gap.cause is GapCause.OUTBOX_FULL and gap.filled_at is None
-            if lost and gap.sink in backfill.sinks and gap.to_ts is not None:
-                backfill.add(gap.id, gap.from_ts, gap.to_ts, gap.sink)
+            if not lost or gap.sink not in self._sinks or gap.to_ts is None:
+                continue
+            whole = await self._book.restore(gap.id)
+            if whole is None:
+                self._owed_at = self._last
+            elif not whole and self._backfill is not None:
+                self._backfill.add(gap.id, gap.from_ts, gap.to_ts, gap.sink)
 
     async def fill(self, session: Session) -> None:
         """A piece of the past, if one is wanted and the line is free for it."""
+        before, self._pressed = self._pressed, self._book.pressed()
+        later = self._owed_at is not None and self._last >= self._owed_at + _PATIENCE
+        if later or (before and not self._pressed):
+            self._owed_at = None
+            self._queue(_Relief())
         if self._backfill is not None:
-            before, self._pressed = self._pressed, self._book.pressed()
-            if before and not self._pressed:
-                self._queue(_Relief())
             await self._backfill.step(session)
 
     def missed(self, now: int, cause: GapCause | None = None) -> None:

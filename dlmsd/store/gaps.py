@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from dlmsd.model import Gap, GapCause
@@ -73,20 +73,33 @@ def record_refusal(
     database.execute(_ADD, (meter, "", from_ts, to_ts, count, cause.value, 0))
 
 
+def fill(database: sqlite3.Connection, gap: int, now: int) -> None:
+    """What can be had of a gap is there; ``now`` is the wall time in ms."""
+    database.execute(_FILL, (now, gap))
+
+
 class Gaps:
     """Intervals in which a meter gave no readings: opened, closed, filled and listed.
 
     ``write`` runs its argument in a transaction, ``read`` without one; both raise StoreError.
-    ``pressed`` tells whether room is short, so that sinks may lose something.
+    ``pressed`` tells whether room is short, so that sinks may lose something. ``restore`` makes
+    what a sink lost to be owed again, as far as its readings are here, whose gap's id it takes:
+    true if that is all, None while the sink takes nothing.
     """
 
     def __init__(
-        self, write: Run, read: Run, now: Callable[[], int], pressed: Callable[[], bool]
+        self,
+        write: Run,
+        read: Run,
+        now: Callable[[], int],
+        pressed: Callable[[], bool],
+        restore: Callable[[int], Awaitable[bool | None]],
     ) -> None:
         self._write = write
         self._read = read
         self._now = now
         self.pressed = pressed
+        self.restore = restore
 
     async def open(
         self, meter: str, cause: GapCause, from_ts: int, to_ts: int | None = None
@@ -117,8 +130,8 @@ class Gaps:
 
     async def fill(self, gap: int) -> None:
         """What the meter still had of it is stored."""
-        values = (self._now(), gap)
-        await self._write(lambda database: database.execute(_FILL, values).rowcount)
+        now = self._now()
+        await self._write(lambda database: fill(database, gap, now))
 
     async def since(self, ts: int, meter: str | None = None) -> list[Gap]:
         """Those that last, or ended at ``ts`` or later, of one meter or all, by their start."""

@@ -24,7 +24,6 @@ from dlmsd.store.batch import Batch, Entry, Gathering, Waiting
 from dlmsd.store.counters import Account, Stream
 from dlmsd.store.database import DiskFullError
 from dlmsd.store.delivery import Delivery
-from dlmsd.store.gaps import Gaps
 from dlmsd.store.invocation import InvocationCounters
 from dlmsd.store.ledger import Committed
 from dlmsd.store.outbox_file import OutboxFile
@@ -110,8 +109,7 @@ class Outbox:
         self._synced_at = -SYNC_SECONDS  # on the clock
         self._marking = 0  # batches of marks alone that are on their way
         self._write_timer: IDelayedCall | None = None
-        file = self._file
-        self.gaps = Gaps(file.change, file.read, self._now, lambda: file.bulletin.status.pressure)
+        self.gaps = self._file.gaps
         self.invocation_counters = InvocationCounters(
             self._file.change, self._file.read, self._gathering.received, self._keep_soon
         )

@@ -32,11 +32,13 @@ from dlmsd.store.database import (
 )
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.disk import Disk
+from dlmsd.store.gaps import Gaps
 from dlmsd.store.housekeeping import Housekeeping
 from dlmsd.store.jobs import Jobs
 from dlmsd.store.ledger import Committed, Ledger
 from dlmsd.store.replay import Replay, Replays, ask, outcome
 from dlmsd.store.replayer import Replayer
+from dlmsd.store.restitution import Restitution
 from dlmsd.store.room import OutboxFullError, PressureError, Room
 from dlmsd.store.salvage import salvage
 from dlmsd.store.sweeper import Sweeper
@@ -95,6 +97,9 @@ class OutboxFile:
         self._opening = False
         self._pause: Deferred[None] = succeed(None)  # between two attempts to open it
         self._look_timer: IDelayedCall | None = None
+        self.gaps = Gaps(
+            self.change, self.read, now, lambda: self.bulletin.status.pressure, self._restore
+        )
 
     @property
     def ledger(self) -> Ledger:
@@ -220,6 +225,16 @@ class OutboxFile:
         request = await self.change(lambda database: ask(database, replay))
         await self._replayer.run()
         return await self.read(lambda database: outcome(database, request)) or 0
+
+    async def _restore(self, gap: int) -> bool | None:
+        restitution = Restitution(self.ledger, gap, self._now())
+        more, whole = True, None
+        while more and not self.bulletin.status.pressure:
+            done = await self._jobs.run(restitution.step)
+            if done.deliveries:
+                self._replayed(done.status, done.deliveries)
+            more, whole = done.more, done.whole
+        return None if more else whole
 
     def wrote(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""

@@ -56,7 +56,8 @@ class PressureTests(FleetCase):
             backfill = Backfill(
                 options, options.load_profile, self.outbox, self.outbox.gaps, self.network
             )
-        return GapKeeper(options.name, spacing(options), self.outbox.gaps, last_ts, backfill)
+        gaps = self.outbox.gaps
+        return GapKeeper(options.name, spacing(options), gaps, last_ts, backfill, options.sinks)
 
     def pressed(self) -> bool:
         return self.outbox._file.bulletin.status.pressure
@@ -137,9 +138,7 @@ class OneSinkTests(PressureTests):
         self.assertGreaterEqual(account.dropped, HOURS * 60 - 2)
         self.assertEqual(self.back("tb", first.name), 0)
 
-        while waiting := self.done(self.outbox.pending("tb", 0, 1000, "other")):
-            self.outbox.delivered([one.id for one in waiting])
-            self.run_for(1)
+        self.drain("tb")
         self.run_for(1200)
         self.assertGreaterEqual(self.back("tb", first.name), HOURS * 4 - 1)
         self.assertEqual(self.back("mq", first.name), 0)
@@ -147,6 +146,41 @@ class OneSinkTests(PressureTests):
         self.assertEqual({(one.sink, one.cause) for one in found}, {("tb", GapCause.OUTBOX_FULL)})
         self.assertEqual([one.filled_at is None for one in found], [False] * len(found))
         self.assertEqual(self.done(self.outbox.audit()), [])
+
+    def test_what_the_other_sink_still_waits_for_comes_without_the_meter(self) -> None:
+        self.simulate(1)
+        (first,) = self.options(interval=60.0, sinks=("tb", "mq"))  # without a load profile
+        self.answer = lambda reading: self.outbox.commit(reading, ["tb", "mq"])
+        self.read([first])
+        self.run_for(600)
+        self.deliver("mq")
+        ts = int(self.wall() * 1000) + 1_000_000_000
+        while self.outbox.obstacle() is None:
+            ts += 1
+            self.outbox.commit(Reading("other", ts, {"text": "y" * 300}), ["tb"])
+            self.done(self.outbox.flush())
+        self.run_for(600)
+        self.drain("tb", "other")
+        [gap] = self.done(self.outbox.gaps.since(0, first.name))
+        self.assertEqual((gap.sink, gap.cause), ("tb", GapCause.OUTBOX_FULL))
+        self.assertGreaterEqual(gap.count, 10)
+        lost = [one.ts for one in self.readings if gap.from_ts <= one.ts <= gap.to_ts]
+        self.assertEqual(len(lost), gap.count)
+        self.run_for(600)
+        self.assertEqual(self.back("tb", first.name), 0)  # nothing of this meter was taken yet
+        self.drain("tb")
+        self.run_for(120)
+        waiting = self.done(self.outbox.pending("tb", 0, 1000, first.name, Lane.BACKFILL))
+        self.assertEqual([one.ts for one in waiting], lost)
+        self.assertEqual(self.back("mq", first.name), 0)
+        [gap] = self.done(self.outbox.gaps.since(0, first.name))
+        self.assertIsNotNone(gap.filled_at)
+        self.assertEqual(self.done(self.outbox.audit()), [])
+
+    def drain(self, sink: str, meter: str | None = None) -> None:
+        while waiting := self.done(self.outbox.pending(sink, 0, 1000, meter)):
+            self.outbox.delivered([one.id for one in waiting])
+            self.run_for(1)
 
     def deliver(self, sink: str) -> None:
         waiting = self.done(self.outbox.pending(sink, 0, 1000))

@@ -37,6 +37,8 @@ class Book:
         self.readings: dict[int, Reading] = {}
         self.marks: list[Watermark] = []
         self.broken = False
+        self.restored: bool | None = False
+        self.owed: list[tuple[int, tuple[str, ...]]] = []
 
     async def open(
         self, meter: str, cause: GapCause, from_ts: int, to_ts: int | None = None
@@ -67,10 +69,14 @@ class Book:
     def pressed(self) -> bool:
         return False
 
+    async def restore(self, gap: int) -> bool | None:
+        return self.restored
+
     async def commit_backfill(
         self, readings: Sequence[Reading], sinks: Sequence[str], watermark: Watermark | None = None
     ) -> int:
         new = {one.ts: one for one in readings if one.ts not in self.readings}
+        self.owed += [(ts, tuple(sinks)) for ts in new]
         self.readings |= new
         if watermark is not None:
             self.marks.append(watermark)
@@ -169,6 +175,7 @@ class BackfillTests(ServiceCase):
         personality: Personality = MICROSTAR,
         profile: Obis = PROFILE,
         book: Book | None = None,
+        sink: str = "",
     ) -> Book:
         """A gap of so many hours that has just ended."""
         book = book or Book()
@@ -179,7 +186,7 @@ class BackfillTests(ServiceCase):
             (options,) = self.options()
             backfill = Backfill(options, profile, book, book, self.network)
             gap = 1 if book.gaps else await book.open(options.name, GapCause.METER_LINK, start, end)
-            backfill.add(gap, start, end)
+            backfill.add(gap, start, end, sink)
             for _ in range(200):
                 if not backfill.waiting:
                     return
@@ -225,10 +232,34 @@ class BackfillTests(ServiceCase):
         for ts in missing:
             self.assertTrue(any(g.from_ts <= ts <= (g.to_ts or 0) for g in holes), ts)
 
-    def keeper_after(self, book: Book) -> Backfill:
+    def test_a_gap_of_one_sink_is_filled_for_that_one(self) -> None:
+        """However many chunks it takes; and nothing is said of the meter."""
+        book = Book()
+        end = int(START * 1000)
+        lost = Gap(1, "virtual-001", "slow", GapCause.OUTBOX_FULL, end - 60 * HOUR, end, 9)
+        book.gaps[1] = lost
+        self.fill(60, book=book, sink="slow")
+        self.assertEqual(sorted(book.readings), self.expected(60))
+        self.assertEqual({sinks for _, sinks in book.owed}, {("slow",)})
+        self.assertEqual(list(book.gaps.values()), [evolve(lost, filled_at=1)])
+
+    def test_the_meter_is_asked_for_what_the_outbox_lacks(self) -> None:
+        self.simulate()
+        lost = Gap(1, "virtual-001", "slow", GapCause.OUTBOX_FULL, 0, HOUR, 9)
+        for restored, sinks, asked in (
+            (False, ("slow", "tb"), 1),
+            (True, ("slow", "tb"), 0),
+            (None, ("slow", "tb"), 0),
+            (False, ("tb",), 0),
+        ):
+            book = Book()
+            book.gaps[1], book.restored = lost, restored
+            self.assertEqual(self.keeper_after(book, sinks).waiting, asked, (restored, sinks))
+
+    def keeper_after(self, book: Book, sinks: Sequence[str] = ()) -> Backfill:
         """What another life finds to do."""
         backfill = Backfill(self.options()[0], PROFILE, book, book, self.network)
-        GapKeeper("virtual-001", 60.0, book, 1, backfill).start()
+        GapKeeper("virtual-001", 60.0, book, 1, backfill, sinks).start()
         return backfill
 
     def test_a_meter_that_was_off_for_days(self) -> None:
