@@ -27,6 +27,7 @@ VIEWS = {
     "meters": "meters",
     "meter": "meter/library",
     "add": "add",
+    "import": "import",
     "alarms": "alarms",
     "notices": "notices",
     "diagnosis": "diagnosis",
@@ -66,6 +67,14 @@ recipients = ["operator@example.com"]
 name = "sms"
 kind = "webhook"
 url = "http://127.0.0.1:3/send"
+"""
+
+
+DOCUMENT = """name,host,port,interval,measurements
+swimming-pool,192.168.1.150,3333,60,voltage_l1;current_l1
+sauna,192.168.1.151,3333,60,
+library,192.168.1.152,3333,60,
+sports-hall,192.168.1.153,33333333,60,voltage_l1
 """
 
 
@@ -113,10 +122,14 @@ def shoot(page: Page, address: str, port: int, name: str, folder: Path, suffix: 
     page.wait_for_selector("#view h1")
     if name == "add":
         fill(page, port)
+    if name == "import":
+        page.locator("[name=document]").fill(DOCUMENT)
+        page.locator(".import button").click()
+        page.wait_for_selector(".found .actions")
     page.wait_for_timeout(900)
     size = PHONE if suffix == "-phone" else WIDE
     height = size["height"]
-    if name in ("meter", "add") and size is WIDE:
+    if name in ("meter", "add", "import") and size is WIDE:
         height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({**size, "height": height})
     page.wait_for_timeout(400)

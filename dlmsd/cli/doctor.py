@@ -22,7 +22,7 @@ from dlmsd.cli.tracing import Tracing, put_text
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError, UnresolvedError
-from dlmsd.fleet.effective import onlooked
+from dlmsd.fleet.kept import Kept
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.publish import troubles
@@ -191,7 +191,7 @@ async def _to_broker(
 def _in_force(file: Configuration) -> Configuration:
     """With what was added by page and REST, if that can be known."""
     try:
-        return onlooked(file, os.environ).configuration
+        return Kept.onlooked(file, os.environ).effective().configuration
     except StoreError as error:
         click.echo(explained(error), err=True)
         return file

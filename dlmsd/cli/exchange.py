@@ -4,80 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
-from attrs import define, field, frozen
+import msgspec
 
-from dlmsd.cli import sheet
 from dlmsd.cli.configuration import config_option, read_or_exit
 from dlmsd.cli.daemon import Daemon, DaemonRefusedError, told
-from dlmsd.cli.entry import KEYS, Entry, body, entry_of, meter_of
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
-from dlmsd.cli.sheet import Fault, Form, Row
-from dlmsd.cli.terminal import counted, printable
-from dlmsd.config.rules import suggestion
+from dlmsd.cli.terminal import printable
 from dlmsd.config.values import Configuration
-from dlmsd.fleet.desk import UnfitMeterError
-from dlmsd.fleet.effective import effective
-from dlmsd.store.own import Override, OwnMeter, take_own
-from dlmsd.web.api.bodies import field_of, key_of
+from dlmsd.fleet.kept import Kept
+from dlmsd.web.api import sheet
+from dlmsd.web.api.intake import FaultView, IntakeView, entries, intake
+from dlmsd.web.api.sheet import Form
 
-_NOTHING: Final = Override()
-
-
-@frozen
-class _Kept:
-    """The meters of the registry, and what an operator wants of any."""
-
-    meters: Mapping[str, OwnMeter]
-    overrides: Mapping[str, Override]
-    configuration: Configuration
-
-    @classmethod
-    def of(cls, configuration: Configuration) -> _Kept:
-        """Nothing where no daemon has run yet. Raises StoreError."""
-        daemon = configuration.daemon
-        own, overrides = take_own(daemon.state_dir / "registry.db", daemon.registry_key)
-        return cls({one.name: one for one in own}, overrides, configuration)
-
-    def wanted(self, name: str) -> Override:
-        return self.overrides.get(name, _NOTHING)
-
-    def entry(self, meter: OwnMeter, wanted: Override, *, secrets: bool) -> dict[str, object]:
-        profile = self.configuration.profiles.get(str(meter.options.get("profile")))
-        return entry_of(meter, wanted, tuple(profile.read) if profile else (), secrets=secrets)
-
-
-@frozen
-class _Change:
-    """A row that differs from what is kept; ``number`` is the id of what it replaces."""
-
-    row: Row
-    entry: Entry = field(repr=False)
-    meter: OwnMeter
-    number: int | None
-
-    @property
-    def request(self) -> tuple[str, str]:
-        if self.number is None:
-            return "POST", "/api/meters"
-        return "PUT", f"/api/meters/{self.number}"
-
-
-@define
-class _Plan:
-    """What a document asks for, and what was done of it."""
-
-    changes: list[_Change]
-    same: list[str]
-    faults: list[Fault]
-    done: list[_Change] = field(factory=list)
+# A field of the daemon's refusal: where in the document, and the key.
+_PLACE: Final = re.compile(r"(\d+):(\d+):(.*)", re.DOTALL)
 
 
 @click.command("import", cls=Command)
@@ -105,14 +54,16 @@ def import_(file: Path, config: Path | None, partial: bool, dry_run: bool, as_js
     text = sheet.decoded(_octets(file))
 
     def work() -> int:
-        plan = _planned(_Kept.of(configuration), *sheet.read(text))
-        if not dry_run and plan.changes and (partial or not plan.faults):
-            _carry_out(configuration, plan, partial=partial)
-        if as_json:
-            click.echo(json.dumps(_document(plan, dry_run=dry_run)))
+        if dry_run:
+            kept = Kept.onlooked(configuration, os.environ)
+            found = intake(kept, text, partial=partial).view(dry_run=True)
         else:
-            _show(file, plan, dry_run=dry_run, partial=partial)
-        return FAILED if plan.faults else 0
+            found = _taken(configuration, text, partial=partial)
+        if as_json:
+            click.echo(json.dumps(msgspec.to_builtins(found)))
+        else:
+            _show(file, found, partial=partial)
+        return FAILED if found.errors else 0
 
     return told(work)
 
@@ -139,18 +90,17 @@ def export(config: Path | None, form: Form | None, secrets: bool, output: Path |
     form = form or ("json" if output and output.suffix.lower() == ".json" else "csv")
 
     def work() -> int:
-        kept = _Kept.of(configuration)
-        good = [one for one in kept.meters.values() if not one.locked]
-        entries = [kept.entry(one, kept.wanted(one.name), secrets=secrets) for one in good]
-        _put(sheet.write(entries, form), output)
+        kept = Kept.onlooked(configuration, os.environ)
+        good = [one for one in kept.own.values() if not one.locked]
+        _put(sheet.write(entries(kept, secrets=secrets), form), output)
         secretive = sum(bool(one.secrets) for one in good)
         if secretive and not secrets:
             left = say("secrets of {count} meters are left out; see --secrets", count=secretive)
             click.echo(left, err=True)
-        for one in kept.meters.values():
+        for one in kept.own.values():
             if one.locked:
                 click.echo(printable(f"{one.name}: {hear(one.locked)}"), err=True)
-        return 0 if len(good) == len(kept.meters) else FAILED
+        return 0 if len(good) == len(kept.own) else FAILED
 
     return told(work)
 
@@ -175,119 +125,37 @@ def _put(text: str, output: Path | None) -> None:
         raise click.ClickException(hear(f"{output}: {error.strerror}")) from None
 
 
-def _planned(kept: _Kept, rows: Sequence[Row], faults: Sequence[Fault]) -> _Plan:
-    """Each row by itself, then all of them together with what is there."""
-    found = list(faults)
-    seen: dict[str, Row] = {}
-    asked: dict[str, _Change] = {}
-    for row in rows:
-        wrong = _wrong(kept, row, seen)
-        try:
-            change = None if wrong else _change(kept, row)
-        except UnfitMeterError as error:
-            wrong = [row.fault(key_of(one.key), one.message) for one in error.problems]
-        else:
-            if change is not None:
-                asked[change.meter.name] = change
-        found += wrong
-    own = [one for name, one in kept.meters.items() if name not in asked]
-    own += [one.meter for one in asked.values()]
-    joined = effective(kept.configuration, own, kept.overrides, os.environ)
-    plan = _Plan([], [], found)
-    for name, change in asked.items():
-        problems = joined.problems.get(name, ())
-        plan.faults += [
-            change.row.fault(key_of(field_of(one.key)), one.message) for one in problems
-        ]
-        if _is_kept(kept, change):
-            plan.same.append(name)
-        elif not problems:
-            plan.changes.append(change)
-    plan.faults.sort(key=lambda one: one.spot)
-    return plan
+def _taken(configuration: Configuration, text: str, *, partial: bool) -> IntakeView:
+    """By the running daemon, in one change; or what it finds wrong."""
+    try:
+        with Daemon(configuration) as daemon:
+            body = {"document": text, "partial": partial}
+            answer = daemon.call("POST", "/api/meters/import", body)
+    except DaemonRefusedError as error:
+        faults = tuple(_faults(error.fields))
+        if not faults:
+            raise
+        return IntakeView((), (), (), faults, dry_run=False)
+    return msgspec.convert(answer, IntakeView)
 
 
-def _wrong(kept: _Kept, row: Row, seen: dict[str, Row]) -> list[Fault]:
-    """What keeps a row from being a meter beside the file, whatever its values are."""
-    wrong = [
-        row.fault(key, "unknown key" + suggestion(key, KEYS))
-        for key in row.entry
-        if key not in KEYS
-    ]
-    name = row.entry.get("name")
-    if not isinstance(name, str):
-        return wrong
-    if seen.setdefault(name, row) is not row:
-        wrong.append(row.fault("name", f"stands in line {seen[name].spot[0]} already"))
-    if any(one.name == name for one in kept.configuration.meters):
-        path = kept.configuration.path
-        wrong.append(row.fault("name", f"meter {name} stands in {path}"))
-    return wrong
+def _faults(fields: Sequence[tuple[str, str]]) -> Iterator[FaultView]:
+    for field, message in fields:
+        if place := _PLACE.fullmatch(field):
+            line, column, key = place.groups()
+            yield FaultView(int(line), int(column), key, message)
 
 
-def _change(kept: _Kept, row: Row) -> _Change:
-    """Raises UnfitMeterError."""
-    name = str(row.entry.get("name", ""))
-    before, wanted = kept.meters.get(name), kept.wanted(name)
-    entry = dict(row.entry)
-    if before is not None and not before.locked:
-        stays = kept.entry(before, wanted, secrets=False)
-        entry = {key: stays[key] for key in ("status", "interval") if key in stays} | entry
-    meter = meter_of(entry, kept.configuration.profiles, before)
-    return _Change(row, entry, meter, before.id if before else None)
-
-
-def _is_kept(kept: _Kept, change: _Change) -> bool:
-    before = kept.meters.get(change.meter.name)
-    if before is None or before.locked:
-        return False
-    is_so = kept.entry(before, kept.wanted(before.name), secrets=True)
-    return kept.entry(change.meter, _NOTHING, secrets=True) == is_so
-
-
-def _carry_out(configuration: Configuration, plan: _Plan, *, partial: bool) -> None:
-    """Until the daemon refuses one, which it may if its file has changed meanwhile."""
-    with Daemon(configuration) as daemon, counted() as bar:
-        task = bar.add_task(say("meters"), total=len(plan.changes))
-        for change in plan.changes:
-            try:
-                daemon.call(*change.request, body(change.entry))
-                plan.done.append(change)
-            except DaemonRefusedError as error:
-                wrong = error.fields or [("", str(error))]
-                plan.faults += [change.row.fault(key_of(key), said) for key, said in wrong]
-                if not partial:
-                    return
-            bar.advance(task)
-
-
-def _counts(plan: _Plan, *, dry_run: bool) -> dict[str, list[str]]:
-    which = plan.changes if dry_run else plan.done
-    return {
-        "added": [one.meter.name for one in which if one.number is None],
-        "changed": [one.meter.name for one in which if one.number is not None],
-        "same": plan.same,
-    }
-
-
-def _document(plan: _Plan, *, dry_run: bool) -> dict[str, Any]:
-    faults = [
-        {"line": one.spot[0], "column": one.spot[1], "key": one.key, "message": one.message}
-        for one in plan.faults
-    ]
-    return {**_counts(plan, dry_run=dry_run), "dry_run": dry_run, "errors": faults}
-
-
-def _show(file: Path, plan: _Plan, *, dry_run: bool, partial: bool) -> None:
-    for one in plan.faults:
-        place = ":".join((str(file), *map(str, one.spot)))
+def _show(file: Path, found: IntakeView, *, partial: bool) -> None:
+    for one in found.errors:
         key = f"{one.key}: " if one.key else ""
+        place = f"{file}:{one.line}:{one.column}"
         click.echo(printable(f"{place}: {key}{hear(one.message)}"), err=True)
-    counts = {key: len(names) for key, names in _counts(plan, dry_run=dry_run).items()}
-    if dry_run:
+    counts = {key: len(getattr(found, key)) for key in ("added", "changed", "same")}
+    if found.dry_run:
         summary = say("{added} would be added, {changed} changed; {same} are so already", **counts)
     else:
         summary = say("{added} added, {changed} changed; {same} were so already", **counts)
     click.echo(summary)
-    if plan.faults and not partial and not plan.done:
+    if found.errors and not partial:
         click.echo(say("Nothing is taken; --partial takes what is right."), err=True)

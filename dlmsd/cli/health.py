@@ -13,7 +13,7 @@ from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.fleet.effective import onlooked
+from dlmsd.fleet.kept import Kept
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 
@@ -43,7 +43,9 @@ def health(config: Path | None, minutes: int, save: bool, as_json: bool) -> int:
     words = Language.of(spoken())
     now = time.time()
     try:
-        report = look(onlooked(configuration, os.environ).configuration, minutes, now)
+        report = look(
+            Kept.onlooked(configuration, os.environ).effective().configuration, minutes, now
+        )
     except StoreError as error:
         click.echo(explained(error), err=True)
         return CRITICAL

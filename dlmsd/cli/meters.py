@@ -25,7 +25,7 @@ from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.tables import SECRETS
 from dlmsd.config.values import Configuration, MeterOptions
-from dlmsd.fleet.effective import onlooked
+from dlmsd.fleet.kept import Kept
 from dlmsd.store.inventory import last_readings
 from dlmsd.store.onlooker import NotYetError
 from dlmsd.web.api.bodies import body_of
@@ -99,7 +99,7 @@ def _list(configuration: Configuration, *, as_json: bool) -> int:
 
 
 def _listed(configuration: Configuration) -> Iterator[_Listed]:
-    found = onlooked(configuration, os.environ)
+    found = Kept.onlooked(configuration, os.environ).effective()
     seen: Mapping[str, int] = {}
     with suppress(NotYetError):
         seen = last_readings(configuration.daemon.state_dir / "outbox.db")

@@ -14,7 +14,7 @@ from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.fleet.effective import onlooked
+from dlmsd.fleet.kept import Kept
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 from dlmsd.watch.places import Places
@@ -45,7 +45,7 @@ def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) 
     configuration = read_or_exit(config)
     words = Language.of(spoken())
     try:
-        configuration = onlooked(configuration, os.environ).configuration
+        configuration = Kept.onlooked(configuration, os.environ).effective().configuration
         report = look(configuration, _MINUTES, time.time())
     except StoreError as error:
         click.echo(explained(error), err=True)

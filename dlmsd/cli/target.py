@@ -22,7 +22,7 @@ from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.errors import ConfigurationError, ReadOnlyError, StoreError
-from dlmsd.fleet.effective import onlooked
+from dlmsd.fleet.kept import Kept
 from dlmsd.meter.build import make_way
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import CounterStore, MeterSecurity, needs_counters, secured
@@ -162,7 +162,7 @@ class _Known:
         if file is None:
             return cls()
         try:
-            found = onlooked(file, os.environ)
+            found = Kept.onlooked(file, os.environ).effective()
         except StoreError as error:
             return cls(file, trouble=error)
         return cls(found.configuration, found.refused)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import DeferredLock
 
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, Problem
+from dlmsd.fleet.kept import Kept
 from dlmsd.fleet.reload import Reload
 from dlmsd.secret import Secret
 from dlmsd.store.own import OwnMeter, Status
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError, Registry
 
 T = TypeVar("T")
+
+
+class Planned(Protocol):
+    """What is to become of several meters: each as it will be, under its own name."""
+
+    @property
+    def meters(self) -> Sequence[OwnMeter]: ...
+
+
+P = TypeVar("P", bound=Planned)
 
 
 class UnfitMeterError(DlmsdError):
@@ -88,7 +99,7 @@ class Desk:
                 raise NameTakenError(f"there is a meter {meter.name} in {self._file}")
             await self._judge(meter)
             await self._registry.add(meter, who)
-            if not await self._took(meter, who):
+            if not await self._took(who, meter.name):
                 await self._registry.remove(meter.name, who)
                 await self._refused(who)
 
@@ -119,11 +130,44 @@ class Desk:
             await self._put(name, new, who)
             if settled:
                 await self._registry.amend(new.name, dict.fromkeys(settled), who)
-            if not await self._took(new, who):
+            if not await self._took(who, new.name):
                 await self._put(new.name, old, who)
                 await self._refused(who)
 
         await self._in_turn(do)
+
+    async def take(self, plan: Callable[[Kept], P], who: str) -> P:
+        """Add and change many: all that ``plan`` makes of what is kept, or none of it.
+
+        It is one change of the registry and one reload; ``plan``, which judges them, runs beside
+        the reactor. UnfitMeterError where the daemon refuses them.
+        """
+
+        async def take() -> P:
+            kept = await self._reload.kept()
+            planned = await self._reload.aside(lambda: plan(kept))
+            if planned.meters:
+                await self._put_all(kept, planned.meters, who)
+            return planned
+
+        return await self._in_turn(take)
+
+    async def _put_all(self, kept: Kept, meters: Sequence[OwnMeter], who: str) -> None:
+        before = [kept.own[one.name] for one in meters if one.name in kept.own]
+        wanted = {one.name: kept.wanted(one.name) for one in before}
+        settled = {
+            name: evolve(one, status=None, interval=None)
+            for name, one in wanted.items()
+            if one.status is not None or one.interval is not None
+        }
+        names = [one.name for one in meters]
+        await self._registry.exchange(meters, who, overrides=settled)
+        if not await self._took(who, *names):
+            new = [name for name in names if name not in kept.own]
+            await self._registry.exchange(
+                before, who, gone=new, overrides={name: wanted[name] for name in settled}
+            )
+            await self._refused(who)
 
     async def entrust(self, tokens: Mapping[str, Secret], who: str) -> None:
         """Keep these tokens, by meter; one that is not there any more needs none."""
@@ -196,10 +240,10 @@ class Desk:
         else:
             await self._registry.rename(name, meter, who)
 
-    async def _took(self, meter: OwnMeter, who: str) -> bool:
-        """Whether it is in force: the daemon may refuse a file of TLS, say."""
+    async def _took(self, who: str, *names: str) -> bool:
+        """Whether they are in force: the daemon may refuse a file of TLS, say."""
         self._status = status = await self._reload.refresh(who)
-        return not status.problems or meter.name in (*status.added, *status.changed)
+        return not (status.problems and {*status.added, *status.changed}.isdisjoint(names))
 
     async def _refused(self, who: str) -> None:
         said = self._status.problems

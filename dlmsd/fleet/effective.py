@@ -11,7 +11,7 @@ from dlmsd.config.join import Added, join
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import Problem
 from dlmsd.fleet.platform import table, with_platforms
-from dlmsd.store.own import Override, OwnMeasurement, OwnMeter, take_own
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 
 
 @frozen
@@ -44,15 +44,6 @@ def effective(
     elsewhere = {one.name for one in own} | {one.name for one in whole.sinks[len(file.sinks) :]}
     configuration = evolve(joined.configuration, meters=meters, added=frozenset(elsewhere))
     return Effective(configuration, refused, joined.refused)
-
-
-def onlooked(file: Configuration, environ: Mapping[str, str]) -> Effective:
-    """The same by the registry of the state folder, whether the daemon runs or not.
-
-    StoreError where that cannot be read.
-    """
-    own, overrides = take_own(file.daemon.state_dir / "registry.db", file.daemon.registry_key)
-    return effective(file, own, overrides, environ)
 
 
 def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredLock
@@ -14,7 +14,8 @@ from dlmsd.config.difference import Changes, Difference, difference
 from dlmsd.config.origin import Origin
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import ConfigurationError, DlmsdError, Problem, StoreError
-from dlmsd.fleet.effective import Effective, effective
+from dlmsd.fleet.effective import Effective
+from dlmsd.fleet.kept import Kept
 from dlmsd.model import Gone, ReloadStatus
 from dlmsd.store.own import OwnMeter
 from dlmsd.store.registry import Registry
@@ -22,6 +23,8 @@ from dlmsd.store.writer import Writer
 
 # How often a registry that cannot be read is tried; meanwhile meters are read.
 RETRY_SECONDS: Final = 30.0
+
+T = TypeVar("T")
 
 Part = Callable[[Configuration], Awaitable[None]]
 
@@ -131,10 +134,8 @@ class Reload:
         """How a meter of the registry would be read, or what would be wrong with it, were it as
         this one, in the place of the one called ``instead``. Raises StoreError.
         """
-        gone = (meter.name, instead)
-        own = [one for one in await self._registry.meters() if one.name not in gone]
-        own.append(meter)
-        found = await self._joined(self._file, own)
+        kept = await self.kept()
+        found = await self.aside(lambda: kept.effective((meter,), (instead,)))
         named = (one for one in found.configuration.meters if one.name == meter.name)
         return next(named, None), found.problems.get(meter.name, ())
 
@@ -193,13 +194,18 @@ class Reload:
                 problems.append(f"{error}. {error.advice}")
         return tuple(problems)
 
-    async def _effective(self, file: Configuration) -> Effective:
-        return await self._joined(file, await self._registry.meters())
+    async def kept(self, file: Configuration | None = None) -> Kept:
+        """What is kept beside ``file``, else beside that in force. Raises StoreError."""
+        own, overrides = await self._registry.meters(), await self._registry.overrides()
+        return Kept.of(file or self._file, own, overrides, self._origin.environ)
 
-    async def _joined(self, file: Configuration, own: Sequence[OwnMeter]) -> Effective:
-        overrides = await self._registry.overrides()
-        environ = self._origin.environ
-        return await self._writer.run(lambda: effective(file, own, overrides, environ))
+    async def aside(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives, which would hold up the reactor."""
+        return await self._writer.run(work)
+
+    async def _effective(self, file: Configuration) -> Effective:
+        kept = await self.kept(file)
+        return await self.aside(kept.effective)
 
     async def _identify(self) -> None:
         """Meters without an id are read too; they get one when the file can be written."""

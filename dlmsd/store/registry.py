@@ -178,11 +178,11 @@ class Registry:
 
     async def add(self, meter: OwnMeter, who: str) -> int:
         """A new one; its id. NameTakenError where one of this name was added before."""
-        return await self._put(meter, who, "meter added", new=True)
+        return await self._put(meter, who, new=True)
 
     async def replace(self, meter: OwnMeter, who: str) -> int:
         """All of one that was added; its id. NoSuchMeterError."""
-        return await self._put(meter, who, "meter changed", new=False)
+        return await self._put(meter, who, new=False)
 
     async def rename(self, old: str, meter: OwnMeter, who: str) -> int:
         """All of one that was ``old``, under its new name and its old id.
@@ -203,39 +203,61 @@ class Registry:
 
     async def remove(self, name: str, who: str) -> None:
         """No longer a meter; its history stays. NoSuchMeterError."""
+        await self._file.change(lambda database: self._remove(database, name, who))
 
-        def remove(database: sqlite3.Connection) -> None:
-            meter = _own(database, name)
-            for table in ("own_meters", "measurements", "overrides"):
-                database.execute(f"DELETE FROM {table} WHERE meter = ?", (meter,))  # noqa: S608
-            note(database, self._now(), who, "meter removed", name)
+    async def exchange(
+        self,
+        meters: Sequence[OwnMeter],
+        who: str,
+        *,
+        gone: Sequence[str] = (),
+        overrides: Mapping[str, Override],
+    ) -> None:
+        """All at once: meters that are new, or in the place of what was added under their names;
+        those that are ``gone``; and what is wanted of some from now on. NoSuchMeterError.
+        """
 
-        await self._file.change(remove)
+        def exchange(database: sqlite3.Connection) -> None:
+            for name in gone:
+                self._remove(database, name, who)
+            for meter in meters:
+                new = database.execute(_IS_OWN, (meter.name,)).fetchone() is None
+                self._write(database, meter, who, new=new)
+            for name, wanted in overrides.items():
+                _override(database, name, wanted, who, self._now())
 
-    async def _put(self, meter: OwnMeter, who: str, action: str, *, new: bool) -> int:
+        await self._file.change(exchange)
+
+    def _remove(self, database: sqlite3.Connection, name: str, who: str) -> None:
+        meter = _own(database, name)
+        for table in ("own_meters", "measurements", "overrides"):
+            database.execute(f"DELETE FROM {table} WHERE meter = ?", (meter,))  # noqa: S608
+        note(database, self._now(), who, "meter removed", name)
+
+    async def _put(self, meter: OwnMeter, who: str, *, new: bool) -> int:
+        return await self._file.change(lambda database: self._write(database, meter, who, new=new))
+
+    def _write(self, database: sqlite3.Connection, meter: OwnMeter, who: str, *, new: bool) -> int:
+        now = self._now()
+        number = _identify(database, meter.name, now) if new else _own(database, meter.name)
+        if new and database.execute(_IS_OWN, (meter.name,)).fetchone():
+            raise NameTakenError(f"there is a meter {meter.name}")
         options = _encode(dict(meter.options)).decode()
         secrets = self._seal.close(meter.name, meter.secrets)
+        database.execute(_PUT, (number, options, secrets, now))
+        database.execute("DELETE FROM measurements WHERE meter = ?", (number,))
         rows = [
             (one.measurement_name, one.obis_code, one.enabled, one.sampling_interval, one.tb_key)
             for one in meter.measurements
         ]
-
-        def put(database: sqlite3.Connection) -> int:
-            now = self._now()
-            number = _identify(database, meter.name, now) if new else _own(database, meter.name)
-            if new and database.execute(_IS_OWN, (meter.name,)).fetchone():
-                raise NameTakenError(f"there is a meter {meter.name}")
-            database.execute(_PUT, (number, options, secrets, now))
-            database.execute("DELETE FROM measurements WHERE meter = ?", (number,))
-            database.executemany(
-                f"INSERT INTO measurements VALUES ({number}, ?, ?, ?, ?, ?)",  # noqa: S608
-                rows,
-            )
-            keys = sorted({*meter.options, *meter.secrets})
-            note(database, now, who, action, meter.name, ", ".join(keys))
-            return number
-
-        return await self._file.change(put)
+        database.executemany(
+            f"INSERT INTO measurements VALUES ({number}, ?, ?, ?, ?, ?)",  # noqa: S608
+            rows,
+        )
+        action = "meter added" if new else "meter changed"
+        keys = sorted({*meter.options, *meter.secrets})
+        note(database, now, who, action, meter.name, ", ".join(keys))
+        return number
 
     # Overrides.
 

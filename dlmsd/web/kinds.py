@@ -133,6 +133,26 @@ def _secret(value: object) -> str:
     return value
 
 
+def document(high: int) -> Kind:
+    """A text of many lines."""
+
+    def rule(value: object) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= high or not _whole(value):
+            raise Refusal(f"expected a text of 1 to {high} characters")
+        return value
+
+    return Kind(rule, {"type": "string", "minLength": 1, "maxLength": high})
+
+
+def _whole(value: str) -> bool:
+    """Without halves of characters, which JSON can say and nobody can write."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _anything(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise Refusal("expected an object")

@@ -14,6 +14,13 @@ from dlmsd.web.kinds import Kind
 
 JSON: Final = "application/json"
 
+BODY: Final = 1 << 16
+"""Bytes of a request's body: a meter with all its options and measurements is a tenth of it."""
+
+LARGE: Final = 1 << 22
+"""Bytes of a body of many: 20,000 meters with a name, a place, a token and a password each. Only
+who may change things is heard so far."""
+
 
 @frozen
 class Call:
@@ -77,8 +84,9 @@ class Answer:
 class Operation:
     """``path`` has its parameters in braces; ``query`` is a class, ``body`` a kind.
 
-    ``refuses`` are the statuses of refusals beside those that any operation may have. An
-    ``early`` one needs nothing that is there only once the daemon is ready.
+    ``refuses`` are the statuses of refusals beside those that any operation may have. A body
+    may have ``room`` bytes. An ``early`` one needs nothing that is there only once the daemon is
+    ready.
     """
 
     method: str
@@ -89,6 +97,7 @@ class Operation:
     need: Need = "read"
     query: type | None = None
     body: Kind | None = None
+    room: int = BODY
     answers: Mapping[int, Answer]
     refuses: tuple[int, ...] = ()
     conditional: bool = False

@@ -245,9 +245,9 @@ def _decoded(name: str, text: str) -> str:
 
 
 def _body(request: Any, operation: Operation) -> Any:
-    if request.too_large:
-        raise RefusedError(413, f"A body may have {request.room} bytes.")
     content = request.content.read()
+    if request.too_large or len(content) > operation.room:
+        raise RefusedError(413, f"A body may have {operation.room} bytes.")
     if operation.body is None:
         # An empty object is what many clients send where they have nothing to say.
         if content.strip() not in (b"", b"{}"):

@@ -21,19 +21,16 @@ from dlmsd.config.values import WebOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board
 from dlmsd.tokens import Role, Tokens
-from dlmsd.web.access import Access
+from dlmsd.web.access import Access, Visitor
 from dlmsd.web.connections import Connections
 from dlmsd.web.live import EVENTS, Live
 from dlmsd.web.openapi import document
-from dlmsd.web.operation import Answer, Call, Operation, Reply, Taken
+from dlmsd.web.operation import BODY, LARGE, Answer, Call, Operation, Reply, Taken
 from dlmsd.web.page import load
 from dlmsd.web.problem import Refusal, RefusedError
 from dlmsd.web.reference import page
 from dlmsd.web.routes import Routes, Static
 from dlmsd.web.status import StatusDocument
-
-BODY: Final = 1 << 16
-"""Bytes of a request's body: a meter with all its options and measurements is a tenth of it."""
 
 PATIENCE: Final = 16 * BODY
 """A body up to this is heard out and answered with 413; a longer one is cut off."""
@@ -68,7 +65,7 @@ class Session:
 
 
 class PageRequest(Request):
-    """A request whose body stays in memory and within ``BODY``; what is beyond is not kept.
+    """A request whose body stays in memory and within its ``room``; what is beyond is not kept.
 
     ``query`` is what stands behind the question mark, as it is.
     """
@@ -79,11 +76,14 @@ class PageRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         self._heard = 0
+        site: Any = getattr(self.channel, "site", None)
+        if length is not None and BODY < length <= LARGE and site.trusts(self):
+            self.room = LARGE
         super().gotLength(min(length or 0, BODY))
 
     def handleContentChunk(self, data: bytes) -> None:
         self._heard += len(data)
-        if self._heard <= BODY:
+        if self._heard <= self.room:
             super().handleContentChunk(data)
         elif self._heard <= PATIENCE:
             self.too_large = True
@@ -101,9 +101,16 @@ class PageRequest(Request):
 
 
 class PageSite(Site):
-    """Logs requests as every room logs: Twisted's access log goes by the reactor's clock."""
+    """Logs requests as every room logs: Twisted's access log goes by the reactor's clock.
+
+    ``trusts`` tells of a request whose headers came whether it may have a large body.
+    """
 
     noisy = False
+
+    def __init__(self, *given: Any, trusts: Callable[[Request], bool], **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.trusts = trusts
 
     def log(self, request: Any) -> None:
         _log.debug(
@@ -201,10 +208,15 @@ class WebService(Service):
         operations = [*self._operations, *self._own()]
         return PageSite(
             Routes(answers, operations, self._access, self._ready, self._reactor),
+            trusts=self._trusts,
             requestFactory=PageRequest,
             timeout=IDLE_SECONDS,
             reactor=self._reactor,
         )
+
+    def _trusts(self, request: Request) -> bool:
+        who = self._access.session(request)
+        return isinstance(who, Visitor) and who.role == "admin"
 
     def _own(self) -> list[Operation]:
         """What is answered whether or not meters are being read."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.fleet.desk import Desk, FileMeterError, UnfitMeterError
+from dlmsd.fleet.kept import Kept
 from dlmsd.secret import Secret
-from dlmsd.store.own import Override, OwnMeasurement
+from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError
 from tests.fleet.reload_case import FILE, OWN, ReloadCase
 
 TOKEN = {"password": Secret("canary"), "token": Secret("t")}
 PLATFORM = '[[sinks]]\nname = "tb"\nkind = "thingsboard"\nurl = "mqtt://tb.example:1884"\n'
+
+
+@frozen
+class Many:
+    """What is to be, of what is kept."""
+
+    kept: Kept
+    meters: Sequence[OwnMeter]
 
 
 class DeskCase(ReloadCase):
@@ -78,6 +88,29 @@ class ChangeTests(DeskCase):
         self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
         self.fails(UnfitMeterError, self.desk.change("c", lambda old: evolve(old, name="d"), "me"))
         self.assertEqual(self.own(), ["c"])
+
+    def test_many_at_once_or_none(self) -> None:
+        self.begin()
+        self.done(self.desk.add(OWN, "me"))
+        self.done(self.desk.override("c", "me", status="inactive", interval=9.0))
+        before = self.done(self.registry.meters())
+        many = [evolve(OWN, options={**OWN.options, "host": "10.0.0.7"}), evolve(OWN, name="d",
+                options={**OWN.options, "host": "10.0.0.8"})]  # fmt: skip
+        applied = len(self.applied)
+        self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
+        self.fails(UnfitMeterError, self.desk.take(lambda kept: Many(kept, many), "me"))
+        self.assertEqual(self.done(self.registry.meters()), before)
+        wanted = self.done(self.registry.overrides())["c"]
+        self.assertEqual((wanted.status, wanted.interval), ("inactive", 9.0))
+        del self.refusals["first"]
+        applied = len(self.applied)
+        self.done(self.desk.take(lambda kept: Many(kept, many), "me"))
+        self.assertEqual(len(self.applied) - applied, 3, "one reload of three parts")
+        self.assertEqual(self.own(), ["c", "d"])
+        self.assertEqual(
+            (self.meters()["c"].host, self.meters()["c"].status), ("10.0.0.7", "active")
+        )
+        self.assertEqual(self.meters()["d"].host, "10.0.0.8")
 
     def test_names_that_are_taken_and_meters_of_the_file(self) -> None:
         self.begin()

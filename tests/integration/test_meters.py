@@ -158,6 +158,33 @@ class ExchangeTests(MetersCase):
         self.assertEqual((code, told["added"]), (1, ["meter 1", "meter 2"]))
         self.assertEqual(list(self.listed()), ["meter 1", "meter 2"])
 
+    def test_by_rest_in_one_change(self) -> None:
+        wrong = self.csv(3).replace("127.0.0.1", "no host", 1)
+        for more in ({}, {"dry_run": True}):
+            heard = self.ask("POST", "/api/meters/import", {"document": wrong} | more)
+            self.assertEqual(heard.status, 200 if more else 422)
+            (told,) = heard.json["errors"]
+            place = [told["line"], told["column"], told["key"]] if more else told["field"]
+            self.assertEqual(place, [2, 2, "host"] if more else "2:2:host")
+        self.assertEqual(self.listed(), {})
+        large = self.csv(1000)
+        self.assertGreater(len(large), 1 << 16)
+        told = self.good("POST", "/api/meters/import", {"document": large})
+        self.assertEqual((len(told["added"]), told["errors"], told["dry_run"]), (1000, [], False))
+        self.assertEqual(len(self.listed()), 1000)
+        audit = [one["action"] for one in self.good("GET", "/api/audit?limit=1000")]
+        self.assertEqual((audit.count("reload"), audit.count("meter added")), (1, 999))
+        self.assertLess(self.good("GET", "/api/meters?limit=1")[0]["id"], 3)
+        for token in ("", "wrong"):
+            heard = self.ask(
+                "POST", "/api/meters/import", {"document": large}, Authorization=f"Bearer {token}"
+            )
+            self.assertEqual(heard.status, 401)
+        heard = self.ask("POST", "/api/meters", {"name": "A", "ip_address": "1" * (1 << 17)})
+        self.assertEqual(heard.status, 413)
+        self.assertIn("65536", heard.json["detail"])
+        self.end()
+
     def test_what_an_operator_stopped_stays_so(self) -> None:
         host, port = self.place["host"], self.place["port"]
         text = json.dumps([{"name": "A", "host": host, "port": port}])

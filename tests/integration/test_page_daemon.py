@@ -14,7 +14,9 @@ from tests.integration.simulated import SimulatorProcess
 # What WCAG 2.2 asks for at its levels A and AA, and what axe counts as good practice beside it.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOKS = (("light", "en", 1280), ("dark", "es", 1280), ("light", "es", 390))
-VIEWS = ("overview", "meters", "meter/medidor_planta_A", "edit/medidor_planta_A", "add")
+VIEWS = (
+    "overview", "meters", "meter/medidor_planta_A", "edit/medidor_planta_A", "add", "import",
+)  # fmt: skip
 
 
 class DaemonPageCase(RestCase):
@@ -35,6 +37,7 @@ class DaemonPageCase(RestCase):
     def enter(self, page: Page, place: str = "overview", language: str = "en") -> None:
         """As an admin, by the link that ``dlmsd token`` prints."""
         page.goto(f"{self.base}/?lang={language}#token={self.token}")
+        page.wait_for_selector("#view h1")  # by then the token is kept
         page.goto(f"{self.base}/?lang={language}#/{place}")
 
 
@@ -138,6 +141,61 @@ class FormTests(DaemonPageCase):
             page.get_by_role("button", name="Delete").click()
             page.get_by_role("dialog").get_by_role("button", name="Delete").click()
             expect(page.get_by_text("No meters yet.")).to_be_visible()
+        self.assertEqual(wrong, [])
+
+
+class ImportTests(DaemonPageCase):
+    def test_a_document_is_looked_through_mended_and_taken(self) -> None:
+        self.add()
+        BROWSER.run(self.imported)
+        names = [one["name"] for one in self.good("GET", "/api/meters")]
+        self.assertEqual(names, ["medidor_planta_A", "one", "two", "four"])
+        BROWSER.run(self.refused_in_spanish)
+        self.end()
+
+    def imported(self) -> None:
+        head, place = "name,host,port,status", self.meters.endpoints[0]
+        way = f"{place['host']},{place['port']}"
+        good = f"{head}\none,{way},inactive\ntwo,127.0.0.2,1,inactive\n"
+        file = self.folder / "meters.csv"
+        file.write_text(good + f"<b>three,{way},inactive\none,{way},inactive\n")
+        with browsing() as (page, wrong):
+            self.enter(page, "meters")
+            page.get_by_role("link", name="Import").click()
+            page.get_by_label("File").set_input_files(str(file))
+            found = page.locator(".found")
+            expect(found.get_by_role("alert")).to_contain_text("errors: nothing is taken")
+            faults = found.locator(".faults tbody tr")
+            expect(faults.filter(has_text="stands in line 2 already")).to_contain_text("5name")
+            expect(faults.filter(has_text="4name")).to_contain_text("expected")
+            # A row of the meter that is there has this client and address, too.
+            expect(page.get_by_role("button", name="Import 1 meter")).to_be_hidden()
+            text = page.get_by_label("Or its text")
+            expect(text).to_have_value(re.compile("<b>three"))
+            text.fill(good.replace(way, "127.0.0.3,1") + "four,127.0.0.4,1,inactive\n")
+            expect(found).to_be_hidden()
+            page.get_by_role("button", name="Preview").press("Enter")
+            expect(found).to_contain_text("3 meters are new")
+            found.locator("summary").click()
+            expect(found.locator(".named")).to_have_text("one, two, four")
+            self.assertEqual(len(self.good("GET", "/api/meters")), 1)
+            page.get_by_role("button", name="Import 3 meters").click()
+            expect(page.locator("#view h1")).to_have_text("Meters")
+            expect(page.get_by_role("link", name="four")).to_be_visible()
+            expect(page.locator(".toast")).to_contain_text("3 meters were imported.")
+        self.assertEqual([line for line in wrong if "422" not in line], [])
+
+    def refused_in_spanish(self) -> None:
+        with browsing() as (page, wrong):
+            self.enter(page, "import", "es")
+            text = page.get_by_label("O su texto")
+            text.fill("name,host\none,127.0.0.9\nfive,127.0.0.5\nfive,127.0.0.6\n")
+            page.get_by_role("button", name="Vista previa").click()
+            expect(page.locator(".faults")).to_contain_text("ya está en la línea 3")
+            expect(page.locator(".found")).to_contain_text("1 medidor cambia")
+            page.get_by_label("Tomar de todos modos").check()
+            page.get_by_role("button", name="Importar 2 medidores").click()
+            expect(page.get_by_role("link", name="five")).to_be_visible()
         self.assertEqual(wrong, [])
 
 

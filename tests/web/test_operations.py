@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.web.site import BODY
+from dlmsd.web.operation import BODY
 from tests.web.operations import ERRORS, Things
 from tests.web.visitor import TOKEN, Answer, Visitor, bearer
 

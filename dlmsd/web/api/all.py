@@ -9,6 +9,7 @@ from dlmsd.web.api.control import Control
 from dlmsd.web.api.diagnosis import Diagnosis
 from dlmsd.web.api.disconnects import Disconnects
 from dlmsd.web.api.gaps import Gaps
+from dlmsd.web.api.imports import Imports
 from dlmsd.web.api.logs import Logs
 from dlmsd.web.api.measurements import Measurements
 from dlmsd.web.api.meters import Meters
@@ -40,6 +41,7 @@ class Api:
         self._logs = Logs(parts)
         self.operations: list[Operation] = [
             *Meters(parts, views).operations(),
+            *Imports(parts).operations(),
             *Control(parts, views).operations(),
             *self._trials.operations(),
             *Measurements(parts, views).operations(),

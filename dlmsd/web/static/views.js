@@ -12,6 +12,7 @@ import * as alarms from "./views/alarms.js";
 import * as diagnosis from "./views/diagnosis.js";
 import * as discovery from "./views/discovery.js";
 import * as edit from "./views/edit.js";
+import * as importing from "./views/import.js";
 import * as logs from "./views/logs.js";
 import * as meter from "./views/meter.js";
 import * as meters from "./views/meters.js";
@@ -30,6 +31,7 @@ export const VIEWS = [
   view("meter", meter, "meters"),
   view("edit", edit, "meters"),
   view("add", edit, "meters"),
+  view("import", importing, "meters"),
   view("alarms", alarms),
   view("notices", notices),
   view("diagnosis", diagnosis),

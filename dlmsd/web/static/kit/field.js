@@ -4,18 +4,18 @@ import { make, setHidden, setText } from "./dom.js";
 
 let fields = 0;
 
-// `kind` is text, number, password, select or a type of <input>; `options` are [value, text].
+// `kind` is text, number, password, select, textarea or a type of <input>; `options` are [value, text].
 export class Field {
   constructor(name, label, { kind = "text", hint = "", required = false, options = [], attributes = {} } = {}) {
     fields += 1;
     const id = `field-${fields}`;
     this.name = name;
-    this.input = make(kind === "select" ? "select" : "input");
+    this.input = make(["select", "textarea"].includes(kind) ? kind : "input");
     this.input.id = id;
     this.input.name = name;
     this.input.required = required;
     if (kind === "select") this.choices(options);
-    else this.input.type = kind;
+    else if (kind !== "textarea") this.input.type = kind;
     if (kind === "number") this.input.step = "any";
     this.input.autocomplete = kind === "password" ? "new-password" : "off";
     this.input.spellcheck = false;

@@ -74,7 +74,9 @@ class Meters {
 
   header() {
     const head = make("div", "head", make("h1", "", t("nav")));
-    if (mayChange()) head.append(link(to("add"), "button strong", t("add")));
+    if (mayChange()) {
+      head.append(link(to("import"), "button", t("import")), link(to("add"), "button strong", t("add")));
+    }
     return head;
   }
 

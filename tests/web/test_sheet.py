@@ -7,11 +7,11 @@ from decimal import Decimal
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.cli.entry import entry_of, meter_of
-from dlmsd.cli.sheet import decoded, read, write
 from dlmsd.fleet.desk import UnfitMeterError
 from dlmsd.secret import Secret
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
+from dlmsd.web.api.entry import entry_of, meter_of
+from dlmsd.web.api.sheet import decoded, read, write
 
 FULL = {
     "name": "Plant, A",

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from attrs import field, frozen
 
-from dlmsd.cli.entry import KEYS, Entry
+from dlmsd.web.api.entry import KEYS, Entry
 
 Form: TypeAlias = Literal["csv", "json"]
 Spot: TypeAlias = tuple[int, int]
