@@ -93,6 +93,11 @@ class ServiceError(MeterError):
 
     cause: Cause = "service"
 
+    def __init__(self, message: str, result: int | None = None) -> None:
+        """``result`` is the standard's number for one attribute or method, if it gave one."""
+        super().__init__(message)
+        self.result = result
+
 
 class ReadOnlyError(DlmsdError):
     """dlmsd only reads this meter; `writing = true` in its configuration allows more."""

@@ -30,6 +30,7 @@ from dlmsd.dlms.cosem.object_list import (
 )
 from dlmsd.dlms.cosem.structure import array
 from dlmsd.dlms.outcome import GetResult
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
 from dlmsd.dlms.xdlms.selective import ObjectIdList
@@ -42,6 +43,16 @@ _OBJECT_LIST: Final = 2
 _PARTNERS: Final = 3
 # A whole list for the sake of one object is worth a quarter of a minute of a slow line, no more.
 MOST: Final = 32_768
+# What a meter says of an object that it has not, or not for this client. An answer that is
+# only too long, or a part that it cannot select, says nothing of the kind.
+_NOT_HERE: Final = frozenset(
+    {
+        DataAccessResult.OBJECT_UNDEFINED,
+        DataAccessResult.OBJECT_CLASS_INCONSISTENT,
+        DataAccessResult.OBJECT_UNAVAILABLE,
+        DataAccessResult.READ_WRITE_DENIED,
+    }
+)
 _T = TypeVar("_T")
 
 
@@ -79,7 +90,9 @@ class Tells(Protocol):
 
 
 class OwnAssociation:
-    """Where the object of a client's association is; looked for once."""
+    """Where the object of a client's association is; looked for once, and only where the
+    meter has none at the current one's name, or keeps it from this client.
+    """
 
     def __init__(self) -> None:
         self._obis = CURRENT_ASSOCIATION
@@ -89,8 +102,8 @@ class OwnAssociation:
         """What ``question`` gets of it."""
         try:
             return await question(self._obis)
-        except ServiceError:
-            if self._sought:
+        except ServiceError as error:
+            if self._sought or error.result not in _NOT_HERE:
                 raise
             self._sought = True
             found = await self._numbered(session)

@@ -180,7 +180,7 @@ class Session(Conversation):
         errand = reading(self._chosen(Conformance.GET), (attribute,), (access,))
         (result,) = await self._done(errand)
         if isinstance(result, DataAccessResult):
-            raise ServiceError(f"{attribute}: {result.words}")
+            raise ServiceError(f"{attribute}: {result.words}", result)
         data: Data = result
         return data
 
@@ -196,7 +196,7 @@ class Session(Conversation):
             reading(carrier, (attribute,), (access,), stream=True), consume
         )
         if isinstance(result, DataAccessResult):
-            raise ServiceError(f"{attribute}: {result.words}")
+            raise ServiceError(f"{attribute}: {result.words}", result)
         if result is not None:
             consume(encode(result))
 

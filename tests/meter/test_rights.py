@@ -112,7 +112,13 @@ class Refuses(Blocks):
 
 class UntoldTests(SynchronousTestCase):
     def test_it_is_simply_asked_for_the_work(self) -> None:
-        for error, questions in ((ServiceError("object-undefined"), 3), (MeterError("odd"), 1)):
+        for error, questions in (
+            (ServiceError("object-undefined", DataAccessResult.OBJECT_UNDEFINED), 3),
+            (ServiceError("denied", DataAccessResult.READ_WRITE_DENIED), 3),
+            (ServiceError("no such part", DataAccessResult.TYPE_UNMATCHED), 2),
+            (ServiceError("exception-response: pdu-too-long"), 2),
+            (MeterError("odd"), 1),
+        ):
             session, of_one = Refuses(error), Rights()
             for _ in range(3):
                 checked = Deferred.fromCoroutine(of_one.check(session, (VOLTAGE, DISCONNECT)))
@@ -140,7 +146,7 @@ class Numbered(Blocks):
     def told(self, attribute: AttributeDescriptor) -> None:
         self.asked.append(str(attribute.obis))
         if str(attribute.obis) == "0-0:40.0.0":
-            raise ServiceError("object-undefined")
+            raise ServiceError("object-undefined", DataAccessResult.OBJECT_UNDEFINED)
 
 
 class NumberedTests(SynchronousTestCase):
