@@ -11,7 +11,7 @@ PENDING      exception, service error       refused and IDLE
 PROVING      response to our proof          the meter's own: ASSOCIATED, or refused
 ASSOCIATED   an answer, our invoke-id       results; or the next block is asked for, or sent
 ASSOCIATED   an answer, another id          discarded; two in a row fail the request
-ASSOCIATED   general block transfer         joined to the APDU that it carries
+ASSOCIATED   general block transfer         joined to the APDU that it carries, asked or not
 ASSOCIATED   exception, service error       the request fails
 RELEASING    RLRE, or any refusal of it     IDLE
 not IDLE     what meters send unasked       told, and confirmed where that is wanted
@@ -59,7 +59,7 @@ from dlmsd.dlms.reply import Reply, ReplyByAction
 from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
-from dlmsd.dlms.transfer import BlockTransfer
+from dlmsd.dlms.transfer import BlockTransfer, UnaskedTransfer
 from dlmsd.dlms.xdlms.access import AccessSpecification
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
@@ -140,6 +140,7 @@ class Association:
         self._long_invoke = 0
         self._exchange: Exchange | None = None
         self._transfer: BlockTransfer | None = None
+        self._news = UnaskedTransfer(window)
 
     @property
     def associated(self) -> bool:
@@ -154,6 +155,7 @@ class Association:
     def associate(self) -> list[AssociationEvent]:
         """Ask for the association, unless it is there; the link must be connected."""
         self._exchange = None
+        self._news = UnaskedTransfer(self._window)
         if PRE_ESTABLISHED in self._quirks:
             self.conformance = self.LEAST
             self.state = State.ASSOCIATED
@@ -260,33 +262,37 @@ class Association:
         if self.state is State.IDLE:
             return [Discarded("APDU without an association")]
         travelling = apdu
+        before: list[AssociationEvent] = []
         try:
             if apdu[:1] == bytes((GeneralBlockTransfer.TAG,)):
                 self._seen("received", apdu, None)
-                apdu, events = self._joined(apdu)
+                apdu, before = self._joined(apdu)
                 if not apdu:
-                    return events
+                    return before
                 travelling = apdu
             if self._security is not None and apdu[:1] and apdu[0] not in UNPROVED:
                 apdu = self._security.open(apdu)
         except (SecurityError, DecodeError) as error:
             self._seen("received", travelling, None)
-            return [Discarded(f"{error} {error.advice}")]
+            return [*before, Discarded(f"{error} {error.advice}")]
         self._seen("received", travelling, apdu)
         try:
-            return self._expected(decode_apdu(apdu))
+            return [*before, *self._expected(decode_apdu(apdu))]
         except DecodeError as error:
             if apdu[:1] and apdu[0] in UNASKED_TAGS:
-                return [Discarded(str(error))]
-            return self._fail(error)
+                return [*before, Discarded(str(error))]
+            return [*before, *self._fail(error)]
 
     def _joined(self, apdu: bytes) -> tuple[bytes, list[AssociationEvent]]:
-        """The APDU that this block completes, if it does."""
-        if self._exchange is None or not self._transfers:
+        """The APDU that this block completes, if it does, and what is to be done."""
+        if not self.associated or not self._transfers:
             return b"", [Discarded("a block that was not agreed upon")]
+        block = GeneralBlockTransfer.decode(apdu)
+        if self._exchange is None or (self._transfer is None and self._news.goes_on(block)):
+            return self._news.receive(block)
         if self._transfer is None:
             self._transfer = BlockTransfer(self._window, self._limit)
-        whole, events = self._transfer.receive(GeneralBlockTransfer.decode(apdu))
+        whole, events = self._transfer.receive(block)
         return whole, self._ended(events)
 
     def _expected(self, decoded: Apdu) -> list[AssociationEvent]:

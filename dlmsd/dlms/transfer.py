@@ -1,4 +1,4 @@
-"""One request and its answer by general block transfer, at the client's end (Green Book, GBT).
+"""General block transfer at the client's end: a request and its answer, or news (Green Book, GBT).
 
 The request goes in blocks if it is too long for the meter, the answer comes in blocks if it
 is too long for us, and either may be whole. The two transfers share one count: the meter's
@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from dlmsd.dlms.outcome import AssociationEvent, AwaitMore, Discarded, RequestFailed, SendStream
+from dlmsd.dlms.outcome import (
+    UNASKED_TAGS,
+    AssociationEvent,
+    AwaitMore,
+    Confirm,
+    Discarded,
+    RequestFailed,
+    SendStream,
+)
 from dlmsd.dlms.xdlms.block import (
     ApduReceived,
     BlockReceiver,
@@ -21,9 +29,23 @@ from dlmsd.dlms.xdlms.block import (
     TransferFailed,
     TransferState,
 )
+from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, SERVICE_TAGS
+from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 
 # Tag, block-control, both numbers, and a length of three octets.
 _HEAD: Final = 1 + 1 + 2 + 2 + 3
+# With what news begins, plain or protected: what else comes late from an answer is none.
+_NEWS: Final = frozenset(
+    (
+        *UNASKED_TAGS,
+        *(
+            tags[tag]
+            for tags in (GLOBAL_TAGS, DEDICATED_TAGS)
+            for tag in UNASKED_TAGS & tags.keys()
+        ),
+        *(PROTECTED_TAGS - SERVICE_TAGS),
+    )
+)
 
 
 class BlockTransfer:
@@ -79,3 +101,50 @@ class BlockTransfer:
             elif isinstance(event, TransferFailed):
                 told.append(RequestFailed(event.error))
         return told
+
+
+class UnaskedTransfer:
+    """What a meter tells in blocks of its own accord, one thing at a time.
+
+    A first block begins anew, whatever was unfinished. Where the meter offers a window its
+    blocks are acknowledged, as what was told is confirmed: when it is our turn. It may then
+    repeat all of them, which tells nothing again.
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._receiver: BlockReceiver | None = None
+        self._last = b""
+
+    def goes_on(self, block: GeneralBlockTransfer) -> bool:
+        """Whether this is the very next of an unfinished one."""
+        receiver = self._receiver
+        return (
+            receiver is not None
+            and receiver.state is TransferState.RECEIVING
+            and block.block_number == receiver.received + 1 > 1
+        )
+
+    def receive(self, block: GeneralBlockTransfer) -> tuple[bytes, list[AssociationEvent]]:
+        """Take a block: the whole APDU, once it is there, and what follows."""
+        if block.block_number == 1 and block.data and block.data[0] in _NEWS:
+            self._receiver = BlockReceiver(self._window if block.window else 0)
+        elif self._receiver is None or block.block_number == 1:
+            return b"", [Discarded("a block that answers nothing, and of no news")]
+        receiver = self._receiver
+        told = receiver.receive(block)
+        if receiver.state is TransferState.COMPLETE and block.window:
+            # No answer of ours follows that would acknowledge the last one.
+            told += receiver.receive(block)
+        apdu = b""
+        events: list[AssociationEvent] = []
+        for event in told:
+            match event:
+                case ApduReceived(whole):
+                    apdu = b"" if block.window and whole == self._last else whole
+                    self._last = whole
+                case SendBlocks(blocks):
+                    events += [Confirm(each.encode()) for each in blocks]
+                case TransferFailed(error):
+                    events.append(Discarded(str(error)))
+        return apdu, events

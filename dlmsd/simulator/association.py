@@ -111,10 +111,11 @@ class ServerAssociation:
         """APDUs with values that the client has not asked for; none without an association."""
         if not self.associated or self._services is None:
             return []
-        return [
+        told = [
             self._protected(answer, self._protection)
             for answer in self._services.report(attributes, confirmed=confirmed)
         ]
+        return told if self._transfer is None else [self._transfer.news(each) for each in told]
 
     def receive(self, client: int, apdu: bytes, *, refuse: bool = False) -> Answer:
         """Answer one APDU of ``client``; ``refuse`` takes any password for a wrong one."""

@@ -152,9 +152,15 @@ class Conversation:
         """Tell an associated client values that it has not asked for."""
         replies: list[Reply] = []
         for answer in self._association.report(attributes, confirmed=confirmed):
-            for event in self._link.notify(answer.apdu):
-                if isinstance(event, Transmit):
-                    replies.append(Reply(event.octets, answer.results))
+            told = [
+                event.octets
+                for apdu in answer.apdus
+                for event in self._link.notify(apdu)
+                if isinstance(event, Transmit)
+            ]
+            replies += map(Reply, told)
+            if told:
+                replies[-1] = Reply(told[-1], answer.results)
         return replies
 
     def _carry_out(self, events: Iterable[LinkEvent], replies: list[Reply]) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from dlmsd.dlms.xdlms.block import (
     ApduReceived,
     BlockReceiver,
@@ -95,6 +97,15 @@ class MeterTransfer:
             return too_long()
         self._sender, self._results = sender, answer.results
         return self._told(sender.start())
+
+    def news(self, answer: Answer) -> Answer:
+        """What nobody asked for: cut too, and not to be acknowledged."""
+        if not self._limit or len(answer.apdu) <= self._limit:
+            return answer
+        (sent, _) = BlockSender(answer.apdu, self._size, 0).start()
+        assert isinstance(sent, SendBlocks)
+        apdu, *more = [block.encode() for block in sent.blocks]
+        return evolve(answer, apdu=apdu, more=tuple(more))
 
     def _told(self, events: Sequence[ReceiverEvent] | Sequence[SenderEvent]) -> Answer:
         blocks = [

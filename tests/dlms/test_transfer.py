@@ -6,10 +6,12 @@ from random import Random
 
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.association import Association
-from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.outcome import (
     AssociationEvent,
     AwaitMore,
+    Confirm,
+    Notified,
     RequestFailed,
     Results,
     SendApdu,
@@ -28,8 +30,9 @@ from dlmsd.dlms.xdlms.block import (
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import GetRequestNormal, GetResponseNormal
 from dlmsd.dlms.xdlms.initiate import InitiateResponse
+from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.dlms.xdlms.set import SetRequestNormal, SetResponseNormal
-from tests.dlms.associations import CLOCK, AssociationTestCase
+from tests.dlms.associations import CLOCK, AssociationTestCase, associated
 
 GRANTED = (WRITING | Conformance.GENERAL_BLOCK_TRANSFER) & ~(
     Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
@@ -191,3 +194,89 @@ class TransferTests(AssociationTestCase):
         sender.start()
         sender.receive(GeneralBlockTransfer(True, False, 1, 1, 3, b""))
         self.assertIs(sender.state, TransferState.COMPLETE)
+
+
+class UnaskedTests(AssociationTestCase):
+    """What comes in blocks while no request is open."""
+
+    PUSH = bytes.fromhex("0F00000007000202") + 2 * encode(Data(Tag.OCTET_STRING, bytes(60)))
+
+    def setUp(self) -> None:
+        self.association = TransferTests.associated(self, 5)  # type: ignore[arg-type]
+
+    def blocks(self, window: int, apdu: bytes = PUSH, size: int = 50) -> list[bytes]:
+        """In one stream."""
+        parts = [apdu[start : start + size] for start in range(0, len(apdu), size)]
+        return [
+            GeneralBlockTransfer(
+                number == len(parts), number < len(parts), window, number, 0, part
+            ).encode()
+            for number, part in enumerate(parts, start=1)
+        ]
+
+    def fed(self, blocks: list[bytes]) -> list[AssociationEvent]:
+        return [event for block in blocks for event in self.association.receive(block)]
+
+    def told(self) -> Notified:
+        return Notified(DataNotification.decode(self.PUSH))
+
+    def test_without_a_window(self) -> None:
+        for size in (50, 500):
+            for _ in range(2):
+                self.assertEqual(self.fed(self.blocks(0, size=size)), [self.told()])
+
+    def test_acknowledged_where_a_window_is_offered(self) -> None:
+        confirm, told = self.fed(self.blocks(5))
+        self.assertEqual(told, self.told())
+        assert isinstance(confirm, Confirm)
+        acknowledgement = GeneralBlockTransfer.decode(confirm.apdu)
+        self.assertEqual((acknowledgement.acknowledged, acknowledgement.data), (3, b""))
+        # The acknowledgement was lost: all comes again, and tells nothing new.
+        (again,) = self.fed(self.blocks(5))
+        self.assertEqual(again, confirm)
+
+    def test_a_gap_is_asked_for(self) -> None:
+        first, second, third = self.blocks(5)
+        (event,) = self.fed([first, third])
+        assert isinstance(event, Confirm)
+        self.assertEqual(GeneralBlockTransfer.decode(event.apdu).acknowledged, 1)
+        self.assertIn(self.told(), self.fed([second]))
+
+    def test_a_request_in_the_middle(self) -> None:
+        first, second, third = self.blocks(0)
+        self.assertEqual(self.fed([first]), [])
+        (sent,) = self.association.get([CLOCK])
+        assert isinstance(sent, SendApdu)
+        self.assertEqual(self.fed([second, third]), [self.told()])
+        answer = GetResponseNormal(GetRequestNormal.decode(sent.apdu).invoke, LONG).encode()
+        self.assertIn(Results((LONG,)), self.fed(self.blocks(0, answer, 500)))
+
+    def test_what_is_left_unfinished_is_given_up(self) -> None:
+        self.fed(self.blocks(0)[:2])
+        self.assertEqual(self.fed(self.blocks(0)), [self.told()])
+        self.fed(self.blocks(0)[:2])
+        self.association.abort()
+        self.setUp()
+        self.assert_discarded(self.fed(self.blocks(0)[2:]))
+
+    def test_what_is_no_news(self) -> None:
+        answer = GetResponseNormal(0xC1, LONG).encode()
+        for block in (*self.blocks(0, answer, 500), *self.blocks(5, b"", 1), b"\xe0"):
+            self.assert_discarded(self.association.receive(block))
+        wrong = self.blocks(0, b"\x0f\x00\x00")
+        self.assert_discarded(self.fed(wrong))
+
+    def test_more_than_the_limit(self) -> None:
+        events: list[AssociationEvent] = []
+        for number in range(1, 70_000_000 // 60_000):
+            part = b"\x0f" + bytes(60_000)
+            block = GeneralBlockTransfer(False, True, 0, number, 0, part).encode()
+            events += self.association.receive(block)
+            if events:
+                break
+        self.assert_discarded(events)
+        self.assertEqual(self.fed(self.blocks(0)), [self.told()])
+
+    def test_where_nothing_was_agreed_upon(self) -> None:
+        self.association = associated()
+        self.assert_discarded(self.association.receive(self.blocks(0)[0]))

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from attrs import evolve
+
 from dlmsd.dlms.hdlc.address import ServerAddress
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.hdlc.link import HdlcLink, State
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
 from dlmsd.dlms.hdlc.reassembly import FrameReassembly
 from dlmsd.dlms.link import LinkEvent, Transmit
+from dlmsd.dlms.transfer import UnaskedTransfer
 from dlmsd.dlms.wrapper import WrapperFrame, WrapperLink
 from dlmsd.dlms.xdlms.block import BlockReceiver, BlockSender, GeneralBlockTransfer
 from dlmsd.errors import LocalError
@@ -199,6 +202,18 @@ def block_receiver(octets: bytes) -> None:
         if what == 0xFF:
             machine.timeout()
         machine.receive(_block(what, rest, machine.received + 1, machine.sent))
+
+
+def block_news(octets: bytes) -> None:
+    """What comes in blocks unasked, and any blocks; the first of a run is of news."""
+    machine, number = UnaskedTransfer(octets[0] & 63 if octets else 0), 1
+    for what, rest in steps(octets):
+        block = _block(what, rest, number, 0)
+        if block.block_number == 1 and not what & 0x10:
+            block = evolve(block, data=b"\x0f" + rest)
+        machine.goes_on(block)
+        whole, _ = machine.receive(block)
+        number = 1 if whole else block.block_number + 1
 
 
 def block_sender(octets: bytes) -> None:

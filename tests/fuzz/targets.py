@@ -383,6 +383,7 @@ def targets() -> tuple[Target, ...]:
         Target("apdu.joined", _joined, (b"\x01\x01\x00",), behind(b"\x01\x01")),
         Target("apdu.protected", decode_protected),
         Target("block.receiver", machines.block_receiver, machines.BLOCK_SCRIPTS, harvest=False),
+        Target("block.news", machines.block_news, machines.BLOCK_SCRIPTS, harvest=False),
         Target("block.sender", machines.block_sender, machines.BLOCK_SCRIPTS, harvest=False),
         associations.target(),
         secured.protected("security.ciphered", "glo", "ded"),

@@ -11,12 +11,21 @@ from twisted.logger import globalLogPublisher
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.errors import StoreError
-from dlmsd.simulator.personality import MICROSTAR, SECURE, SHORT_NAMES, WRAPPER, Personality
-from tests.meter.fleet import FleetCase, wanted
+from dlmsd.simulator.personality import (
+    GBT,
+    GBT_WRAPPER,
+    MICROSTAR,
+    SECURE,
+    SHORT_NAMES,
+    WRAPPER,
+    Personality,
+)
+from tests.meter.fleet import NAMES, FleetCase, wanted
 from tests.meter.test_services import CIPHERED, MODERN, SERIAL
 
 VOLTAGE = wanted("voltage_l1").attribute
@@ -150,6 +159,46 @@ class DescribedTests(NewsCase):
         self.run_for(10)
         self.assertEqual([len(one.values) for one in self.readings], [5, 1, 5])
         self.assertEqual(self.unanswered(), 0)
+
+
+class InBlocksTests(NewsCase):
+    """News too long for one APDU come in blocks of general block transfer, unacknowledged."""
+
+    FORMS = (
+        (GBT, {"gbt_window": 6}),
+        (GBT_WRAPPER, {"gbt_window": 6, "framing": "wrapper"}),
+    )
+    MANY = (*(wanted(name).attribute for name in NAMES), SERIAL)
+
+    def test_between_two_cycles(self) -> None:
+        for personality, changes in self.FORMS:
+            with self.subTest(personality=personality.name):
+                self.setUp()
+                self.begin(personality, **changes)
+                before = len(self.sent)
+                self.simulation.report("virtual-001", self.MANY, confirmed=True)
+                self.run_for(0.1)
+                self.assertEqual(set(self.readings[1].values), set(NAMES))
+                # The confirmation, and no acknowledgement: the meter offers no window.
+                self.assertEqual(len(self.sent), before + 1)
+                self.assertIn(b"\x10\xc0\x00\x00\x01\x00", self.sent[-1])
+                self.run_for(10)
+                self.assertEqual([len(one.values) for one in self.readings], [5, 5, 5, 5])
+                self.assertEqual(self.unanswered(), 0)
+                self.assertEqual(self.statuses["virtual-001"].notifications, 1)
+                self.end()
+
+    def test_the_rest_of_them_is_lost(self) -> None:
+        self.begin(GBT_WRAPPER, framing="wrapper", gbt_window=6)
+        block = GeneralBlockTransfer(False, True, 0, 1, 0, b"\x0f\xc0").encode()
+        ((_, factory),) = self.simulation._listening
+        for connection in factory._connections:
+            connection.transport.write(WrapperFrame(1, 1, block).encode())
+        self.run_for(10)
+        self.assertEqual([len(one.values) for one in self.readings], [5, 5, 5])
+        self.simulation.report("virtual-001", self.MANY, confirmed=True)
+        self.run_for(0.1)
+        self.assertEqual(len(self.readings), 4)
 
 
 class ConfirmedTests(NewsCase):
