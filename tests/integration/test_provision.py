@@ -23,9 +23,12 @@ class ProvisionCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
-        self.server = ThingsBoardProcess()
+        self.server = self.serve()
         self.addCleanup(self.server.stop)
         self.secret("password", "tenant")
+
+    def serve(self) -> ThingsBoardProcess:
+        return ThingsBoardProcess()
 
     def secret(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -44,9 +47,8 @@ class ProvisionCase(SynchronousTestCase):
     def provision(self, *options: str, code: int = 0) -> list[dict[str, Any]]:
         """What it answers, which holds no token."""
         if "--key-file" not in options:
-            url = f"http://127.0.0.1:{self.server.http}"
             password = str(self.folder / "password")
-            options = (*options, "--url", url, *LOGIN, "--password-file", password)
+            options = (*options, "--url", self.server.url, *LOGIN, "--password-file", password)
         config = ("--config", str(self.daemon.config))
         done = subprocess.run(
             [sys.executable, "-m", "dlmsd", "provision", *options, "--json", *config],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -12,9 +14,19 @@ from tests.integration.processes import ENVIRONMENT, ROOT
 
 
 class ThingsBoardProcess:
-    """``python -m tests.thingsboard`` on free ports, from the start to ``stop``."""
+    """``python -m tests.thingsboard`` on free ports, from the start to ``stop``.
 
-    def __init__(self, *options: str) -> None:
+    With a ``folder``, where an Authority has certified a server, all of it is over TLS.
+    """
+
+    def __init__(self, *options: str, folder: Path | None = None) -> None:
+        self._tls = None
+        self._scheme = "http"
+        if folder is not None:
+            self._scheme = "https"
+            self._tls = ssl.create_default_context(cafile=folder / "ca.pem")
+            pair = f"--certificate={folder / 'server.pem'}", f"--key={folder / 'server.key'}"
+            options = (*options, *pair)
         command = [sys.executable, "-m", "tests.thingsboard", "--mqtt-port=0", "--http-port=0"]
         self._process = subprocess.Popen(
             [*command, *options], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE
@@ -26,12 +38,17 @@ class ThingsBoardProcess:
         login = {"username": "tenant@thingsboard.org", "password": "tenant"}
         self._token = self.call("/api/auth/login", login)["token"]
 
+    @property
+    def url(self) -> str:
+        """Of its REST interface."""
+        return f"{self._scheme}://127.0.0.1:{self.http}"
+
     def call(self, path: str, body: Any = None) -> Any:
         """GET, or POST where there is a body; what REST answers."""
         headers = {"X-Authorization": f"Bearer {self._token}"} if self._token else {}
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"http://127.0.0.1:{self.http}{path}", data, headers)
-        with urlopen(request, timeout=60) as answer:
+        request = Request(f"{self.url}{path}", data, headers)
+        with urlopen(request, timeout=60, context=self._tls) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

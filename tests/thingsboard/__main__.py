@@ -34,20 +34,23 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--telemetry-rate", default="", metavar="N:SECONDS", help="of every device and gateway"
     )
-    parser.add_argument("--certificate", type=Path, help="PEM; MQTT is over TLS then")
+    parser.add_argument("--certificate", type=Path, help="PEM; all is over TLS then")
     parser.add_argument("--key", type=Path, help="of the certificate, PEM")
     options = parser.parse_args(arguments)
     rates = Rates(telemetry_messages=options.telemetry_rate)
     limits = Limits(rates, rates, rates)
     server = ThingsBoard(reactor, time.time, SystemRandom(), options.release, limits)
     populated(server).profiles["key"] = ProvisioningProfile("secret")
+    factories = (options.mqtt_port, server), (options.http_port, Site(rest(server)))
     if options.certificate:
         tls = context(options.certificate, options.key)
-        mqtt = reactor.listenSSL(options.mqtt_port, server, tls, interface=options.host)
+        mqtt, http = (
+            reactor.listenSSL(port, one, tls, interface=options.host) for port, one in factories
+        )
     else:
-        mqtt = reactor.listenTCP(options.mqtt_port, server, interface=options.host)
-    site = Site(rest(server))
-    http = reactor.listenTCP(options.http_port, site, interface=options.host)
+        mqtt, http = (
+            reactor.listenTCP(port, one, interface=options.host) for port, one in factories
+        )
     ports = {"mqtt": mqtt.getHost().port, "http": http.getHost().port}
     print(json.dumps(ports), flush=True)
     reactor.run()
