@@ -95,14 +95,17 @@ class Views:
         return [self._view(name, own, meters, seen) for name in names[:limit]], len(names) > limit
 
     async def one(self, name: str) -> MeterView:
-        """One of a name that is known."""
+        """One of a name that is known; RefusedError with 404 if it is no more."""
         return (await self.tagged(name))[0]
 
     async def tagged(self, name: str) -> tuple[MeterView, str]:
         """The same, and the ETag of what can be changed of it."""
         own = await self._parts.own()
         seen = await self._parts.outbox.last_ts()
-        view = self._view(name, own, self._parts.meters(), seen)
+        meters = self._parts.meters()
+        if name not in meters and name not in own:
+            raise RefusedError(404, "This meter was removed meanwhile.")
+        view = self._view(name, own, meters, seen)
         return view, self.tag(name, own.get(name))
 
     def tag(self, name: str, own: OwnMeter | None) -> str:
