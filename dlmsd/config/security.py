@@ -21,6 +21,7 @@ PASSWORDS: Final = ("low", "high-manufacturer", "high-md5", "high-sha1", "high-s
 
 _AUTHENTICATED: Final = ("authenticated", "authenticated-encrypted")
 _ENCRYPTED: Final = ("encrypted", "authenticated-encrypted")
+_ONCE: Final = ("wrapped", "one-pass", "static")
 
 _NEEDED: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "password": {"authentication": PASSWORDS},
@@ -58,7 +59,11 @@ _NEEDED_TO_HEAR: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "meter_system_title": {"security": CIPHERED},
     "encryption_key": {"security": CIPHERED},
     "authentication_key": {"security": _AUTHENTICATED},
-    "meter_signing_key": {"signed": (True,)},
+    "meter_signing_key": {"signed": (True,), "ciphering": ("one-pass",)},
+    "system_title": {"ciphering": _ONCE},
+    "master_key": {"ciphering": ("wrapped",)},
+    "agreement_key": {"ciphering": ("one-pass", "static")},
+    "meter_agreement_key": {"ciphering": ("static",)},
 }
 """The same for a meter that pushes: it is not asked."""
 

@@ -183,22 +183,13 @@ class MeterSecurity:
         return SecurityContext(
             suite=self._suite,
             policy=self._policy,
-            keys=Keys(
-                meter.encryption_key,
-                meter.authentication_key,
-                dedicated,
-                master=meter.master_key,
-                signing=meter.signing_key,
-                agreement=meter.agreement_key,
-                peer_signing=meter.meter_signing_key,
-                peer_agreement=meter.meter_agreement_key,
-            ),
+            keys=keys_of(meter, dedicated),
             title=meter.system_title,
             peer_title=meter.meter_system_title,
             transmit=transmit,
             received=received,
             random=self._random,
-            form=Form(meter.ciphering == "general", _KINDS.get(meter.ciphering), meter.signed),
+            form=form_of(meter),
         )
 
     def _high(self) -> HighLevel | None:
@@ -251,6 +242,25 @@ def secured(
     if meter.security == "none" and meter.authentication in ("none", "low"):
         return None
     return MeterSecurity(meter, store, random)
+
+
+def keys_of(meter: MeterOptions, dedicated: Secret | None = None) -> Keys:
+    """All that are configured for a meter."""
+    return Keys(
+        meter.encryption_key,
+        meter.authentication_key,
+        dedicated,
+        master=meter.master_key,
+        signing=meter.signing_key,
+        agreement=meter.agreement_key,
+        peer_signing=meter.meter_signing_key,
+        peer_agreement=meter.meter_agreement_key,
+    )
+
+
+def form_of(meter: MeterOptions) -> Form:
+    """How what we send a meter is protected."""
+    return Form(meter.ciphering == "general", _KINDS.get(meter.ciphering), meter.signed)
 
 
 def needs_counters(meter: MeterOptions) -> bool:

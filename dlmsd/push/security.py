@@ -8,12 +8,20 @@ from typing import Final
 from twisted.internet.defer import Deferred, DeferredLock
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
-from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.suite import SUITES, SYSTEM_TITLE_SIZE, SecurityPolicy
 from dlmsd.meter.payload import decode_push
-from dlmsd.meter.security import BLOCK, LOW, CounterStore, counter_name, keep, parsed
+from dlmsd.meter.security import (
+    BLOCK,
+    LOW,
+    CounterStore,
+    counter_name,
+    form_of,
+    keep,
+    keys_of,
+    parsed,
+)
 from dlmsd.push.errors import NamelessError
 
 # What is pushed names its recipient seldom; a title that none has serves until it does.
@@ -46,18 +54,14 @@ class PushSecurity:
         self._context = SecurityContext(
             suite=SUITES[meter.security_suite],
             policy=SecurityPolicy(meter.security),
-            keys=Keys(
-                meter.encryption_key,
-                meter.authentication_key,
-                signing=meter.signing_key,
-                peer_signing=meter.meter_signing_key,
-            ),
-            form=Form(signed=meter.signed),
+            keys=keys_of(meter),
+            form=form_of(meter),
             title=meter.system_title or _NOBODY,
             peer_title=meter.meter_system_title,
             transmit=self._transmit,
             received=received,
             random=random,
+            unasked=True,
             decode=decode_push,
         )
 

@@ -11,6 +11,7 @@ from dlmsd.dlms.quirks import QUIRKS
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.simulator.personality import Client, Personality
+from dlmsd.simulator.security import Security
 
 if TYPE_CHECKING:
     from dlmsd.simulator.service import Endpoint
@@ -132,7 +133,12 @@ def _login(personality: Personality, client: Client) -> Iterator[str]:
     if client.manufacturer is not None:
         yield f'manufacturer = "{client.manufacturer.name}"'
     yield f'system_title = "{SYSTEM_TITLE}"'
-    security, keys = personality.security, personality.security.client
+    yield from protection(personality.security)
+
+
+def protection(security: Security) -> Iterator[str]:
+    """The lines that say how messages are protected, and by which keys of the client's."""
+    keys = security.client
     if security.policy is not SecurityPolicy.NONE:
         yield f'security = "{security.policy.value}"'
         yield f"security_suite = {security.suite.number}"

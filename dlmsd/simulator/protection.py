@@ -102,7 +102,7 @@ class Protection:
         self._meter = meter
         self._client = client
         self._title = title
-        self._opener = meter.context(title, None, general=False)
+        self._opener = meter.context(title, None, SERVICE)
         self._dedicated: Secret | None = None
         self._protectors: dict[tuple[bool, bool], SecurityContext] = {}
         self._last = _Found()
@@ -168,7 +168,7 @@ class Protection:
         found = self._protectors.get((general, dedicated))
         if found is None:
             key = self._dedicated if dedicated else None
-            found = self._meter.context(self._title, key, general=general)
+            found = self._meter.context(self._title, key, Form(general=general))
             self._protectors[general, dedicated] = found
         return found
 

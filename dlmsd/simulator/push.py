@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
@@ -24,6 +24,7 @@ from dlmsd.dlms.xdlms.block import BlockSender, SendBlocks
 from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.simulator.answer import Answered
+from dlmsd.simulator.configuration import SYSTEM_TITLE
 from dlmsd.simulator.conversation import InstalledMeter
 
 PushFraming: TypeAlias = Literal["hdlc", "wrapper", "mbus"]
@@ -92,7 +93,8 @@ def _protected(meter: InstalledMeter, plain: bytes) -> bytes:
     security = meter.objects.security
     if security.security.policy is SecurityPolicy.NONE:
         return plain
-    return security.context(b"", None, general=True).protect(plain)
+    form = evolve(security.security.form, general=True)
+    return security.context(SYSTEM_TITLE.encode(), None, form).protect(plain)
 
 
 def _described(serial: Data, told: dict[AttributeDescriptor, Data]) -> Data:

@@ -7,6 +7,7 @@ from typing import Final
 
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.security.suite import SecurityPolicy
+from dlmsd.simulator.configuration import SYSTEM_TITLE, protection
 from dlmsd.simulator.conversation import InstalledMeter
 from dlmsd.simulator.push import REGISTERS, SERIAL_NUMBER, PushPlan, units
 
@@ -61,18 +62,13 @@ def _names(meter: InstalledMeter) -> Iterator[str]:
 
 def _ciphered(meter: InstalledMeter) -> list[str]:
     security = meter.objects.security
-    options, keys = security.security, security.security.client
-    if options.policy is SecurityPolicy.NONE:
+    if security.security.policy is SecurityPolicy.NONE:
         return []
-    lines = [
+    return [
         f'meter_system_title = "{security.title.hex().upper()}"',
-        f'security = "{options.policy.value}"',
-        f"security_suite = {options.suite.number}",
+        f'system_title = "{SYSTEM_TITLE}"',
+        *protection(security.security),
     ]
-    for name in ("encryption", "authentication"):
-        if (key := getattr(keys, name)) is not None:
-            lines.append(f'{name}_key = "{key.reveal().hex().upper()}"')
-    return lines
 
 
 def _serial(meter: InstalledMeter) -> str:

@@ -190,8 +190,8 @@ class MeterSecurity:
         assert name is not None
         return ProofCounters(name, self.received)
 
-    def context(self, title: bytes, dedicated: Secret | None, *, general: bool) -> SecurityContext:
-        """For one association with the client of this title, if it told one."""
+    def context(self, title: bytes, dedicated: Secret | None, form: Form) -> SecurityContext:
+        """For one association with the client of this title, if it told one, or for pushes."""
         keys = self.security.meter
         return SecurityContext(
             suite=self.security.suite,
@@ -202,6 +202,6 @@ class MeterSecurity:
             received=self.received,
             random=self.random,
             peer_title=title or None,
-            form=Form(general=general),
+            form=form,
             server=True,
         )

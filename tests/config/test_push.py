@@ -123,6 +123,14 @@ class MeterTests(ConfigurationCase):
         (problem,) = self.problems(text + keys)
         self.assertIn("meter_system_title: security", problem)
         self.assertIn("whose pushes these keys open", problem)
+        for form, needed in (
+            ("wrapped", ["system_title", "master_key"]),
+            ("static", ["system_title", "agreement_key", "meter_agreement_key"]),
+            ("one-pass", ["meter_signing_key", "system_title", "agreement_key"]),
+        ):
+            once = f'ciphering = "{form}"\nsecurity_suite = 1\n'
+            problems = self.problems(text + keys + title + once)
+            self.assertEqual([one.split(": ")[1].partition("].")[2] for one in problems], needed)
         (problem,) = self.problems(text + keys + title + "dedicated_key = true")
         self.assertIn("not for a meter that pushes", problem)
 

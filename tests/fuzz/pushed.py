@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.mbus import MAX_DATA, MBusFrame, MBusReassembly
 from dlmsd.dlms.mode_e import ModeE, State, even
-from dlmsd.dlms.security.counter import ReceivedCounters
+from dlmsd.dlms.security.context import SecurityContext
+from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
+from dlmsd.dlms.security.one_time import KeyKind
+from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.payload import decode_push
-from dlmsd.meter.security import CounterStore
+from dlmsd.meter.security import CounterStore, keys_of
 from dlmsd.push.clock import told_ts
 from dlmsd.push.security import PushSecurity
 from dlmsd.push.stream import Stream
@@ -95,13 +98,37 @@ def _payload(octets: bytes) -> None:
 
 # Who protects it, and who must have.
 
-_KEYED: Final = ciphered(vectors.LANDIS_GYR_KEYS, vectors.LANDIS_GYR_TITLE)
+_KEYED: Final = ciphered(
+    vectors.LANDIS_GYR_KEYS,
+    vectors.LANDIS_GYR_TITLE,
+    'system_title = "DLM00001"',
+    f'master_key = "{bytes(16).hex()}"',
+)
 _NEVER_ASKED: Final = cast(CounterStore, None)
 
 
+def _once(plain: bytes) -> bytes:
+    """``plain`` under a key of one use, as the meter sends it."""
+    assert _KEYED.meter_system_title is not None
+    meter = SecurityContext(
+        suite=SUITES[0],
+        policy=SecurityPolicy(_KEYED.security),
+        keys=keys_of(_KEYED),
+        title=_KEYED.meter_system_title,
+        peer_title=_KEYED.system_title,
+        transmit=TransmitCounter(CounterBlock(1, 1 << 31)),
+        received=ReceivedCounters(),
+        random=seeded(4),
+        server=True,
+    )
+    return meter.protect_general(plain, meter.begin(), KeyKind.WRAPPED)
+
+
 def _protected(octets: bytes) -> None:
-    """The first octet says whether the meter protects the rest, or it arrives as it is."""
-    apdu = protect(octets[1:], 1) if octets[:1] > b"\x7f" else octets[1:]
+    """The first octet says whether the meter protects the rest, and how, or it arrives as it is."""
+    apdu, kind = octets[1:], octets[0] >> 6 if octets else 0
+    if kind > 1 and apdu:
+        apdu = protect(apdu, 1) if kind > 2 else _once(apdu)
     security = PushSecurity(_KEYED, _NEVER_ASKED, ReceivedCounters(), seeded(3))
     decode_push(security.open(apdu))
 
@@ -150,7 +177,9 @@ def targets() -> tuple[Target, ...]:
             _protected,
             (
                 *(b"\xff" + apdu for apdu in payloads),
+                *(b"\x80" + apdu for apdu in payloads[:3]),
                 *(b"\0" + apdu for apdu in apdus(vectors.LANDIS_GYR_CIPHERED)),
+                *(b"\0" + _once(apdu) for apdu in payloads[:3]),
             ),
             refusals=REFUSALS,
             harvest=False,

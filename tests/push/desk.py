@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -34,6 +34,7 @@ class Room:
         counters: MemoryCounters | None = None,
         last_ts: int = 0,
         wall: float = NOW,
+        random: Callable[[int], bytes] = bytes,
     ) -> None:
         self.clock = Clock()
         self.wall = wall
@@ -50,7 +51,7 @@ class Room:
         self.meters = [
             PushedMeter(
                 options,
-                secured(options, self.counters, memory, bytes),  # type: ignore[arg-type]
+                secured(options, self.counters, memory, random),  # type: ignore[arg-type]
                 commit=self._commit,
                 post=self._post,
                 clock=self.clock,

@@ -5,7 +5,8 @@ An incoming APDU is believed in this order, and nothing of it is used before the
 1. policy: the security control is at least the floor, the suite is ours, not compressed
 2. system title: that of the pinned peer
 3. invocation counter: above the last under this key; for a key of one use, the
-   transaction is one that may still be answered
+   transaction is one that may still be answered, or, of what comes unasked, the counter is
+   above the last under the lasting key that brings the others
 4. tag, and signature
 5. the counter is remembered
 6. the plain APDU goes to its decoder
@@ -28,7 +29,12 @@ from attrs import frozen
 
 from dlmsd.dlms.security.agreement import ALGORITHMS
 from dlmsd.dlms.security.channel import Channel, Proof
-from dlmsd.dlms.security.counter import ReceivedCounters, TransmitCounter
+from dlmsd.dlms.security.counter import (
+    CounterName,
+    ReceivedCounters,
+    TransmitCounter,
+    key_id,
+)
 from dlmsd.dlms.security.errors import (
     CompressionError,
     MissingKeyError,
@@ -100,7 +106,8 @@ class SecurityContext:
     ``title`` is our system title, ``peer_title`` that of the other end if it is known
     before it tells; ``transmit`` counts for all keys alike. ``form`` is what
     :meth:`protect` makes. ``server`` is the meter's end. ``random`` gives so many
-    unpredictable bytes; ``decode`` tells with DecodeError what is no APDU.
+    unpredictable bytes; ``decode`` tells with DecodeError what is no APDU. ``unasked``: it
+    opens what answers nothing, so that no transaction of ours tells a recording from news.
     """
 
     def __init__(
@@ -116,6 +123,7 @@ class SecurityContext:
         peer_title: bytes | None = None,
         form: Form = SERVICE,
         server: bool = False,
+        unasked: bool = False,
         algorithms: bytes = ALGORITHMS,
         decode: Callable[[bytes], object] = decode_apdu,
     ) -> None:
@@ -130,6 +138,8 @@ class SecurityContext:
         self._proved = False
         keys.check(suite)
         self._one_time = OneTimeKeys(suite, keys, random, algorithms)
+        self._received = received
+        self._unasked = unasked
         self._own = OwnTransactions(random)
         self._transactions = TakenTransactions() if server else self._own
         self._control = policy.control(suite)
@@ -307,6 +317,12 @@ class SecurityContext:
             return _Opened(plain, control.authenticated, proof)
         if not (transaction.originator and transaction.recipient):
             raise SystemTitleError("a key of one use belongs to two titles, and one is missing")
+        if self._unasked:
+            lasting = key_id(self._one_time.lasting(info))
+            self._received.check(CounterName(title, lasting), layer.counter)
+            once = Channel(self._one_time.resolve(info, transaction), lasting, self._received)
+            plain, proof = once.open(control, title, layer.counter, layer.content, header)
+            return _Opened(plain, control.authenticated, proof)
         self._transactions.check(transaction.transaction_id)
         gcm = self._one_time.resolve(info, transaction)
         plain = gcm.open(control, title, layer.counter, layer.content, header)

@@ -83,6 +83,10 @@ class OneTimeKeys:
             return self._gcm(self._static(transaction))
         raise MissingKeyError("a way to agree upon a key that the standard does not name")
 
+    def lasting(self, info: KeyInfo | None) -> Secret:
+        """Our key without which the peer's of one use is nothing; MissingKeyError."""
+        return self.keys.need("master" if isinstance(info, WrappedKey) else "agreement")
+
     def _resolve_one_pass(self, ciphered: bytes, transaction: Transaction) -> Gcm:
         agreement = self.keys.private(self.suite, "agreement")
         size = 2 * self.suite.field_size
