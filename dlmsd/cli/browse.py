@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from dlmsd.dlms.cosem.catalogue import NAMES, lookup
 from dlmsd.dlms.cosem.classes import by_id
 from dlmsd.dlms.cosem.object_list import CosemObject
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, named_objects
+from dlmsd.meter.compact import CompactReader
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.rights import listed
@@ -75,17 +76,28 @@ def browse(values: bool, save: Path | None, as_json: bool, trace: bool, **given:
 async def _values(
     session: Session, objects: Sequence[CosemObject], meter: MeterOptions, now: float
 ) -> dict[str, str]:
-    """By OBIS code, with unit, or why there is none."""
-    wanted = []
+    """By OBIS code, with unit, or why there is none; of Compact data each column's."""
+    wanted, compact, columns = [], CompactReader(session), {}
     for one in objects:
         known = by_id(one.class_id)
         if known is not None and one.readable(known.value):
             attribute = AttributeDescriptor(one.class_id, one.obis, known.value)
-            wanted.append(Measurement(str(one.obis), attribute, str(one.obis)))
+            found = await compact.columns(Measurement(str(one.obis), attribute, str(one.obis)))
+            columns[str(one.obis)] = found
+            wanted += found
     cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
     read = await cycle.run(wanted, now)
     told = {key: f"{value} {cycle.units.get(key, '')}".strip() for key, value in read.items()}
-    return told | {key: f"- {hear(reason)}" for key, reason in cycle.absent.items()}
+    told |= {key: f"- {hear(reason)}" for key, reason in cycle.absent.items()}
+    joined = {key: _joined(key, found, told) for key, found in columns.items()}
+    return {key: value for key, value in joined.items() if value}
+
+
+def _joined(key: str, found: Sequence[Measurement], told: Mapping[str, str]) -> str:
+    """One value, or those of the columns behind their OBIS codes."""
+    if len(found) == 1 and found[0].key == key:
+        return told.get(key, "")
+    return "; ".join(f"{one.attribute.obis} {told[one.key]}" for one in found if one.key in told)
 
 
 def _rights(one: CosemObject) -> str:

@@ -16,6 +16,7 @@ from dlmsd.cli.target import chosen, named
 from dlmsd.cli.tracing import to_errors
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.designation import parse_attribute
+from dlmsd.meter.compact import CompactReader
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.model import Value
@@ -34,7 +35,8 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
 
     OBIS is a register's code (1-1:32.7.0), a measurement's name (voltage_l1), or
     CLASS/OBIS/ATTRIBUTE, by number or by name (8/0-0:1.0.0/2, clock/0-0:1.0.0/time). Values
-    come scaled, with their unit. Exit 0 when all were read, 1 when not.
+    come scaled, with their unit, those of a compact_buffer (62/0-0:66.0.1/2) each by its own
+    code. Exit 0 when all were read, 1 when not.
 
     Example: dlmsd read plant-a voltage_l1
 
@@ -51,6 +53,8 @@ def read(objects: tuple[str, ...], as_json: bool, trace: bool, **given: Any) -> 
         known = {measurement.name: measurement for measurement in meter.read}
         wanted = [known[name] for name in dict.fromkeys(objects)]
         async with target.visit(reactor, to_errors(trace)) as session:
+            compact = CompactReader(session)
+            wanted = [each for one in wanted for each in await compact.columns(one)]
             cycle = Cycle(wanted, session, 0.0, lambda key, reason: None, Installation.of(meter))
             values = await cycle.run(wanted, reactor.seconds())
         _show(meter, cycle, values, as_json=as_json)

@@ -79,7 +79,7 @@ def _measurement(
         return None
     said = {
         name: value
-        for name in ("key", "unit", "scale", "every")
+        for name in ("key", "unit", "scale", "every", "compact")
         if (value := getattr(entry, name)) is not None
     }
     return evolve(base, attribute=_attribute(entry, base.attribute), **said)

@@ -65,6 +65,7 @@ class MeasurementTable:
     unit: str | None = None
     every: float | None = None
     key: str | None = None
+    compact: Obis | None = None
 
 
 @frozen
@@ -309,6 +310,7 @@ def file_rules(
             "unit": unit,
             "every": rules.number(high=YEAR),
             "key": rules.text(64),
+            "compact": obis,
         },
         RecoveryTable: RULES,
         ProfileTable: profile,

@@ -163,7 +163,8 @@ class Measurement:
 
     ``key`` is the name under which it is published. ``unit`` is the wanted unit, None for
     the meter's own. ``scale`` multiplies the scaled value. ``every`` is the least number
-    of seconds between two reads, 0 for every cycle.
+    of seconds between two reads, 0 for every cycle. ``compact`` is the Compact data object
+    that captures the attribute and is read in its place.
     """
 
     name: str
@@ -172,6 +173,7 @@ class Measurement:
     unit: str | None = None
     scale: Decimal | None = None
     every: float = 0.0
+    compact: Obis | None = None
 
 
 @frozen

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from dlmsd.config.values import Measurement
-from dlmsd.dlms.outcome import Unasked
+from dlmsd.dlms.outcome import GetResult, Unasked
 from dlmsd.dlms.xdlms.access_result import LASTING, DataAccessResult
+from dlmsd.meter.compact import CompactReader, Unread
 from dlmsd.meter.installation import BARE, Installation
 from dlmsd.meter.news import told
 from dlmsd.meter.scales import Unscaled, learn
@@ -47,6 +48,8 @@ class Cycle:
     ) -> None:
         self._read = read
         self._session = session
+        compact = any(wanted.compact is not None for wanted in read)
+        self._compact = CompactReader(session) if compact else None
         self._slack = interval / 2
         self._doubt = doubt
         self._installation = installation
@@ -87,7 +90,7 @@ class Cycle:
             self.scales_asked += len(new)
             refused += await self._learn(new)
         known = [wanted for wanted in due if wanted.key in self._scales]
-        results = await self._session.get_many([wanted.attribute for wanted in known])
+        results = await self._results(known)
         values: dict[str, Value] = {}
         for wanted, result in zip(known, results, strict=True):
             key = wanted.key
@@ -95,6 +98,9 @@ class Cycle:
                 self._absent[key] = result.words
                 if result in LASTING:
                     refused.append(key)
+                continue
+            if isinstance(result, Unread):
+                self._absent[key] = result.reason
                 continue
             value = self._scales[key].value(result)
             if value is None:
@@ -109,6 +115,11 @@ class Cycle:
         if refused and values:  # one that refuses everything has another trouble
             self._leave(refused, now)
         return values
+
+    async def _results(self, known: Sequence[Measurement]) -> Sequence[GetResult | Unread]:
+        if self._compact is not None:
+            return await self._compact.get(known)
+        return await self._session.get_many([wanted.attribute for wanted in known])
 
     def _leave(self, refused: Sequence[str], now: float) -> None:
         """Alone for a while, once it was refused often enough."""

@@ -51,11 +51,16 @@ class ReadTests(ConfigurationCase):
                 "odd = false\n"
                 'clock = { obis = "0.0.1.0.0.255", class = 8 }\n'
                 'voltage_l2 = { attribute = 3, scale = 2, unit = "kV" }\n'
-                'frequency = { obis = "1-1:14.7.1*255" }\n'
+                'frequency = { obis = "1-1:14.7.1*255", compact = "0-0:66.0.1" }\n'
             ),
             (
                 Measurement("voltage_l1", register("1-2:32.7.0"), "u1", unit="V", every=60.0),
-                Measurement("frequency", register("1-1:14.7.1"), "frequency"),
+                Measurement(
+                    "frequency",
+                    register("1-1:14.7.1"),
+                    "frequency",
+                    compact=Obis.parse("0-0:66.0.1"),
+                ),
                 Measurement("clock", register("0-0:1.0.0", 8), "clock"),
                 Measurement(
                     "voltage_l2",
@@ -108,6 +113,7 @@ class ReadTests(ConfigurationCase):
                     f"{line}.a: false takes away what a profile reads; this is not",
                 ),
                 "read.frequency = { obis = 5 }": (f"{line}.frequency.obis: {obis}",),
+                "read.frequency = { compact = 5 }": (f"{line}.frequency.compact: {obis}",),
                 'read.frequency.unit = "volt"': (f"{line}.frequency.unit: {unit}",),
                 'read.frequency.unit = ""': (f"{line}.frequency.unit: {unit}",),
                 "read.frequency.scale = 0": (f"{line}.frequency.scale: {factor}",),

@@ -22,6 +22,7 @@ from dlmsd.dlms.axdr.data import decode, encode
 from dlmsd.dlms.axdr.value import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
+from dlmsd.dlms.cosem.compact_data import Template
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.cosem.object_list import decode_object_list
@@ -192,6 +193,25 @@ def _short_names(octets: bytes) -> None:
     names.attribute(_COLUMNS[0].attribute)
     names.method(MethodDescriptor(8, Obis.parse("0-0:1.0.0"), 1))
     named_objects(_whole(octets))
+
+
+_TEMPLATE: Final = bytes.fromhex("0203 19 06 09")
+_TEMPLATE_COLUMNS: Final = Data(
+    Tag.ARRAY,
+    tuple(
+        CaptureObject(AttributeDescriptor(3, Obis.parse(f"1-0:{n}.8.0"), 2)).data for n in (1, 2, 3)
+    ),
+)
+
+
+def _compact_data(octets: bytes) -> None:
+    """A description, as long as the first octet says, and a buffer; capture objects too."""
+    length = octets[0] if octets else 0
+    description, buffer = octets[1 : 1 + length], octets[1 + length :]
+    columns = _whole(buffer) if length > 0xF0 else _TEMPLATE_COLUMNS
+    parts = Data(Tag.UNSIGNED, 2), Data(Tag.OCTET_STRING, description)
+    template = Template.of(Obis.parse("0-0:66.0.1"), columns, *parts)
+    template.row(Data(Tag.OCTET_STRING, buffer))
 
 
 _COLUMNS: Final = (
@@ -396,6 +416,16 @@ def targets() -> tuple[Target, ...]:
         Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), behind(b"")),
         Target("cosem.short-names", _short_names, (_SHORT_NAMED,), behind(b"")),
         Target("cosem.capture", _capture, (_CAPTURE,), behind(b"")),
+        Target(
+            "cosem.compact-data",
+            _compact_data,
+            (
+                b"\x05" + _TEMPLATE + bytes(12 + 4) + b"\x02ab",
+                b"\x06\x02" + _TEMPLATE + bytes(12 + 4) + b"\x00",
+            ),
+            tuple(b"\x04\x02\x01\x01" + bytes((tag,)) + bytes(0xFFF0) for tag in (0x01, 0x11)),
+            harvest=False,
+        ),
         evolve(row, large=(*behind(b"\x08"), *_SILENT, _LONG_PROFILE)),
         Target("cosem.selective", _selective, _SELECTIONS, behind(b"\x02")),
         Target("cosem.descriptor", _descriptors),

@@ -126,6 +126,11 @@ class BrowseTests(ErrandCase):
         (voltage,) = [line for line in lines if line.startswith("1-1:32.7.0 ")]
         self.assertRegex(voltage, r"Register +1r 2r 3r +2\d\d\.\d V$")
         self.assertIn(f"{len(lines)} objects", ended.stderr)
+        (compact,) = [line for line in lines if line.startswith("0-0:66.0.1 ")]
+        self.assertRegex(compact, r"0-0:1\.0\.0 20.*; 1-0:1\.8\.0 \d+ Wh; 1-0:2\.8\.0 \d+ Wh$")
+        ended = self.visit("read", "62/0-0:66.0.1/2", "--profile=microstar")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertRegex(ended.stdout, r"(?m)^62/0-0:66\.0\.1/2/1-0:1\.8\.0 +\d+ Wh$")
 
     def test_json_and_a_profile_that_loads(self) -> None:
         profiles = self.folder / "profiles"
