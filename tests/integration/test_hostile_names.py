@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import csv
 import json
-import sqlite3
-import time
-from contextlib import closing
-from typing import Any
 
+from dlmsd.store.diagnostics import Diagnostic
+from dlmsd.store.disconnects import Disconnect
+from dlmsd.store.sendings import Sending
 from tests.integration.browser import BROWSER, browsing, expect, need_browser
+from tests.integration.earlier import earlier
 from tests.integration.processes import wait_until
 from tests.integration.rest import RestCase
 from tests.integration.test_page_daemon import VIEWS as METER_VIEWS
@@ -58,31 +58,15 @@ class HostileTests(RestCase):
 
     def remember(self) -> None:
         """What brokers and meters may have said in an earlier life."""
-        now = int(time.time() * 1000)
-        given: dict[str, Any] = {"text": TEXT, "meter": self.number, "at": now}
-        evidence = json.dumps([TEXT])
-        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
-            for table, columns, values in (
-                (
-                    "alarms",
-                    "rule, subject, meter, severity, category, message, details, raised_at, "
-                    "updated_at",
-                    "'x', :text, :meter, 'error', 'mqtt', :text, '{}', :at, :at",
-                ),
-                (
-                    "disconnects",
-                    "sink, meter, at, cause, message, evidence, attempts, back",
-                    "'plain', :meter, :at, 'unknown', :text, :evidence, 0, 0",
-                ),
-                ("audit", "at, who, action, subject, detail", ":at, :text, :text, :text, :text"),
-                ("diagnostics", "at, meter, severity, category, message",
-                 ":at, :meter, 'error', 'hdlc', :text"),
-                ("sendings", "receiver, at, title, alarms, taken, said, attempts",
-                 ":text, :at, :text, '[1]', 1, :text, 1"),
-            ):  # fmt: skip
-                say = f"INSERT INTO {table} ({columns}) VALUES ({values})"
-                database.execute(say, given | {"evidence": evidence})
-            database.commit()
+        with earlier(self.folder / "daemon/state") as before:
+            kept, number, at = before.registry, self.number, int(before.at * 1000)
+            before.do(
+                kept.alarms.raise_("x", TEXT, "error", TEXT, category="mqtt", meter=number),
+                kept.disconnects.write([Disconnect("plain", number, at, "unknown", TEXT, (TEXT,))]),
+                kept.audit.add(TEXT, TEXT, TEXT, TEXT),
+                kept.diagnostics.add(Diagnostic("error", "hdlc", TEXT, number)),
+                kept.notices.sendings.write(Sending(TEXT, at, TEXT, (1,), True, TEXT)),
+            )
 
     def seen(self) -> None:
         with browsing() as (page, wrong):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from importlib.resources import files
 
+from dlmsd.store.diagnostics import Severity
 from tests.integration.browser import BROWSER, HOSTILE, Page, browsing, expect, need_browser
+from tests.integration.earlier import earlier
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import wait_until
 from tests.integration.rest import SINK, RestCase
@@ -19,11 +18,9 @@ from tests.integration.test_page_daemon import RULES
 
 LOOKS = (("light", "en", 1280), ("dark", "es", 1280), ("light", "es", 390), ("dark", "en", 390))
 VIEWS = ("alarms", "notices", "diagnosis", "sinks", "network", "discovery", "settings", "logs")
-RAISED = """
-    INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
-    updated_at, cleared_at) VALUES (?, ?, ?, ?, 'mqtt', ?, ?, ?, ?, ?)
-"""
-CHECKED = "INSERT INTO health (at, status, document) VALUES (?, ?, ?)"
+OF_BEFORE: tuple[tuple[Severity, bool], ...] = (
+    ("warning", False), ("critical", False), ("error", True), ("info", True),
+)  # fmt: skip
 
 
 class ViewTests(RestCase):
@@ -53,20 +50,24 @@ class ViewTests(RestCase):
 
     def remember(self, rule: str) -> None:
         """What an earlier run would have left."""
-        now = int(time.time() * 1000)
-        details = {"rule": "x", "numbers": {"minutes": 12}, "quotes": [HOSTILE]}
-        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
-            for index, (severity, cleared) in enumerate(
-                (("warning", None), ("critical", None), ("error", now), ("info", now))
-            ):
-                at = now - (4 - index) * 3_600_000
+        details = json.dumps({"rule": "x", "numbers": {"minutes": 12}, "quotes": [HOSTILE]})
+        with earlier(self.folder / "daemon/state") as before:
+            alarms, health, now = before.registry.alarms, before.registry.health, before.at
+            for index, (severity, over) in enumerate(OF_BEFORE):
+                before.at = now - (4 - index) * 3600
                 message = f"trouble {index} of {HOSTILE}"
-                values = (f"{rule}{index}", HOSTILE, self.number if index else None, severity)
-                database.execute(RAISED, (*values, message, json.dumps(details), at, at, cleared))
+                more = {"category": "mqtt", "meter": self.number if index else None}
+                before.do(
+                    alarms.raise_(
+                        f"{rule}{index}", HOSTILE, severity, message, details=details, **more
+                    )
+                )
                 classes = {"healthy": 3, "degraded": index, "critical": 0, "down": 1}
                 told = {"minutes": 60, "status": index % 3, "classes": classes, "meters": {}}
-                database.execute(CHECKED, (at, index % 3, json.dumps(told)))
-            database.commit()
+                before.do(health.add(index % 3, json.dumps(told)))
+                before.at = now
+                if over:
+                    before.do(alarms.clear(f"{rule}{index}", HOSTILE))
 
     def browse(self, part: object) -> None:
         with browsing() as (page, wrong):

@@ -7,21 +7,20 @@ import io
 import json
 import sqlite3
 import tarfile
-import time
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from dlmsd.store.diagnostics import Severity
 from dlmsd.watch.finding import Finding
+from tests.integration.earlier import earlier
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
 from tests.integration.rest import SINK, RestCase, ask
 
-RAISED = """
-    INSERT INTO alarms (rule, subject, meter, severity, category, message, details, raised_at,
-    updated_at) VALUES (?, 's', ?, ?, ?, ?, '{"a": 1}', ?, ?)
-"""
+LOW = "Little disk is left: 7 MiB"
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical", "error")
 TELLING = """
 [profiles.telling]
 password = "22222222"
@@ -221,13 +220,8 @@ class FigureTests(MoreCase):
 class AlarmTests(MoreCase):
     def read_in_spanish(self) -> None:
         """One that dlmsd has words for, in each reader's language; its keys are in none."""
-        finding = Finding("disk-low", "disk", "warning", 0.9, {"free": 7, "percent": 3})
-        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
-            database.execute("UPDATE alarms SET rule = 'disk-low', details = ? WHERE rule = 'r0'",
-                             (finding.encode(),))  # fmt: skip
-            database.commit()
         for language, message, evidence in (
-            ("", "Little disk is left: 7 MiB", "7 MiB are free, 3 % of the disk."),
+            ("", LOW, "7 MiB are free, 3 % of the disk."),
             ("es-CO,es;q=0.9,en;q=0.5", "Queda poco disco: 7 MiB", "7 MiB"),
         ):
             answer = self.ask("GET", "/api/alarms", Accept_Language=language)
@@ -237,9 +231,6 @@ class AlarmTests(MoreCase):
             self.assertEqual((told["category"], told["details"]["numbers"]["free"]), ("c0", 7))
         asked = self.good("GET", "/api/alarms?language=es")
         self.assertEqual(asked[-1]["message"], "Queda poco disco: 7 MiB")
-        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
-            database.execute("UPDATE alarms SET rule = 'r0', details = '' WHERE rule = 'disk-low'")
-            database.commit()
 
     def test_the_websocket_of_before_names_what_there_is(self) -> None:
         self.begin()
@@ -250,23 +241,18 @@ class AlarmTests(MoreCase):
 
     def test_alarms(self) -> None:
         self.begin()
-        now = int(time.time() * 1000)
-        with closing(sqlite3.connect(self.folder / "daemon/state/registry.db")) as database:
-            for index, severity in enumerate(("info", "warning", "error", "critical", "error")):
-                hour = now - index * 3_600_000
-                values = (
-                    f"r{index}",
-                    index + 1,
-                    severity,
-                    f"c{index % 2}",
-                    f"m{index}",
-                    hour,
-                    hour,
-                )
-                database.execute(RAISED, values)
-            database.commit()
+        with earlier(self.folder / "daemon/state") as before:
+            now, alarms = before.at, before.registry.alarms
+            # One that dlmsd has words for, in each reader's language; of the others it has none.
+            disk = Finding("disk-low", "disk", "info", 0.9, {"free": 7, "percent": 3})
+            for index, severity in enumerate(SEVERITIES):
+                before.at = now - index * 3600
+                rule = f"r{index}" if index else disk.rule
+                of = {"category": f"c{index % 2}", "meter": index + 1}
+                details = "" if index else disk.encode()
+                before.do(alarms.raise_(rule, "s", severity, f"m{index}", details=details, **of))
         found = self.good("GET", "/api/alarms")
-        self.assertEqual([one["message"] for one in found], ["m4", "m3", "m2", "m1", "m0"])
+        self.assertEqual([one["message"] for one in found], ["m4", "m3", "m2", "m1", LOW])
         self.assertLessEqual(
             {"id", "meter_id", "severity", "category", "message", "acknowledged", "timestamp"},
             set(found[0]),
@@ -287,7 +273,7 @@ class AlarmTests(MoreCase):
             self.assertEqual([one["message"] for one in got], messages, query)
         link = self.ask("GET", "/api/alarms?limit=2&acknowledged=false").headers["link"]
         following = self.good("GET", link.partition(">")[0][1:])
-        self.assertEqual([one["message"] for one in following], ["m1", "m0"])
+        self.assertEqual([one["message"] for one in following], ["m1", LOW])
         self.assertEqual(self.ask("DELETE", f"/api/alarms/{number}").status, 204)
         self.assertEqual(self.ask("DELETE", f"/api/alarms/{number}").status, 404)
         self.assertEqual(self.ask("DELETE", "/api/alarms").status, 400)
