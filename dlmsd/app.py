@@ -102,6 +102,7 @@ class Daemon(Service):
             house.orders,
             house.outbox,
             house.collector.unwritten,
+            house.collector.begun,
             house.watch,
             self._configuration,
             self._machine,

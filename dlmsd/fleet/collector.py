@@ -156,6 +156,10 @@ class Collector:
         """What meters did since the last row; without deliveries, which are the outbox's."""
         return {name: meter.figures() for name, meter in self._meters.items()}
 
+    def begun(self) -> int:
+        """When what is unwritten began (Unix ms)."""
+        return int((self._wall() - (self._clock.seconds() - self._since)) * 1000)
+
     def _posted(self, status: Status) -> None:
         if isinstance(status, MeterStatus):
             found = self._meters.get(status.name) or self._meters.setdefault(

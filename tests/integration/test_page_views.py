@@ -164,6 +164,8 @@ class ViewTests(RestCase):
         place = self.meters.endpoints[1]  # which nobody reads, so that it has time for a stranger
         page.get_by_role("link", name="Discovery").click()
         expect(page.get_by_text("May be searched: 127.0.0.0/8")).to_be_visible()
+        expect(page.get_by_label("First address")).to_have_value("127.0.0.1")
+        expect(page.get_by_label("Last address")).to_have_value("127.0.0.254")
         page.get_by_label("First address").fill("127.0.0.300")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_label("First address")).to_be_focused()

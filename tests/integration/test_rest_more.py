@@ -180,6 +180,9 @@ class FigureTests(MoreCase):
             network = self.good("GET", f"/api/{path}")
             self.assertLessEqual(NETWORK, set(network))
             self.assertGreater(network["dlms_bytes_recv"], network["dlms_responses_recv"])
+            for rate in ("bandwidth_tx_bps", "bandwidth_rx_bps"):
+                peak = max(one[rate] for one in network["history"])
+                self.assertLessEqual(network[rate], peak * Decimal("1.01"), "no more than the peak")
         old = self.good("GET", "/api/network/metrics?from=2020-01-01&to=2020-01-02T00:00:00Z")
         self.assertEqual((old["dlms_requests_sent"], old["history"]), (0, []))
         self.assertEqual(self.ask("GET", f"/api/metrics/{number}?from=9&to=8").status, 422)

@@ -145,6 +145,7 @@ class _Way:
         return self
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        protocolFactory.noisy = False  # its log would have two lines for each notice
         connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
         return connecting.addCallback(self._connected)
 

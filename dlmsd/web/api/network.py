@@ -110,21 +110,21 @@ def _stats(
     # Before the first row there was nothing to count.
     begin = max(window.since, rows[0].at) if rows else window.since
     seconds = max(1.0, (min(window.until, now) - begin) / 1000)
-    history = tuple(
-        NetworkRow(
-            timestamp=iso(row.at) or "",
-            ts=row.at,
-            seconds=width / 1000,
-            **_counts(row.figures, width / 1000),
-        )
-        for row, width in told
-    )
+    history = tuple(_row(row, width, begin, min(window.until, now)) for row, width in told)
     return NetworkStats(
         meter_id=number,
         since=iso(window.since) or "",
         until=iso(window.until) or "",
         history=history,
         **_counts(total(rows), seconds),
+    )
+
+
+def _row(row: Row, width: int, begin: int, end: int) -> NetworkRow:
+    """The first began with the first figures, and the last has not ended."""
+    seconds = max(1000, min(row.at + width, end) - max(row.at, begin)) / 1000
+    return NetworkRow(
+        timestamp=iso(row.at) or "", ts=row.at, seconds=seconds, **_counts(row.figures, seconds)
     )
 
 

@@ -85,8 +85,8 @@ class Watch(Protocol):
 class Parts:
     """``version`` is dlmsd's, ``started`` the configuration with which it was started.
 
-    ``unwritten`` are figures of the minute that has not ended, by meter; ``tokens`` open page and
-    REST.
+    ``unwritten`` are figures of the minute that has not ended, by meter, and ``begun`` is when it
+    began (Unix ms); ``tokens`` open page and REST.
     """
 
     board: Board
@@ -97,6 +97,7 @@ class Parts:
     orders: Orders
     outbox: Outbox
     unwritten: Callable[[], Mapping[str, Figures]]
+    begun: Callable[[], int]
     watch: Watch
     started: Configuration
     machine: Machine

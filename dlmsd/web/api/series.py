@@ -96,8 +96,9 @@ class Figured:
         if not window.since <= now < window.until:
             return []
         unwritten = self._parts.unwritten()
-        found = [Row(now, unwritten[name]) for name in names if name in unwritten]
-        return [Row(now, total(found))] if found else []
+        at = min(now, max(window.since, self._parts.begun()))
+        found = [Row(at, unwritten[name]) for name in names if name in unwritten]
+        return [Row(at, total(found))] if found else []
 
 
 def fewer(rows: Sequence[Row], window: Window, span: Span, points: int) -> list[tuple[Row, int]]:

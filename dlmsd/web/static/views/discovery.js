@@ -13,7 +13,7 @@ import { speak } from "../text.js";
 import * as words from "../texts/discovery.js";
 
 const EVERY = 1000;
-const RANGE = ["192.168.1.1", "192.168.1.254"];
+const MOST_BITS = 8; // of a larger network its beginning is offered
 const PORTS = "3333, 4059";
 const HEALTHS = { running: "degraded", done: "healthy", cancelled: "inactive", failed: "down" };
 
@@ -21,6 +21,18 @@ const { t, tn } = speak(words);
 export const nav = t("nav");
 
 const addressed = ({ ip, port }) => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`);
+
+// The first and the last address to look at in an IPv4 network such as 192.168.1.0/24; nothing of
+// another kind of network, whose addresses are too many to begin with.
+function range(network) {
+  const [address, length] = network.split("/");
+  if (!address.includes(".")) return ["", ""];
+  const host = 32 - Number(length ?? 32);
+  const start = address.split(".").reduce((sum, one) => sum * 256 + Number(one), 0);
+  const last = start + 2 ** Math.min(host, MOST_BITS) - 1;
+  const ends = host < 2 ? [start, last] : [start + 1, last - 1];
+  return ends.map((one) => [24, 16, 8, 0].map((shift) => Math.floor(one / 2 ** shift) % 256).join("."));
+}
 
 function isMeter(found) {
   const address = addressed(found);
@@ -54,7 +66,6 @@ class Discovery {
     this.end = new Field("end_ip", t("end_ip"), { required: true });
     this.ports = new Field("ports", t("ports"), { required: true, hint: t("ports_hint") });
     this.fields = [this.start, this.end, this.ports];
-    [this.start.value, this.end.value] = RANGE;
     this.ports.value = PORTS;
     this.begin = make("button", "strong", t("begin"));
     this.stop = button(t("stop"), "danger", () => this.cancel());
@@ -75,7 +86,7 @@ class Discovery {
     this.none = make("p", "none", t("loading"));
     this.poll = new Poll(() => "api/scan/jobs", EVERY, (answer) => this.show(answer));
     for (const node of [this.stop, this.bar]) setHidden(node, true);
-    setHidden(this.form, !mayChange());
+    setHidden(this.form, true);
     this.node = make(
       "div", "", make("div", "head", make("h1", "", t("nav"))), make("p", "aside", t("hint")), this.allowed,
       this.form, this.bar, this.said, section(t("results"), this.none, this.results),
@@ -91,6 +102,8 @@ class Discovery {
     if (!ok) return;
     const networks = body.sections.web.scan_networks;
     setText(this.allowed, networks.length > 0 ? t("allowed", { networks: networks.join(", ") }) : t("none_allowed"));
+    setHidden(this.form, networks.length === 0);
+    if (networks.length > 0) [this.start.value, this.end.value] = range(networks[0]);
   }
 
   async search() {
