@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from random import Random
 from typing import Final
 
@@ -22,7 +23,7 @@ from dlmsd.publish.evictions import Evictions
 from dlmsd.publish.facts import Facts
 from dlmsd.publish.homeassistant import Discovery
 from dlmsd.publish.inquiry import Inquiry
-from dlmsd.publish.limits import Limits
+from dlmsd.publish.limits import PAYLOAD, Limits
 from dlmsd.publish.login import device_login, login_for
 from dlmsd.publish.plain import PlainDialect
 from dlmsd.publish.requests import Requests
@@ -79,8 +80,9 @@ def build(
         def states() -> list[tuple[str, bool]]:
             return [(name, state) for name, state in online.items() if meter in (None, name)]
 
-        limits = Limits(clock.seconds, (GATEWAY_ATTRIBUTES, options.attributes_topic))
         own = options.kind == "mqtt"  # there the client id is what only one may have
+        attributes = GATEWAY_ATTRIBUTES, options.attributes_topic
+        limits = Limits(clock.seconds, attributes, inf if own else PAYLOAD)
         who = f"the client id {login.client_id}" if own else login.who
         episodes = inquiry.open(meter or "", who)
         courier = Courier(

@@ -23,6 +23,7 @@ from dlmsd.errors import StoreError
 from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
 from dlmsd.publish import payload, troubles
+from dlmsd.publish.audience import Audience
 from dlmsd.publish.canary import Canary
 from dlmsd.publish.desk import Desk
 from dlmsd.publish.dialect import Dialect
@@ -32,10 +33,10 @@ from dlmsd.publish.lane import PAGE, LaneQueue, Lanes
 from dlmsd.publish.limits import REQUEST, Limits
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
+from dlmsd.publish.noticeboard import Noticeboard
 from dlmsd.publish.pack import Room
 from dlmsd.publish.source import Delivery, Outbox
 from dlmsd.publish.suspicion import Suspicion
-from dlmsd.publish.unwanted import Unwanted
 from dlmsd.publish.verdict import BURST
 
 # A poison message in it is found by few halvings.
@@ -86,12 +87,12 @@ class Courier:
         self._held: IDelayedCall | None = None
         self._episodes = episodes
         self._session: MqttProtocol | None = None
-        self._notices: dict[str, Message] = {}  # by subject, so that only the newest waits
+        self._notices = Noticeboard(sink, self.name, limits)
+        self._audience = Audience(sink, self.name)
         self._lanes = Lanes(dated=dialect.dated)
         self._flying: dict[int, tuple[Message, tuple[int, ...]]] = {}
         self._unmarked = 0  # messages that were acknowledged, and the outbox's file lacks it
         self._suspicion = Suspicion()
-        self._unwanted = Unwanted()
         self._refused_in_a_row = 0
         self._holding = Holding(dialect, self._lanes, desk, clock, self._back)
         self._canary: Canary | None = None
@@ -123,9 +124,9 @@ class Courier:
                 self._canary.up(session)
         self._notices.clear()
         for subject, message in self._dialect.greeting():
-            self._notice(subject, message)
+            self._notices.put(subject, message)
         for meter, online in self._states():
-            self._notice(meter, self._dialect.state(meter, online))
+            self._notices.put(meter, self._dialect.state(meter, online))
         self._desk.up(self.name, session.certificate_ends)
         self._fill()
 
@@ -138,8 +139,8 @@ class Courier:
             self._unheard = self._unheard + 1 if session.unheard else 0
             oldest, ids = next(iter(self._flying.values()), (None, ()))
             if oldest is not None and not ids and error.suspicious and session.waited <= PROMPT:
-                self._unwanted.closed(oldest.topic)
-            self._unwanted.ended()
+                self._notices.unwanted.closed(oldest.topic)
+            self._notices.unwanted.ended()
         if session is not None and error.suspicious and session.waited <= PROMPT:
             self._suspicion.closed(self._flying_ids(), self._episodes.seconds())
         if self._ended is None:  # else it was we who ended it
@@ -156,6 +157,8 @@ class Courier:
                 self._episodes.passed(packet_id)
                 if ids and self._canary is not None:
                     self._canary.acknowledged(message.topic)
+                if ids:
+                    self._audience.acknowledged(message.topic, reason)
                 arrived.extend(ids)
                 messages += bool(ids)
                 # Whoever is asked for limits is not yet known to take readings.
@@ -165,7 +168,7 @@ class Courier:
                 self._episodes.refused(packet_id, error)
                 refusals.append((error, ids))
                 if not ids:
-                    self._unwanted.refused(message.topic)
+                    self._notices.unwanted.refused(message.topic)
         if arrived:
             self._unmarked += messages
             marked = self._arrived(arrived)
@@ -192,7 +195,7 @@ class Courier:
     def state(self, meter: str, online: bool) -> None:
         """A meter can be read, or no longer."""
         if self._session is not None and self._ended is None:
-            self._notice(meter, self._dialect.state(meter, online))
+            self._notices.put(meter, self._dialect.state(meter, online))
             self._fill()
 
     def told(self, message: Message) -> bool:
@@ -223,7 +226,7 @@ class Courier:
         else:
             self._lanes.restart()
             for subject, message in self._dialect.farewell():
-                self._notice(subject, message)
+                self._notices.put(subject, message)
             self._fill()
         return ended
 
@@ -237,13 +240,8 @@ class Courier:
 
     def _say(self, subject: str, message: Message) -> None:
         if self._session is not None and self._ended is None:
-            self._notice(subject, message)
+            self._notices.put(subject, message)
             self._fill()
-
-    def _notice(self, subject: str, message: Message | None) -> None:
-        self._notices.pop(subject, None)
-        if message is not None and not self._unwanted.spares(message):
-            self._notices[subject] = message
 
     def _arrived(self, ids: Sequence[int]) -> Deferred[None]:
         """Fires when the outbox has marked them."""
@@ -298,11 +296,12 @@ class Courier:
                 self._held = self._clock.callLater(seconds, self._fill)
                 break
             if lane is None:
-                notice = self._notices.pop(next(iter(self._notices)))
-                self._limits.take_notice(notice)
-                self._send(session, notice, ())
+                notice = self._notices.take(session)
+                if notice is not None:
+                    self._limits.take_notice(notice)
+                    self._send(session, notice, ())
             elif (message := self._dialect.introduction(lane.queue[0].meter)) is not None:
-                self._notices[lane.queue[0].meter] = message
+                self._notices.insist(lane.queue[0].meter, message)
             else:
                 self._send_from(session, lane)
         if self._ended is not None:
@@ -318,7 +317,7 @@ class Courier:
     def _wait(self, lane: LaneQueue | None) -> tuple[float, str]:
         """Seconds until a notice, or this lane's first, may go, and why not now."""
         if lane is None:
-            return self._limits.wait_notice(next(iter(self._notices.values())))
+            return self._limits.wait_notice(self._notices.next)
         return self._limits.wait(payload.count(lane.queue[0].values))
 
     def _release(self) -> None:
@@ -342,7 +341,7 @@ class Courier:
         limit = self._suspicion.limit
         room = Room(
             MOST_PACKED if limit is None else limit - len(self._flying_ids()),
-            min(self._limits.payload, session.largest) * 4 // 5,
+            int(min(self._limits.payload, session.largest) * 4 // 5),
             self._limits.values.left,
         )
         message, taken = self._dialect.pack(lane.queue, room)

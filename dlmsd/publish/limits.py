@@ -111,14 +111,19 @@ class Limits:
     as telemetry.
     """
 
-    def __init__(self, seconds: Callable[[], float], attributes: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        seconds: Callable[[], float],
+        attributes: Collection[str] = (),
+        payload: float = PAYLOAD,
+    ) -> None:
         self._seconds = seconds
         self._attributes = attributes
         self._patient_until: float | None = None
         self.messages = Bucket("messages", seconds)
         self.entries = Bucket("telemetry messages", seconds)
         self.values = Bucket("telemetry values", seconds)
-        self.payload = PAYLOAD
+        self.payload = payload
         self.inflight: float = inf
 
     def ask(self) -> Message:

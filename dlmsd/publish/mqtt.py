@@ -29,7 +29,7 @@ from dlmsd import tls
 from dlmsd.publish import troubles
 from dlmsd.publish.codec import Codec, Login, Wire
 from dlmsd.publish.message import Message
-from dlmsd.publish.packets import PacketBuffer
+from dlmsd.publish.packets import Oversized, PacketBuffer
 from dlmsd.publish.version import Version
 
 CONNACK_TIMEOUT: Final = 15.0
@@ -198,8 +198,11 @@ class MqttProtocol(TwistedProtocol):
             return
         self._heard_at = self._clock.seconds()
         try:
-            for packet, offset in self._packets.receive(data):
-                self._take(packet, offset)
+            for packet in self._packets.receive(data):
+                if isinstance(packet, Oversized):
+                    self._pass_over(packet)
+                else:
+                    self._take(*packet)
         except troubles.Trouble as error:
             self.fail(error)
         if self._acknowledgements:
@@ -224,6 +227,19 @@ class MqttProtocol(TwistedProtocol):
         self._written = self._clock.seconds()
         assert self.transport is not None
         self.transport.write(data)
+
+    def _pass_over(self, packet: Oversized) -> None:
+        """Else the broker would keep it in flight, and tell nothing else in the end."""
+        if packet.packet_id:
+            self.write(struct.pack(">BBH", _PUBACK, 2, packet.packet_id))
+        self.told += 1
+        if self.told == 1:
+            self.log.warn(
+                "{sink}: {client} was sent a message of {octets} bytes, which is passed over",
+                sink=self._login.sink,
+                client=self._login.client_id,
+                octets=packet.octets,
+            )
 
     def _take(self, packet: bytes, offset: int) -> None:
         kind = packet[0] & 0xF0

@@ -50,11 +50,21 @@ class PlainDialect:
         """What the broker tells when dlmsd vanishes."""
         return Message(self._topics.status, b"offline", retain=True)
 
+    @property
+    def _online(self) -> Message:
+        return Message(self._topics.status, b"online", retain=True)
+
     def subscriptions(self) -> Sequence[str]:
         wanted = [f"{self._topics.requests}/+"] if self._requests else []
-        return [*wanted, *self._announced.subscriptions]
+        return [self._topics.status, *wanted, *self._announced.subscriptions]
 
     def told(self, message: Message, say: Say) -> bool:
+        if message.topic == self._topics.status:
+            # No standard says that the will of a session which we have replaced comes before
+            # our greeting. What is retained is older than that.
+            if message.payload == self.will.payload and not message.retain:
+                say("", self._online)
+            return True
         if self._requests is not None and self._requests.told(message, say):
             return True
         answers = self._announced.told(message)
@@ -68,7 +78,7 @@ class PlainDialect:
                 say(subject, message)
 
     def greeting(self) -> Iterable[tuple[str, Message]]:
-        yield "", Message(self._topics.status, b"online", retain=True)
+        yield "", self._online
         yield "bridge/info", Message(self._topics.info, payload.encode(self._info()), retain=True)
         if self._discovery is not None:
             yield from self._discovery.messages()

@@ -18,7 +18,7 @@ from dlmsd.config.topics import Topics
 from dlmsd.publish import payload
 from dlmsd.publish.dialect import Say
 from dlmsd.publish.message import Message
-from dlmsd.publish.works import Outcome, RequestError, Works, parsed
+from dlmsd.publish.works import TOO_LARGE, Outcome, RequestError, Works, parsed
 
 
 class Requests:
@@ -50,7 +50,8 @@ class Requests:
         transaction = None
 
         def answer(outcome: Outcome) -> None:
-            say(subject, self._answer(name, outcome, transaction))
+            body, instead = (_answer(one, transaction) for one in (outcome, TOO_LARGE))
+            say(subject, Message(self._topics.response(name), body, instead=instead))
 
         try:
             request = parsed(body)
@@ -62,10 +63,11 @@ class Requests:
         else:
             self._works.begin(name, meter, request, answer)
 
-    def _answer(self, name: str, outcome: Outcome, transaction: object) -> Message:
-        told: dict[str, Any] = {"status": "ok", "data": outcome.data}
-        if outcome.error:
-            told = {"status": "error", "error": outcome.error, "advice": outcome.advice}
-        if transaction is not None:
-            told["transaction"] = transaction
-        return Message(self._topics.response(name), payload.encode(told))
+
+def _answer(outcome: Outcome, transaction: object) -> bytes:
+    told: dict[str, Any] = {"status": "ok", "data": outcome.data}
+    if outcome.error:
+        told = {"status": "error", "error": outcome.error, "advice": outcome.advice}
+    if transaction is not None:
+        told["transaction"] = transaction
+    return payload.encode(told)

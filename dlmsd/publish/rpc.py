@@ -16,7 +16,7 @@ from typing import Any, Final
 from dlmsd.publish import payload
 from dlmsd.publish.dialect import Say
 from dlmsd.publish.message import Message
-from dlmsd.publish.works import Outcome, RequestError, Works, parsed
+from dlmsd.publish.works import TOO_LARGE, Outcome, RequestError, Works, parsed
 
 RPC: Final = "v1/devices/me/rpc"
 GATEWAY_RPC: Final = "v1/gateway/rpc"
@@ -49,7 +49,9 @@ class Rpc:
         number = message.topic.removeprefix(start)
 
         def answer(told: object) -> None:
-            say(f"rpc/{number}", Message(f"{RPC}/response/{number}", payload.encode(told)))
+            topic = f"{RPC}/response/{number}"
+            instead = payload.encode(_answer(TOO_LARGE))
+            say(f"rpc/{number}", Message(topic, payload.encode(told), instead=instead))
 
         with _errors(answer):
             request = parsed(message.payload)
@@ -76,8 +78,11 @@ class Rpc:
         assert isinstance(data, dict)
 
         def answer(told: object) -> None:
-            body = {"device": device, "id": number, "data": told}
-            say(f"rpc/{device}/{number}", Message(GATEWAY_RPC, payload.encode(body)))
+            body, instead = (
+                payload.encode({"device": device, "id": number, "data": one})
+                for one in (told, _answer(TOO_LARGE))
+            )
+            say(f"rpc/{device}/{number}", Message(GATEWAY_RPC, body, instead=instead))
 
         with _errors(answer):
             meter = meter_of(device)

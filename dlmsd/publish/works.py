@@ -94,6 +94,11 @@ class Outcome:
         return cls(error=str(error), advice=error.advice)
 
 
+TOO_LARGE: Final = Outcome.failed(
+    RequestError("the answer is larger than what the broker takes; ask for less")
+)
+
+
 class Works:
     """Carries out what is asked through the sink of this name.
 

@@ -166,6 +166,7 @@ class BrokerConnection(Protocol):
         self.number = -1
         self.filters: list[str] = []
         self.told: set[int] = set()
+        self.taken: set[int] = set()
 
     def connectionMade(self) -> None:
         self.broker.open.append(self)
@@ -186,11 +187,14 @@ class BrokerConnection(Protocol):
                 self._handle(kind, body)
 
     def send(self, kind: int, body: bytes) -> None:
-        """One packet; for bodies below 16 KiB."""
-        assert len(body) < 1 << 14
-        low, high = len(body) & 0x7F, len(body) >> 7
-        length = bytes([low | 0x80, high]) if high else bytes([low])
-        self.transport.write(bytes([kind]) + length + body)
+        """One packet."""
+        length, rest = bytearray(), len(body)
+        while True:
+            length.append(rest & 0x7F | (0x80 if rest > 0x7F else 0))
+            rest >>= 7
+            if not rest:
+                break
+        self.transport.write(bytes([kind]) + bytes(length) + body)
 
     def tell(self, topic: str, payload: bytes, retain: bool) -> None:
         """PUBLISH at QoS 1."""
@@ -231,7 +235,9 @@ class BrokerConnection(Protocol):
         elif kind == 0xA2:
             self._unsubscribe(Fields(body))
         elif kind == 0x40:
-            assert Fields(body).word() in self.told, "PUBACK of what was never sent"
+            number = Fields(body).word()
+            assert number in self.told, "PUBACK of what was never sent"
+            self.taken.add(number)
         elif kind == 0xC0:
             self.broker.pinged += 1
             if self.broker.pings:

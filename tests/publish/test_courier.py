@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.publish import lane
@@ -155,6 +156,22 @@ class CourierTests(SynchronousTestCase):
         bench.outbox.commit(readings(3))
         bench.run(1)
         self.assertEqual((bench.outbox.waiting, len(bench.broker.connects)), ([], 1))
+
+    def test_what_nobody_has_subscribed_to_is_logged_once(self) -> None:
+        """PUBACK 0x10 of MQTT 5: delivered, and to nobody."""
+        lines: list[str] = []
+        observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        bench = Bench(meter("a"))
+        bench.start()
+        for ts, code in enumerate((0x10, 0x10, 0, 0x10)):
+            bench.broker.puback = lambda one, code=code: [Ack(one.packet_id, code)]  # type: ignore[misc]
+            bench.outbox.commit([reading("a", ts)])
+            bench.run(1)
+        self.assertEqual((bench.outbox.waiting, bench.status.error), ([], ""))
+        told = [line for line in lines if "nobody has subscribed to dlmsd/a" in line]
+        self.assertEqual(len(told), 2)
 
     def test_an_outbox_that_cannot_be_read_is_tried_again(self) -> None:
         bench = Bench(meter("a"))

@@ -258,7 +258,7 @@ class DiscoveryTests(SynchronousTestCase):
         bench.sink.meter_status(status("a", active_power=POWER))
         self.assertEqual(
             (self.documents(bench), bench.broker.subscribed),
-            ([], ["dlmsd/bridge/request/+", "dlmsd/bridge/discovery/+/+"]),
+            ([], ["dlmsd/status", "dlmsd/bridge/request/+", "dlmsd/bridge/discovery/+/+"]),
         )
 
     def test_a_refused_subscription_costs_nothing_else(self) -> None:

@@ -240,6 +240,21 @@ class ProtocolCase(SynchronousTestCase):
         self.assertEqual(answers, [message.payload for message in self.witness.messages])
         self.assertEqual((session.told, session.room), (0, 20))
 
+    def test_a_message_that_is_too_long_ends_nothing(self) -> None:
+        """Somebody may have published it retained, to a topic that is subscribed to."""
+        self.witness.knows = True
+        session = self.dial()
+        session.subscribe(("wanted/+",))
+        self.turn()
+        for _ in range(3):
+            self.broker.tell("wanted/x", bytes(100_000))
+        self.broker.tell("wanted/x", b"short")
+        self.turn()
+        self.assertEqual(self.witness.messages, [Message("wanted/x", b"short")])
+        self.assertEqual((self.witness.error, session.told), (None, 3))
+        # Else the broker would soon have none more in flight.
+        self.assertEqual(self.broker.open[0].taken, {1, 2, 3, 4})
+
     def test_a_refused_subscription_is_named(self) -> None:
         lines: list[str] = []
         observer = lambda event: lines.append(formatEvent(event))  # noqa: E731

@@ -115,6 +115,19 @@ class PlainSinkTests(SynchronousTestCase):
         bench.run(5)
         self.assertEqual(bench.broker.retained["dlmsd/status"], b"online")
 
+    def test_a_will_that_comes_late_is_corrected(self) -> None:
+        """As of a session that this connection has replaced."""
+        bench = Bench(meter("a"))
+        bench.start()
+        for retained in (True, False):
+            bench.broker.retained["dlmsd/status"] = b"offline"
+            bench.broker.tell("dlmsd/status", b"offline", retained)
+            bench.run(0.5)
+            found = bench.broker.retained["dlmsd/status"]
+            # What was retained is from before the greeting.
+            self.assertEqual(found, b"offline" if retained else b"online")
+        self.assertEqual(bench.topics().count("dlmsd/status"), 2)
+
     def test_a_clean_stop_says_offline_itself(self) -> None:
         bench = Bench(meter("a"))
         bench.start()

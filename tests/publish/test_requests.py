@@ -183,7 +183,28 @@ class SubscriptionTests(RequestsCase):
         self.begin(requests=False)
         info = json.loads(self.bench.broker.retained["dlmsd/bridge/info"])
         self.assertEqual((info["requests"], info["topic"]), ([], "dlmsd/{meter}"))
-        self.assertEqual(self.bench.broker.subscribed, ["dlmsd/bridge/discovery/+/+"])
+        expected = ["dlmsd/status", "dlmsd/bridge/discovery/+/+"]
+        self.assertEqual(self.bench.broker.subscribed, expected)
+
+    def test_an_answer_that_the_broker_does_not_take(self) -> None:
+        """MaximumPacketSize of 400 bytes: the broker would close upon it."""
+        self.bench = Bench(meter("a"))
+        self.bench.broker.connack_properties = b"\x27\0\0\x01\x90"
+        self.bench.start()
+        self.assertEqual(self.ask("read_now", {"meter": "a", "transaction": 7}), [])
+        self.bench.orders.readings[0].callback(
+            reading("a", 7, **{f"value_{n}": "1" for n in range(40)})
+        )
+        self.bench.run(0.5)
+        answer = self.bench.broker.published[-1]
+        told = json.loads(answer.payload)
+        self.assertEqual((answer.topic, told["status"]), (RESPONSE + "read_now", "error"))
+        self.assertEqual(told["transaction"], 7)
+        self.assertIn("larger than what the broker takes", told["error"])
+        # Nor is any other message sent that is larger, which is but logged.
+        topics = [one.topic for one in self.bench.broker.published]
+        self.assertIn("dlmsd/status", topics)
+        self.assertEqual(max(len(one.payload) for one in self.bench.broker.published) < 400, True)
 
     def test_a_broker_that_closes_upon_a_subscription(self) -> None:
         """Deliveries arrive all the same, and none is suspected of it."""

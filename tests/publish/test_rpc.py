@@ -92,6 +92,21 @@ class MethodTests(RpcCase):
         self.assertIn("no meter is named", self.error("readNow", device="gw"))
         self.assertEqual(self.bench.orders.asked, [("status", None), ("reload", "sink s")])
 
+    def test_an_answer_that_the_server_does_not_take(self) -> None:
+        """L1: over its limit it would end the session, in 3.1.1 without a word."""
+        for kind in KINDS:
+            for protocol in (5, 311):
+                self.begin(kind, protocol, limits={"max_payload": 1000})
+                asked = self.ask("readNow")
+                self.bench.orders.readings[0].callback(
+                    reading("a", 7, **{f"value_{n}": "1" for n in range(99)})
+                )
+                self.bench.run(0.5)
+                answer = self.successResultOf(asked)
+                self.assertIs(answer["success"], False)
+                self.assertIn("larger than what the broker takes", answer["error"])
+                self.assertEqual({one.error for one in self.bench.statuses}, {""})
+
     def test_none_where_it_is_not_wanted(self) -> None:
         for kind in KINDS:
             self.begin(kind, requests=False)
