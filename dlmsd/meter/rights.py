@@ -7,6 +7,8 @@ asked for the work itself, and refuses by itself.
 
 The list is the current association's, 0-0:40.0.0. A meter that has none there is asked which
 of the numbered ones is this client's: the lists of others tell other rights.
+
+By short names they stand in access_rights_list of Association SN, from its version 2 on.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from dlmsd.dlms.cosem.object_list import (
     decode_object_list,
     object_list,
 )
+from dlmsd.dlms.cosem.short_names import ACCESS_RIGHTS_SN, ShortNames
 from dlmsd.dlms.cosem.structure import array
 from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
@@ -69,6 +72,8 @@ class Tells(Protocol):
 
     client: int
     """Its number."""
+    names: ShortNames
+    """Those of a meter with short names; of others the association's alone."""
 
     @property
     def conformance(self) -> Conformance:
@@ -157,6 +162,8 @@ class Rights:
         self._objects |= {each: found.get(each) for each in missing}
 
     async def _listed(self, session: Tells, missing: Sequence[_Id]) -> Sequence[CosemObject]:
+        if session.names.rights_told:
+            return session.names.rights(await _streamed(session, ACCESS_RIGHTS_SN, MOST))
         if Conformance.SELECTIVE_ACCESS in session.conformance:
 
             async def part(of: Obis) -> Sequence[CosemObject]:
@@ -174,6 +181,14 @@ async def listed(
     session: Tells, most: int | None = None, own: OwnAssociation | None = None
 ) -> Sequence[CosemObject]:
     """The whole object list; MeterError for more octets than ``most``: its association is gone."""
+
+    async def whole(of: Obis) -> bytes:
+        return await _streamed(session, _attribute(of, _OBJECT_LIST), most)
+
+    return decode_object_list(await (own or OwnAssociation()).ask(session, whole))
+
+
+async def _streamed(session: Tells, attribute: AttributeDescriptor, most: int | None) -> bytes:
     octets = bytearray()
 
     def take(piece: bytes) -> None:
@@ -181,11 +196,8 @@ async def listed(
         if most is not None and len(octets) > most:
             raise MeterError(f"its object list has more than {most} octets")
 
-    async def whole(of: Obis) -> None:
-        await session.stream(_attribute(of, _OBJECT_LIST), None, take)
-
-    await (own or OwnAssociation()).ask(session, whole)
-    return decode_object_list(bytes(octets))
+    await session.stream(attribute, None, take)
+    return bytes(octets)
 
 
 def _refuse_unless_allowed(known: CosemObject, wanted: Wanted) -> None:

@@ -237,7 +237,7 @@ class Session(Conversation):
         So far as the meter tells; whatever writes or invokes asks this by itself.
         """
         self._refuse_unless_writing()
-        if isinstance(self._association, AssociationSN):
+        if isinstance(self._association, AssociationSN) and not self.names.rights_told:
             return
         await self._rights.check(self, wanted)
         if not self.associated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -116,7 +117,8 @@ class Objects:
             one, base = granted.instance, _SHORT_NAMES.get(granted.instance.obis)
             if base is not None:
                 attributes, methods = tuple(one.attributes), tuple(one.methods)
-                yield Named(base, one.class_id, one.version, one.obis, attributes, methods)
+                rights = partial(granted.rights, self.meter)
+                yield Named(base, one.class_id, one.version, one.obis, attributes, methods, rights)
 
     def short_names(self) -> Mapping[Obis, int]:
         """The base name of each object but those of associations, always the same."""

@@ -1,7 +1,8 @@
 """Short names at the meter's end: READ, WRITE, UnconfirmedWrite (IEC 62056-53 clause 8.4).
 
 What has a name is an attribute or a method: to read a method's name, or to write it, is to
-invoke it. Attribute 2 of Association SN lists the base names of all objects.
+invoke it. Attribute 2 of Association SN lists the base names of all objects, attribute 3 the
+rights to them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.short_names import (
+    ACCESS_RIGHTS_SN,
     ASSOCIATION_SN,
     ASSOCIATION_SN_BASE,
     CURRENT_ASSOCIATION_SN,
@@ -137,6 +139,8 @@ class ShortNameServices:
             return target, literal.array(*map(_entry, self._named()))
         if target is None:
             return None, DataAccessResult.OBJECT_UNDEFINED
+        if target == ACCESS_RIGHTS_SN:
+            return target, literal.array(*map(_rights, self._named()))
         if target.class_id == ASSOCIATION_SN:
             return target, literal.octets(target.obis.raw)
         return target, self._terms.read(target, variable.access)
@@ -235,7 +239,8 @@ class ShortNameServices:
     # Names.
 
     def _named(self) -> Iterator[Named]:
-        yield Named(ASSOCIATION_SN_BASE, ASSOCIATION_SN, 0, CURRENT_ASSOCIATION_SN, (1, 2), ())
+        # Version 2 has security_setup_reference too, which this meter keeps to itself.
+        yield Named(ASSOCIATION_SN_BASE, ASSOCIATION_SN, 2, CURRENT_ASSOCIATION_SN, (1, 2, 3), ())
         yield from self._terms.objects.named(self._terms.client)
 
     @cached_property
@@ -252,10 +257,20 @@ class ShortNameServices:
         return targets
 
 
+def _base_name(one: Named) -> Data:
+    """It is a signed long."""
+    return literal.long((one.base ^ _SIGN) - _SIGN)
+
+
+def _rights(one: Named) -> Data:
+    """access_rights_element."""
+    return literal.structure(_base_name(one), *one.rights())
+
+
 def _entry(one: Named) -> Data:
-    """object_list_element; base_name is a signed long."""
+    """object_list_element."""
     return literal.structure(
-        literal.long((one.base ^ _SIGN) - _SIGN),
+        _base_name(one),
         literal.long_unsigned(one.class_id),
         literal.unsigned(one.version),
         literal.octets(one.obis.raw),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
-from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
@@ -23,9 +23,15 @@ from dlmsd.simulator.protection import Protection
 from dlmsd.simulator.quirks import Quirk
 
 
+def _no_rights() -> tuple[Data, Data]:
+    return Data(Tag.ARRAY, ()), Data(Tag.ARRAY, ())
+
+
 @frozen
 class Named:
-    """An object as short names reach it: its base name, attributes and methods."""
+    """An object as short names reach it: its base name, attributes and methods; ``rights`` are
+    the access rights to both.
+    """
 
     base: int
     class_id: int
@@ -33,6 +39,7 @@ class Named:
     obis: Obis
     attributes: tuple[int, ...]
     methods: tuple[int, ...]
+    rights: Callable[[], tuple[Data, Data]] = field(default=_no_rights, eq=False)
 
 
 class CosemObjects(Protocol):

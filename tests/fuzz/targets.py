@@ -185,6 +185,12 @@ def _capture(octets: bytes) -> None:
         str(each)
 
 
+_SHORT_LISTED: Final = (
+    b"\x01\x01\x02\x04\x10\xfa\x00\x12\x00\x0c\x11%b\x09\x06\x00\x00\x28\x00\x00\xff"
+)
+_SHORT_RIGHTS: Final = bytes.fromhex(
+    "0101 0203 10FA00 0102 0203 0F02 1601 00 0203 0F03 1605 0101 0F01 0101 0202 0F08 1601"
+)
 _SHORT_NAMED: Final = bytes.fromhex("0101 0204 10FA00 120008 1100 0906 0000010000FF")
 
 
@@ -193,6 +199,13 @@ def _short_names(octets: bytes) -> None:
     names.attribute(_COLUMNS[0].attribute)
     names.method(MethodDescriptor(8, Obis.parse("0-0:1.0.0"), 1))
     named_objects(_whole(octets))
+
+
+def _short_rights(octets: bytes) -> None:
+    """access_rights_list; the first octet is the version of Association SN."""
+    names = ShortNames.of(_whole(_SHORT_LISTED % (octets[:1] or b"\x02")))
+    for each in names.rights(octets[1:]):
+        assert each.readable(2) or each.writable(2) or each.invocable(1) or each.obis
 
 
 _TEMPLATE: Final = bytes.fromhex("0203 19 06 09")
@@ -415,6 +428,13 @@ def targets() -> tuple[Target, ...]:
         secured.keys(),
         Target("cosem.objects", _objects, (b"\x01\x02" + _OBJECT * 2,), behind(b"")),
         Target("cosem.short-names", _short_names, (_SHORT_NAMED,), behind(b"")),
+        Target(
+            "cosem.short-rights",
+            _short_rights,
+            tuple(bytes((version,)) + _SHORT_RIGHTS for version in (2, 4)),
+            tuple(b"\x02" + each for each in behind(b"")),
+            harvest=False,
+        ),
         Target("cosem.capture", _capture, (_CAPTURE,), behind(b"")),
         Target(
             "cosem.compact-data",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -12,6 +13,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN, ShortNames
 from dlmsd.dlms.outcome import GetResult
 from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
@@ -47,6 +49,7 @@ class Blocks:
 
     conformance = Conformance.GET
     client = 1
+    names = ShortNames()
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
@@ -197,7 +200,7 @@ class RightsTests(ServiceCase):
                 "3/1-1:32.7.0/2 Register value may not be written: its access mode is read_only",
                 session.set(VOLTAGE, NUMBER),
             )
-            if changes:  # the reader's client may invoke nothing
+            if "client" in changes:  # the reader's may invoke nothing
                 await self.fails(
                     AccessRightError,
                     "70/0-0:96.3.10/method 1 Disconnect control remote_disconnect may not be "
@@ -207,7 +210,8 @@ class RightsTests(ServiceCase):
             await session.get(CLOCK)
 
         self.visit(self.sent(work), personality, **changes)
-        self.assertEqual({kind for kind in self.kinds if not kind.startswith("Get")}, set())
+        asking = ("Get", "Read")
+        self.assertEqual({kind for kind in self.kinds if not kind.startswith(asking)}, set())
 
     def test_an_attribute_that_may_only_be_read(self) -> None:
         for personality in (MICROSTAR, WHOLE):
@@ -287,8 +291,36 @@ class RightsTests(ServiceCase):
         self.assertIn("GetRequestNext", self.kinds)
         self.assertLess(self.kinds.count("GetRequestNext"), 20)
 
-    def test_short_names_have_no_such_list(self) -> None:
+    def test_by_short_names(self) -> None:
+        for changes in ({}, READER):
+            with self.subTest(changes=changes):
+                self.setUp()
+                self.refused(SHORT_NAMES, referencing="sn", **changes)
+                self.end()
+
+    def test_what_is_allowed_by_short_names_costs_one_list(self) -> None:
         async def work(session: Session) -> None:
+            for number in (3, 4, 5):
+                await session.set(MODE, Data(Tag.ENUM, number))
+            await session.action(DISCONNECT, ZERO)
+
+        self.visit(self.sent(work), SHORT_NAMES, referencing="sn")
+        kinds = [kind for kind, _ in groupby(self.kinds)]
+        self.assertEqual(kinds, ["ReadRequest", "WriteRequest"])
+        self.assertEqual(self.kinds.count("WriteRequest"), 4)
+
+    def test_an_association_sn_that_has_no_such_list(self) -> None:
+        async def work(session: Session) -> None:
+            session.names._version = 1
             await self.fails(ServiceError, "read-write-denied", session.set(VOLTAGE, NUMBER))
 
+        self.visit(self.sent(work), SHORT_NAMES, referencing="sn")
+        self.assertEqual(self.kinds, ["WriteRequest"])
+
+    def test_a_list_by_short_names_that_makes_no_sense(self) -> None:
+        async def work(session: Session) -> None:
+            for _ in range(2):
+                await self.fails(ServiceError, "read-write-denied", session.set(VOLTAGE, NUMBER))
+
+        self.patch(rights, "ACCESS_RIGHTS_SN", OBJECT_LIST_SN)
         self.visit(work, SHORT_NAMES, referencing="sn")

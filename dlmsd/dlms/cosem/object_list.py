@@ -196,9 +196,9 @@ class _Head:
         if self.rights is not None:
             parts = elements(self.rights, f"access_rights of {self.obis}", 0, 2)
             if parts:
-                attributes = MappingProxyType(dict(_attributes(parts[0], version)))
+                attributes = attribute_rights(parts[0], bits=version >= _BITS_VERSION)
             if len(parts) > 1:
-                methods = MappingProxyType(dict(_methods(parts[1], version)))
+                methods = method_rights(parts[1], bits=version >= _BITS_VERSION)
         return CosemObject(self.class_id, self.version, self.obis, attributes, methods)
 
 
@@ -209,12 +209,22 @@ def _association_version(heads: Iterable[_Head]) -> int:
     return found[0].version if found else 0
 
 
-def _attributes(rights: Data, version: int) -> Iterator[tuple[int, AttributeAccess]]:
+def attribute_rights(rights: Data, *, bits: bool) -> Mapping[int, AttributeAccess]:
+    """An attribute_access_descriptor, by index; ``bits`` is what its access modes are."""
+    return MappingProxyType(dict(_attributes(rights, bits)))
+
+
+def method_rights(rights: Data, *, bits: bool) -> Mapping[int, MethodRight]:
+    """A method_access_descriptor, likewise."""
+    return MappingProxyType(dict(_methods(rights, bits)))
+
+
+def _attributes(rights: Data, bits: bool) -> Iterator[tuple[int, AttributeAccess]]:
     for item in array(rights, "attribute_access"):
         parts = elements(item, "an attribute's access", 2, 3)
         index = signed_octet(parts[0], "attribute_id")
         mode = _mode(parts[1])
-        if version < _BITS_VERSION and mode < len(_ATTRIBUTE_MODES):
+        if not bits and mode < len(_ATTRIBUTE_MODES):
             right = _ATTRIBUTE_MODES[mode]
         else:
             # What the enum does not name can only be bits, whatever the version says.
@@ -224,11 +234,11 @@ def _attributes(rights: Data, version: int) -> Iterator[tuple[int, AttributeAcce
         yield index, AttributeAccess(right, tuple(numbers))
 
 
-def _methods(rights: Data, version: int) -> Iterator[tuple[int, MethodRight]]:
+def _methods(rights: Data, bits: bool) -> Iterator[tuple[int, MethodRight]]:
     for item in array(rights, "method_access"):
         index, mode = elements(item, "a method's access", 2)
         number = _mode(mode)
-        if version < _BITS_VERSION and number < len(_METHOD_MODES):
+        if not bits and number < len(_METHOD_MODES):
             right = _METHOD_MODES[number]
         else:
             right = MethodRight(number)

@@ -12,9 +12,10 @@ from typing import Final
 
 from dlmsd.dlms.axdr.value import Data
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.elements import Elements
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.dlms.cosem.object_list import CosemObject
+from dlmsd.dlms.cosem.object_list import CosemObject, attribute_rights, method_rights
 from dlmsd.dlms.cosem.structure import (
     array,
     class_id,
@@ -30,6 +31,7 @@ ASSOCIATION_SN: Final = 12
 ASSOCIATION_SN_BASE: Final = 0xFA00
 CURRENT_ASSOCIATION_SN: Final = Obis.parse("0-0:40.0.0")
 OBJECT_LIST_SN: Final = AttributeDescriptor(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN, 2)
+ACCESS_RIGHTS_SN: Final = AttributeDescriptor(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN, 3)
 
 METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
     {
@@ -56,6 +58,10 @@ METHOD_OFFSETS: Final[Mapping[int, int]] = MappingProxyType(
 """By class: the offset of method 1; the others follow in steps of eight."""
 
 _NAMES: Final = 0x1_0000
+# Versions of Association SN: all from here on have access_rights_list, and from the later one
+# on an access mode is a set of bits.
+_RIGHTS_VERSION: Final = 2
+_BITS_VERSION: Final = 4
 # reply_to_HLS_authentication, method 8 of the current association: 0xFA58.
 REPLY_TO_HLS_SN: Final = ASSOCIATION_SN_BASE + METHOD_OFFSETS[ASSOCIATION_SN] + STEP * (8 - 1)
 
@@ -69,6 +75,7 @@ class ShortNames:
     def __init__(self, bases: Mapping[tuple[int, Obis], int] = MappingProxyType({})) -> None:
         association = {(ASSOCIATION_SN, CURRENT_ASSOCIATION_SN): ASSOCIATION_SN_BASE}
         self._bases = association | dict(bases)
+        self._version = 0
 
     def __len__(self) -> int:
         return len(self._bases)
@@ -82,7 +89,40 @@ class ShortNames:
 
     def learn(self, object_list: Data) -> None:
         """Those too; DecodeError, and none of them, if it is no such list."""
-        self._bases |= {(kind, obis): base for base, kind, _, obis in _entries(object_list)}
+        found = list(_entries(object_list))
+        versions = [
+            unsigned(version, "version")
+            for base, kind, version, _ in found
+            if (base, kind) == (ASSOCIATION_SN_BASE, ASSOCIATION_SN)
+        ]
+        self._bases |= {(kind, obis): base for base, kind, _, obis in found}
+        self._version = versions[0] if versions else self._version
+
+    @property
+    def rights_told(self) -> bool:
+        """Whether the association has an access_rights_list, by the version that is listed."""
+        return self._version >= _RIGHTS_VERSION
+
+    def rights(self, octets: bytes) -> tuple[CosemObject, ...]:
+        """The objects in the encoded access_rights_list (Blue Book, Association SN): of each the
+        base_name and the rights to attributes and methods, whatever number of them it tells.
+
+        DecodeError for what is none; of a base name that is not listed nobody asks.
+        """
+        reader = Elements(counted=False)
+        access_rights = reader.feed(octets)
+        reader.finish()
+        named = {base: each for each, base in self._bases.items()}
+        bits = self._version >= _BITS_VERSION
+        found = []
+        for element in access_rights:
+            name, attributes, methods = elements(element, "access rights", 3)
+            base = integer(name, "base_name") % _NAMES
+            told = attribute_rights(attributes, bits=bits), method_rights(methods, bits=bits)
+            if base in named:
+                class_id, obis = named[base]
+                found.append(CosemObject(class_id, 0, obis, *told, base))
+        return tuple(found)
 
     def attribute(self, wanted: AttributeDescriptor) -> int | None:
         """Its name, None where the meter lists no such object."""

@@ -53,16 +53,17 @@ class Granted:
     def data(self, meter: VirtualMeter) -> Data:
         """object_list_element."""
         one = self.instance
-        methods = [literal.structure(literal.integer(each), _INVOKE) for each in self.methods]
         return literal.structure(
             literal.long_unsigned(one.class_id),
             literal.unsigned(one.version),
             literal.octets(one.obis.raw),
-            literal.structure(
-                literal.array(*self._attributes(meter)),
-                literal.array(*methods),
-            ),
+            literal.structure(*self.rights(meter)),
         )
+
+    def rights(self, meter: VirtualMeter) -> tuple[Data, Data]:
+        """attribute_access_descriptor and method_access_descriptor."""
+        methods = [literal.structure(literal.integer(each), _INVOKE) for each in self.methods]
+        return literal.array(*self._attributes(meter)), literal.array(*methods)
 
     @property
     def methods(self) -> tuple[int, ...]:
