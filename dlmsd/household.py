@@ -31,7 +31,7 @@ from dlmsd.meter.gaps import GapKeeper, spacing
 from dlmsd.meter.identity import Identity
 from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.security import secured
-from dlmsd.model import Gone, ListenerStatus, MeterState, MeterStatus, Reading
+from dlmsd.model import Gone, ListenerStatus, MeterState, MeterStatus, OutboxStatus, Reading
 from dlmsd.orders import Orders
 from dlmsd.publish.build import build
 from dlmsd.publish.sink import Sink
@@ -63,6 +63,7 @@ class Household:
         self.identity = ""
         self.board = Board()
         self._settling: IDelayedCall | None = None
+        self._full = False
         self._build_stores(fatal)
         self._build_readers()
         self._build_sinks()
@@ -178,9 +179,14 @@ class Household:
         return self.configuration.daemon.log_level == "debug"
 
     def availability(self, status: Status) -> None:
-        """A meter is online while it is read; sinks hear of it when that changes."""
+        """A meter is online while it is read; sinks hear of it when that changes. When an outbox
+        that was full has room again, meters hear of it."""
         if isinstance(status, Gone) and status.kind == "meter":
             self.sinks.meter_state(status.name, False)
+        if isinstance(status, OutboxStatus):
+            full, self._full = self._full, bool(status.full)
+            if full and not status.full:
+                self.fleet.resume()
         if isinstance(status, MeterStatus | Identity):
             self.sinks.meter_status(status)
         if not isinstance(status, MeterStatus):

@@ -18,8 +18,9 @@ from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.harvest import Commit
 from dlmsd.meter.incumbency import Incumbency
-from dlmsd.meter.poller import Commit, Poller
+from dlmsd.meter.poller import Poller
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.model import MeterStatus, Reading
@@ -117,6 +118,11 @@ class Line:
             if meter.name == name:
                 return poller
         raise LookupError(name)
+
+    def resume(self) -> None:
+        """See :meth:`dlmsd.fleet.service.Fleet.resume`."""
+        for poller in self._pollers:
+            poller.resume()
 
     async def stop(self) -> None:
         """DISC to every meter that still listens, then FIN."""

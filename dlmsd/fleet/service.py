@@ -18,8 +18,8 @@ from dlmsd.fleet.line import Line, Surroundings
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.harvest import Commit
 from dlmsd.meter.incumbency import Incumbency
-from dlmsd.meter.poller import Commit
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
 from dlmsd.meter.turns import Work
@@ -100,6 +100,11 @@ class Fleet:
     def read_now(self, name: str) -> None:
         """Begin a cycle that reads everything; LookupError for a meter that is not read."""
         self._lines[self._line(name)].poller(name).read_now()
+
+    def resume(self) -> None:
+        """Read what could not be kept for a while, without waiting for the next slot."""
+        for line in self._lines.values():
+            line.resume()
 
     def ask(self, name: str, work: Work) -> Deferred[Any]:
         """Let ``work`` speak to a meter between two cycles; what it gives.

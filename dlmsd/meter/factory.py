@@ -230,6 +230,12 @@ class MeterFactory(ReconnectingClientFactory):
         for member in self._members:
             member.planned()
 
+    def needed(self, member: Member) -> None:
+        """A meter that ended what was idle is to be spoken to before its next cycle."""
+        if member.idle and self._callID is not None:
+            member.not_before = 0.0
+            self._callID.reset(self._least_pause)
+
     def _backoff(self) -> float:
         """Seconds in addition to what the meter needs."""
         at_once, self._at_once = self._at_once, False

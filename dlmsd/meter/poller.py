@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +24,7 @@ from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.factory import Member, MeterFactory
 from dlmsd.meter.gaps import GapKeeper, cause_of
+from dlmsd.meter.harvest import Commit, Harvest
 from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.pause import Pause
@@ -33,19 +34,19 @@ from dlmsd.meter.session import Session
 from dlmsd.meter.silence import SilenceWatch
 from dlmsd.meter.turns import Turns, Work
 from dlmsd.meter.way import CONNECT_SECONDS
-from dlmsd.model import MeterState, MeterStatus, Reading
+from dlmsd.model import MeterState, MeterStatus
 
-Commit = Callable[[Reading, Sequence[str]], Deferred[None]]
+# A slot that is nearer than this (seconds) is soon enough: readings go on within ten seconds.
+_SOON: Final = 5.0
 
 
 class Poller:
     """Owns a meter's session: opens it, runs the cycles, commits readings, tells status.
 
-    ``commit`` is the outbox's; a reading counts as good when its Deferred fires. While
-    ``obstacle`` gives a reason why none could be kept, none is read. ``wall`` gives Unix
-    seconds, ``last_ts`` the newest timestamp that the store has (ms, 0 for none), so that
-    a clock set back never reuses one. ``memory`` is what the meter refused, ``gaps`` keeps
-    what was missed, ``incumbency`` judges who answers.
+    ``commit`` and ``last_ts`` are those of :class:`dlmsd.meter.harvest.Harvest`. While
+    ``obstacle`` gives a reason why no reading could be kept, none is read. ``wall`` gives Unix
+    seconds. ``memory`` is what the meter refused, ``gaps`` keeps what was missed,
+    ``incumbency`` judges who answers.
     """
 
     _log = Logger()
@@ -71,7 +72,6 @@ class Poller:
         self._options = options
         self._session = session
         self._factory = factory
-        self._commit = commit
         self._obstacle = obstacle
         self._clock = clock
         self._wall = wall
@@ -79,6 +79,9 @@ class Poller:
             options.read, session, options.interval, self._doubt, Installation.of(options)
         )
         self._account = Account(options, session, factory, post=post, clock=clock, wall=wall)
+        self._harvest = Harvest(
+            options, self._cycle, self._account, gaps, commit=commit, last_ts=last_ts
+        )
         self._recovery = Recovery(
             options.recovery,
             options.interval,
@@ -88,7 +91,6 @@ class Poller:
         )
         self._member = Member(session, self._up, self._down, self._planned)
         self._turns = Turns()
-        self._last_ts = last_ts
         self._running = False
         self._late = False
         self._hindered: DlmsdError | None = None
@@ -115,12 +117,18 @@ class Poller:
     def read_now(self) -> None:
         """Read everything, besides what the next slots read; a cycle under way goes on."""
         self._hurried = self._everything = True
-        self._pause.end()
+        self._hurry()
+
+    def resume(self) -> None:
+        """What hindered all meters is over; one that is read seldom does not wait for its slot."""
+        if self._hindered is not None and self._next - self._clock.seconds() > _SOON:
+            self._hurried = True
+            self._hurry()
 
     def ask(self, work: Work) -> Deferred[Any]:
         """Let ``work`` speak to the meter when no cycle does; what it gives."""
         asked = self._turns.ask(work)
-        self._pause.end()
+        self._hurry()
         return asked
 
     async def stop(self) -> None:
@@ -253,41 +261,17 @@ class Poller:
         if self._incumbency is not None:
             self._incumbency.judge(values)
         now = self._clock.seconds()
-        seconds = now - began
-        # A register's time is the middle of request and answer, and never used twice.
-        ts = max(int((started + seconds / 2) * 1000), self._last_ts + 1)
-        self._last_ts = ts
         self._recovery.read(now)
         self._watchdog.begin()
         self._factory.succeeded()
-        reading = Reading(self._options.name, ts, values)
-        self._commit(reading, self._options.sinks).addCallbacks(
-            self._committed, self._account.unkept, callbackArgs=(reading, seconds)
-        )
-
-    def _committed(self, _: None, reading: Reading, seconds: float) -> None:
-        cycle = self._cycle
-        self._account.good(
-            reading,
-            seconds,
-            units=cycle.units,
-            absent=cycle.absent,
-            scales_kept=cycle.scales_kept,
-            scales_asked=cycle.scales_asked,
-        )
-        if self._gaps is not None:
-            self._gaps.read(reading.ts)
+        self._harvest.read(values, started, now - began)
 
     def _heard(self, apdu: Unasked) -> None:
         """What is told unasked of what is read is a reading too, at the time when it came."""
         values = self._cycle.told(apdu, self._clock.seconds())
         if not values or not self._running or self._obstacle() is not None:
             return
-        self._last_ts = max(int(self._wall() * 1000), self._last_ts + 1)
-        reading = Reading(self._options.name, self._last_ts, values)
-        self._commit(reading, self._options.sinks).addCallbacks(
-            self._account.told, self._account.unkept, callbackArgs=(reading,)
-        )
+        self._harvest.told(values, self._wall())
 
     # The ladder.
 
@@ -357,6 +341,10 @@ class Poller:
             self._member.reading = False
             self._ended = self._clock.seconds()
         return True
+
+    def _hurry(self) -> None:
+        self._factory.needed(self._member)
+        self._pause.end()
 
     # What the connection tells.
 

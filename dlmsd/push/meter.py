@@ -19,10 +19,10 @@ from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.account import RECENT, known
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.harvest import Commit
 from dlmsd.meter.identity import SERIALS, Identity
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Push
-from dlmsd.meter.poller import Commit
 from dlmsd.model import MeterState, MeterStatus, Reading
 from dlmsd.push.clock import told_ts
 from dlmsd.push.errors import PushSilenceError

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from dlmsd.config.values import MeterOptions, PushOptions
+from dlmsd.meter.harvest import Commit
 from dlmsd.meter.identity import Identity
-from dlmsd.meter.poller import Commit
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import ListenerStatus, MeterStatus
 from dlmsd.push.desk import Desk

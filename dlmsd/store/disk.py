@@ -59,7 +59,7 @@ class Disk:
         return False
 
     def recovered(self, prove: Callable[[], None]) -> bool:
-        """Whether space is back; the ballast is then made again.
+        """Whether space is back, also for the ballast, which is to be kept again then.
 
         A file system may claim space that it does not give, so ``prove`` writes something,
         and raises what it met: the ballast is not to be made and dropped again for nothing.
@@ -67,7 +67,6 @@ class Disk:
         if self.full and self._free() >= self._enough() + (self._size if self._wanted else 0):
             prove()
             self.full = False
-            self.keep_ballast()
         return not self.full
 
     def _free(self) -> int:

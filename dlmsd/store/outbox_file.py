@@ -46,8 +46,9 @@ from dlmsd.store.writer import Writer
 
 T = TypeVar("T")
 
-# Time between two looks whether a full disk has space again: ten seconds are promised.
-LOOK_SECONDS: Final = 2.0
+# Time between two looks whether a full disk has space again: ten seconds are promised, and a
+# look costs two questions to the file system.
+LOOK_SECONDS: Final = 1.0
 
 # Between two attempts to open the file on a disk that fails, doubled each time.
 FIRST_PAUSE: Final = 1.0
@@ -329,8 +330,10 @@ class OutboxFile:
         try:
             prove = partial(touch, self.ledger.database)
             if await self._jobs.run(partial(self._disk.recovered, prove)):
-                self.wrote(await self._jobs.run(self.ledger.status))
                 self._write()
+                self.wrote(await self._jobs.run(self.ledger.status))
+                # Behind what waited: a file system may take seconds to give the ballast.
+                await self._jobs.run(self._disk.keep_ballast)
         except StoreError as error:
             self.bulletin.bad(error)
 

@@ -41,12 +41,14 @@ def main() -> int:
     if isinstance(seen, Failure):
         seen.printTraceback()
         return 1
+    times = sorted(seen.times)
     print(
         f"{seen.cycles} times full and free, {SIZE >> 20} MiB, {seen.noticed} times noticed, "
         f"in {time.monotonic() - began:.0f} s: "
         f"{seen.acknowledged} readings acknowledged, {seen.refused} refused in words, "
         f"ballast there {seen.ballasts} times; "
-        f"longest from space to the next reading {seen.longest:.1f} s; "
+        f"from space to the next reading {times[len(times) // 2]:.2f} s, "
+        f"p99 {times[len(times) * 99 // 100]:.2f} s, longest {times[-1]:.2f} s; "
         f"{len(seen.wrong)} violations"
     )
     for one in seen.wrong[:10]:

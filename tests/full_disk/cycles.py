@@ -32,14 +32,14 @@ OPTIONS = OutboxOptions(max_bytes=8 << 20)
 
 @define
 class Seen:
-    """Figures, and what went wrong."""
+    """Figures, and what went wrong; ``times`` are seconds from space to the next reading."""
 
     cycles: int = 0
     acknowledged: int = 0
     refused: int = 0
     ballasts: int = 0
     noticed: int = 0
-    longest: float = 0.0
+    times: list[float] = field(factory=list)
     wrong: list[str] = field(factory=list)
 
 
@@ -107,7 +107,7 @@ class Fill:
             if time.monotonic() - freed > PROMISED:
                 self.seen.wrong.append(f"no reading for {PROMISED} s after there was space")
                 break
-        self.seen.longest = max(self.seen.longest, time.monotonic() - freed)
+        self.seen.times.append(time.monotonic() - freed)
         await self._drain(outbox)
         if self._fatal:
             self.seen.wrong.append(f"would have ended: {self._fatal.pop()}")

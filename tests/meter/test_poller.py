@@ -313,6 +313,27 @@ class ObstacleTests(FleetCase):
         (status,) = self.statuses.values()
         self.assertEqual((status.state, status.error), (MeterState.READING, ""))
 
+    def test_who_is_read_seldom_does_not_wait_for_its_slot(self) -> None:
+        self.simulate(meters=2)
+        one, other = self.options(interval=600.0)
+        self.read([one, evolve(other, interval=900.0)])
+        self.run_for(30)
+        self.obstacle = StoreError("the disk is full; no meter is read until there is space")
+        self.run_for(820)
+        for pipe in self.network.connections:  # they have ended what was idle
+            pipe.abortConnection()
+        self.run_for(1)
+        self.obstacle = None
+        read = len(self.readings)
+        assert self.fleet is not None
+        self.fleet.resume()
+        self.run_for(5)
+        told = [reading.meter for reading in self.readings[read:]]
+        self.assertEqual(told, [one.name], "and who missed nothing waits for its own")
+        self.run_for(640)
+        told = [reading.meter for reading in self.readings[read + 1 :]]
+        self.assertEqual(sorted(told), sorted([one.name, other.name]), "each once in its interval")
+
 
 class StopTests(FleetCase):
     def test_stop_says_goodbye_and_is_quick(self) -> None:

@@ -157,6 +157,19 @@ class FullTests(DiskCase):
             [("planta-a", "", 2, 3, 2, "disk_full")],
         )
 
+    def test_what_waited_does_not_wait_for_the_ballast(self) -> None:
+        """Some file systems take seconds to give it."""
+        (number,) = self.store(reading(ts=1))
+        self.faults = [sqlite3.SQLITE_FULL]
+        self.store(reading(ts=2))
+        self.outbox.delivered([number])
+        marked: list[list[tuple[int]]] = []
+        count = "SELECT count(delivered_at) FROM deliveries"
+        self.patch(Disk, "keep_ballast", lambda this: marked.append(self.look(count)))
+        self.free = 1 << 40
+        self.clock.advance(LOOK_SECONDS)
+        self.assertEqual(marked, [[(1,)]])
+
     def test_goes_on_whichever_job_found_the_disk_full(self) -> None:
         """Since then no meter is read: no commit is to come that would look again."""
         for faults in ([sqlite3.SQLITE_FULL], [sqlite3.SQLITE_FULL] * 2):
