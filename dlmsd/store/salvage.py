@@ -44,6 +44,11 @@ _UNKNOWN: Final = """
 """
 _ADD: Final = "INSERT INTO deliveries (id, reading, meter, sink, lane) VALUES (?, ?, ?, ?, ?)"
 _HOLD: Final = "UPDATE readings SET held = held + 1 WHERE id = ?"
+_OLDEST_WAITING: Final = """
+    SELECT min(CASE d.lane WHEN 0 THEN r.ts END), min(CASE d.lane WHEN 1 THEN r.ts END)
+    FROM deliveries d JOIN readings r ON r.id = d.reading
+    WHERE d.meter = ? AND d.sink = ? AND d.delivered_at IS NULL
+"""
 _ACCOUNT: Final = """
     INSERT INTO counters (meter, sink, committed, delivered, queued, quarantined, dropped)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -74,6 +79,7 @@ class _Rescue:
     def __init__(self, path: Path, new: Database) -> None:
         self._new = new
         self._accounts: dict[Stream, tuple[int, int, int]] = {}
+        self._delivered: dict[Stream, int] = {}
         self._torn = False
         self.readings = self.waiting = 0
 
@@ -95,6 +101,7 @@ class _Rescue:
         self._readings(source)
         self._deliveries(source, "deliveries")
         self._deliveries(source, "quarantine")
+        self._last_delivered(source)
         if self._torn:
             self._from_leaves(path)
 
@@ -127,9 +134,25 @@ class _Rescue:
                 committed = delivered + waits + held + dropped
                 self._new.execute(_ACCOUNT, (*stream, committed, delivered, waits, held, dropped))
                 if lost:
-                    record_loss(self._new, stream, GapCause.OUTBOX_DAMAGED, now, now, lost)
+                    known = self._known_until(stream)
+                    since = now if known is None else min(known, now)
+                    record_loss(self._new, stream, GapCause.OUTBOX_DAMAGED, since, now, lost)
                 all_lost += lost
         return all_lost
+
+    def _known_until(self, stream: Stream) -> int | None:
+        """After which of its readings (ts) a stream may have lost some: the last that is known
+        to be delivered, or the oldest that waits, which in the backfill lane may be older; else
+        the last that the meter is known to have given."""
+        ask = self._new.execute
+        ((live, old),) = ask(_OLDEST_WAITING, stream)
+        delivered = ask("SELECT ts FROM readings WHERE id = ?", (self._delivered.get(stream),))
+        ((done,),) = delivered.fetchall() or [(None,)]
+        known = [one for one in (live if done is None else done, old) if one is not None]
+        if known:
+            return int(min(known))
+        ((last,),) = ask("SELECT max(last_ts) FROM meters WHERE meter = ?", stream[:1])
+        return None if last is None else int(last)
 
     def _found(self) -> dict[Stream, tuple[int, int]]:
         """How many deliveries of each stream wait, and are in quarantine."""
@@ -180,6 +203,17 @@ class _Rescue:
                         if self._new.execute(add, (*row, row[1])).rowcount:
                             self._new.execute(_HOLD, (row[1],))
                             self.waiting += table == "deliveries"
+
+    def _last_delivered(self, source: sqlite3.Connection) -> None:
+        """The reading that each stream had last, of those that went in turn."""
+        only = "delivered_at IS NOT NULL"
+        if "lane" in columns(source, self._new, "deliveries"):
+            only += " AND lane = 0"
+        for rows in walk(source, "deliveries", "id, reading, meter, sink", only):
+            for _, reading, meter, sink in rows:
+                if type(reading) is int:
+                    stream = meter, sink
+                    self._delivered[stream] = max(reading, self._delivered.get(stream, 0))
 
     def _from_leaves(self, path: Path) -> None:
         """Also what no tree leads to. Of what waited once a row may be there that has been

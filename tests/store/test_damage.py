@@ -212,7 +212,7 @@ class DamageTests(DamageCase):
         whole = self.path.read_bytes()
         pages = len(whole) // PAGE
         self.assertGreater(pages, 40)
-        best = 0
+        best, self.starts = 0, set[tuple[str, int]]()
         for page in Random(3).sample(range(1, pages), 12):
             for name in self.asides():
                 self.path.with_name(name).unlink()
@@ -228,9 +228,29 @@ class DamageTests(DamageCase):
             if status.alarm and status.committed == 810:
                 self.assertEqual(status.dropped, lost, f"page {page}")
                 best = max(best, len(found))
+                self.told_since(found, page)
             self.assertGreaterEqual(self.next_counter(NAME), 6000)
             self.close()
         self.assertGreater(best, 600)
+        self.assertIn(("b", 49), self.starts, "the last that was delivered")
+        self.assertIn(("a", -10), self.starts, "the oldest that waits, where more than one lane")
+
+    def told_since(self, found: dict[int, object], page: int) -> None:
+        """The gap of a stream begins where its deliveries were still known, and ends now."""
+        gaps = self.done(self.outbox.gaps.since(0))
+        for meter in "ab":
+            lost = [
+                one.ts for number, one in self.waiting.items()
+                if number not in found and one.meter == meter and one.lane is Lane.LIVE
+            ]  # fmt: skip
+            told = [one for one in gaps if (one.sink, one.meter) == ("tb", meter)]
+            self.assertEqual([one.cause for one in told], [GapCause.OUTBOX_DAMAGED] * bool(told))
+            for gap in told if lost else ():
+                self.starts.add((meter, gap.from_ts - NOW_MS))
+                self.assertLess(gap.from_ts, min(lost), f"page {page}")
+                self.assertGreaterEqual(gap.from_ts, NOW_MS - 10, f"page {page}")
+                now = int((NOW + self.clock.seconds()) * 1000)
+                self.assertIn(gap.to_ts, (now - 1000, now), f"page {page}")
 
     def test_cut_short(self) -> None:
         size = self.path.stat().st_size
