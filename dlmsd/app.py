@@ -21,6 +21,7 @@ from dlmsd.household import Household
 from dlmsd.identity import instance_id, web_token
 from dlmsd.logs import observer, stream
 from dlmsd.machine import Machine
+from dlmsd.store.folder import prepare_folder, unusable
 from dlmsd.store.lock import Lock
 from dlmsd.tokens import Tokens, list_file
 from dlmsd.watch.systemd import SignOfLife
@@ -116,13 +117,13 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     def _take(self, state_dir: Path) -> tuple[str, Any]:
+        prepare_folder(state_dir)
+        self.lock.take()
         try:
-            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.lock.take()
             identity = instance_id(state_dir, self._machine.host, self._machine.draw)
             token = self._configuration.web.token or web_token(state_dir, self._machine.draw)
         except OSError as error:
-            raise StoreError(f"{state_dir}: {error.strerror}") from error
+            raise unusable(state_dir, error) from error
         return identity, token
 
     async def _start(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 
 from dlmsd.errors import LocalError, StoreError
+from dlmsd.store.folder import unusable
 
 
 class InUseError(StoreError):
@@ -35,18 +37,17 @@ class Lock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(f"{self._path}: {error.strerror}") from error
+            raise unusable(self._path, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+            _sign(descriptor)
         except BlockingIOError as error:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             raise InUseError(self._path.parent.absolute(), owner or "unknown") from error
         except OSError as error:
             os.close(descriptor)
-            raise StoreError(f"{self._path}: {error.strerror}") from error
+            raise unusable(self._path, error) from error
         self._descriptor = descriptor
 
     @property
@@ -69,3 +70,13 @@ class Lock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _sign(descriptor: int) -> None:
+    """Say whose it is; on a full disk it is ours without a word, and the outbox waits for room."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise

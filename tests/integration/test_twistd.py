@@ -78,10 +78,16 @@ class RefusalTests(SynchronousTestCase):
     def test_a_state_folder_that_cannot_be_had(self) -> None:
         (self.folder / "file").write_text("")
         self.config.write_text(f'[daemon]\nstate_dir = "{self.folder}/file/state"\n')
-        ended = run(*command("twistd"), "-n", "--pidfile=", "dlmsd", "-c", str(self.config))
-        self.assertEqual(ended.returncode, 1)
-        self.assertIn("file/state", ended.stdout)
-        self.assertNotIn("Traceback", ended.stderr + ended.stdout)
+        for program in (
+            [*command("twistd"), "-n", "--pidfile=", "dlmsd", "-c", str(self.config)],
+            [sys.executable, "-m", "dlmsd", "run", "--config", str(self.config)],
+        ):
+            ended = run(*program)
+            told = ended.stderr + ended.stdout
+            self.assertEqual(ended.returncode, 78, told)
+            self.assertIn("/file: this is a file, and no folder", told)
+            self.assertIn("name another state_dir", told)
+            self.assertNotIn("Traceback", told)
 
 
 class DaemonTests(SynchronousTestCase):
