@@ -211,7 +211,7 @@ class TlsError(LinkError):
 class BrokerError(DlmsdError):
     """The MQTT broker cannot be used as configured; check url, credentials and rights."""
 
-    culprit = "broker"
+    culprit: ClassVar[Culprit] = "broker"
     cause: Cause = "broker"
     retryable = True
 

@@ -159,6 +159,8 @@ class CloseCause(enum.Enum):
     RESTART = "restart"
     UNREACHABLE = "unreachable"
     TLS = "tls"
+    HOST = "host"
+    """This process may open no more files."""
     UNKNOWN = "unknown"
 
 

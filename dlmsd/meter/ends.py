@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Final
 
 from twisted.internet import error as network
@@ -20,6 +19,7 @@ from dlmsd.errors import (
     UnreachableError,
     UnresolvedError,
 )
+from dlmsd.network import crowded
 
 _ENDS: Final[tuple[tuple[type[Exception], type[LinkError], str], ...]] = (
     (network.ConnectionRefusedError, NotListeningError, "connection refused"),
@@ -36,7 +36,7 @@ def explain(reason: Failure) -> DlmsdError:
     """A connection's end as an error that names its culprit."""
     if isinstance(reason.value, DlmsdError):
         return reason.value
-    if getattr(reason.value, "osError", None) in (errno.EMFILE, errno.ENFILE):
+    if crowded(reason.value):
         return CrowdedError("too many open files")
     for kind, error, words in _ENDS:
         if reason.check(kind):

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - a look-up needs it, and it cannot be read once files are short
+import errno
+import os
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import DNSLookupError
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.python.failure import Failure
 
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import SinkOptions
@@ -23,7 +30,7 @@ def endpoint(reactor: Any, options: SinkOptions) -> Connect:
     broker = Broker.parse(options.url)
     plain = HostnameEndpoint(reactor, broker.host, broker.port, timeout=CONNECT_TIMEOUT)
     if not broker.tls:
-        return plain.connect
+        return _honest(plain.connect)
     contexts = client_contexts(
         broker.host,
         where=f"sinks.{options.name}",
@@ -31,4 +38,23 @@ def endpoint(reactor: Any, options: SinkOptions) -> Connect:
         cert_file=options.cert_file,
         key_file=options.key_file,
     )
-    return wrapClientTLS(contexts, plain).connect
+    return _honest(wrapClientTLS(contexts, plain).connect)
+
+
+def _honest(connect: Connect) -> Connect:
+    """Of a process that may open no more files, the name server is not to blame."""
+
+    def connected(factory: IProtocolFactory) -> Deferred[IProtocol]:
+        return connect(factory).addErrback(_told)
+
+    return connected
+
+
+def _told(reason: Failure) -> Failure:
+    if reason.check(DNSLookupError) is not None:
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                return Failure(error)
+    return reason

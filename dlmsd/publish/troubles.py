@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from dlmsd import tls
 from dlmsd.errors import BrokerError
+from dlmsd.network import crowded
 
 _T = TypeVar("_T", bound="Trouble")
 
@@ -39,6 +40,13 @@ class UnresolvedTrouble(Trouble):
 
 class UnreachableTrouble(Trouble):
     """The broker cannot be reached; check the sink's url, the network, and that it runs."""
+
+
+class CrowdedTrouble(Trouble):
+    """This process may open no more files and connections; raise its limit, LimitNOFILE= in
+    dlmsd.service, or ulimit -n."""
+
+    culprit = "operator"
 
 
 class TLSTrouble(Trouble):
@@ -221,6 +229,8 @@ def broken(failure: Failure) -> Trouble:
     value = failure.value
     if isinstance(value, Trouble):
         return value
+    if crowded(value):
+        return CrowdedTrouble("too many open files")
     if isinstance(value, error.DNSLookupError):
         return UnresolvedTrouble(f"no address for the broker's name: {_detail(value)}")
     if isinstance(value, error.ConnectionRefusedError):

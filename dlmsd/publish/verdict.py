@@ -59,6 +59,7 @@ _KINDS: Final[Mapping[type[troubles.Trouble], tuple[CloseCause, float]]] = {
     troubles.UnresolvedTrouble: (CloseCause.UNREACHABLE, 0.95),
     troubles.UnreachableTrouble: (CloseCause.UNREACHABLE, 0.95),
     troubles.UnavailableTrouble: (CloseCause.UNREACHABLE, 0.8),
+    troubles.CrowdedTrouble: (CloseCause.HOST, 0.99),
     troubles.PoisonTrouble: (CloseCause.POISON, 0.95),
     troubles.UnacknowledgedTrouble: (CloseCause.REFUSED_TOPIC, 0.6),
 }
@@ -79,7 +80,12 @@ _AWAY: Final = (
     troubles.SilentTrouble,
 )
 # Those that a CONNACK disproves.
-_OVER_WHEN_UP: Final = (CloseCause.CREDENTIALS, CloseCause.TLS, CloseCause.UNREACHABLE)
+_OVER_WHEN_UP: Final = (
+    CloseCause.CREDENTIALS,
+    CloseCause.TLS,
+    CloseCause.UNREACHABLE,
+    CloseCause.HOST,
+)
 
 
 def judge(episodes: Episodes) -> Finding | None:

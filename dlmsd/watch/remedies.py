@@ -57,6 +57,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
     "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
     "accept-meter": Remedy("immediate", 2, "dlmsd meters accept {meter}"),
+    "raise-files": Remedy("immediate", 5, "systemctl edit dlmsd"),
     "see-refused": Remedy("immediate", 5, "", "#/settings"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
@@ -154,6 +155,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "sink-keepalive": _of("mqtt", "check-network longer-keepalive test-sink", "own-network"),
     "sink-restart": _of("mqtt", "start-broker test-sink", "broker-watch"),
     "sink-unreachable": _of("mqtt", "start-broker check-network test-sink", "broker-watch"),
+    "sink-host": _of("mqtt", "raise-files see-log", "test-before"),
     "sink-tls": _of("mqtt", "test-sink renew-certificate", "certificate-calendar"),
     "sink-unknown": _of("mqtt", "test-sink start-broker see-log", "unique-token broker-watch"),
     "sink-unechoed": _of("mqtt", "grant-topic no-canary test-sink", "test-before"),

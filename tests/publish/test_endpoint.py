@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,50 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import SinkOptions
 from dlmsd.errors import ConfigurationError
 from dlmsd.publish.endpoint import endpoint
+
+CROWDED = """
+import os, resource, sys
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.internet.protocol import Factory, Protocol
+from dlmsd.config.values import SinkOptions
+from dlmsd.publish import endpoint, troubles
+
+held = []
+
+def begin():
+    reactor.callLater(20, os._exit, 2)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    try:
+        while True:
+            held.append(os.dup(1))
+    except OSError:
+        pass
+    urls = ("mqtt://127.0.0.1:1", "mqtt://localhost:1")
+    tries = [
+        endpoint.endpoint(reactor, SinkOptions("s", "mqtt", url))(Factory.forProtocol(Protocol))
+        .addErrback(lambda reason: troubles.broken(reason)) for url in urls
+    ]
+    gatherResults(tries).addCallback(tell)
+
+def tell(told):
+    for one in held:
+        os.close(one)
+    print([(type(one).__name__, str(one)) for one in told])
+    reactor.stop()
+
+reactor.callWhenRunning(begin)
+reactor.run()
+"""
+
+
+class CrowdedTests(SynchronousTestCase):
+    def test_neither_broker_nor_name_server_is_to_blame(self) -> None:
+        """In a process of its own, which may open no more files."""
+        command = [sys.executable, "-c", CROWDED]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        told = ("CrowdedTrouble", "too many open files")
+        self.assertEqual((ended.stdout.strip(), ended.stderr), (str([told, told]), ""))
 
 
 class EndpointTests(SynchronousTestCase):

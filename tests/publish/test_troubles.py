@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 from OpenSSL import SSL
 from twisted.internet import error
 from twisted.python.failure import Failure
@@ -42,6 +44,12 @@ class TroublesTests(SynchronousTestCase):
             (error.ConnectionRefusedError(), troubles.UnreachableTrouble, "refused"),
             (error.DNSLookupError("no x"), troubles.UnresolvedTrouble, "name"),
             (error.TimeoutError(), troubles.UnreachableTrouble, "no answer"),
+            (
+                error.ConnectBindError(errno.EMFILE, "Too many"),
+                troubles.CrowdedTrouble,
+                "open files",
+            ),
+            (OSError(errno.ENFILE, "Too many"), troubles.CrowdedTrouble, "open files"),
             (error.NoRouteError(), troubles.UnreachableTrouble, ""),
             (error.ConnectionDone(), troubles.ClosedTrouble, "without a reason"),
             (error.ConnectionLost(), troubles.ClosedTrouble, "broke off"),

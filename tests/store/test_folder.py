@@ -82,7 +82,7 @@ class FolderTests(SynchronousTestCase):
             told = self.refused()
         self.assertIn("though it is ours; check its mode, and SELinux", told)
 
-    def test_a_read_only_file_system_and_a_full_one(self) -> None:
+    def test_a_read_only_file_system(self) -> None:
         disk = Tmpfs(self.folder)
         try:
             disk.__enter__()
@@ -92,13 +92,22 @@ class FolderTests(SynchronousTestCase):
         lock = Lock(self.folder / "dlmsd.lock")
         lock.take()
         lock.release()
-        disk.fill()
-        lock.take()
-        lock.release()
         subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
         self.assertEqual(self.refused(), f"{self.folder}: the file system is read-only")
         error = self.assertRaises(StateFolderError, lock.take)
         self.assertIn("the file system is read-only", str(error))
+
+    def test_on_a_full_disk_the_lock_is_ours_all_the_same(self) -> None:
+        prepare_folder(self.folder)
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(os, "pwrite", full)
+        lock = Lock(self.folder / "dlmsd.lock")
+        lock.take()
+        self.addCleanup(lock.release)
+        self.assertRaises(StoreError, Lock(self.folder / "dlmsd.lock").take)
 
     def test_others_are_the_disks(self) -> None:
         for number, kind in ((errno.ENOSPC, DiskFullError), (errno.EIO, StoreError)):

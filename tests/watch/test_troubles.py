@@ -367,6 +367,7 @@ ROWS: Final = (
     Row("packets lost", broker(CloseCause.KEEPALIVE), "sink-keepalive", "firewall",
         "check-network"),
     Row("poison", broker(CloseCause.POISON), "sink-poison", "too large", "see-outbox"),
+    Row("no more files", broker(CloseCause.HOST), "sink-host", "limit is too low", "raise-files"),
     Row("broker's TLS", broker(CloseCause.TLS), "sink-tls", "certificate", "test-sink"),
     Row("no verdict", broker(CloseCause.UNKNOWN), "sink-unknown", "Not known", "test-sink"),
     Row("unacknowledged", unacknowledged, "sink-stalled", "does not acknowledge", "test-sink"),
