@@ -3,7 +3,8 @@
 ``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 20]``
 
 Virtual meters run in a process of their own, over loopback. All are read all the time, the
-hostile one only in every second phase, each time in another way.
+hostile one only in every second phase; so many times without and with each way of it, and
+then all polls of a kind are compared, so that both have whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 from twisted.internet import reactor, stdio
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
@@ -68,6 +69,20 @@ def serve(meters: int) -> None:
 
     Deferred.fromCoroutine(simulation.start()).addCallback(told)
     reactor.run()
+
+
+@define
+class Seen:
+    """How long polls took and how late they began, in seconds, and what that cost of a CPU."""
+
+    polls: list[float] = field(factory=list)
+    late: list[float] = field(factory=list)
+    cpu: float = 0.0
+    seconds: float = 0.0
+
+    def figures(self) -> tuple[float, ...]:
+        """p99 of a poll and of its lateness, in ms; the share of a CPU, in percent."""
+        return p99(self.polls) * 1000, p99(self.late) * 1000, self.cpu / self.seconds * 100
 
 
 class Crowd:
@@ -121,19 +136,21 @@ class Crowd:
 
         await self.fleet.change(meters, stored)
 
-    async def measure(self, kind: Hostility | None, seconds: float) -> tuple[float, ...]:
-        """p99 of a poll and of its lateness, in ms; the share of a CPU, in percent."""
+    async def measure(self, kind: Hostility | None, seconds: float, seen: Seen) -> None:
+        """Another phase, into ``seen``."""
         await self.read(kind)
         await deferLater(reactor, 1.0)
         self._polls.clear()
         self._late.clear()
         began = time.process_time()
         await deferLater(reactor, seconds)
-        cpu = (time.process_time() - began) / seconds
-        return p99(self._polls) * 1000, p99(self._late) * 1000, cpu * 100
+        seen.cpu += time.process_time() - began
+        seen.seconds += seconds
+        seen.polls += self._polls
+        seen.late += self._late
 
 
-async def main(meters: int, seconds: float, interval: float) -> None:
+async def main(meters: int, seconds: float, interval: float, rounds: int) -> None:
     """Start the meters, measure each phase, print, stop."""
     command = [sys.executable, __file__, "--serve", f"--meters={meters}"]
     server = subprocess.Popen(
@@ -148,14 +165,18 @@ async def main(meters: int, seconds: float, interval: float) -> None:
         # As the daemon does it, a minute after its start.
         Machine.real(reactor).settle()
         await deferLater(reactor, interval)
-        print(f"{'p99 without, with':24}{'a poll, ms':>16}{'late, ms':>16}{'CPU':>14}")
+        titles = ("a poll, ms", "late, ms", "CPU")
+        print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'a poll':>12}")
         for kind in Hostility:
             server.stdin.write(f"{kind.name}\n")
-            without = await crowd.measure(None, seconds)
-            cost = await crowd.measure(kind, seconds)
-            pairs = zip(without, cost, strict=True)
-            poll, late, cpu = (f"{before:7.1f} {after:7.1f}" for before, after in pairs)
-            print(f"{kind.value:24} {poll} {late} {cpu} %", flush=True)
+            without, cost = Seen(), Seen()
+            for _ in range(rounds):
+                await crowd.measure(None, seconds / rounds, without)
+                await crowd.measure(kind, seconds / rounds, cost)
+            pairs = list(zip(without.figures(), cost.figures(), strict=True))
+            poll, late, cpu = (f"{before:7.2f} {after:7.2f}" for before, after in pairs)
+            rise = (pairs[0][1] / pairs[0][0] - 1) * 100
+            print(f"{kind.value:24} {poll} {late} {cpu} % {rise:+7.1f} %", flush=True)
         await crowd.fleet.stop()
     finally:
         server.stdin.close()
@@ -168,6 +189,7 @@ if __name__ == "__main__":
     parser.add_argument("--meters", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--interval", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -175,7 +197,7 @@ if __name__ == "__main__":
     else:
         reactor.callWhenRunning(
             lambda: Deferred.fromCoroutine(
-                main(given.meters, given.seconds, given.interval)
+                main(given.meters, given.seconds, given.interval, given.rounds)
             ).addErrback(lambda failure: (print(failure.getTraceback()), reactor.stop()))
         )
         reactor.run()
