@@ -35,7 +35,7 @@ def unusable(path: Path, error: OSError) -> StoreError:
     """Why the folder, or a file in it, cannot be used."""
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         wrong = next((one for one in (path, *path.parents) if one.exists()), path)
-        return StateFolderError(f"{wrong}: this is a file, and no folder")
+        return StateFolderError(f"{path}: {wrong} is no folder")
     if error.errno == errno.EROFS:
         return StateFolderError(f"{path}: the file system is read-only")
     if error.errno in (errno.EACCES, errno.EPERM):

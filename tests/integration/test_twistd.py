@@ -85,7 +85,7 @@ class RefusalTests(SynchronousTestCase):
             ended = run(*program)
             told = ended.stderr + ended.stdout
             self.assertEqual(ended.returncode, 78, told)
-            self.assertIn("/file: this is a file, and no folder", told)
+            self.assertIn(f"{self.folder}/file is no folder", told)
             self.assertIn("name another state_dir", told)
             self.assertNotIn("Traceback", told)
 

@@ -51,7 +51,7 @@ class FolderTests(SynchronousTestCase):
     def test_a_file_in_its_place_or_above_it(self) -> None:
         self.folder.write_text("")
         for folder in (self.folder, self.folder / "deeper" / "still"):
-            self.assertEqual(self.refused(folder), f"{self.folder}: this is a file, and no folder")
+            self.assertEqual(self.refused(folder), f"{folder}: {self.folder} is no folder")
 
     def test_another_users_folder_and_another_users_file(self) -> None:
         prepare_folder(self.folder)
