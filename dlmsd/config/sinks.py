@@ -16,6 +16,9 @@ from dlmsd.errors import Problem
 _TLS_FILES: Final = ("ca_file", "cert_file", "key_file")
 _PLAIN: Final = ("topic", "home_assistant", "canary")
 _DEVICE: Final = ("telemetry_topic", "attributes_topic")
+# transport.sessions.inactivity_timeout, in seconds, where nobody changed it; a sign of life comes
+# after half of the keep alive.
+LONGEST_KEEPALIVE: Final = 600
 _STAND_IN: Final = {"name": "unknown", "kind": "mqtt", "url": "mqtt://unknown"}
 
 
@@ -68,6 +71,11 @@ def _misfits(sink: Sink, table: Mapping[str, object]) -> list[tuple[str, str]]:
         key = next((one for one in _DEVICE if one in table), _DEVICE[0])
         message = "telemetry and attributes need a topic each: ThingsBoard takes all for attributes"
         found.append((key, message))
+    if sink.options.kind != "mqtt" and sink.options.keepalive > LONGEST_KEEPALIVE:
+        message = (
+            f"at most {LONGEST_KEEPALIVE}: ThingsBoard ends a session that is silent for so long"
+        )
+        found.append(("keepalive", message))
     if sink.broker is not None and not sink.broker.tls:
         found += [(key, "only with an mqtts:// url") for key in _TLS_FILES if key in table]
     if "key_file" in table and "cert_file" not in table:

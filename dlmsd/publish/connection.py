@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, Protocol, TypeAlias
 
-from attrs import define, field
+from attrs import define, evolve, field
 from automat import TypeMachineBuilder, pep614
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -229,6 +229,7 @@ class Connection:
         random: Random,
         episodes: Episodes,
     ) -> None:
+        self._login = login
         self._versions = versions
         self._carrier = carrier
         self._core = _Core(
@@ -236,7 +237,7 @@ class Connection:
             carrier,
             clock,
             random,
-            lambda: MqttProtocol(login, versions.next, inflight, clock, self),
+            lambda: MqttProtocol(self._login, versions.next, inflight, clock, self),
             episodes,
         )
         self._life = _life(self._core)
@@ -266,7 +267,9 @@ class Connection:
 
     def lost(self, session: MqttProtocol, error: troubles.Trouble) -> None:
         if not session.answered:
-            if isinstance(error, troubles.VersionTrouble):
+            if isinstance(error, troubles.RetainTrouble):
+                self._login = evolve(self._login, will=None)  # it is to be retained
+            elif isinstance(error, troubles.VersionTrouble):
                 self._versions.refused(session.version)
             elif isinstance(error, troubles.ClosedTrouble):
                 self._versions.closed(session.version)

@@ -102,6 +102,7 @@ class MqttProtocol(TwistedProtocol):
         self._beat = LoopingCall(self._check)
         self._beat.clock = clock
         self.largest = LARGEST
+        self._retains = True
         self.unknown_acknowledgements = 0
         self.told = 0
 
@@ -145,7 +146,8 @@ class MqttProtocol(TwistedProtocol):
         is needed.
         """
         while True:
-            info = self._paho.publish(message.topic, message.payload, 1, message.retain)
+            retain = message.retain and self._retains
+            info = self._paho.publish(message.topic, message.payload, 1, retain)
             # After 65,535 messages identifiers start again; one still in flight is skipped.
             if info.rc is not MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 break
@@ -284,6 +286,7 @@ class MqttProtocol(TwistedProtocol):
         self._keepalive = float(getattr(properties, "ServerKeepAlive", self._keepalive))
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
         self.largest = getattr(properties, "MaximumPacketSize", self.largest)
+        self._retains = bool(getattr(properties, "RetainAvailable", True))
 
     def _published(self, body: bytes) -> None:
         if len(body) < 2:

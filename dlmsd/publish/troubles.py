@@ -118,6 +118,21 @@ class PoisonTrouble(Trouble):
     suspicious = True
 
 
+class RetainTrouble(Trouble):
+    """The broker keeps no retained messages, by which others see that dlmsd is there; it is tried
+    without them, and mosquitto keeps them with retain_available true."""
+
+
+class QualityTrouble(Trouble):
+    """The broker takes no messages of QoS 1, without which nothing tells that a reading arrived;
+    allow them at the broker."""
+
+
+class MovedTrouble(Trouble):
+    """The broker names another server, which is not followed by itself; put it into url if it is
+    the right one."""
+
+
 class ProtocolTrouble(Trouble):
     """What answered is no correct MQTT; check that url names an MQTT broker's port."""
 
@@ -178,6 +193,10 @@ _CLASSES: Final[Mapping[int, type[Trouble]]] = {
     0x96: PublishTrouble,
     0x97: PublishTrouble,
     0x99: PoisonTrouble,
+    0x9A: RetainTrouble,
+    0x9B: QualityTrouble,
+    0x9C: MovedTrouble,
+    0x9D: MovedTrouble,
     0x9F: UnavailableTrouble,
 }
 

@@ -123,6 +123,15 @@ class SinkTests(ConfigurationCase):
         for good in ("mqtt://h", "mqtts://h.example:1", "mqtt://[::1]:1883", "MQTT://H"):
             self.assertEqual(self.problems(sink("x", "mqtt", good)), [])
 
+    def test_a_keepalive_that_thingsboard_does_not_wait_for(self) -> None:
+        wrong = (
+            "dlmsd.toml:5: sinks[0].keepalive: at most 600: ThingsBoard ends a session that is "
+            "silent for so long"
+        )
+        self.assertEqual(self.problems(sink("x", "thingsboard") + "keepalive = 601\n"), [wrong])
+        self.assertEqual(self.problems(sink("x", "thingsboard") + "keepalive = 600\n"), [])
+        self.assertEqual(self.problems(sink("x", "mqtt") + "keepalive = 1200\n"), [])
+
     def test_topics_of_a_device_profile(self) -> None:
         line = "dlmsd.toml:5: sinks[0]."
         shape = (

@@ -205,6 +205,13 @@ class RefusalTests(MosquittoCase):
         await self.connected()
 
     @asynchronous
+    async def test_one_that_retains_nothing(self) -> None:
+        broker = self.broker("retain_available false")
+        await self.sink(broker, protocol=5)
+        self.outbox.commit([reading("a", 1)])
+        await self.until(lambda: not self.outbox.waiting)
+
+    @asynchronous
     async def test_nobody_listens(self) -> None:
         broker = self.broker()
         broker.stop()

@@ -137,6 +137,20 @@ class PlainSinkTests(SynchronousTestCase):
         self.assertEqual(bench.broker.retained["dlmsd/status"], b"offline")
         self.assertEqual((bench.broker.wills, bench.broker.disconnects), ([], 1))
 
+    def test_a_broker_that_retains_nothing(self) -> None:
+        """RetainAvailable 0 (MQTT 5, 3.2.2.3.5): it would end the connection upon the first."""
+        bench = Bench(meter("a"))
+        bench.broker.connack = 0x9A  # because of the will
+        bench.outbox.commit([reading("a", 1)])
+        bench.start()
+        self.assertIn("retain not supported", bench.status.error)
+        bench.broker.connack, bench.broker.connack_properties = 0, b"\x25\0"
+        bench.run(5)
+        self.assertEqual([one.will is None for one in bench.broker.connects], [False, True])
+        self.assertEqual((bench.outbox.waiting, bench.status.error), ([], ""))
+        self.assertIn("dlmsd/status", bench.topics())
+        self.assertFalse(any(one.retain for one in bench.broker.published))
+
     def test_availability_is_retained_and_told_after_every_connect(self) -> None:
         bench = Bench(meter("a"), meter("b"))
         bench.sink.meter_state("a", True)

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.config.sinks import LONGEST_KEEPALIVE
 from dlmsd.model import Lane, MeterState, MeterStatus
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter, stamps
@@ -87,6 +88,14 @@ class ThingsBoardServerTests(SynchronousTestCase):
                     self.assertEqual(bench.server["Device b"].series("p"), [(2, 4.2)])
                     if kind == "thingsboard-gateway":
                         self.assertEqual(kept.type, "microstar")
+
+    def test_the_longest_keepalive_outlives_the_servers_patience(self) -> None:
+        """L9"""
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            bench = ServedBench(kind, "a", keepalive=LONGEST_KEEPALIVE)
+            bench.start()
+            bench.run(7200, 1.0)
+            self.assertEqual((len(bench.server.connects), bench.status.error), (1, ""))
 
     def profiled(self, protocol: int, **options: Any) -> ServedBench:
         """A sink before a device whose profile has topics of its own."""

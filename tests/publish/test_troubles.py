@@ -26,6 +26,9 @@ class TroublesTests(SynchronousTestCase):
             (2, troubles.ClientIdTrouble),
             (3, troubles.UnavailableTrouble),
             (0x8A, troubles.BannedTrouble),
+            (0x9A, troubles.RetainTrouble),
+            (0x9B, troubles.QualityTrouble),
+            (0x9D, troubles.MovedTrouble),
             (0x9F, troubles.UnavailableTrouble),
         ):
             self.assertIsInstance(troubles.refused(code, "x"), kind)
