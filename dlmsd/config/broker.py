@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -42,8 +44,13 @@ class Broker:
 
     @property
     def server(self) -> tuple[str, int]:
-        """Which ThingsBoard it is: the usual ports of a host, given as 0, lead to the same."""
-        return self.host, 0 if self.port in _PORTS.values() else self.port
+        """Which ThingsBoard it is: the usual ports of a host, given as 0, lead to the same, and
+        so do all names of this machine for itself."""
+        host = self.host.removesuffix(".")
+        with suppress(ValueError):
+            address = ip_address(host)
+            host = "localhost" if address.is_loopback else str(address)
+        return host, 0 if self.port in _PORTS.values() else self.port
 
 
 def url(value: object) -> str:

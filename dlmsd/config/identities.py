@@ -54,7 +54,7 @@ def _client_ids(sinks: Sequence[Sink], problems: list[Problem]) -> None:
         if sink.options.client_id is None or sink.broker is None:
             continue
         # Whatever the port: mosquitto has its clients once, however they come.
-        other = first.setdefault((sink.broker.host, sink.options.client_id), sink)
+        other = first.setdefault((sink.broker.server[0], sink.options.client_id), sink)
         if other is not sink:
             place = sink.place.at("client_id")
             seen = other.place.at("client_id").seen_from(place)

@@ -101,6 +101,20 @@ class ConnectionTests(IdentityCase):
             self.assertEqual(self.two(both, both, *others), [])
         self.assertEqual(len(self.two(TOKEN, TOKEN, "mqtt://h:2883", "mqtts://h:2883")), 1)
 
+    def test_names_of_one_host(self) -> None:
+        for one, other in (
+            ("mqtt://localhost", "mqtt://127.0.0.1"),
+            ("mqtt://[::1]:1883", "mqtts://LOCALHOST"),
+            ("mqtt://tb.example", "mqtt://tb.example.:1883"),
+            ("mqtt://[fd00::1]", "mqtt://[fd00:0::1]"),
+        ):
+            wrong = f"sinks[1].token: sink x and sink y {ONE_TOKEN}"
+            self.assertEqual(self.two(TOKEN, TOKEN, one, other), [wrong])
+            named = TOKEN + 'client_id = "a"\n', TOKEN.replace("-1", "-2") + 'client_id = "a"\n'
+            [problem] = self.two(*named, one, other)
+            self.assertIn("has the same client_id at this host", problem)
+        self.assertEqual(self.two(TOKEN, TOKEN, "mqtt://localhost", "mqtt://10.0.0.1"), [])
+
     def test_what_cannot_be_judged_is_not_compared(self) -> None:
         (problem,) = self.two(USERNAME, USERNAME + "password = 1\n")
         self.assertTrue(problem.startswith("sinks[1].password: "), problem)
