@@ -89,6 +89,26 @@ class ThingsBoardServerTests(SynchronousTestCase):
                     if kind == "thingsboard-gateway":
                         self.assertEqual(kept.type, "microstar")
 
+    def test_numbers_that_it_would_keep_as_text(self) -> None:
+        """V5: those of a ratio with many digits are rounded, and only those."""
+        values = {
+            "long": "0.123456789012345678",
+            "tiny": "1E-18",
+            "short": "0.1234567890123456",
+            "huge": "1E+50",
+        }
+        for kind in ("thingsboard", "thingsboard-gateway"):
+            bench = ServedBench(kind, "a")
+            bench.start()
+            bench.outbox.commit([reading("a", 1, **values, energy="12345678.90")])
+            bench.run(3)
+            device = bench.server["Device a"]
+            found = {key: device.series(key)[0][1] for key in (*values, "energy")}
+            expected = {"long": 0.1234567890123457, "tiny": 0.0, "short": 0.1234567890123456}
+            self.assertIsInstance(found.pop("huge"), str)  # V4
+            self.assertEqual(found, {**expected, "energy": 12345678.9})
+            self.assertEqual(bench.outbox.waiting, [])
+
     def test_the_longest_keepalive_outlives_the_servers_patience(self) -> None:
         """L9"""
         for kind in ("thingsboard", "thingsboard-gateway"):
