@@ -95,7 +95,8 @@ class GapKeeper:
 
     async def _regain(self) -> None:
         self._owed_at = None
-        if self._book.pressed():
+        self._pressed = self._book.pressed()
+        if self._pressed:
             return
         for gap in await self._book.since(0, self._meter):
             lost = gap.cause is GapCause.OUTBOX_FULL and gap.filled_at is None

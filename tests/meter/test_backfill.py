@@ -38,6 +38,7 @@ class Book:
         self.marks: list[Watermark] = []
         self.broken = False
         self.restored: bool | None = False
+        self.short = False
         self.owed: list[tuple[int, tuple[str, ...]]] = []
 
     async def open(
@@ -67,7 +68,7 @@ class Book:
         return list(self.gaps.values())
 
     def pressed(self) -> bool:
-        return False
+        return self.short
 
     async def restore(self, gap: int) -> bool | None:
         return self.restored
@@ -255,6 +256,24 @@ class BackfillTests(ServiceCase):
             book = Book()
             book.gaps[1], book.restored = lost, restored
             self.assertEqual(self.keeper_after(book, sinks).waiting, asked, (restored, sinks))
+
+    def test_what_was_lost_is_asked_for_when_there_is_room(self) -> None:
+        """Also where there was none at the start, and there is some before the first visit."""
+        lost = Gap(1, "virtual-001", "slow", GapCause.OUTBOX_FULL, 0, HOUR, 9)
+        self.simulate()
+        book = Book()
+        book.gaps[1], book.short = lost, True
+        backfill = Backfill(self.options()[0], PROFILE, book, book, self.network)
+        keeper = GapKeeper("virtual-001", 60.0, book, 1, backfill, ("slow",))
+        keeper.start()
+        self.assertEqual(backfill.waiting, 0)
+        book.short = False
+
+        async def work(session: Session) -> None:
+            await keeper.fill(session)
+
+        self.visit(work)
+        self.assertEqual(book.gaps[1].filled_at, 1)
 
     def keeper_after(self, book: Book, sinks: Sequence[str] = ()) -> Backfill:
         """What another life finds to do."""
