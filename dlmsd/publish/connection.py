@@ -44,6 +44,8 @@ Connect: TypeAlias = Callable[[IProtocolFactory], Deferred[IProtocol]]
 
 FIRST_DELAY: Final = 1.0
 LAST_DELAY: Final = 60.0
+# Nobody is asked anything where nothing listens; what waits goes soon after a broker is back.
+AWAY_DELAY: Final = 5.0
 
 
 class Carrier(Protocol):
@@ -102,7 +104,8 @@ class _Core:
         rare = conduct.pause(self.episodes, self.random)
         if rare is not None:
             return rare
-        delay = LAST_DELAY if error.patient else self.delay
+        away = isinstance(error, troubles.UnreachableTrouble)
+        delay = LAST_DELAY if error.patient else min(self.delay, AWAY_DELAY if away else LAST_DELAY)
         self.delay = min(LAST_DELAY, self.delay * 2)
         return delay * self.random.uniform(0.75, 1.25)
 

@@ -76,11 +76,23 @@ class ConnectionTests(SynchronousTestCase):
                 self.clock.advance(0)
 
     def test_back_off_grows_to_a_minute(self) -> None:
+        self.broker.deaf_to = (5,)
+        self.make(protocol=5).start()
+        self.run_for(250)
+        self.assertEqual([int(at) for at in self.dials], [0, 1, 3, 7, 15, 31, 63, 123, 183, 243])
+        self.assertIsInstance(self.carrier.errors[-1], troubles.ClosedTrouble)
+
+    def test_a_broker_that_is_away_is_missed_for_seconds_only(self) -> None:
         self.broker.listening = False
         self.make().start()
         self.run_for(250)
-        self.assertEqual(self.dials, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243])
+        self.assertEqual(self.dials[:7], [0, 1, 3, 7, 12, 17, 22])
+        self.assertEqual(len(self.dials), 52)
         self.assertIsInstance(self.carrier.errors[-1], troubles.UnreachableTrouble)
+        # What it grew to meanwhile counts for everything else.
+        self.broker.listening, self.broker.deaf_to = True, (4, 5)
+        self.run_for(125)
+        self.assertLess(len(self.dials), 56)
 
     def test_accepting_and_dropping_does_not_reset_the_back_off(self) -> None:
         self.make().start()
@@ -95,7 +107,7 @@ class ConnectionTests(SynchronousTestCase):
         self.make().start()
         self.run_for(20)
         self.broker.listening = True
-        self.run_for(12)
+        self.run_for(3)
         assert self.carrier.session is not None
         self.carrier.session.publish(Message("a", b"x"))
         self.run_for(1)
