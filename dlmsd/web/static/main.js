@@ -18,6 +18,8 @@ const THEMES = ["auto", "light", "dark"];
 const { t, tn } = speak(words);
 const at = (id) => document.getElementById(id);
 
+const standing = make("span", "standing-alarms");
+setHidden(standing, true);
 let announcing = 0;
 let stream = new AbortController();
 
@@ -37,7 +39,17 @@ function hear(kind, json) {
   for (const id of ["sign-in", "trouble"]) setHidden(at(id), true);
   router.show();
   router.refresh(changed);
+  if (changed.alarms) showStanding();
   announce();
+}
+
+// How many alarms stand, in the navigation, with the colour of the worst.
+function showStanding() {
+  const count = Object.values(model.alarms).reduce((sum, one) => sum + one, 0);
+  const worst = ["critical", "error", "warning", "info"].find((one) => model.alarms[one] > 0);
+  setHidden(standing, count === 0);
+  setData(standing, "severity", worst ?? "");
+  standing.replaceChildren(make("b", "", String(count)), make("span", "hidden-visually", ` ${tn("standing", count)}`));
 }
 
 function connection(state) {
@@ -83,7 +95,7 @@ function frame() {
   translate(document, t);
   for (const view of VIEWS) {
     if (!view.nav) continue;
-    const entry = link(to(view.path), "", view.nav);
+    const entry = link(to(view.path), "", view.nav, ...(view.path === "alarms" ? [standing] : []));
     entry.dataset.view = view.path;
     at("views").append(make("li", "", entry));
   }

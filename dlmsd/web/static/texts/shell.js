@@ -1,6 +1,8 @@
 // The frame of the page and the way in.
 
 export const en = {
+  standing_one: "alarm stands",
+  standing_other: "alarms stand",
   skip: "Skip to the content",
   menu: "Menu",
   views: "Views",
@@ -24,6 +26,8 @@ export const en = {
 };
 
 export const es = {
+  standing_one: "alarma en pie",
+  standing_other: "alarmas en pie",
   skip: "Ir al contenido",
   menu: "Menú",
   views: "Vistas",

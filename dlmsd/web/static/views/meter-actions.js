@@ -1,7 +1,7 @@
 // What can be done with a meter by whoever may change it.
 
 import { ask, get, post } from "../api.js";
-import { time } from "../format.js";
+import { seconds, time } from "../format.js";
 import { busy, button, link, make, setHidden, setText } from "../kit/dom.js";
 import { confirm } from "../kit/dialog.js";
 import { complain, toast } from "../kit/toast.js";
@@ -35,13 +35,14 @@ export class Actions {
     });
     this.edit = link(to("edit", name), "button", t("edit"));
     this.copy = link(`${to("add")}?like=${encodeURIComponent(name)}`, "button", t("duplicate"));
+    this.platform = button(t("test_platform"), "", () => this.busy(this.platform, () => this.testPlatform()));
     this.remove = button(t("delete"), "danger", () => this.busy(this.remove, () => this.delete()));
-    for (const node of [this.edit, this.copy, this.remove]) node.hidden = true;
+    for (const node of [this.edit, this.copy, this.platform, this.remove]) node.hidden = true;
     this.node = make("div", "actions");
     this.node.setAttribute("role", "group");
     this.node.ariaLabel = t("actions");
     if (mayChange()) {
-      this.node.append(this.read, this.again, this.take, this.power, this.form, this.edit, this.copy, this.remove);
+      this.node.append(this.read, this.again, this.take, this.power, this.form, this.edit, this.copy, this.platform, this.remove);
     }
     this.abort = new AbortController();
   }
@@ -53,6 +54,19 @@ export class Actions {
     for (const node of [this.edit, this.copy, this.remove]) {
       setHidden(node, !answer.ok || (node !== this.copy && answer.body.source === "file"));
     }
+    setHidden(this.platform, !answer.ok || !answer.body.tb_token_set);
+  }
+
+  // With the meter's own token, which ThingsBoard lets in once.
+  async testPlatform() {
+    const text = t("test_platform_text");
+    if (!await confirm({ title: t("test_platform"), text, action: t("test_platform") })) return;
+    const path = `api/meters/${this.meter.id}/thingsboard/test`;
+    const answer = await get(path, { signal: this.abort.signal });
+    if (!answer.ok) return complain(answer);
+    const { success, seconds: took, error, advice } = answer.body;
+    if (success) toast(t("platform_good", { seconds: seconds(Number(took)) }));
+    else complain({ detail: t("platform_bad", { reason: [error, advice].filter(Boolean).join(". ") }) });
   }
 
   refresh(meter) {
