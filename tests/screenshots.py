@@ -70,10 +70,11 @@ url = "http://127.0.0.1:3/send"
 """
 
 
+NETWORKS = 'scan_networks = ["192.168.1.0/24"]\n'
 DOCUMENT = """name,host,port,interval,measurements
 swimming-pool,192.168.1.150,3333,60,voltage_l1;current_l1
 sauna,192.168.1.151,3333,60,
-library,192.168.1.152,3333,60,
+sauna,192.168.1.152,3333,60,
 sports-hall,192.168.1.153,33333333,60,voltage_l1
 """
 
@@ -96,6 +97,8 @@ def running() -> Iterator[tuple[str, str, int, Callable[[], None]]]:
         )
         text = sink + meters.configuration(1.0) + MORE
         daemon = DaemonProcess(Path(folder) / "daemon", text, port=free_port())
+        said = daemon.config.read_text()
+        daemon.config.write_text(said.replace("[web]\n", f"[web]\n{NETWORKS}"))
         ends.callback(daemon.kill)
         daemon.start()
         wait_until(lambda: daemon.status()["outbox"]["readings"] > 5, "they are read")

@@ -170,7 +170,7 @@ class ImportTests(DaemonPageCase):
         with browsing() as (page, wrong):
             self.enter(page, "meters")
             page.get_by_role("link", name="Import").click()
-            page.get_by_label("File").set_input_files(str(file))
+            page.get_by_label("File", exact=True).set_input_files(str(file))
             found = page.locator(".found")
             expect(found.get_by_role("alert")).to_contain_text("errors: nothing is taken")
             faults = found.locator(".faults tbody tr")
