@@ -162,6 +162,7 @@ class Daemon(Service):
         if self.running:
             self._machine.hangup(lambda: house.reload.soon("SIGHUP"))
             house.report.start()
+            house.creditor.start()
             self._ready = True
             self._life.ready()
 
@@ -189,6 +190,7 @@ class Daemon(Service):
         house.files.watch(False)
         house.unsettle()
         house.report.stop()
+        house.creditor.stop()
         await house.watch.stop()
         await self._api.stop()
         await house.reload.stop()

@@ -15,6 +15,7 @@ from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.collector import Collector
+from dlmsd.fleet.creditor import Creditor
 from dlmsd.fleet.filewatch import FileWatch
 from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.inquiry import Inquiry
@@ -111,6 +112,9 @@ class Household:
         )
         self.inquiry = Inquiry(
             self.board, self.fleet.ask, self.incumbents, wall=machine.wall, clock=reactor
+        )
+        self.creditor = Creditor(
+            outbox.gaps, lambda: self.reload.configuration.meters, self.machine.reactor
         )
         self.push = PushService(
             reactor=reactor,

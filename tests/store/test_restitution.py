@@ -13,7 +13,7 @@ from dlmsd.store import restitution
 from tests.store.case import NOW_MS, OutboxCase, reading
 
 
-class RestitutionTests(OutboxCase):
+class RestitutionCase(OutboxCase):
     """Sink ``slow`` stands still until the file is full; ``tb`` goes on."""
 
     options = OutboxOptions(max_bytes=1 << 20, when_full="pause")
@@ -50,6 +50,8 @@ class RestitutionTests(OutboxCase):
     def times(self, sink: str, lane: Lane) -> list[int]:
         return [one.ts for one in self.pending(sink, meter="m", lane=lane)]
 
+
+class RestitutionTests(RestitutionCase):
     def test_it_is_owed_again_and_no_other_gets_it_twice(self) -> None:
         gap = self.gap()
         self.assertEqual((gap.sink, gap.cause), ("slow", GapCause.OUTBOX_FULL))
