@@ -3,8 +3,9 @@
 ``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 20]``
 
 Virtual meters run in a process of their own, over loopback. All are read all the time, the
-hostile one only in every second phase; so many times without and with each way of it, and
-then all polls of a kind are compared, so that both have whatever else the machine does.
+hostile one only in every second phase; so many times without and with each way of it. The
+middle one of these rounds counts, so that both have what else the machine does, and no single
+stall of it decides.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import sys
 import time
 from collections.abc import Sequence
 from random import Random
+from statistics import median
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import evolve
 from twisted.internet import reactor, stdio
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
@@ -69,20 +71,6 @@ def serve(meters: int) -> None:
 
     Deferred.fromCoroutine(simulation.start()).addCallback(told)
     reactor.run()
-
-
-@define
-class Seen:
-    """How long polls took and how late they began, in seconds, and what that cost of a CPU."""
-
-    polls: list[float] = field(factory=list)
-    late: list[float] = field(factory=list)
-    cpu: float = 0.0
-    seconds: float = 0.0
-
-    def figures(self) -> tuple[float, ...]:
-        """p99 of a poll and of its lateness, in ms; the share of a CPU, in percent."""
-        return p99(self.polls) * 1000, p99(self.late) * 1000, self.cpu / self.seconds * 100
 
 
 class Crowd:
@@ -136,18 +124,16 @@ class Crowd:
 
         await self.fleet.change(meters, stored)
 
-    async def measure(self, kind: Hostility | None, seconds: float, seen: Seen) -> None:
-        """Another phase, into ``seen``."""
+    async def measure(self, kind: Hostility | None, seconds: float) -> tuple[float, ...]:
+        """p99 of a poll and of its lateness, in ms; the share of a CPU, in percent."""
         await self.read(kind)
         await deferLater(reactor, 1.0)
         self._polls.clear()
         self._late.clear()
         began = time.process_time()
         await deferLater(reactor, seconds)
-        seen.cpu += time.process_time() - began
-        seen.seconds += seconds
-        seen.polls += self._polls
-        seen.late += self._late
+        cpu = (time.process_time() - began) / seconds
+        return p99(self._polls) * 1000, p99(self._late) * 1000, cpu * 100
 
 
 async def main(meters: int, seconds: float, interval: float, rounds: int) -> None:
@@ -169,13 +155,14 @@ async def main(meters: int, seconds: float, interval: float, rounds: int) -> Non
         print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'a poll':>12}")
         for kind in Hostility:
             server.stdin.write(f"{kind.name}\n")
-            without, cost = Seen(), Seen()
+            seen = []
             for _ in range(rounds):
-                await crowd.measure(None, seconds / rounds, without)
-                await crowd.measure(kind, seconds / rounds, cost)
-            pairs = list(zip(without.figures(), cost.figures(), strict=True))
+                without = await crowd.measure(None, seconds / rounds)
+                cost = await crowd.measure(kind, seconds / rounds)
+                seen.append((*without, *cost, (cost[0] / without[0] - 1) * 100))
+            *figures, rise = map(median, zip(*seen, strict=True))
+            pairs = zip(figures[:3], figures[3:], strict=True)
             poll, late, cpu = (f"{before:7.2f} {after:7.2f}" for before, after in pairs)
-            rise = (pairs[0][1] / pairs[0][0] - 1) * 100
             print(f"{kind.value:24} {poll} {late} {cpu} % {rise:+7.1f} %", flush=True)
         await crowd.fleet.stop()
     finally:
@@ -189,7 +176,7 @@ if __name__ == "__main__":
     parser.add_argument("--meters", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--interval", type=float, default=5)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
