@@ -1,11 +1,10 @@
 """What one hostile meter costs the others in real time: p99 of their polls.
 
-``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 20]``
+``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 40]``
 
-Virtual meters run in a process of their own, over loopback. All are read all the time, the
-hostile one only in every second phase; so many times without and with each way of it. The
-middle one of these rounds counts, so that both have what else the machine does, and no single
-stall of it decides.
+Two crowds of virtual meters are read at the same time, each by a process of its own, over
+loopback: one of them has a hostile meter, each time in another way. So both have what else the
+machine does.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import sys
 import time
 from collections.abc import Sequence
 from random import Random
-from statistics import median
 from typing import Any
 
 from attrs import evolve
@@ -136,9 +134,9 @@ class Crowd:
         return p99(self._polls) * 1000, p99(self._late) * 1000, cpu * 100
 
 
-async def main(meters: int, seconds: float, interval: float, rounds: int) -> None:
-    """Start the meters, measure each phase, print, stop."""
-    command = [sys.executable, __file__, "--serve", f"--meters={meters}"]
+async def read(meters: int, seconds: float, interval: float, *, hostile: bool) -> None:
+    """One crowd: start its meters, measure each phase, tell its figures as JSON, stop."""
+    command = [sys.executable, __file__, "--as=meters", f"--meters={meters}"]
     server = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
@@ -151,19 +149,10 @@ async def main(meters: int, seconds: float, interval: float, rounds: int) -> Non
         # As the daemon does it, a minute after its start.
         Machine.real(reactor).settle()
         await deferLater(reactor, interval)
-        titles = ("a poll, ms", "late, ms", "CPU")
-        print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'a poll':>12}")
         for kind in Hostility:
             server.stdin.write(f"{kind.name}\n")
-            seen = []
-            for _ in range(rounds):
-                without = await crowd.measure(None, seconds / rounds)
-                cost = await crowd.measure(kind, seconds / rounds)
-                seen.append((*without, *cost, (cost[0] / without[0] - 1) * 100))
-            *figures, rise = map(median, zip(*seen, strict=True))
-            pairs = zip(figures[:3], figures[3:], strict=True)
-            poll, late, cpu = (f"{before:7.2f} {after:7.2f}" for before, after in pairs)
-            print(f"{kind.value:24} {poll} {late} {cpu} % {rise:+7.1f} %", flush=True)
+            figures = await crowd.measure(kind if hostile else None, seconds)
+            print(json.dumps(figures), flush=True)
         await crowd.fleet.stop()
     finally:
         server.stdin.close()
@@ -171,20 +160,42 @@ async def main(meters: int, seconds: float, interval: float, rounds: int) -> Non
     reactor.stop()
 
 
+def compare(options: Sequence[str]) -> None:
+    """Both crowds, side by side, a line for each way."""
+    crowds = [
+        subprocess.Popen(
+            [sys.executable, __file__, f"--as={side}", *options], stdout=subprocess.PIPE, text=True
+        )
+        for side in ("without", "with")
+    ]
+    titles = ("a poll, ms", "late, ms", "CPU")
+    print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'a poll':>12}")
+    for kind in Hostility:
+        without, cost = (json.loads(one.stdout.readline()) for one in crowds if one.stdout)
+        pairs = zip(without, cost, strict=True)
+        poll, late, cpu = (f"{before:7.2f} {after:7.2f}" for before, after in pairs)
+        rise = (cost[0] / without[0] - 1) * 100
+        print(f"{kind.value:24} {poll} {late} {cpu} % {rise:+7.1f} %", flush=True)
+    for one in crowds:
+        one.wait()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--meters", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--interval", type=float, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--as", dest="side", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.serve:
+    if not given.side:
+        compare(sys.argv[1:])
+    elif given.side == "meters":
         serve(given.meters)
     else:
+        work = read(given.meters, given.seconds, given.interval, hostile=given.side == "with")
         reactor.callWhenRunning(
-            lambda: Deferred.fromCoroutine(
-                main(given.meters, given.seconds, given.interval, given.rounds)
-            ).addErrback(lambda failure: (print(failure.getTraceback()), reactor.stop()))
+            lambda: Deferred.fromCoroutine(work).addErrback(
+                lambda failure: (print(failure.getTraceback()), reactor.stop())
+            )
         )
         reactor.run()
