@@ -139,11 +139,11 @@ READING: Final = (
     ),
     Mutant.of(
         "a timestamp is used twice",
-        "meter/poller.py",
+        "meter/harvest.py",
         STORM,
         (
-            "ts = max(int((started + seconds / 2) * 1000), self._last_ts + 1)",
-            "ts = int((started + seconds / 2) * 1000)",
+            "self._last_ts = max(int(at * 1000), self._last_ts + 1)",
+            "self._last_ts = int(at * 1000)",
         ),
     ),
     Mutant.of(
