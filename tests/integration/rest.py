@@ -13,7 +13,7 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.mosquitto import free_port
-from tests.integration.processes import DaemonProcess, Meters
+from tests.integration.processes import DaemonProcess, Meters, wait_until
 
 SINK = '[[sinks]]\nname = "plain"\nkind = "mqtt"\nurl = "mqtt://127.0.0.1:1"\n'
 
@@ -91,3 +91,14 @@ class RestCase(SynchronousTestCase):
         """The daemon ends well, and no fault of ours is in its log."""
         self.daemon.stop()
         self.assertNotIn("Traceback", self.daemon.log.read_text())
+
+
+class MoreCase(RestCase):
+    """With meters that have given readings."""
+
+    def add(self, readings: int = 3, **more: Any) -> int:
+        """A meter that has given so many readings."""
+        number: int = self.good("POST", "/api/meters", self.documented() | more)["id"]
+        path = f"/api/meters/{number}/status"
+        wait_until(lambda: self.good("GET", path)["good"] >= readings, "readings")
+        return number

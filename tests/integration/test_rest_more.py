@@ -1,4 +1,4 @@
-"""REST of the running daemon: history, figures, alarms, ThingsBoard, searches, the whole system."""
+"""REST of the running daemon: history, figures, alarms, ThingsBoard, searches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sqlite3
-import tarfile
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from dlmsd.watch.finding import Finding
 from tests.integration.earlier import earlier
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
-from tests.integration.rest import SINK, RestCase, ask
+from tests.integration.rest import SINK, MoreCase
 
 LOW = "Little disk is left: 7 MiB"
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical", "error")
@@ -39,15 +38,6 @@ NETWORK = frozenset(
         *("mqtt_messages_sent", "mqtt_bytes_sent", "bandwidth_tx_bps", "bandwidth_rx_bps"),
     )
 )
-
-
-class MoreCase(RestCase):
-    def add(self, readings: int = 3, **more: Any) -> int:
-        """A meter that has given so many readings."""
-        number: int = self.good("POST", "/api/meters", self.documented() | more)["id"]
-        path = f"/api/meters/{number}/status"
-        wait_until(lambda: self.good("GET", path)["good"] >= readings, "readings")
-        return number
 
 
 class IdentityTests(MoreCase):
@@ -370,47 +360,4 @@ class PlaceTests(MoreCase):
         self.assertEqual(
             self.ask("POST", "/api/scan/network", body | {"start_ip": "126.0.0.1"}).status, 403
         )
-        self.end()
-
-
-class SystemTests(MoreCase):
-    def test_the_whole_system(self) -> None:
-        self.begin()
-        number = self.add(1)
-        health = self.good("GET", "/api/system/health")
-        self.assertEqual(
-            health,
-            self.good("GET", "/api/health")
-            | {"timestamp": health["timestamp"], "queued": health["queued"]},
-        )
-        self.assertEqual((health["status"], health["meters"]), ("degraded", {"healthy": 1}))
-        status = self.good("GET", "/api/system/status")
-        self.assertEqual((status["total_meters"], status["active_meters"]), (1, 1))
-        self.assertEqual(
-            status["committed"],
-            status["delivered"] + sum(status["queued"].values()) + status["dropped"],
-        )
-        self.daemon.config.write_text(self.daemon.config.read_text() + "[[meters]\n")
-        broken = self.ask("POST", "/api/system/reload")
-        self.assertEqual(broken.status, 409)
-        self.assertIn("dlmsd.toml", broken.json["errors"][0]["message"])
-        self.daemon.config.write_text(self.daemon.config.read_text().removesuffix("[[meters]\n"))
-        self.assertEqual(self.good("POST", "/api/system/reload")["problems"], [])
-        self.assertEqual(ask(self.base, "GET", "/api/system/backup").status, 401)
-        backup = self.ask("GET", "/api/system/backup")
-        with tarfile.open(fileobj=io.BytesIO(backup.body)) as archive:
-            self.assertIn("registry.db", archive.getnames())
-        self.good("PATCH", f"/api/meters/{number}", {"interval": 3})
-        trail = self.good("GET", "/api/audit")
-        self.assertEqual({one["who"] for one in trail}, {"web"})
-        actions = {one["action"] for one in trail}
-        self.assertLessEqual({"meter added", "override", "reload", "backup"}, actions)
-        self.assertEqual(self.good("GET", "/api/diagnostics"), [])
-        told = self.ask("GET", "/metrics").body.decode()
-        self.assertIn('dlmsd_meter_up{meter="medidor_planta_A"} ', told)
-        self.assertEqual(self.good("GET", "/api")["name"], "dlmsd")
-        self.assertEqual(self.good("GET", "/api/openapi.json")["openapi"], "3.1.0")
-        page = self.ask("GET", "/api/docs")
-        self.assertNotIn(b"<script", page.body)
-        self.assertIn(b"/api/meters/{id}/readings", page.body)
         self.end()
