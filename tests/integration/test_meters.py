@@ -166,6 +166,11 @@ class ExchangeTests(MetersCase):
             (told,) = heard.json["errors"]
             place = [told["line"], told["column"], told["key"]] if more else told["field"]
             self.assertEqual(place, [2, 2, "host"] if more else "2:2:host")
+            self.assertNotIn(b"canary-", heard.body)
+        headless = wrong.partition("\n")[2]
+        heard = self.ask("POST", "/api/meters/import", {"document": headless})
+        self.assertEqual(heard.status, 422)
+        self.assertNotIn(b"canary-", heard.body)
         self.assertEqual(self.listed(), {})
         large = self.csv(1000)
         self.assertGreater(len(large), 1 << 16)
@@ -184,6 +189,7 @@ class ExchangeTests(MetersCase):
         self.assertEqual(heard.status, 413)
         self.assertIn("65536", heard.json["detail"])
         self.end()
+        self.assertNotIn("canary-", self.daemon.log.read_text())
 
     def test_what_an_operator_stopped_stays_so(self) -> None:
         host, port = self.place["host"], self.place["port"]

@@ -47,6 +47,11 @@ class FormTests(SynchronousTestCase):
         self.assertEqual((row.entry, faults), ({"name": "Peñón", "host": "h", "sinks": ["a"]}, []))
         self.assertEqual(decoded("Peñón".encode("cp1252")), "Peñón")
 
+    def test_a_first_line_that_names_no_columns_is_not_repeated(self) -> None:
+        rows, faults = read("Plant A,10.0.0.1,canary\nPlant B,10.0.0.2,canary\n")
+        self.assertEqual((rows, [one.spot for one in faults]), ([], [(1, 1)]))
+        self.assertNotIn("canary", str(faults))
+
     def test_places(self) -> None:
         csv = 'name,host,port\nA,"h\n",1\nB,h,2\n'
         rows, _ = read(csv)

@@ -95,6 +95,8 @@ def _read_csv(text: str) -> tuple[list[Row], list[Fault]]:
             if not columns:
                 columns = [one.strip() for one in cells]
                 faults += _columns(columns)
+                if "name" not in columns:
+                    break  # what stands here are no names, and may be secrets
             elif any(one.strip() for one in cells):
                 if len(cells) > len(columns):
                     spot = line, len(columns) + 1
@@ -107,11 +109,12 @@ def _read_csv(text: str) -> tuple[list[Row], list[Fault]]:
 
 
 def _columns(columns: Sequence[str]) -> Iterable[Fault]:
+    if "name" not in columns:
+        yield Fault((1, 1), "", "the first line names the columns, and name is not among them")
+        return
     for number, name in enumerate(columns, 1):
         if name in columns[: number - 1]:
             yield Fault((1, number), name, "stands here twice")
-    if "name" not in columns:
-        yield Fault((1, 1), "", "the first line names the columns, and name is not among them")
 
 
 def _row(columns: Sequence[str], cells: Sequence[str], line: int) -> Row:
