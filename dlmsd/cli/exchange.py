@@ -18,7 +18,7 @@ from dlmsd.cli.daemon import Daemon, DaemonRefusedError, told
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
-from dlmsd.cli.terminal import printable
+from dlmsd.cli.terminal import counted, printable
 from dlmsd.config.values import Configuration
 from dlmsd.fleet.kept import Kept
 from dlmsd.web.api import sheet
@@ -128,7 +128,8 @@ def _put(text: str, output: Path | None) -> None:
 def _taken(configuration: Configuration, text: str, *, partial: bool) -> IntakeView:
     """By the running daemon, in one change; or what it finds wrong."""
     try:
-        with Daemon(configuration) as daemon:
+        with Daemon(configuration) as daemon, counted() as bar:
+            bar.add_task(say("the daemon takes them"), total=None)
             body = {"document": text, "partial": partial}
             answer = daemon.call("POST", "/api/meters/import", body)
     except DaemonRefusedError as error:
