@@ -44,21 +44,14 @@ class Incumbents:
         self._wall = wall
         self._judged: Mapping[str, str] = {}
         self._known: dict[str, Incumbent] = {}
+        self._recalled = True
         self._kept: dict[str, Incumbent] = {}
         board.subscribe(self._posted)
 
     async def know(self, meters: Iterable[MeterOptions]) -> None:
         """These are judged from now on, the others not; what an earlier life knew is told."""
         self._judged = {one.name: _object(one) for one in meters if one.identify}
-        try:
-            kept = await self._serials.all()
-        except StoreError as error:
-            self._log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
-            return
-        for name in kept.keys() & self._judged.keys() - self._known.keys():
-            one = self._known[name] = self._kept[name] = kept[name]
-            if one.other:
-                self._tell(name, one.other)
+        await self._recall()
 
     def knows(self, name: str) -> bool:
         """Whether there is a serial number to compare with."""
@@ -93,6 +86,8 @@ class Incumbents:
             one = self._known[name]
             identity = evolve(identity, serial=identity.serial or one.other, instead=one.serial)
         self._board.post(identity)
+        if not self._recalled:
+            self._save()
 
     def accept(self, name: str) -> tuple[str, str]:
         """The one that answers is the meter from now on: serial numbers of the old, the new.
@@ -133,12 +128,37 @@ class Incumbents:
 
     def _know(self, name: str, one: Incumbent) -> None:
         self._known[name] = one
+        self._save()
+
+    def _save(self) -> None:
         Deferred.fromCoroutine(self._keep()).addErrback(
             lambda failure: self._log.failure("A serial number was not kept", failure)
         )
 
+    async def _recall(self) -> None:
+        """What was kept of those who are judged, also where somebody was met before it could be
+        read."""
+        try:
+            kept = await self._serials.all()
+        except StoreError as error:
+            self._recalled = False
+            self._log.warn("{reason} {advice}", reason=str(error), advice=error.advice)
+            return
+        self._recalled = True
+        for name in kept.keys() & self._judged.keys() - self._kept.keys():
+            met = self._known.get(name)
+            one = self._known[name] = self._kept[name] = kept[name]
+            if one.other:
+                self._tell(name, one.other)
+            if met is not None:
+                self._met(name, Serial(met.serial, met.told_by), one)
+
     async def _keep(self) -> None:
         """Also what could not be kept before."""
+        if not self._recalled:
+            await self._recall()
+            if not self._recalled:
+                return
         news = {name: one for name, one in self._known.items() if self._kept.get(name) != one}
         try:
             await self._serials.put(news)

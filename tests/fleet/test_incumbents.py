@@ -114,6 +114,19 @@ class JudgeTests(SynchronousTestCase):
         self.meet("2")
         self.assertEqual(self.serials.known, {"a": Incumbent("1", NUMBER, 0, "2", 1_000_000)})
 
+    def test_a_registry_that_could_not_be_read_at_the_start_is_believed_later(self) -> None:
+        """As after a start on a full disk: who was met meanwhile may be another one."""
+        for told, instead in (("1", ""), ("2", "1")):
+            self.serials.known = {"a": Incumbent("1", NUMBER)}
+            self.serials.broken = True
+            self.incumbents = self.life()
+            self.assertTrue(self.meet(told))
+            self.serials.broken = False
+            self.incumbents.inquired(Identity("a", told, told_by=NUMBER))
+            self.assertEqual(self.board.identities["a"].instead, instead)
+            self.assertEqual(self.incumbents.obstacle("a") is None, not instead)
+            self.assertEqual(self.serials.known["a"].serial, "1")
+
     def test_what_it_told_beside_its_cycles(self) -> None:
         for serial, told in (("1", ""), ("2", "1"), ("", "1"), ("1", "")):
             self.incumbents.inquired(Identity("a", serial, 3.0, told_by=NUMBER))
