@@ -27,12 +27,8 @@ from dlmsd.dlms.cosem.object_list import decode_object_list
 from dlmsd.dlms.cosem.profile import ProfileRows
 from dlmsd.dlms.cosem.short_names import ShortNames, named_objects
 from dlmsd.dlms.describe.octets import describe_frames, describe_octets
-from dlmsd.dlms.hdlc.address import ServerAddress, address_end
-from dlmsd.dlms.hdlc.fcs import fcs
-from dlmsd.dlms.hdlc.frame import FLAG, MAX_LENGTH, Frame
-from dlmsd.dlms.hdlc.negotiation import LinkParameters
-from dlmsd.dlms.hdlc.reassembly import FrameReassembly
-from dlmsd.dlms.wrapper import WrapperFrame, WrapperReassembly
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.dlms.xdlms.action import decode_answer, decode_answers
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -44,7 +40,7 @@ from dlmsd.dlms.xdlms.selective import EntryDescriptor, ObjectIdList, RangeDescr
 from dlmsd.dlms.xdlms.short_name import decode_read_results
 from dlmsd.errors import DecodeError
 from dlmsd.meter.scaling import Scale, ScalerUnit
-from tests.fuzz import associations, calls, configurations, machines, pushed, secured
+from tests.fuzz import associations, calls, configurations, frames, machines, pushed, secured
 from tests.fuzz.corpus import harvested
 from tests.fuzz.target import BOMBS, Target, behind, pieces
 from tests.vectors import hdlc
@@ -64,55 +60,6 @@ _SHORT_NAMES: Final = (
     bytes.fromhex("05 03 02FA00 04FA08 02 1105 05FA10"),
     bytes.fromhex("0C 04 00 1105 01 03 02 01 0001 02AABB 03 0002"),
 )
-
-
-# HDLC and WRAPPER.
-
-
-def _hdlc_stream(octets: bytes) -> None:
-    stream = FrameReassembly(trusting=bool(len(octets) & 1))
-    for piece in pieces(octets):
-        stream.feed(piece)
-    while stream.abandon():
-        pass
-
-
-# A false start every other octet: whatever begins a frame may be the octets of another.
-_FALSE_STARTS: Final = tuple(
-    (b"\x7e%c" % form * 0x8000)[:size] for form in (0xA0, 0xA7) for size in (0xFFFF, 0x10000)
-)
-_SERVERS: Final = (ServerAddress(0, 1), ServerAddress(1, 17), ServerAddress(1, 2836))
-
-
-def _hdlc_frame(octets: bytes) -> None:
-    """A frame with these addresses, control and information, and good check sequences."""
-    source = address_end(octets, 0, len(octets))
-    control = address_end(octets, source, len(octets)) if source > 0 else 0
-    header, information = octets[: control + 1], octets[control + 1 :][: MAX_LENGTH - 20]
-    length = 2 + len(header) + 2 + (len(information) + 2 if information else 0)
-    body = (0xA000 | length).to_bytes(2, "big") + header
-    if information:
-        body += fcs(body) + information
-    for frame in FrameReassembly().feed(FLAG + body + fcs(body) + FLAG):
-        if isinstance(frame, Frame):
-            assert frame.kind, frame.final
-            for server in _SERVERS:
-                server.matches(frame.source)
-            LinkParameters().agreed(LinkParameters.decode(frame.information))
-
-
-def _negotiation(octets: bytes) -> None:
-    theirs = LinkParameters.decode(octets)
-    for ours in (LinkParameters(), LinkParameters(2030, 32, 7, 1)):
-        assert ours.agreed(theirs).legal
-
-
-def _wrapper_stream(octets: bytes) -> None:
-    stream = WrapperReassembly(frozenset(((1, 16), (0, 0))))
-    for piece in pieces(octets):
-        stream.feed(piece)
-    while stream.abandon():
-        pass
 
 
 # Data.
@@ -322,7 +269,7 @@ _NUMBERS: Final = (
     b"\xe6\xe7\x00\x0f\x00\x00\x00\x01\x00" + b"\x01\x18%b" % (b"\x02\x18" + b"\x11\x05" * 24) * 24
 )
 _CAPTURES: Final = (
-    *_FALSE_STARTS,
+    *frames.FALSE_STARTS,
     Frame(b"\x03", b"\x21", 0x93, b"").encode()[:-1] * 0x2000,
     Frame(b"\x03", b"\x21", 0x13, _NUMBERS).encode()[:-1] * 0x34,
     WrapperFrame(1, 16, b"\xc4").encode() * 0x1C71,
@@ -336,12 +283,7 @@ def targets() -> tuple[Target, ...]:
     kinds = (0x08, 0x0F, 0x28, 0x2D, 0x38, 0x3C)
     row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in kinds for r in _ROWS))
     return (
-        Target("hdlc.stream", _hdlc_stream, (*hdlc.FRAMES, b"".join(hdlc.FRAMES)), _FALSE_STARTS),
-        Target("hdlc.frame", _hdlc_frame, tuple(frame[3:-3] for frame in hdlc.FRAMES)),
-        Target("hdlc.negotiation", _negotiation, (LinkParameters(2030, 32, 7, 1).encode(),)),
-        Target("hdlc.link", machines.link, machines.LINK_SCRIPTS, harvest=False),
-        Target("wrapper.stream", _wrapper_stream, (WrapperFrame(1, 16, b"\xc4" * 9).encode(),)),
-        Target("wrapper.link", machines.wrapped),
+        *frames.targets(),
         Target("axdr.data", decode, large=BOMBS),
         Target("axdr.compact", _compact, large=tuple(b[1:] for b in BOMBS if b[0] == 0x13)),
         Target("axdr.clock", _clock, harvest=True),
