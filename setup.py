@@ -19,6 +19,7 @@ TEST = [
     "mypy-zope>=1.0",
     "playwright>=1.40",
     "prometheus-client>=0.20",  # the judge of /metrics
+    "pyyaml>=6",  # reads the alerting rules
     "ruff>=0.5",
     "schemathesis>=4.0,<5",
 ]

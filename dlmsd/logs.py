@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -46,8 +47,34 @@ def stream(twistd: Mapping[str, Any]) -> IO[str]:
     name = twistd.get("logfile")
     if name == "-" or (not name and twistd.get("nodaemon")):
         return sys.stdout
-    opened: IO[str] = LogFile.fromFullPath(name or "twistd.log", maxRotatedFiles=_KEPT)
+    opened: IO[str] = _File.fromFullPath(name or "twistd.log", maxRotatedFiles=_KEPT)
     return opened
+
+
+class _File(LogFile):
+    """Begins a new file at 1 MB, and whenever somebody, such as logrotate, moved its own away.
+
+    twistd's SIGUSR1 would not do: it asks for a rotation of the file that is not there.
+    """
+
+    def shouldRotate(self) -> bool:
+        """Asked before each line, while no other thread writes."""
+        if self._is_elsewhere():
+            moved = self._file
+            try:
+                self._openFile()
+            except OSError:
+                return False  # then the old one has this line too
+            moved.close()
+        return bool(super().shouldRotate())
+
+    def _is_elsewhere(self) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
 
 @implementer(ILogObserver)

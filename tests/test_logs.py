@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import DaemonOptions
-from dlmsd.logs import Recent, observer
+from dlmsd.logs import Recent, observer, stream
 from dlmsd.secret import Secret
 
 
@@ -64,3 +64,48 @@ class LogTests(SynchronousTestCase):
             log.info("{number} {text}", number=number, text="x" * 3000)
         kept = list(recent)
         self.assertEqual((len(kept), kept[0].number, len(kept[0].text)), (1000, 1102, 2000))
+
+
+class FileTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.path.mkdir()
+        self.path /= "dlmsd.log"
+        self.out = stream({"logfile": str(self.path)})
+        self.addCleanup(lambda: self.out.close())
+
+    def moved(self, name: str) -> Path:
+        return self.path.rename(self.path.with_name(name))
+
+    def test_a_file_that_was_moved_away_is_begun_anew_with_its_mode(self) -> None:
+        self.path.chmod(0o640)
+        self.out.close()
+        self.out = stream({"logfile": str(self.path)})
+        self.out.write("one\n")
+        first = self.moved("dlmsd.log-1")
+        self.out.write("two\n")
+        self.out.write("three\n")
+        second = self.moved("dlmsd.log-2")
+        self.path.touch()  # as logrotate's `create` does
+        self.out.write("four\n")
+        told = [one.read_text() for one in (first, second, self.path)]
+        self.assertEqual(told, ["one\n", "two\nthree\n", "four\n"])
+        self.assertEqual(second.stat().st_mode & 0o777, 0o640)
+
+    def test_where_none_can_be_begun_the_moved_one_goes_on(self) -> None:
+        self.out.write("one\n")
+        first = self.moved("dlmsd.log-1")
+        self.path.mkdir()
+        self.out.write("two\n")
+        self.path.rmdir()
+        self.out.write("three\n")
+        self.assertEqual((first.read_text(), self.path.read_text()), ("one\ntwo\n", "three\n"))
+
+    def test_by_itself_it_begins_another_at_1_mb(self) -> None:
+        for letter in "abc":
+            self.out.write(letter * 600_000)
+        kept = sorted(one.name for one in self.path.parent.iterdir())
+        self.assertEqual(kept, ["dlmsd.log", "dlmsd.log.1"])
+        self.moved("dlmsd.log-1")
+        self.out.write("d")
+        self.assertEqual(self.path.read_text(), "d")

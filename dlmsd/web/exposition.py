@@ -54,10 +54,13 @@ def labelled(**labels: str) -> str:
 def exposition(
     board: Board,
     accounts: Mapping[Stream, Account],
-    alarms: Mapping[str, int],
+    alarms: Mapping[tuple[str, str], int],
     version: str,
 ) -> Iterator[bytes]:
-    """A piece for each family, made when it is asked for; ``alarms`` stand, by severity."""
+    """A piece for each family, made when it is asked for.
+
+    ``alarms`` counts those that stand, by rule and severity.
+    """
     for families in (
         _meters(list(board.meters.values())),
         [_clocks(board)],
@@ -198,7 +201,7 @@ def _deliveries(accounts: Mapping[Stream, Account]) -> list[Family]:
     return list(families.values())
 
 
-def _whole(board: Board, alarms: Mapping[str, int], version: str) -> list[Family]:
+def _whole(board: Board, alarms: Mapping[tuple[str, str], int], version: str) -> list[Family]:
     build = Family("dlmsd_build_info", "gauge", "1, with the version.")
     build.add(labelled(version=version), 1)
     outbox = board.outbox
@@ -213,9 +216,9 @@ def _whole(board: Board, alarms: Mapping[str, int], version: str) -> list[Family
     )
     ts = outbox.oldest_queued_ts
     oldest.add("", None if ts is None else ts / 1000)
-    standing = Family("dlmsd_alarms", "gauge", "Alarms that stand, by severity.")
-    for severity in ("info", "warning", "error", "critical"):
-        standing.add(labelled(severity=severity), alarms.get(severity, 0))
+    standing = Family("dlmsd_alarms", "gauge", "Alarms that stand, by rule and severity.")
+    for (rule, severity), count in alarms.items():
+        standing.add(labelled(rule=rule, severity=severity), count)
     wrong = Family("dlmsd_wrong_tokens_total", "counter", "Requests with a wrong token.")
     wrong.add("", board.door.wrong)
     unsafe = Family(

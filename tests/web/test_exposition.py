@@ -32,7 +32,7 @@ class ExpositionTests(SynchronousTestCase):
             ("planta-a", "tb"): Account(197, 190, 2, 1, 4),
             (HOSTILE, "tb"): Account(10, 10),
         }
-        told = exposition(self.board, self.accounts, {"critical": 2}, "1.2.3")
+        told = exposition(self.board, self.accounts, {("sink-takeover", "critical"): 2}, "1.2.3")
         self.text = b"".join(told).decode()
         self.families = {one.name: one for one in text_string_to_metric_families(self.text)}
 
@@ -93,8 +93,8 @@ class ExpositionTests(SynchronousTestCase):
 
     def test_the_whole(self) -> None:
         self.assertEqual(self.sample("dlmsd_build_info", version="1.2.3"), 1)
-        self.assertEqual(self.sample("dlmsd_alarms", severity="critical"), 2)
-        self.assertEqual(self.sample("dlmsd_alarms", severity="info"), 0)
+        taken = {"rule": "sink-takeover", "severity": "critical"}
+        self.assertEqual(self.sample("dlmsd_alarms", **taken), 2)
         self.assertEqual(self.sample("dlmsd_outbox_bytes"), 4096)
         self.assertEqual(self.sample("dlmsd_sink_up", sink="tb", kind="thingsboard"), 1)
         self.assertEqual(self.sample("dlmsd_listener_messages_total", listener="han"), 3)

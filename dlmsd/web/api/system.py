@@ -296,7 +296,7 @@ class System:
 
     async def metrics(self, call: Call) -> Stream:
         accounts = await self._parts.outbox.accounts()
-        alarms = Counter(one.severity for one in await self._standing())
+        alarms = Counter((one.rule, one.severity) for one in await self._standing())
         families = exposition(self._parts.board, accounts, alarms, self._parts.version)
         return Stream(self._now_and_then(families), MEDIA_TYPE)
 
