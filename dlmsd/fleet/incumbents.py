@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError, ReplacedError, StoreError
 from dlmsd.fleet.board import Board, Status
-from dlmsd.meter.identity import Identity, Serial, measured
+from dlmsd.meter.identity import Identity, Serial, essence, measured
 from dlmsd.model import Gone
 from dlmsd.store.serials import Incumbent, Serials
 
@@ -71,7 +71,7 @@ class Incumbents:
     def meet(self, name: str, told: Serial) -> None:
         """A meter told who it is, if it did. Raises ReplacedError for another one."""
         serial, known = told.text[:_LONGEST], self._known.get(name)
-        if serial and name in self._judged:
+        if essence(serial) and name in self._judged:
             self._met(name, Serial(serial, told.by), known)
         error = self.obstacle(name)
         if error is not None:
@@ -104,15 +104,17 @@ class Incumbents:
     def _met(self, name: str, told: Serial, known: Incumbent | None) -> None:
         if known is None:
             self._know(name, Incumbent(told.text, told.by))
-        elif known.told_by not in ("", told.by):
-            # Two names of one meter are not compared; what its readings tell counts.
-            if self._judged[name] == told.by:
-                self._know(name, evolve(known, serial=told.text, told_by=told.by))
-        elif told.text == known.serial:
-            if known.other or not known.told_by:
-                self._know(name, evolve(known, told_by=told.by, other="", other_since=0))
+        elif known.told_by != told.by:
+            # Two names of one meter are not compared; what its readings tell counts. Of one that
+            # was kept before it was known which of them it is, either may be.
+            if not known.other and (not known.told_by or self._judged[name] == told.by):
+                self._know(name, Incumbent(told.text, told.by, known.since))
                 self._tell(name, told.text)
-        elif told.text != known.other:
+        elif essence(told.text) == essence(known.serial):
+            if known.other:
+                self._know(name, evolve(known, other="", other_since=0))
+                self._tell(name, known.serial)
+        elif essence(told.text) != essence(known.other):
             now = int(self._wall() * 1000)
             other = evolve(known, told_by=told.by, other=told.text, other_since=now)
             self._know(name, other)

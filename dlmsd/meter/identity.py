@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import field, frozen
@@ -36,6 +37,19 @@ class Serial:
 
     text: str = ""
     by: str = ""
+
+
+def essence(text: str) -> str:
+    """What of a serial number tells one meter from another, "" where nothing does.
+
+    A meter may tell the same one as octets or as characters, filled up with NULs, blanks or
+    0xFF, and with leading zeros or without; and it may tell none but the filling.
+    """
+    with suppress(ValueError):
+        octets = bytes.fromhex(text).strip(b"\x00\xff ")
+        if all(32 <= octet < 127 for octet in octets):
+            text = octets.decode("ascii")
+    return "".join(filter(str.isalnum, text)).casefold().lstrip("0")
 
 
 @frozen

@@ -202,7 +202,7 @@ class Registry:
         return await self.replace(meter, who)
 
     async def remove(self, name: str, who: str) -> None:
-        """No longer a meter; its history stays. NoSuchMeterError."""
+        """No longer a meter; its history stays, who it was does not. NoSuchMeterError."""
         await self._file.change(lambda database: self._remove(database, name, who))
 
     async def exchange(
@@ -230,7 +230,7 @@ class Registry:
 
     def _remove(self, database: sqlite3.Connection, name: str, who: str) -> None:
         meter = _own(database, name)
-        for table in ("own_meters", "measurements", "overrides"):
+        for table in ("own_meters", "measurements", "overrides", "serials"):
             database.execute(f"DELETE FROM {table} WHERE meter = ?", (meter,))  # noqa: S608
         note(database, self._now(), who, "meter removed", name)
 

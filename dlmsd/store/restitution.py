@@ -2,8 +2,9 @@
 
 Of such readings no meter need be asked; it would give them under times that are taken, too. No
 index leads from a reading to its deliveries, so all deliveries are looked through once, slice by
-slice, while commits go on. What is owed again has a new id in the backfill lane, and counts as
-committed once more: its loss stays counted.
+slice, while commits go on; and never again, since what was delivered is forgotten before its
+reading is. What is owed again has a new id in the backfill lane, and counts as committed once
+more: its loss stays counted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dlmsd.store.ledger import Ledger
 SLICE: Final = 2000
 
 _GAP: Final = """
-    SELECT g.meter, g.sink, g.from_ts, g.to_ts, g.count, c.delivered > g.delivered
+    SELECT g.meter, g.sink, g.from_ts, g.to_ts, g.count, c.delivered > g.delivered, g.restored_at
     FROM gaps g CROSS JOIN counters c ON c.meter = g.meter AND c.sink = g.sink
     WHERE g.id = ? AND g.filled_at IS NULL
 """
@@ -34,6 +35,7 @@ _HAD: Final = """
 """
 _ISOLATED: Final = "SELECT reading FROM quarantine WHERE meter = ? AND sink = ?"
 _HOLD: Final = "UPDATE readings SET held = held + 1 WHERE id = ? RETURNING ts, values_json"
+_DONE: Final = "UPDATE gaps SET restored_at = ? WHERE id = ?"
 _ADD: Final = "INSERT INTO deliveries (reading, meter, sink, lane) VALUES (?, ?, ?, ?)"
 
 
@@ -77,10 +79,14 @@ class Restitution:
 
     def _begin(self) -> Restored:
         row = self._database.execute(_GAP, (self._gap,)).fetchone()
-        # For a sink that stands still there may soon be no room again.
-        if row is None or not row[-1]:
+        if row is None:
             return Restored([], self._ledger.status(), more=False)
-        meter, sink, since, until, self._count, _ = row
+        meter, sink, since, until, self._count, takes, restored_at = row
+        if restored_at is not None:
+            return Restored([], self._ledger.status(), more=False, whole=False)
+        # For a sink that stands still there may soon be no room again.
+        if not takes:
+            return Restored([], self._ledger.status(), more=False)
         rows = self._database.execute(_READINGS, (meter, since, until))
         self._wanted = dict.fromkeys(number for (number,) in rows)
         self._forget(_ISOLATED, (meter, sink))
@@ -107,8 +113,10 @@ class Restitution:
             ]
             restored = self._restored + len(deliveries)
             whole = restored >= self._count
-            if whole and not more:
-                fill(self._database, self._gap, self._now)
+            if not more:
+                self._database.execute(_DONE, (self._now, self._gap))
+                if whole:
+                    fill(self._database, self._gap, self._now)
         self._restored = restored
         for number in numbers:
             del self._wanted[number]

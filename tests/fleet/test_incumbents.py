@@ -106,6 +106,40 @@ class JudgeTests(SynchronousTestCase):
         self.assertTrue(self.meet("1"))
         self.assertEqual(self.serials.known["a"], Incumbent("1", NUMBER))
 
+    def test_what_an_older_dlmsd_knew_may_be_the_other_name(self) -> None:
+        """It did not keep which of them it was told, and asked for both."""
+        self.serials.known = {"a": Incumbent("1")}
+        read = evolve(SERIAL, attribute=AttributeDescriptor(1, Obis.parse(NAME), 2))
+        self.incumbents = self.life(evolve(OPTIONS, read=(read,)))
+        self.assertEqual([self.meet("DVM1", NAME), self.meet("DVM2", NAME)], [True, False])
+
+    def test_one_serial_number_in_several_forms(self) -> None:
+        """Its text, with what fills it up; as octets of characters; and in hexadecimal."""
+        self.meet("00Ab12")
+        for same in (
+            "ab12",
+            "00AB12  ",
+            "00AB12\ufffd",
+            b"00Ab12\0\0".hex(),
+            b"00Ab12".hex(),
+        ):
+            self.assertTrue(self.meet(same), same)
+        for nothing in (" ", "00000000", "ffffffff", "20202020", "0"):
+            self.assertTrue(self.meet(nothing), nothing)
+        self.assertFalse(self.meet("ab13"))
+        self.assertFalse(self.meet("AB13 "))
+        self.assertTrue(self.meet("00Ab12 "), "it is back")
+        self.assertEqual(self.serials.known, {"a": Incumbent("00Ab12", NUMBER)})
+
+    def test_who_is_known_as_another_one_is_not_taken_under_another_name(self) -> None:
+        self.meet("1")
+        self.meet("2")
+        read = evolve(SERIAL, attribute=AttributeDescriptor(1, Obis.parse(NAME), 2))
+        self.incumbents = self.life(evolve(OPTIONS, read=(read,)))
+        self.assertEqual([self.meet("DVM2", NAME), self.meet("DVM2", NAME)], [False, False])
+        self.incumbents.accept("a")
+        self.assertTrue(self.meet("DVM2", NAME))
+
     def test_a_registry_that_fails_is_written_later(self) -> None:
         self.serials.broken = True
         self.incumbents = self.life()

@@ -11,6 +11,7 @@ from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError
+from dlmsd.store.serials import Incumbent
 from tests.store.registry_case import DAY, RegistryCase
 
 METER = OwnMeter(
@@ -68,9 +69,12 @@ class OwnMeterTests(RegistryCase):
         self.assertEqual(found.measurements, ())
         self.assertEqual(found.updated_at - found.created_at, 5000)
         self.done(self.registry.override("planta-a", Override("inactive"), "api"))
+        self.done(self.registry.serials.put({"planta-a": Incumbent("1")}))
         self.done(self.registry.remove("planta-a", "api"))
         self.assertEqual(self.done(self.registry.meters()), ())
         self.assertEqual(self.done(self.registry.overrides()), {})
+        # Who adds one of this name says that it is the one.
+        self.assertEqual(self.done(self.registry.serials.all()), {})
         self.assertEqual(self.done(self.registry.add(METER, "api")), number)
 
     def test_wrong_names(self) -> None:

@@ -102,6 +102,22 @@ class RestitutionTests(RestitutionCase):
         self.assertEqual(len(self.times("slow", Lane.BACKFILL)), 7)
         self.assertEqual(self.done(self.outbox.audit()), [])
 
+    def test_what_was_owed_again_and_is_forgotten_is_not_owed_once_more(self) -> None:
+        """Where a part is gone for good the gap stays open, and its readings outlive what tells
+        that the sink had them."""
+        [gone, *_] = [one.id for one in self.pending("tb", meter="m")][1:]
+        self.outbox.delivered([gone])
+        self.clock.advance(1.0)  # under pressure its reading goes
+        self.deliver()
+        self.assertIs(self.restore(self.gap()), False)
+        owed = self.pending("slow", meter="m", lane=Lane.BACKFILL)
+        self.assertEqual(len(owed), 7)
+        self.outbox.delivered([one.id for one in owed])
+        self.clock.advance(1.0)
+        self.look("DELETE FROM deliveries WHERE delivered_at IS NOT NULL AND sink = 'slow'")
+        self.assertIs(self.restore(self.gap()), False)
+        self.assertEqual(self.times("slow", Lane.BACKFILL), [])
+
     def test_what_the_sink_had_is_not_sent_again(self) -> None:
         """Also where a loss of which one row tells lies around it."""
         self.deliver()
