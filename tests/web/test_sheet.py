@@ -80,6 +80,25 @@ class FormTests(SynchronousTestCase):
             self.assertEqual([one.spot for one in faults], [spot], text[:40])
             self.assertNotEqual(faults[0].message, "")
 
+    def test_numbers_that_nobody_can_read_are_refused_where_they_stand(self) -> None:
+        for key, value in (
+            ("port", "9" * 5000),
+            ("interval", "1e" + "9" * 30),
+            ("measurements", f"[{'9' * 5000}]"),
+            ("measurements", f"[1e{'9' * 30}]"),
+            ("measurements", "[" * 100_000),
+            ("port", "--5"),
+        ):
+            documents = [f"name,host,{key}\nA,h,{value}\n"]
+            if value[-1] != "[" and value[0] != "-":
+                documents.append(f'[{{"name": "A", "host": "h", "{key}": {value}}}]')
+            for text in documents:
+                (row,), faults = read(text)
+                self.assertEqual(faults, [])
+                with self.assertRaises(UnfitMeterError, msg=text[:60]) as raised:
+                    meter_of(row.entry, {}, None)
+                self.assertEqual(len(raised.exception.problems), 1)
+
 
 class EntryTests(SynchronousTestCase):
     OWN = OwnMeter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -21,7 +22,9 @@ Spot: TypeAlias = tuple[int, int]
 
 _LISTS: Final = ("sinks", "measurements")
 _SEPARATORS: Final = (",", ";", "\t")
-_DECODER: Final = json.JSONDecoder(parse_float=Decimal)
+# More digits fit nowhere, and Python refuses to read thousands.
+_MOST_DIGITS: Final = 40
+_INTEGER: Final = re.compile(rf"-?[0-9]{{1,{_MOST_DIGITS}}}", re.ASCII)
 _ENCODE: Final = msgspec.json.Encoder(decimal_format="number").encode
 _BLANK: Final = " \t\r\n"
 
@@ -47,6 +50,21 @@ class Row:
         """At the place of ``key``, or of the row if that is nowhere in it."""
         first = key.partition(".")[0].partition("[")[0]
         return Fault(self.spots.get(first, self.spot), key, message)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _MOST_DIGITS else Decimal(digits)
+
+
+def _decimal(number: str) -> Decimal:
+    """What is beyond all bounds is so, and is refused where it stands."""
+    try:
+        return Decimal(number)
+    except InvalidOperation:
+        return Decimal("Infinity")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_decimal, parse_int=_whole)
 
 
 def form_of(text: str) -> Form:
@@ -133,13 +151,13 @@ def _value(key: str, cell: str) -> object:
     if cell[0] in "[{" and "str" not in kind and "Secret" not in kind:
         try:
             return _DECODER.decode(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             return cell
     if key in _LISTS:
         return [one.strip() for one in cell.split(";") if one.strip()]
     if "bool" in kind and cell.lower() in ("true", "false"):
         return cell.lower() == "true"
-    if "int" in kind and cell.lstrip("-").isdecimal():
+    if "int" in kind and _INTEGER.fullmatch(cell):
         return int(cell)
     if "float" in kind or "Decimal" in kind:
         try:
