@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
 
 from attrs import frozen
 
@@ -14,6 +16,9 @@ from dlmsd.web.api import sheet
 from dlmsd.web.api.bodies import field_of, key_of
 from dlmsd.web.api.entry import KEYS, entry_of, meter_of
 from dlmsd.web.api.sheet import Fault, Row
+
+# Of more nobody corrects any by hand, and each costs time and room.
+_MOST_FAULTS: Final = 1000
 
 
 @frozen
@@ -30,7 +35,7 @@ class FaultView:
 @frozen
 class IntakeView:
     """What became of a document, or would: the names of meters that were added or changed, and of
-    those that were so already; ``errors`` are of rows that are not taken."""
+    those that were so already; ``errors`` are of rows that are not taken, the first thousand."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -78,7 +83,9 @@ def intake(kept: Kept, text: str, *, partial: bool = False) -> Intake:
     asked: dict[str, tuple[Row, OwnMeter]] = {}
     seen: dict[str, Row] = {}
     for row in rows:
-        wrong = list(_wrong(kept, row, seen))
+        if len(faults) > _MOST_FAULTS:
+            break
+        wrong = list(islice(_wrong(kept, row, seen), _MOST_FAULTS + 1))
         if not wrong:
             try:
                 meter = _meter(kept, row)
@@ -99,9 +106,18 @@ def intake(kept: Kept, text: str, *, partial: bool = False) -> Intake:
         tuple(one for one in right if one.name not in kept.own),
         tuple(one for one in right if one.name in kept.own),
         tuple(same),
-        tuple(sorted(faults, key=lambda one: one.spot)),
-        partial,
+        _first(faults),
+        partial and len(faults) <= _MOST_FAULTS,
     )
+
+
+def _first(faults: list[Fault]) -> tuple[Fault, ...]:
+    """As many as are told, by their place."""
+    found = sorted(faults, key=lambda one: one.spot)
+    rest = found[_MOST_FAULTS:]
+    if rest:
+        rest = [Fault(rest[0].spot, "", "more is wrong from here on, so nothing is taken")]
+    return (*found[:_MOST_FAULTS], *rest)
 
 
 def entries(kept: Kept, *, secrets: bool) -> list[dict[str, object]]:

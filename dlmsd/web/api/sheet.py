@@ -7,6 +7,7 @@ import io
 import json
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias
@@ -130,8 +131,10 @@ def _columns(columns: Sequence[str]) -> Iterable[Fault]:
     if "name" not in columns:
         yield Fault((1, 1), "", "the first line names the columns, and name is not among them")
         return
+    times: Counter[str] = Counter()
     for number, name in enumerate(columns, 1):
-        if name in columns[: number - 1]:
+        times[name] += 1
+        if times[name] == 2:
             yield Fault((1, number), name, "stands here twice")
 
 
