@@ -122,8 +122,9 @@ class Campaign:
 
     def watch(self) -> None:
         """Let an input that never ends be found too; for the main thread of a process."""
-        signal.signal(signal.SIGALRM, self._alarm)
-        signal.setitimer(signal.ITIMER_REAL, _ENDLESS, _ENDLESS)
+        # In time of the process: it may wait for a core, or for who reads what it found.
+        signal.signal(signal.SIGPROF, self._alarm)
+        signal.setitimer(signal.ITIMER_PROF, _ENDLESS, _ENDLESS)
 
     def _alarm(self, _: int, __: FrameType | None) -> None:
         if self._at[0] == self._seen_at:

@@ -29,7 +29,7 @@ from dlms_cosem.security import SecurityControlField
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.simulated import SimulatorProcess
-from tests.integration.test_judge import INTERFACE, Socket, again_after_a_gap, attribute, value
+from tests.integration.test_judge import INTERFACE, Socket, attribute, value
 
 # Those of the Green Book's examples.
 ENCRYPTION = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
@@ -155,15 +155,12 @@ class SecureJudgeTests(SynchronousTestCase):
         self.reads(client)
         client.release_association()
 
-    @again_after_a_gap
     def test_hdlc(self) -> None:
         self.over_hdlc("secure")
 
-    @again_after_a_gap
     def test_suite_1(self) -> None:
         self.over_hdlc("suite-1", security_suite=1)
 
-    @again_after_a_gap
     def test_suite_2(self) -> None:
         keys = {"encryption_key": ENCRYPTION * 2, "authentication_key": AUTHENTICATION * 2}
         self.over_hdlc("suite-2", security_suite=2, **keys)
