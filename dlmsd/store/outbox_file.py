@@ -98,6 +98,7 @@ class OutboxFile:
         self._opening = False
         self._pause: Deferred[None] = succeed(None)  # between two attempts to open it
         self._look_timer: IDelayedCall | None = None
+        self._restoring: set[int] = set()  # gaps, by id
         self.gaps = Gaps(
             self.change, self.read, now, lambda: self.bulletin.status.pressure, self._restore
         )
@@ -228,7 +229,15 @@ class OutboxFile:
         return await self.read(lambda database: outcome(database, request)) or 0
 
     async def _restore(self, gap: int) -> bool | None:
-        restitution = Restitution(self.ledger, gap, self._now())
+        if gap in self._restoring:  # for a keeper of it that is gone by now
+            return None
+        self._restoring.add(gap)
+        try:
+            return await self._carry(Restitution(self.ledger, gap, self._now()))
+        finally:
+            self._restoring.discard(gap)
+
+    async def _carry(self, restitution: Restitution) -> bool | None:
         more, whole = True, None
         while more and not self.bulletin.status.pressure:
             done = await self._jobs.run(restitution.step)

@@ -118,6 +118,26 @@ class RestitutionTests(RestitutionCase):
         self.assertIs(self.restore(self.gap()), False)
         self.assertEqual(self.times("slow", Lane.BACKFILL), [])
 
+    def test_two_who_ask_at_once_are_owed_once(self) -> None:
+        """As where a meter is changed while its former keeper of gaps still waits."""
+        self.deliver()
+        gap, run = self.gap().id, self.outbox._file._jobs.run
+        held: list[Deferred[None]] = []
+
+        async def later(job: Any) -> Any:
+            held.append(Deferred())
+            await held[-1]
+            return await run(job)
+
+        self.patch(self.outbox._file._jobs, "run", later)
+        asked = [Deferred.fromCoroutine(self.outbox._file._restore(gap)) for _ in range(2)]
+        while held:
+            held.pop(0).callback(None)
+        self.patch(self.outbox._file._jobs, "run", run)
+        self.assertEqual([self.successResultOf(one) for one in asked], [True, None])
+        self.assertEqual(self.times("slow", Lane.BACKFILL), self.lost)
+        self.assertEqual(self.done(self.outbox.accounts())["m", "slow"].queued, 8)
+
     def test_what_the_sink_had_is_not_sent_again(self) -> None:
         """Also where a loss of which one row tells lies around it."""
         self.deliver()
