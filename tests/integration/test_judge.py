@@ -3,8 +3,7 @@
 What it cannot judge, because that release has it not: a UA without information (its parser
 demands some, so DISC is left out), server addresses of four octets (its parser of them
 always raises), windows above 1, RNR, FRMR and DM, link parameters in SNRM, invoke-ids that
-count, a list that comes back in blocks, and a frame whose FCS ends in 7E, for which its
-parser waits for ever. It writes no zero octets of an address, so that
+count, and a list that comes back in blocks. It writes no zero octets of an address, so that
 device 0/1 becomes the one octet 03 there too, and takes a deviation of 0 minutes for none.
 """
 
