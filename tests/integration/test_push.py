@@ -13,13 +13,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.security.gcm import Gcm
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.dlms.wrapper import WrapperFrame
 from dlmsd.dlms.xdlms.ciphered import GeneralCiphered
+from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.secret import Secret
 from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import DaemonProcess, Meters, wait_until
+from tests.integration.rest import ask
 from tests.integration.subscriber import Subscriber
 from tests.push.test_meter import power
 from tests.push.test_security import KEYS, TAGGED, TITLE, protect
@@ -56,6 +60,19 @@ meter_system_title = "{title}"
 encryption_key = "{ek}"
 authentication_key = "{ak}"
 """
+PLAIN = CONFIRMED.partition("security = ")[0]
+
+
+def of_device(serial: bytes, watts: int) -> bytes:
+    """A frame with a push that tells whose it is."""
+    pairs = [
+        Data(Tag.OCTET_STRING, Obis.parse("0-0:96.1.0").raw),
+        Data(Tag.OCTET_STRING, serial),
+        Data(Tag.OCTET_STRING, Obis.parse("1-0:1.7.0").raw),
+        Data(Tag.DOUBLE_LONG_UNSIGNED, watts),
+    ]
+    push = DataNotification(1, None, Data(Tag.STRUCTURE, tuple(pairs))).encode()
+    return WrapperFrame(1, 16, push).encode()
 
 
 class PushTests(SynchronousTestCase):
@@ -193,6 +210,36 @@ class PushTests(SynchronousTestCase):
     def test_bare_values_by_a_list_of_the_profile(self) -> None:
         self.begin(2, "tcp", "--push-contents=values", "--personality=small")
         print(f"{self.compare(4)} bare pushes compared")
+
+    def test_another_meter_is_not_heard_until_it_is_accepted(self) -> None:
+        port = free_port()
+        text = PLAIN.format(port=port, broker=self.broker.port)
+        daemon = DaemonProcess(self.folder / "daemon", text, port=free_port())
+        self.addCleanup(daemon.kill)
+        daemon.start()
+
+        def watts() -> list[Any]:
+            told = [json.loads(one)["values"] for one in self.subscriber.payloads("dlmsd/m")]
+            return [one["active_power"] for one in told]
+
+        with socket.create_connection(("127.0.0.1", port), 10) as meter:
+            meter.sendall(of_device(b"A1", 1))
+            wait_until(lambda: watts() == [1], "the first is the meter")
+            meter.sendall(of_device(b"B2", 2))
+            wait_until(
+                lambda: "B2 answers instead of A1" in str(daemon.status()["meters"]),
+                "the other one is told of",
+            )
+            answer = ask(
+                f"http://127.0.0.1:{daemon.port}",
+                *("POST", "/api/meters/1/accept"),
+                Authorization="Bearer "
+                + (self.folder / "daemon/state/web.token").read_text().strip(),
+            )
+            self.assertEqual(answer.status, 200, answer.body)
+            meter.sendall(of_device(b"B2", 3))
+            wait_until(lambda: watts()[-1] == 3, "the other one is the meter")
+        self.assertEqual(watts(), [1, 3])
 
     def test_silence_and_return(self) -> None:
         self.begin(1, "tcp")
