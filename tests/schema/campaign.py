@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from dlmsd.orders import PATIENCE
 from dlmsd.tokens import Role, add, list_file
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import ENVIRONMENT, ROOT, DaemonProcess, Meters, wait_until
@@ -194,6 +195,8 @@ def _schemathesis(*arguments: str, role: str, folder: Path, patience: int) -> tu
         *(sys.executable, str(Path(sys.executable).with_name("schemathesis")), "run"),
         *(f"--exclude-checks={SKIPPED}", f"--exclude-path={ENDLESS}"),
         *("--continue-on-failure", "--no-color", "--warnings=off", *arguments),
+        # A reading is waited for so long; schemathesis would for ten seconds.
+        f"--request-timeout={PATIENCE + 10}",
     ]
     path = folder / f"{role}.txt"
     with path.open("wb") as output:
