@@ -41,7 +41,8 @@ class Ending:
     ``lifetime`` is from CONNACK to the end, ``speaking`` the part of it after a silent
     probe, if there was one; ``silent`` tells that it ended within the probe. ``quiet`` is
     since the last PUBLISH or PUBACK. ``doubted`` are the deliveries in flight that have not
-    passed since.
+    passed since; none where what ended it accuses no message, and then ``flying`` names topics
+    alone.
     """
 
     at: float
@@ -63,9 +64,7 @@ class Ending:
     @property
     def wordless(self) -> bool:
         """Whether the broker accepted and then closed, and nothing it said tells why."""
-        kind = type(self.trouble)
-        bare = kind in (ClosedTrouble, ProtocolTrouble) or self.trouble.reason in _WORDLESS
-        return self.accepted and bare
+        return self.accepted and _bare(self.trouble)
 
 
 @frozen
@@ -168,6 +167,8 @@ class Episodes:
         speaking = self._speaking_at
         flying = tuple(self._flying.values())
         self._flying.clear()
+        if not _accuses(trouble):
+            flying = tuple((topic, ()) for topic, _ in flying)
         ending = Ending(
             now,
             trouble,
@@ -182,7 +183,7 @@ class Episodes:
             passed=self._passed,
             doubted={one for _, ids in flying for one in ids},
         )
-        self.endings.append(ending)
+        self._keep(ending)
         for one in ending.doubted:
             self._doubts.setdefault(one, []).append(ending)
 
@@ -213,4 +214,22 @@ class Episodes:
         if last and not last.accepted and type(last.trouble) is type(ending.trouble):
             self.endings[-1] = evolve(last, at=ending.at, count=last.count + 1)
         else:
-            self.endings.append(ending)
+            self._keep(ending)
+
+    def _keep(self, ending: Ending) -> None:
+        """The newest; what the oldest held in doubt goes with it."""
+        if len(self.endings) == MOST_ENDINGS:
+            oldest = self.endings[0]
+            for one in oldest.doubted:
+                self._doubts[one].remove(oldest)
+                if not self._doubts[one]:
+                    del self._doubts[one]
+        self.endings.append(ending)
+
+
+def _bare(trouble: Trouble) -> bool:
+    return type(trouble) in (ClosedTrouble, ProtocolTrouble) or trouble.reason in _WORDLESS
+
+
+def _accuses(trouble: Trouble) -> bool:
+    return trouble.suspicious or _bare(trouble)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.identity import Identity
-from dlmsd.model import MeterStatus
+from dlmsd.model import Lane, MeterStatus
 from dlmsd.publish.connection import Connection
 from dlmsd.publish.courier import Courier
 from dlmsd.publish.source import Delivery, Outbox
@@ -126,12 +126,19 @@ class Sink:
         """End the routes of meters that are gone and have left nothing."""
         try:
             for name in sorted(self._leaving):
-                if not await self._outbox.pending(self.name, 0, 1, name):
+                # While the outbox is asked the meter may come back, or another look end it.
+                if not await self._waits(name) and name in self._leaving:
                     self._leaving.discard(name)
                     await self._drop([name])
                     self._tally.expect(len(self._routes))
         except DlmsdError as error:
             self._log.warn("{sink}: {reason}", sink=self.name, reason=str(error))
+
+    async def _waits(self, name: str) -> bool:
+        for lane in Lane:
+            if await self._outbox.pending(self.name, 0, 1, name, lane):
+                return True
+        return False
 
     async def _end(self, routes: Sequence[Route], said: Callable[[], None]) -> None:
         farewells = [route.courier.finish() for route in routes]

@@ -16,6 +16,7 @@ from dlmsd.config.values import (
     SinkOptions,
     WebOptions,
 )
+from dlmsd.model import Lane
 from dlmsd.publish.sinks import Sinks
 from dlmsd.secret import Secret
 from tests.publish.bench import Bench, meter
@@ -61,6 +62,31 @@ class SinkChangeTests(SynchronousTestCase):
         self.assertEqual(bench.stamps(), list(range(5)))
         bench.run(70)
         self.assertEqual((bench.status.connections, len(bench.broker.open)), (1, 1))
+        self.end(bench)
+
+    def test_what_was_read_back_for_it_is_delivered_too(self) -> None:
+        bench = Bench(meter("a"), meter("b"), kind="thingsboard")
+        bench.broker.listening = False
+        bench.start()
+        bench.outbox.commit([reading("b", ts) for ts in range(5)], lane=Lane.BACKFILL)
+        self.change(bench, meter("a"))
+        bench.broker.listening = True
+        bench.run(150)
+        self.assertEqual(bench.outbox.waiting, [])
+        self.assertEqual((bench.status.connections, len(bench.broker.open)), (1, 1))
+        self.end(bench)
+
+    def test_one_that_comes_back_while_the_outbox_is_asked_keeps_its_courier(self) -> None:
+        bench = Bench(meter("a"), meter("b"), kind="thingsboard")
+        bench.start()
+        bench.run(1)
+        bench.outbox.latency = 0.5
+        leaving = Deferred.fromCoroutine(bench.sink.change([meter("a")]))
+        self.change(bench, meter("a"), meter("b"))
+        self.successResultOf(leaving)
+        bench.run(130)
+        self.assertEqual((bench.status.connections, len(bench.broker.open)), (2, 2))
+        self.assertEqual(len(bench.broker.connects), 2)
         self.end(bench)
 
     def test_one_that_left_nothing_goes_at_once(self) -> None:
