@@ -13,7 +13,7 @@ from dlmsd.store import leaves
 from dlmsd.store.counters import Stream
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.gaps import record_loss
-from dlmsd.store.invocation import UNKNOWN
+from dlmsd.store.invocation import UNKNOWN, reserve
 from dlmsd.store.mend import mended
 from dlmsd.store.rescue import ROWS, UNREADABLE, columns, copy_table, walk, wreck
 from dlmsd.store.values import decode_values
@@ -116,8 +116,8 @@ class _Rescue:
             ((highest,),) = self._new.execute(
                 "SELECT coalesce(max(next), 0) FROM transmit_counters"
             )
-            floor = min(max(seconds, highest), COUNTER_END)
-            self._new.execute("INSERT INTO transmit_counters VALUES (?, ?)", (UNKNOWN, floor))
+            # A file that was salvaged before has such a floor already.
+            reserve(self._new, UNKNOWN, min(max(seconds, highest), COUNTER_END), 0)
 
     def recount(self, now: int) -> int:
         """Counters by the rows that are there; how many deliveries are neither here nor done."""

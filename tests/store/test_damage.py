@@ -195,9 +195,12 @@ class DamageTests(DamageCase):
         self.successResultOf(started)
         self.all_kept()
 
-    def all_kept(self) -> None:
+    def all_waits(self) -> None:
         self.assertLessEqual(self.waiting.keys(), self.backlog().keys())
         self.assertLessEqual(self.kept, set(self.look("SELECT meter, ts FROM readings")))
+
+    def all_kept(self) -> None:
+        self.all_waits()
         self.assertEqual(self.done(self.outbox.watermarks())[0].ts, NOW_MS)
         self.assertEqual(
             self.done(self.outbox.invocation_counters.received_counters()), {"meter/key": 77}
@@ -323,6 +326,23 @@ class DamageTests(DamageCase):
         self.close()
         self.salvaged()
         self.assertFalse(self.path.with_name("outbox.db.damaged").exists())
+
+    def test_damaged_again_and_again(self) -> None:
+        """A file that was salvaged once is salvaged like any other; no counter goes back."""
+        before = 6000
+        for life in range(1, 4):
+            self.scribble(0)
+            self.open()
+            self.assertEqual(len(self.asides()), life)
+            self.all_waits()
+            first = self.next_counter(NAME)
+            self.assertEqual(first, before + JUMP)
+            other = self.next_counter(f"since life {life}")
+            self.assertGreaterEqual(other, max(first, int(NOW)))
+            before = first + 1
+            self.clock.advance(1)
+            self.close()
+        self.assertGreater(other, int(NOW) + JUMP)
 
     def test_a_newer_file_is_left_alone(self) -> None:
         look(self.path, "PRAGMA user_version = 99")
