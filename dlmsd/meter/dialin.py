@@ -107,9 +107,10 @@ class Reception:
             self.said(call)
         return expected
 
-    def expect_no_more(self, caller: Caller) -> None:
-        """Calls of ``caller`` are a stranger's."""
-        self._expected.pop(caller, None)
+    def expect_no_more(self, expected: _Expected) -> None:
+        """Its caller is a stranger from now on, unless somebody else expects him by now."""
+        if self._expected.get(expected.caller) is expected:
+            del self._expected[expected.caller]
 
     # What calls bring.
 
@@ -218,7 +219,7 @@ class _Expected:
 
     def disconnect(self) -> None:
         """Expect no call, and end the one that is there."""
-        self.reception.expect_no_more(self.caller)
+        self.reception.expect_no_more(self)
         for call in (self.call, self.next):
             if call is not None:
                 call.transport.loseConnection()

@@ -124,7 +124,8 @@ class MeterFactory(ReconnectingClientFactory):
             self._admission.cancel()
         if self.wire is not None:
             self._close(self.wire)
-        elif self._connector is not None:
+        if self._connector is not None:
+            # Also beside a wire: meters may be waited for, or call a second time.
             self._connector.disconnect()
 
     async def stop(self) -> None:

@@ -14,7 +14,7 @@ class Connector(Protocol):
     """One attempt, and the connection that it may become."""
 
     def disconnect(self) -> None:
-        """Give the attempt up, or end the connection."""
+        """Give the attempt up, or end the connection; nothing, if it has ended or is ending."""
 
 
 class Way(Protocol):

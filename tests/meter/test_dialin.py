@@ -38,6 +38,17 @@ class Stranger(Protocol):
         self.lost = True
 
 
+class Line(Factory):
+    """Takes calls as a meter's line does."""
+
+    continueTrying = True
+    calls = 0
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        self.calls += 1
+        return Protocol()
+
+
 class DialInTests(FleetCase):
     def begin(self, meters: int = 1, *, gateway: bool = False, **changes: Any) -> None:
         self.reception = Reception(DialInOptions(f"tcp:{PORT}"), reactor=self.network)
@@ -117,6 +128,38 @@ class DialInTests(FleetCase):
         self.run_for(60)
         self.assertTrue(second.lost)
         self.assertEqual(self.statuses[METER].state, MeterState.READING)
+
+    def test_a_caller_who_is_told_apart_otherwise_from_now_on(self) -> None:
+        self.begin(host="127.0.0.1", announces=None)
+        self.run_for(12)
+        self.change(self.options(host="127.0.0.1"))
+        self.run_for(60)
+        self.assertEqual(self.statuses[METER].state, MeterState.READING)
+        self.assertGreater(self.statuses[METER].good, 9)
+
+    def test_a_meter_that_is_left_during_its_call_is_a_stranger(self) -> None:
+        self.begin()
+        self.run_for(12)
+        self.change(self.options(status="inactive"))
+        self.run_for(1)
+        self.assertEqual(self.statuses[METER].state, MeterState.INACTIVE)
+        impostor = self.call(b"virtual-001\r\n")
+        self.run_for(29)
+        self.assertFalse(impostor.lost)
+        self.run_for(2)
+        self.assertTrue(impostor.lost)
+
+    def test_who_expects_no_more_calls_leaves_those_of_his_successor(self) -> None:
+        self.begin(announces=b"somebody else")
+        assert self.reception is not None
+        lines: Any = (Line(), Line())
+        first, _ = (self.reception.expect(Caller("", b"x"), line) for line in lines)
+        first.disconnect()
+        call = self.call(b"x")
+        self.run_for(1)
+        self.assertEqual([line.calls for line in lines], [0, 1])
+        assert call.transport is not None
+        call.transport.loseConnection()
 
     def test_a_call_that_never_comes(self) -> None:
         self.begin(announces=b"somebody else")
