@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -195,11 +194,20 @@ class Orders:
             raise UnreadError(f"{meter} is not read") from None
 
     async def accept(self, meter: str, who: str) -> None:
-        """The meter that answers instead of this one is the one from now on; NobodyError."""
+        """The meter that answers instead of this one is the one from now on; NobodyError.
+
+        Its line is made anew: scalers, names and columns that the old one told are not its own.
+        """
         self._known(meter)
-        before, after = self._incumbents.accept(meter)
-        with suppress(LookupError):
-            self._fleet.read_now(meter)
+        self._incumbents.replaced(meter)
+
+        async def take() -> tuple[str, str]:
+            return self._incumbents.accept(meter)
+
+        try:
+            before, after = await self._fleet.apart(meter, self._last_ts, take)
+        except LookupError:
+            before, after = await take()
         await self._registry.audit.add(who, "meter accepted", meter, f"{before} > {after}")
 
     async def aside(self, meter: str, work: Callable[[], Awaitable[T]]) -> T:

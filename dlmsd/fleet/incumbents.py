@@ -89,14 +89,19 @@ class Incumbents:
         if not self._recalled:
             self._save()
 
+    def replaced(self, name: str) -> Incumbent:
+        """The one that another one answers instead of; NobodyError where none does."""
+        one = self._known.get(name)
+        if one is None or not one.other:
+            raise NobodyError(f"no other meter answers instead of {name}")
+        return one
+
     def accept(self, name: str) -> tuple[str, str]:
         """The one that answers is the meter from now on: serial numbers of the old, the new.
 
         NobodyError where no other one answers.
         """
-        one = self._known.get(name)
-        if one is None or not one.other:
-            raise NobodyError(f"no other meter answers instead of {name}")
+        one = self.replaced(name)
         self._know(name, Incumbent(one.other, one.told_by, one.other_since))
         self._tell(name, one.other)
         return one.serial, one.other

@@ -226,6 +226,20 @@ class ReplacementTests(FleetCase):
         self.network.listening[port] = server
         return self.network.seconds()
 
+    def accept(self, last: int) -> None:
+        """As orders do: the line is made anew, and the newest reading was that of ``last``."""
+
+        async def take() -> tuple[str, str]:
+            return self.incumbents.accept(self.name)
+
+        async def last_ts() -> dict[str, int]:
+            return {self.name: last}
+
+        assert self.fleet is not None
+        accepted = Deferred.fromCoroutine(self.fleet.apart(self.name, last_ts, take))
+        self.run_for(2)
+        self.successResultOf(accepted)
+
     def told(self) -> list[tuple[GapCause, bool]]:
         gaps = sorted(self.book.gaps.values(), key=lambda gap: (gap.from_ts, gap.to_ts or 0))
         return [(gap.cause, gap.filled_at is not None) for gap in gaps]
@@ -245,7 +259,7 @@ class ReplacementTests(FleetCase):
         self.assertEqual((status.state, status.cause), (MeterState.WAITING, "replaced"))
         self.assertIn("99999999", status.error)
 
-        self.incumbents.accept(self.name)
+        self.accept(last)
         self.run_for(1200)
         self.assertIs(self.statuses[self.name].state, MeterState.READING)
         first = next(one.ts for one in self.readings if one.ts > last)

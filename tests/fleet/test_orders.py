@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 
+from dlmsd.config.values import MeterOptions
+from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.errors import (
+    DlmsdError,
     ReplacedError,
     StoreError,
 )
@@ -22,6 +26,7 @@ from dlmsd.orders import (
     UnreadError,
 )
 from dlmsd.simulator.faults import Fault, FaultKind
+from dlmsd.simulator.objects import Objects
 from dlmsd.store.metrics import Figures
 from dlmsd.store.serials import Incumbent
 from tests.fleet.orders_case import OrdersCase, TurnsCase
@@ -152,23 +157,85 @@ class ReconnectTests(OrdersCase):
 
 
 class AcceptTests(OrdersCase):
-    def test_another_meter_in_its_place(self) -> None:
-        self.begin(interval=600.0)
-        (name,) = self.names
-        self.done(self.registry.configured([name]))
+    def hindrance(self, meter: MeterOptions) -> DlmsdError | None:
+        return self.incumbents.obstacle(meter.name)
+
+    def replace(self, **options: Any) -> None:
+        """Another meter was seen in the place of the first one."""
+        self.begin(2, **options)
+        self.name = self.names[0]
+        self.done(self.registry.configured(self.names))
         self.done(self.incumbents.know(self.meters))
-        self.incumbents.meet(name, Serial("1", "0-0:96.1.0"))
+        self.incumbents.meet(self.name, Serial("1", "0-0:96.1.0"))
+        connects = self.statuses[self.name].connects
         self.failureResultOf(self.accept(), NobodyError)
-        self.assertRaises(ReplacedError, self.incumbents.meet, name, Serial("2", "0-0:96.1.0"))
-        before = len(self.readings)
-        self.assertIsNone(self.successResultOf(self.accept()))
         self.run_for(5)
-        self.assertEqual(len(self.readings), before + 1, "it is read at once")
+        self.assertEqual(self.statuses[self.name].connects, connects, "its line is left alone")
+        self.assertRaises(ReplacedError, self.incumbents.meet, self.name,
+                          Serial("2", "0-0:96.1.0"))  # fmt: skip
+
+    def told(self) -> list[Any]:
+        return [one.values["voltage_l1"] for one in self.readings if one.meter == self.name]
+
+    def test_another_meter_in_its_place(self) -> None:
+        self.replace(interval=600.0)
+        name = self.name
+        before = len(self.told())
+        accepted = self.accept()
+        self.run_for(2)
+        self.assertIsNone(self.successResultOf(accepted))
+        self.run_for(3)
+        self.assertEqual(len(self.told()), before + 1, "it is read at once")
         kept = self.done(self.registry.serials.all())
         self.assertEqual(kept, {name: Incumbent("2", "0-0:96.1.0", self.incumbents.since(name))})
         (change,) = self.done(self.registry.audit.list())
         self.assertEqual((change.who, change.action, change.subject, change.detail),
                          ("ana", "meter accepted", name, "1 > 2"))  # fmt: skip
+
+    def test_nothing_of_it_is_scaled_as_the_old_one_was(self) -> None:
+        """Also while the acceptance waits for the line of a neighbour."""
+        self.replace(interval=5.0)
+        (before, *_) = self.told()
+        count = len(self.told())
+        self.whole_volts()
+        held: Deferred[None] = Deferred()
+        aside = Deferred.fromCoroutine(self.orders.aside(self.names[1], lambda: held))
+        self.run_for(5)
+        accepted = self.accept()
+        self.run_for(20)
+        self.assertNoResult(accepted)
+        self.assertEqual(len(self.told()), count)
+        held.callback(None)
+        self.run_for(10)
+        self.assertIsNone(self.successResultOf(accepted))
+        self.assertIsNone(self.successResultOf(aside))
+        new = self.told()[count:]
+        self.assertTrue(new)
+        for value in new:
+            self.assertLess(abs(value - before), 10)
+            self.assertEqual(value, int(value), "whole volts")
+
+    def test_one_that_is_not_read(self) -> None:
+        """As one that pushes: whoever files its readings asks for the obstacle each time."""
+        self.replace(interval=5.0)
+        self.change([evolve(self.meters[0], status="inactive"), self.meters[1]])
+        self.run_for(5)
+        self.assertIsNone(self.successResultOf(self.accept()))
+        self.assertIsNone(self.incumbents.obstacle(self.name))
+
+    def whole_volts(self) -> None:
+        """What meters tell of their voltage from now on, scaler and number."""
+        real, obis = Objects.read, wanted("voltage_l1").attribute.obis
+
+        def read(objects: Objects, client: Any, attribute: Any, access: Any = None) -> Any:
+            told = real(objects, client, attribute, access)
+            if attribute.obis != obis:
+                return told
+            if attribute.attribute == 3:
+                return Data(Tag.STRUCTURE, (Data(Tag.INTEGER, 0), Data(Tag.ENUM, 35)))
+            return Data(told.tag, told.value // 10)
+
+        self.patch(Objects, "read", read)
 
     def accept(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.orders.accept(self.names[0], "ana"))
