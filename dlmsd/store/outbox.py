@@ -303,14 +303,14 @@ class Outbox:
     def _mark_soon(self) -> None:
         """At once; but while marks are on their way more gather, so that readings, which go
         past them, wait for one short transaction at most."""
-        if self._file.bulletin.status.error:
+        if self._file.refuses:
             self._write_within(RETRY_SECONDS)
         elif not self._marking or len(self._gathering.marks) >= MARKS:
             self._settle()
 
     def _keep_soon(self) -> None:
         if self._file.is_open:
-            late = RETRY_SECONDS if self._file.bulletin.status.error else KEEP_SECONDS
+            late = RETRY_SECONDS if self._file.refuses else KEEP_SECONDS
             self._write_within(late)
 
     def _write_within(self, seconds: float) -> None:

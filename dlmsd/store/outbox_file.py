@@ -82,6 +82,7 @@ class OutboxFile:
         self.path = path
         self.bulletin = Bulletin(str(path), clock, post, self.obstacle)
         self.is_open = False
+        self.refuses = False  # the last write failed
         self._options = options
         self._clock = clock
         self._now = now
@@ -248,12 +249,14 @@ class OutboxFile:
 
     def wrote(self, status: OutboxStatus) -> None:
         """Something was written; ``status`` is what the file holds now."""
+        self.refuses = False
         self.bulletin.good(status)
         if self._sweeper is not None:
             self._sweeper.sweep_if_due(status)
 
     def failed(self, error: StoreError) -> None:
         """Something could not be written."""
+        self.refuses = True
         self.bulletin.bad(error)
 
     def obstacle(

@@ -51,6 +51,15 @@ class PauseTests(FullCase):
         self.assertEqual(self.look(GAPS), [("a", "", self.ts - 2000, self.ts, 3, "outbox_full")])
         self.assertEqual((self.status.dropped, self.done(self.outbox.audit())), (0, []))
 
+    def test_a_full_one_drains_as_fast_as_the_broker_takes_it(self) -> None:
+        """That no more is read is no trouble of what is written."""
+        self.full()
+        began = self.clock.seconds()
+        for _ in range(4):
+            marked = self.outbox.delivered([one.id for one in self.pending(limit=5)])
+            self.successResultOf(marked)
+        self.assertEqual(self.clock.seconds(), began)
+
     def test_still_full_after_a_restart(self) -> None:
         self.full()
         self.close()
