@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.errors import ServiceError
+from dlmsd.meter.dated import DatedRows, believed
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.layout import ProfileRow
 from dlmsd.meter.profile import ProfileReading
@@ -182,19 +182,20 @@ class Backfill:
 
     async def _rows(
         self, session: Session, start: datetime.datetime, end: datetime.datetime
-    ) -> tuple[list[ProfileRow], int]:
+    ) -> tuple[Sequence[ProfileRow], int]:
         """Those of an interval, and how many seconds should lie between two, 0 for any."""
-        rows: list[ProfileRow] = []
+        found = DatedRows()
         reading = ProfileReading(
             self._profile,
             start,
             end,
-            rows.append,
+            found.take,
             read=self._options.read,
             installation=Installation.of(self._options),
         )
         await reading.run(session)
-        return rows, reading.layout.period if reading.layout is not None else 0
+        period = reading.layout.period if reading.layout is not None else 0
+        return list(found.rows.values()), period
 
     async def _refused(self, task: _Task, error: ServiceError) -> None:
         """The meter has no such profile, or this client may not read it."""
@@ -214,12 +215,12 @@ class Backfill:
     ) -> list[datetime.datetime]:
         """The times of those that are believed, in order."""
         name = self._options.name
-        believed = {row.time: row for row in rows if row.time is not None and _believed(row)}
-        readings = [Reading(name, _ms(time), row.values) for time, row in sorted(believed.items())]
+        kept = {row.time: row for row in rows if row.time is not None and believed(row)}
+        readings = [Reading(name, _ms(time), row.values) for time, row in sorted(kept.items())]
         if readings:
             mark = Watermark(name, str(self._profile), readings[-1].ts)
             await self._store.commit_backfill(readings, sinks, mark)
-        return sorted(believed)
+        return sorted(kept)
 
     async def _record_first(
         self, session: Session, times: Sequence[datetime.datetime], period: int
@@ -248,12 +249,6 @@ class Backfill:
             self._chunk = max(self._chunk / 2, SHORTEST)
         else:
             self._chunk = min(self._chunk * 2, LONGEST)
-
-
-def _believed(row: ProfileRow) -> bool:
-    """Whether a row has a time that the meter stands by, and something to tell."""
-    doubtful = ClockStatus.INVALID | ClockStatus.INVALID_STATUS
-    return bool(row.values) and not (row.status is not None and row.status & doubtful)
 
 
 def _holes(

@@ -13,8 +13,8 @@ import msgspec
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.obis import Obis
+from dlmsd.meter.dated import DatedRows
 from dlmsd.meter.installation import Installation
-from dlmsd.meter.layout import ProfileRow
 from dlmsd.meter.profile import ProfileReading
 from dlmsd.meter.session import Session
 from dlmsd.model import Value
@@ -59,12 +59,12 @@ class Excerpt:
     async def read(self, session: Session) -> None:
         """The next part; a DlmsdError of the session is raised."""
         last = min(self.reached + self._part // datetime.timedelta(milliseconds=1), self._end)
-        found: list[ProfileRow] = []
+        found = DatedRows()
         reading = ProfileReading(
             self._profile,
             _moment(self.reached),
             _moment(last),
-            found.append,
+            found.take,
             read=self._options.read,
             installation=Installation.of(self._options),
         )
@@ -73,7 +73,7 @@ class Excerpt:
             self.units = reading.layout.units
             period = reading.layout.period
             self._part = _ROWS * datetime.timedelta(seconds=period) if period else _SPORADIC
-        self._keep({_ms(row.time): row.values for row in found if row.time is not None})
+        self._keep({_ms(time): row.values for time, row in found.rows.items()})
         if not self.full:
             self.reached = last + _STEP_MS
 
