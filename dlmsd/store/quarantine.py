@@ -15,9 +15,11 @@ _REMOVE: Final = """
     DELETE FROM deliveries WHERE id = ? AND delivered_at IS NULL
     RETURNING reading, meter, sink, lane
 """
+# Under another id where its own is taken, which only damage leads to: a row that could not be
+# added would fail the transaction of everyone.
 _ADD: Final = """
     INSERT INTO quarantine (id, reading, meter, sink, lane, reason, since)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    VALUES (nullif(?1, (SELECT id FROM quarantine WHERE id = ?1)), ?2, ?3, ?4, ?5, ?6, ?7)
 """
 
 # A reason is a sentence; a broker must not be able to fill the disk with it.

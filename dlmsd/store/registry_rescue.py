@@ -10,7 +10,7 @@ from typing import Final
 from dlmsd.store.backup import StepBackups
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.mend import mended
-from dlmsd.store.rescue import UNREADABLE, copy_table, wreck
+from dlmsd.store.rescue import UNREADABLE, copy_table, go_on_above, last_ids, wreck
 
 # More meters than a script can have left behind since the last checkpoint of the log.
 JUMP: Final = 100_000
@@ -76,8 +76,8 @@ def _copy(path: Path, new: Database) -> dict[str, int]:
     with mended(path, new) as whole, suppress(*UNREADABLE), closing(wreck(whole)) as source:
         for table in _TABLES:
             copy_table(source, new, table)
-        for table, number in source.execute("SELECT name, seq FROM sqlite_sequence"):
-            if table in highest and type(number) is int and 0 < number < 1 << 52:
+        for table, number in last_ids(source).items():
+            if table in highest:
                 highest[table] = number
     with transaction(new):
         new.execute(f"DELETE FROM meters WHERE {_NAMELESS}")  # noqa: S608
@@ -98,9 +98,7 @@ def _raise_ids(new: Database, highest: dict[str, int], seconds: int) -> None:
                 ask = f"SELECT coalesce(max({column}), 0) FROM {other}"  # noqa: S608
                 ((found,),) = new.execute(ask)
                 highest[table] = max(highest[table], found)
-            new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-            floor = highest[table] + JUMP if highest[table] else seconds
-            new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, floor))
+            go_on_above(new, table, highest[table] + JUMP if highest[table] else seconds)
 
 
 def _count(database: Database, table: str) -> int:

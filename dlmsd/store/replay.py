@@ -26,7 +26,8 @@ _KEEP_MS: Final = 86_400_000
 
 _ASK: Final = """
     INSERT INTO replays (from_ts, to_ts, sink, meter, quarantined, last_id)
-    SELECT ?, ?, ?, ?, ?, coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'deliveries'
+    SELECT ?1, ?2, ?3, ?4, ?5, coalesce(CASE WHEN ?5 THEN (SELECT max(id) FROM quarantine)
+        ELSE (SELECT max(id) FROM deliveries) END, 0)
 """
 _NEXT: Final = """
     SELECT id, last_id, from_ts, to_ts, sink, meter, quarantined FROM replays NOT INDEXED

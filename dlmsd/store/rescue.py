@@ -23,8 +23,8 @@ UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 # Rows of one transaction.
 ROWS: Final = 500
 
-# No id comes near it: then there is nothing beyond.
-_FAR: Final = 1 << 40
+# No id comes near it: what is beyond never was one.
+FAR: Final = 1 << 40
 
 
 def wreck(path: Path) -> sqlite3.Connection:
@@ -46,6 +46,23 @@ def columns(source: sqlite3.Connection, new: sqlite3.Connection, table: str) -> 
             rows = database.execute(f"PRAGMA table_info({table})").fetchall()
             found.append({row[1] for row in rows})
     return sorted(found[0] & found[1]) if len(found) == 2 else []
+
+
+def last_ids(source: sqlite3.Connection) -> dict[str, int]:
+    """The highest that was ever given, by table, of those that never use an id again; without
+    what cannot be read."""
+    found: dict[str, int] = {}
+    with suppress(*UNREADABLE):
+        for table, number in source.execute("SELECT name, seq FROM sqlite_sequence"):
+            if type(number) is int and 0 < number < FAR:
+                found[table] = number
+    return found
+
+
+def go_on_above(new: sqlite3.Connection, table: str, number: int) -> None:
+    """The next id of ``table`` is greater, by the transaction that is open."""
+    new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+    new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
 
 def copy_table(source: sqlite3.Connection, new: Database, table: str) -> None:
@@ -129,7 +146,7 @@ def walk(
     ``torn`` is told."""
     ask = (
         f"SELECT {columns} FROM {table} NOT INDEXED "  # noqa: S608
-        f"WHERE rowid > ? AND {only} ORDER BY rowid LIMIT ?"
+        f"WHERE rowid > ? AND rowid < {FAR} AND {only} ORDER BY rowid LIMIT ?"
     )
 
     def read(after: int, limit: int) -> Sequence[Any] | None:
@@ -141,7 +158,7 @@ def walk(
         return rows[:sound] if sound or not rows else None
 
     after, limit = 0, ROWS
-    while after < _FAR:
+    while after < FAR:
         rows = read(after, limit)
         if rows:
             yield rows
@@ -153,7 +170,7 @@ def walk(
             limit = 1
         else:
             step = 1
-            while after + step < _FAR and read(after + step, 1) is None:
+            while after + step < FAR and read(after + step, 1) is None:
                 step *= 2
             low, high = after, after + step
             while high - low > 1:

@@ -15,7 +15,17 @@ from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.gaps import record_loss
 from dlmsd.store.invocation import UNKNOWN, reserve
 from dlmsd.store.mend import mended
-from dlmsd.store.rescue import ROWS, UNREADABLE, columns, copy_table, walk, wreck
+from dlmsd.store.rescue import (
+    FAR,
+    ROWS,
+    UNREADABLE,
+    columns,
+    copy_table,
+    go_on_above,
+    last_ids,
+    walk,
+    wreck,
+)
 from dlmsd.store.values import decode_values
 
 # More numbers than can have been reserved since the last checkpoint of the log, which holds
@@ -43,6 +53,10 @@ _UNKNOWN: Final = """
     ORDER BY id DESC LIMIT ?
 """
 _ADD: Final = "INSERT INTO deliveries (id, reading, meter, sink, lane) VALUES (?, ?, ?, ?, ?)"
+_LAST_ID: Final = """
+    SELECT coalesce(max(id), 0)
+    FROM (SELECT id FROM deliveries UNION ALL SELECT id FROM quarantine)
+"""
 _HOLD: Final = "UPDATE readings SET held = held + 1 WHERE id = ?"
 _OLDEST_WAITING: Final = """
     SELECT min(CASE d.lane WHEN 0 THEN r.ts END), min(CASE d.lane WHEN 1 THEN r.ts END)
@@ -65,6 +79,7 @@ def salvage(path: Path, new: Database, now: int) -> str:
         with mended(path, new) as whole, suppress(*UNREADABLE), closing(wreck(whole)) as source:
             rescue.copy(source, whole)
         rescue.raise_counters(now // 1000)
+        rescue.raise_ids()
         lost = rescue.recount(now)
     except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
@@ -81,6 +96,7 @@ class _Rescue:
         self._accounts: dict[Stream, tuple[int, int, int]] = {}
         self._delivered: dict[Stream, int] = {}
         self._torn = False
+        self._last_id = 0
         self.readings = self.waiting = 0
 
     @property
@@ -98,6 +114,7 @@ class _Rescue:
             ):
                 if all(type(count) is int and count >= 0 for count in counts):
                     self._accounts[meter, sink] = (counts[0], counts[1], counts[2])
+        self._last_id = last_ids(source).get("deliveries", 0)
         self._readings(source)
         self._deliveries(source, "deliveries")
         self._deliveries(source, "quarantine")
@@ -118,6 +135,12 @@ class _Rescue:
             )
             # A file that was salvaged before has such a floor already.
             reserve(self._new, UNKNOWN, min(max(seconds, highest), COUNTER_END), 0)
+
+    def raise_ids(self) -> None:
+        """No delivery may get an id that another had, which may be in quarantine under it."""
+        with transaction(self._new):
+            ((found,),) = self._new.execute(_LAST_ID)
+            go_on_above(self._new, "deliveries", max(self._last_id, found))
 
     def recount(self, now: int) -> int:
         """Counters by the rows that are there; how many deliveries are neither here nor done."""
@@ -210,6 +233,7 @@ class _Rescue:
         if "lane" in columns(source, self._new, "deliveries"):
             only += " AND lane = 0"
         for rows in walk(source, "deliveries", "id, reading, meter, sink", only):
+            self._last_id = max(self._last_id, rows[-1][0])
             for _, reading, meter, sink in rows:
                 if type(reading) is int:
                     stream = meter, sink
@@ -223,6 +247,8 @@ class _Rescue:
         for page in leaves.rows(path, size):
             with transaction(self._new, synced=False):
                 for number, values in page:
+                    if not 0 < number < FAR:
+                        continue
                     match values:
                         case [None, str(), int(), str(), int()]:
                             self._keep_reading(number, *values[1:4])
@@ -231,6 +257,8 @@ class _Rescue:
                                 row = (number, *values[1:4], *(lane or [0]), done is None)
                                 self._new.execute(_SEE, row)
         self._add_unknown()
+        ((seen,),) = self._new.execute("SELECT coalesce(max(id), 0) FROM seen")
+        self._last_id = max(self._last_id, seen)
         self._new.execute("DROP TABLE seen")
 
     def _add_unknown(self) -> None:

@@ -17,6 +17,7 @@ from dlmsd.model import GapCause, Lane, Watermark
 from dlmsd.store import damage, mend
 from dlmsd.store.database import open_database, schema_steps
 from dlmsd.store.inventory import take_inventory
+from dlmsd.store.replay import Replay
 from dlmsd.store.salvage import JUMP
 from tests.store.case import NOW, NOW_MS, OutboxCase, look, reading
 
@@ -343,6 +344,62 @@ class DamageTests(DamageCase):
             self.clock.advance(1)
             self.close()
         self.assertGreater(other, int(NOW) + JUMP)
+
+    def test_no_id_is_used_again(self) -> None:
+        """Neither that of a delivery in quarantine, nor one that is forgotten by now."""
+        self.open()
+        *delivered, _, _, _ = sorted(self.backlog())
+        self.outbox.quarantine(sorted(self.backlog())[-3:], "too large")
+        self.outbox.delivered(delivered)
+        self.clock.advance(2)
+        forgotten = self.store(reading("a", NOW_MS + 20_000))
+        self.outbox.delivered(forgotten)
+        self.close()
+        known = self.path.read_bytes()
+        look(self.path, "DELETE FROM deliveries WHERE id = ?", *forgotten)
+        for whole, *damaged in (
+            (self.path.read_bytes(), "deliveries_done"),
+            (known, "sqlite_sequence", "deliveries_done"),
+            (known, "sqlite_sequence", "deliveries"),
+        ):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(whole)
+            for page in [self.root(one) for one in damaged]:
+                self.scribble(page)
+            self.open()
+            self.assertIn("set aside as", self.status.alarm)
+            self.assertEqual(self.look("SELECT count(*) FROM quarantine"), [(5,)], damaged)
+            (new,) = self.store(reading("a", NOW_MS + 30_000))
+            self.assertGreater(new, *forgotten, damaged)
+            self.outbox.quarantine([new], "too large")
+            again = Replay(0, 1 << 60, quarantined=True)
+            self.assertEqual(self.done(self.outbox.replay(again)), 6, damaged)
+            self.assertEqual(self.done(self.outbox.audit()), [])
+            self.close()
+
+    def test_ids_that_never_were_given(self) -> None:
+        """No new one would be left above them."""
+        for number in (-1, (1 << 63) - 1):
+            look(self.path, "INSERT INTO readings VALUES (?, 'a', ?, '{}', 1)", number, number >> 9)
+            look(
+                self.path,
+                "INSERT INTO deliveries (id, reading, meter, sink) SELECT ?, id, 'a', 'tb' "
+                "FROM readings WHERE meter = 'b' LIMIT 1",
+                number,
+            )
+        whole = self.path.read_bytes()
+        for table in ("deliveries_waiting", "readings", "deliveries"):
+            for one in self.path.parent.iterdir():
+                one.unlink()
+            self.path.write_bytes(whole)
+            self.scribble(self.root(table))
+            self.open()
+            self.assertEqual(self.backlog().keys(), self.waiting.keys(), table)
+            (new,) = self.store(reading("a", NOW_MS + 30_000))
+            self.assertLess(new, 1 << 40)
+            self.assertEqual(self.done(self.outbox.audit()), [])
+            self.close()
 
     def test_a_newer_file_is_left_alone(self) -> None:
         look(self.path, "PRAGMA user_version = 99")

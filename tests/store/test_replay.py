@@ -63,6 +63,16 @@ class ReplayTests(OutboxCase):
         self.assertEqual(self.backlog("tb"), [("b", 7), ("a", 8)])
         self.assertEqual(self.look("SELECT count(*) FROM quarantine"), [(0,)])
 
+    def test_quarantine_under_an_id_that_is_taken(self) -> None:
+        """It fails nobody's commit, and is found."""
+        (number,) = self.store(reading("c", NOW_MS), sinks=("tb",))
+        self.look("UPDATE quarantine SET id = ? WHERE id = 34", number)
+        self.outbox.quarantine([number], "too large")
+        self.store(reading("c", NOW_MS + 1))
+        self.assertEqual(self.done(self.outbox.audit()), [])
+        self.assertEqual(self.status.quarantined, 5)
+        self.assertEqual(self.replay(quarantined=True), 5)
+
     def test_asked_beside_a_running_daemon(self) -> None:
         requests = ask_daemon(self.path, [Replay(0, 1 << 60, "tb"), Replay(0, 1, "mq")])
         self.assertEqual(outcomes(self.path, requests), [None, None])
