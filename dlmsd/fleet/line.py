@@ -66,6 +66,7 @@ class Line:
         self._factory = MeterFactory(
             make_way(meters[0], around.reactor, around.reception),
             lambda: make_reassembly(meters),
+            name=", ".join(meter.name for meter in meters),
             reactor=around.reactor,
             admit=around.admit,
             random=around.random,

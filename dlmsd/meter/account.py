@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
+from dlmsd.meter.ends import known
 from dlmsd.meter.factory import MeterFactory
 from dlmsd.meter.session import Session
 from dlmsd.model import MeterState, MeterStatus, Reading
@@ -148,12 +149,3 @@ class Account:
         if not found:
             return None
         return int((self._wall() + max(found) - self._clock.seconds()) * 1000)
-
-
-def known(reason: Failure, log: Logger, what: str, meter: str) -> DlmsdError:
-    """The DlmsdError that it is; a fault of ours is called so, and ``log`` tells all of it."""
-    error = reason.value
-    if isinstance(error, DlmsdError):
-        return error
-    log.failure(what, reason, meter=meter)
-    return DlmsdError("a fault of dlmsd; the log has the details")

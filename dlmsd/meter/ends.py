@@ -1,10 +1,11 @@
-"""Why a connection ended, or was not made, in the operator's words."""
+"""Why something ended, or was not done, in the operator's words."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from twisted.internet import error as network
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd import tls
@@ -43,3 +44,12 @@ def explain(reason: Failure) -> DlmsdError:
             return error(words)
     trouble = tls.explain(reason.value, "gateway")
     return LinkError(type(reason.value).__name__) if trouble is None else TlsError(trouble)
+
+
+def known(reason: Failure, log: Logger, what: str, meter: str) -> DlmsdError:
+    """The DlmsdError that it is; a fault of ours is called so, and ``log`` tells all of it."""
+    error = reason.value
+    if isinstance(error, DlmsdError):
+        return error
+    log.failure(what, reason, meter=meter)
+    return DlmsdError("a fault of dlmsd; the log has the details")

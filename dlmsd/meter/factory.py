@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
 from dlmsd.errors import BusyError, ClosedError, DlmsdError, MeterError
-from dlmsd.meter.ends import explain
+from dlmsd.meter.ends import explain, known
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
 from dlmsd.meter.way import Connector, Way
@@ -56,6 +56,7 @@ class Member:
 class MeterFactory(ReconnectingClientFactory):
     """Connects by its ``way``, and connects again, until stopped.
 
+    ``name`` is what the log calls the meter, or all of them.
     No attempt comes sooner than ``least_pause`` seconds after the one before has ended, nor
     while no meter needs a connection. ``admit`` gives a Deferred that fires when one more
     attempt is allowed, with what is to be called at its end; ``random`` gives 0 to 1. The
@@ -73,6 +74,7 @@ class MeterFactory(ReconnectingClientFactory):
         way: Way,
         reassembly: Callable[[], Reassembly],
         *,
+        name: str,
         reactor: Any,
         admit: Callable[[], Deferred[Callable[[], None]]],
         random: Callable[[], float],
@@ -86,6 +88,7 @@ class MeterFactory(ReconnectingClientFactory):
         self.connects = 0
         self.wire: MeterProtocol | None = None
         self.clock = reactor
+        self._name = name
         self._way = way
         self._reassembly = reassembly
         self._reactor = reactor
@@ -202,19 +205,23 @@ class MeterFactory(ReconnectingClientFactory):
             self._recovery.errors,
         )
 
-    def clientConnectionFailed(self, connector: Connector, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: Connector | None, reason: Failure) -> None:
         if self.continueTrying and reason.check(DNSLookupError):
             address = self._way.unresolved()
             if address is not None:
                 self._log.warn(
-                    "No name server answers; {address} was right before", address=address
+                    "{meter}: no name server answers; {address} was right before",
+                    meter=self._name,
+                    address=address,
                 )
-                self._connector = self._way.connect(self)
+                self._reach()
                 return
         self._attempted()
         if self.continueTrying:
-            self._down(explain(reason))
-            self.retry(connector)
+            try:
+                self._down(explain(reason))
+            finally:
+                self.retry(connector)
 
     def clientConnectionLost(self, connector: Connector, reason: Failure) -> None:
         if self.continueTrying:
@@ -275,7 +282,21 @@ class MeterFactory(ReconnectingClientFactory):
         self.connects += 1
         if not self._way.half_open:
             self._attempted()
-        self._connector = self._way.connect(self)
+        self._reach()
+
+    def _reach(self) -> None:
+        """Whatever fails in an attempt, and whoever forgot that it can, another one follows."""
+        try:
+            self._connector = self._way.connect(self)
+        except Exception:  # noqa: BLE001 - it would end in a Deferred that nobody looks at
+            what = "{meter}: an attempt to connect ended by a fault of dlmsd"
+            error = known(Failure(), self._log, what, self._name)
+            if self.wire is not None:
+                self._dropped = error
+                self.wire.transport.abortConnection()
+                self.retry()
+            elif self._callID is None:
+                self.clientConnectionFailed(None, Failure(error))
 
     def _attempted(self) -> None:
         leave, self._leave = self._leave, _nothing

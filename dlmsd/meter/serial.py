@@ -24,6 +24,16 @@ OPENED_SECONDS: Final = 90.0
 class Port(SerialPort):
     """A serial port of 8 bits, whose rate changes while it is open."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super().__init__(*arguments, **options)
+        except BaseException:
+            # Twisted flushes it and begins to read when it is open already.
+            opened = getattr(self, "_serial", None)
+            if opened is not None:
+                opened.close()
+            raise
+
     def change_rate(self, rate: int) -> None:
         """From now on so many Bd."""
         try:
@@ -78,17 +88,18 @@ class SerialConnection(Protocol):
         self._opener: Opener | None = None
         self._error: DlmsdError | None = None
         self._ending = False
-        rate = way.baudrate if way.opening is None else FIRST_RATE
+        opening = None if way.opening is None else ModeE(way.opening, way.baudrate)
+        rate = way.baudrate if opening is None else FIRST_RATE
         try:
             open_port(self, way.device, way.reactor, baudrate=rate, parity=way.parity)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:
+            self.connected = 0
             reason = Failure(PortError(_words(way.device, error)))
             factory.clientConnectionFailed(self, reason)  # type: ignore[arg-type]
             return
-        if way.opening is None:
+        if opening is None:
             self._begin()
         else:
-            opening = ModeE(way.opening, way.baudrate)
             self._opener = Opener(opening, self.transport, way.reactor, self._opened)
             self._opener.start()
 
@@ -151,5 +162,5 @@ class SerialConnection(Protocol):
 
 
 def _words(device: str, error: Exception) -> str:
-    number = getattr(error, "errno", None)
+    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
     return f"{device}: {os.strerror(number) if number else 'no serial port, or not at this rate'}"

@@ -39,6 +39,7 @@ class Visit:
         self._factory = MeterFactory(
             way or make_way(meter, reactor),
             lambda: make_reassembly((meter,)),
+            name=meter.name,
             reactor=reactor,
             admit=lambda: succeed(lambda: None),
             random=lambda: 0.0,

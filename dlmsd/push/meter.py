@@ -17,8 +17,9 @@ from dlmsd.dlms.security.errors import MissingKeyError, PlainTextError
 from dlmsd.dlms.xdlms.notification import DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS
 from dlmsd.errors import DlmsdError
-from dlmsd.meter.account import RECENT, known
+from dlmsd.meter.account import RECENT
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.ends import known
 from dlmsd.meter.harvest import Commit
 from dlmsd.meter.identity import SERIALS, Identity
 from dlmsd.meter.installation import Installation

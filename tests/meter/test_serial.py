@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import termios
 from typing import Any
 
+from serial import Serial
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.errors import PortError
 from dlmsd.meter import serial
+from dlmsd.meter.serial import Port, SerialWay
 from dlmsd.model import MeterState
 from dlmsd.simulator import serial as simulated
 from dlmsd.simulator.medium import Medium
@@ -72,6 +79,24 @@ class SerialTests(SerialCase):
         self.run_for(330)
         self.assertEqual(self.statuses[METER].state, MeterState.READING)
 
+    def test_a_device_that_fails_while_it_is_opened(self) -> None:
+        self.plug()
+        self.run_for(12)
+        good = self.statuses[METER].good
+
+        def fail(*arguments: Any, **options: Any) -> None:
+            raise termios.error(5, "Input/output error")
+
+        self.patch(serial, "open_port", fail)
+        assert self.cable.port is not None
+        self.cable.port.abort()
+        self.run_for(20)
+        self.assertEqual(self.statuses[METER].error, f"{Cable.path}: Input/output error")
+        self.patch(serial, "open_port", self.cable.open_port)
+        self.run_for(60)
+        self.assertEqual(self.statuses[METER].state, MeterState.READING)
+        self.assertGreater(self.statuses[METER].good, good + 5)
+
     def test_stopped_without_a_device(self) -> None:
         self.plug()
         self.cable.pull()
@@ -132,3 +157,47 @@ class OpticalTests(SerialCase):
         self.plug()
         self.run_for(0.5)
         self.assertLess(self.stop(), 1)
+
+
+class Refusals:
+    """What an attempt tells its factory, on a reactor that cannot watch one more file."""
+
+    def __init__(self) -> None:
+        self.reasons: list[BaseException] = []
+
+    def clientConnectionFailed(self, connector: object, reason: Any) -> None:
+        self.reasons.append(reason.value)
+
+    def addReader(self, reader: object) -> None:
+        raise OSError(28, "No space left on device")
+
+
+class PortTests(SynchronousTestCase):
+    """The real port, on a pseudo-terminal that is as good as any until it is used."""
+
+    def test_what_fails_when_it_is_open_already_leaves_nothing_open(self) -> None:
+        opened: list[Serial] = []
+
+        def open_device(*arguments: Any, **options: Any) -> Serial:
+            opened.append(Serial(*arguments, **options))
+            self.assertTrue(opened[-1].is_open)
+            return opened[-1]
+
+        def fail(*arguments: Any) -> None:
+            raise termios.error(5, "Input/output error")
+
+        self.patch(Port, "_serialFactory", staticmethod(open_device))
+        ends = os.openpty()
+        for end in ends:
+            self.addCleanup(os.close, end)
+        device = os.ttyname(ends[1])
+        told: Any = Refusals()
+        SerialWay(device, 9600, None, told).connect(told).disconnect()
+        self.patch(Port, "flushOutput", fail)
+        SerialWay(device, 9600, None, told).connect(told).disconnect()
+        self.assertEqual({type(reason) for reason in told.reasons}, {PortError})
+        words = ("No space left on device", "Input/output error")
+        self.assertEqual(
+            [str(one) for one in told.reasons], [f"{device}: {word}" for word in words]
+        )
+        self.assertEqual([one.is_open for one in opened], [False, False])
