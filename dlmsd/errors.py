@@ -99,6 +99,11 @@ class ServiceError(MeterError):
         self.result = result
 
 
+class UnservedError(ServiceError):
+    """The meter refused a whole request, in a new association too; check that this client may
+    use the service."""
+
+
 class ReadOnlyError(DlmsdError):
     """dlmsd only reads this meter; `writing = true` in its configuration allows more."""
 

@@ -71,7 +71,7 @@ from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke
 from dlmsd.dlms.xdlms.long_invoke import LONG_INVOKE_ID, encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
-from dlmsd.errors import DecodeError, DlmsdError, LocalError, ServiceError
+from dlmsd.errors import DecodeError, DlmsdError, LocalError, UnservedError
 from dlmsd.secret import Secret
 
 # Tag, length, security control, counter and authentication tag around a request.
@@ -306,7 +306,7 @@ class Association:
                 return [Released()]
             return [Discarded(f"{name} while releasing")]
         if refused:
-            return self._fail(ServiceError(str(decoded)))
+            return self._fail(UnservedError(str(decoded)))
         if self.state is State.PENDING and isinstance(decoded, Aare):
             return self._answered(decoded)
         if self.state is State.PROVING and self._opening.proof_in(decoded):

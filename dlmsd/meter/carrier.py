@@ -59,10 +59,18 @@ class Carrier(enum.Enum):
 
 
 class Carriers:
-    """Those of one meter; what it refused for several items it is not sent again."""
+    """Those of one meter; what it refuses for several items it is not sent again.
+
+    Who has lost the association refuses whatever he is sent. So a refusal counts once the
+    meter, in the same association, gives one by one what was asked for. Some end the
+    association with what they refuse: that counts when it has happened twice.
+    """
 
     def __init__(self) -> None:
         self._refused: set[Carrier] = set()
+        self._doubted: set[Carrier] = set()
+        self._parted: set[Carrier] = set()  # the association ended before it gave anything
+        self._once: set[Carrier] = set()
 
     def choose(self, offered: Conformance, service: Conformance, count: int) -> Carrier:
         """For ``count`` items of a ``service``, of what the meter has ``offered``."""
@@ -70,15 +78,38 @@ class Carriers:
         own = service in offered or not access
         if count > 1:
             lists = own and Conformance.MULTIPLE_REFERENCES in offered
-            if lists and Carrier.LIST not in self._refused:
+            spared = self._refused | self._doubted
+            if lists and Carrier.LIST not in spared:
                 return Carrier.LIST
-            if access and Carrier.ACCESS not in self._refused:
+            if access and Carrier.ACCESS not in spared:
                 return Carrier.ACCESS
         return Carrier.ONE if own else Carrier.ONE_ACCESS
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is to be told what the meter took."""
+        return bool(self._doubted or self._once)
+
     def refused(self, carrier: Carrier) -> None:
-        """The meter did not take it."""
-        self._refused.add(carrier)
+        """The meter did not take it, for now."""
+        self._doubted.add(carrier)
+
+    def parted(self) -> None:
+        """Another association begins."""
+        self._parted |= self._doubted
+
+    def took(self, carrier: Carrier) -> None:
+        """It brought what was asked for."""
+        self._once.discard(carrier)
+        first = (self._doubted & self._parted) - self._once
+        self._once |= first
+        self._refused |= self._doubted - first
+        self.acquit()
+
+    def acquit(self) -> None:
+        """What was refused is not given one by one either."""
+        self._doubted.clear()
+        self._parted.clear()
 
 
 @frozen

@@ -19,6 +19,7 @@ from dlmsd.errors import (
     ReplacedError,
     ServiceError,
     SilenceError,
+    UnservedError,
 )
 from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
@@ -212,17 +213,29 @@ class Poller:
 
     async def _attempt(self) -> None:
         """One cycle, and once more over a link that was opened again."""
+        opened, lost = False, self._stale
         self._member.reading = True
         try:
             while True:
                 try:
-                    if not self._session.associated or self._stale:
+                    if not self._session.associated or lost:
+                        opened, lost = True, False
                         await self._open()
                     if self._incumbency is not None:
                         await self._incumbency.confirm(self._session)
                     await self._read()
                     return
                 except DlmsdError as error:
+                    # The meter may have lost an association of earlier cycles, as one that
+                    # starts behind its module does; it refuses everything then.
+                    lost = isinstance(error, UnservedError) and not opened
+                    if lost:
+                        self._log.info(
+                            "{meter}: associated again: {reason}",
+                            meter=self._options.name,
+                            reason=str(error),
+                        )
+                        continue
                     if self._judge(error) is not RELINK:
                         raise
                     self._account.trouble(error, MeterState.ASSOCIATING)

@@ -139,6 +139,7 @@ class Session(Conversation):
             association.witness = self._witness
             self._association = association
             self._rights.forget()
+            self._carriers.parted()
             return self._link.connect()
 
         await self._exchange(start, min(self._timeout, _CLEARING_SECONDS))
@@ -203,7 +204,7 @@ class Session(Conversation):
     async def get_many(self, attributes: Sequence[AttributeDescriptor]) -> list[GetResult]:
         """A result for each attribute, in order; as few requests as the meter allows.
 
-        What a meter refuses to take many attributes in is remembered, and the next tried.
+        What a meter refuses to take many attributes in, and gives one by one, is remembered.
         """
         results: list[GetResult] = []
         while len(results) < len(attributes):
@@ -211,11 +212,16 @@ class Session(Conversation):
             carrier = self._chosen(Conformance.GET, len(rest))
             batch = rest[: batch_size(carrier, self._association.max_pdu)]
             try:
-                results += plausible(await self._done(reading(carrier, batch)))
+                told = plausible(await self._done(reading(carrier, batch)))
             except ServiceError:
                 if not carrier.several:
                     raise
                 self._carriers.refused(carrier)
+                continue
+            results += told
+            if self._carriers.doubtful and any(isinstance(one, Data) for one in told):
+                self._carriers.took(carrier)
+        self._carriers.acquit()
         return results
 
     def _chosen(self, service: Conformance, count: int = 1) -> Carrier:

@@ -24,7 +24,7 @@ from dlmsd.dlms.outcome import (
 from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
-from dlmsd.errors import DecodeError, LocalError, PostponedError, RefusedError, ServiceError
+from dlmsd.errors import DecodeError, LocalError, PostponedError, RefusedError, UnservedError
 from dlmsd.secret import Secret
 from tests.dlms.associations import CLOCK, AssociationTestCase, associated, pending
 from tests.vectors import apdu
@@ -129,8 +129,8 @@ class AssociatingTests(AssociationTestCase):
             self.assertFalse(association.associated)
 
     def test_exception_and_service_error(self) -> None:
-        self.assert_refused(pending().receive(EXCEPTION), ServiceError, "service-not-allowed")
-        self.assert_refused(pending().receive(apdu.SERVICE_ERROR), ServiceError, "initiate-error")
+        self.assert_refused(pending().receive(EXCEPTION), UnservedError, "service-not-allowed")
+        self.assert_refused(pending().receive(apdu.SERVICE_ERROR), UnservedError, "initiate-error")
 
     def test_truncated(self) -> None:
         for whole in (apdu.AARE_ACCEPTED, apdu.AARE_REFUSED, EXCEPTION, apdu.SERVICE_ERROR):

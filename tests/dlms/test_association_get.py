@@ -30,7 +30,7 @@ from dlmsd.dlms.xdlms.get import (
 )
 from dlmsd.dlms.xdlms.notification import DataNotification, EventNotificationRequest
 from dlmsd.dlms.xdlms.short_name import InformationReport
-from dlmsd.errors import DecodeError, MeterError, ServiceError
+from dlmsd.errors import DecodeError, MeterError, ServiceError, UnservedError
 from tests.dlms.associations import CLOCK, AssociationTestCase, associated
 from tests.vectors import apdu
 
@@ -113,7 +113,7 @@ class NormalTests(AssociationTestCase):
     def test_exception_and_service_error(self) -> None:
         for octets, words in ((b"\xd8\x02\x02", "service"), (b"\x0e\x05\x05\x03", "hardware")):
             association, _ = asked()
-            self.assert_failed(association.receive(octets), ServiceError, words)
+            self.assert_failed(association.receive(octets), UnservedError, words)
             self.assertTrue(association.associated)
             self.assertIsInstance(association.get([CLOCK])[0], SendApdu)
 

@@ -27,7 +27,7 @@ from dlmsd.dlms.xdlms.short_name import (
     VariableName,
     WriteResponse,
 )
-from dlmsd.errors import DecodeError, LocalError, RefusedError, ServiceError
+from dlmsd.errors import DecodeError, LocalError, RefusedError, UnservedError
 from dlmsd.secret import Secret
 from tests.dlms.associations import AssociationTestCase
 
@@ -150,7 +150,7 @@ class HighLevelTests(AssociationTestCase):
         done = WriteResponse((DataAccessResult.SUCCESS,)).encode()
         self.assert_discarded(self.association.receive(done))
         fault = ConfirmedServiceError(ConfirmedService.READ, ServiceFault.SERVICE_UNSUPPORTED)
-        self.assert_refused(self.association.receive(fault.encode()), ServiceError)
+        self.assert_refused(self.association.receive(fault.encode()), UnservedError)
 
     def test_a_meter_of_another_context(self) -> None:
         self.assert_refused(self.accept(ApplicationContext.SN_CIPHERED), RefusedError, "ciphered")

@@ -13,7 +13,7 @@ from dlmsd.dlms.quirks import NO_ACCESS
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.conformance import Conformance
-from dlmsd.errors import ServiceError
+from dlmsd.errors import ServiceError, UnservedError
 from dlmsd.meter.carrier import Carrier, Carriers
 from dlmsd.meter.session import Session
 from dlmsd.simulator.personality import (
@@ -67,8 +67,34 @@ class ChoiceTests(SynchronousTestCase):
         carriers.refused(Carrier.LIST)
         self.assertIs(carriers.choose(GET | LISTS | ACCESS, GET, 2), Carrier.ACCESS)
         carriers.refused(Carrier.ACCESS)
-        self.assertIs(carriers.choose(GET | LISTS | ACCESS, GET, 2), Carrier.ONE)
-        self.assertIs(carriers.choose(ACCESS, GET, 2), Carrier.ONE_ACCESS)
+        for _ in range(2):
+            self.assertIs(carriers.choose(GET | LISTS | ACCESS, GET, 2), Carrier.ONE)
+            self.assertIs(carriers.choose(ACCESS, GET, 2), Carrier.ONE_ACCESS)
+            carriers.took(Carrier.ONE)
+            carriers.parted()
+
+    def test_by_who_refuses_one_by_one_as_well_it_is_tried_again(self) -> None:
+        carriers = Carriers()
+        carriers.refused(Carrier.LIST)
+        carriers.acquit()
+        self.assertIs(carriers.choose(GET | LISTS, GET, 2), Carrier.LIST)
+
+    def test_with_a_lost_association_it_is_not_refused(self) -> None:
+        """But where the association was lost for it, and again the next time."""
+        carriers = Carriers()
+
+        def lost() -> Carrier:
+            carriers.refused(Carrier.LIST)
+            carriers.parted()
+            self.assertIs(carriers.choose(GET | LISTS, GET, 2), Carrier.ONE)
+            carriers.took(Carrier.ONE)
+            return carriers.choose(GET | LISTS, GET, 2)
+
+        for _ in range(3):
+            self.assertIs(lost(), Carrier.LIST)
+            carriers.took(Carrier.LIST)
+        self.assertIs(lost(), Carrier.LIST)
+        self.assertIs(lost(), Carrier.ONE)
 
 
 class CarrierCase(ServiceCase):
@@ -193,7 +219,7 @@ class ChangingTests(CarrierCase):
     def test_a_refusal_of_all_is_no_reason_to_do_it_again(self) -> None:
         async def work(session: Session) -> None:
             again = session.action_many((SHIFT, SHIFT), (MINUTES, MINUTES))
-            await self.fails(ServiceError, "", again)
+            await self.fails(UnservedError, "", again)
             await session.action_many((SHIFT, SHIFT), (MINUTES, MINUTES))
 
         _, kinds = self.sent(work, REFUSING)
