@@ -8,18 +8,18 @@ times. What it does not have either becomes a gap of its own, with the cause.
 from __future__ import annotations
 
 import datetime
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.errors import ServiceError
+from dlmsd.errors import DecodeError, DlmsdError, ServiceError
+from dlmsd.meter.backlog import Backlog, Piece
 from dlmsd.meter.dated import DatedRows, believed
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.layout import ProfileRow
@@ -27,16 +27,9 @@ from dlmsd.meter.profile import ProfileReading
 from dlmsd.meter.session import Session
 from dlmsd.model import Gap, GapCause, Reading, Watermark
 
-# One answer for a day of quarters of an hour is some KiB, and a second or two of the line.
-LONGEST: Final = datetime.timedelta(hours=24)
-SHORTEST: Final = datetime.timedelta(hours=1)
-# Of the line's time at most this share goes into the past.
-SHARE: Final = 0.2
 # Before a gap a row is looked for in so much time, or so many periods.
 _BEFORE: Final = datetime.timedelta(hours=1)
 _PERIODS: Final = 4
-# Rows of the same time in two chunks are one reading: the store skips what it has.
-_OVERLAP: Final = datetime.timedelta(seconds=1)
 
 OF_PROFILES: Final = frozenset(
     {
@@ -73,21 +66,6 @@ class BackfillStore(Protocol):
     ) -> int: ...
 
 
-@frozen
-class _Task:
-    """What is still to be read of one gap: above ``start``, up to ``end``.
-
-    The next row that is known is that of ``until``, or the gap ends there. It is for all sinks
-    of the meter, or for the one ``sink`` that lost it.
-    """
-
-    gap: int
-    start: datetime.datetime
-    end: datetime.datetime
-    until: datetime.datetime
-    sink: str = ""
-
-
 class Backfill:
     """Fills the gaps of one meter that has a load profile, the newest first.
 
@@ -114,71 +92,95 @@ class Backfill:
         self._store = store
         self._gaps = gaps
         self._clock = clock
-        self._tasks: deque[_Task] = deque()
-        self._chunk = LONGEST
-        self._not_before = 0.0
+        self._backlog = Backlog(options.interval, clock)
+        self._told = False
 
     @property
     def waiting(self) -> int:
-        """How many gaps are still to be filled."""
-        return len(self._tasks)
+        """How many pieces of gaps are still to be filled."""
+        return len(self._backlog)
 
     def add(self, gap: int, from_ts: int, to_ts: int, sink: str = "") -> None:
         """A gap is over (times in ms); what is in it is wanted, once."""
-        if all(task.gap != gap for task in self._tasks):
+        if not self._backlog.count(gap):
             end = _moment(to_ts)
-            self._tasks.append(_Task(gap, _moment(from_ts), end, end, sink))
+            self._backlog.add(Piece(gap, _moment(from_ts), end, end, sink))
 
     async def step(self, session: Session) -> bool:
         """Read one chunk, if it is time for one; whether the line was used.
 
-        A DlmsdError of the session is raised; the chunk is asked for again then.
+        A DlmsdError of the session or the store is raised; when the chunk is asked for again,
+        and whether that makes sense, is seen to.
         """
-        if not self._tasks or self._clock.seconds() < self._not_before:
+        piece = self._backlog.next
+        if piece is None:
             return False
-        task = await self._own()
-        if task is None:
-            return False
-        start = max(task.start, task.end - self._chunk)
-        began = self._clock.seconds()
+        start, began = self._backlog.start(piece), self._clock.seconds()
         try:
-            rows, period = await self._rows(session, start, task.end)
-            sinks = (task.sink,) if task.sink else self._options.sinks
-            times = await self._store_rows(rows, sinks)
-            # For one sink: the meter was there, and what its profile lacks, other sinks have.
-            if not task.sink:
-                if start <= task.start:
-                    await self._record_first(session, [start, *times, task.until], period)
-                await self._record_holes([*times, task.until], period)
-        except ServiceError as error:
-            await self._refused(task, error)
-            return True
-        self._pace(self._clock.seconds() - began)
-        self._tasks.remove(task)  # another gap may have ended meanwhile
-        if start > task.start:
-            until = times[0] if times else task.until
-            self._tasks.append(evolve(task, end=start + _OVERLAP, until=until))
-        else:
-            await self._gaps.fill(task.gap)
-            self._log.info("{meter}: a gap is filled", meter=self._options.name)
+            if await self._foreign(piece):
+                return False
+            await self._read(session, piece, start, began)
+        except DlmsdError as error:
+            lost = self._backlog.failed(piece, start, error, self._clock.seconds() - began)
+            if lost is not None:
+                # What does not even tell its columns gives nothing at any time.
+                await self._give_up(lost, start if self._told else lost.start, error)
+            raise
         return True
 
-    async def _own(self) -> _Task | None:
-        """What is next, without the time before this meter was there; None if that is all."""
-        task, since = self._tasks[-1], _moment(self._since())
-        if task.start >= since:
-            return task
-        end = min(since, task.end)
-        if not task.sink:
-            await self._record(GapCause.METER_REPLACED, task.start, end)
-        if end == task.end:
-            await self._gaps.fill(task.gap)
-        self._tasks.remove(task)
-        if end == task.end:
-            return None
-        task = evolve(task, start=end)
-        self._tasks.append(task)
-        return task
+    async def _foreign(self, piece: Piece) -> bool:
+        """Whether it began before this meter was there; what is of that time is done then."""
+        since = _moment(self._since())
+        if piece.start >= since:
+            return False
+        end = min(since, piece.end)
+        if not piece.sink:
+            await self._record(GapCause.METER_REPLACED, piece.start, end)
+        await self._done(piece, *(() if end == piece.end else (evolve(piece, start=end),)))
+        return True
+
+    async def _read(
+        self, session: Session, piece: Piece, start: datetime.datetime, began: float
+    ) -> None:
+        try:
+            rows, period = await self._rows(session, start, piece.end)
+            sinks = (piece.sink,) if piece.sink else self._options.sinks
+            times = await self._store_rows(rows, sinks)
+            # For one sink: the meter was there, and what its profile lacks, other sinks have.
+            if not piece.sink:
+                if start <= piece.start:
+                    await self._record_first(session, [start, *times, piece.until], period)
+                await self._record_holes([*times, piece.until], period)
+        except ServiceError as error:
+            # There is no such profile, or this client may not read it.
+            await self._give_up(piece, piece.start, error)
+            return
+        until = times[0] if times else piece.until
+        rest = (piece.below(start, until),) if start > piece.start else ()
+        await self._done(piece, *rest)
+        self._backlog.good(self._clock.seconds() - began)
+        if not self._backlog.count(piece.gap):
+            self._log.info("{meter}: a gap is filled", meter=self._options.name)
+
+    async def _give_up(self, piece: Piece, start: datetime.datetime, error: DlmsdError) -> None:
+        """The meter does not give what lies above ``start``."""
+        self._log.warn(
+            "{meter}: profile {profile} cannot be read from {start} to {end}: {reason}",
+            meter=self._options.name,
+            profile=str(self._profile),
+            start=start.isoformat(timespec="seconds"),
+            end=piece.until.isoformat(timespec="seconds"),
+            reason=str(error),
+        )
+        if not piece.sink:
+            await self._record(GapCause.REFUSED, start, piece.until)
+        await self._done(piece, *piece.short_of(start))
+
+    async def _done(self, piece: Piece, *rest: Piece) -> None:
+        """Of a piece no more is wanted than the ``rest``."""
+        if not rest and self._backlog.count(piece.gap) == 1:
+            await self._gaps.fill(piece.gap)
+        self._backlog.replace(piece, *rest)
 
     async def _rows(
         self, session: Session, start: datetime.datetime, end: datetime.datetime
@@ -193,22 +195,13 @@ class Backfill:
             read=self._options.read,
             installation=Installation.of(self._options),
         )
-        await reading.run(session)
-        period = reading.layout.period if reading.layout is not None else 0
-        return list(found.rows.values()), period
-
-    async def _refused(self, task: _Task, error: ServiceError) -> None:
-        """The meter has no such profile, or this client may not read it."""
-        self._log.warn(
-            "{meter}: profile {profile} cannot be read: {reason}",
-            meter=self._options.name,
-            profile=str(self._profile),
-            reason=str(error),
-        )
-        self._tasks.remove(task)
-        if not task.sink:
-            await self._record(GapCause.REFUSED, task.start, task.end)
-        await self._gaps.fill(task.gap)
+        try:
+            await reading.run(session)
+        finally:
+            self._told = reading.layout is not None
+            if reading.layout is not None:
+                self._backlog.period = reading.layout.period
+        return list(found.rows.values()), self._backlog.period
 
     async def _store_rows(
         self, rows: Sequence[ProfileRow], sinks: Sequence[str]
@@ -229,8 +222,12 @@ class Backfill:
         before the gap either, it has lost what it had."""
         for start, end in _holes(times[:2], period):
             before = max(_BEFORE, _PERIODS * datetime.timedelta(seconds=period))
-            older, _ = await self._rows(session, start - before, start)
-            cause = _cause(start, end, period) if older else GapCause.LOST_IN_METER
+            try:
+                older, _ = await self._rows(session, start - before, start)
+                lost = not older
+            except DecodeError:
+                lost = False  # something is there
+            cause = GapCause.LOST_IN_METER if lost else _cause(start, end, period)
             await self._record(cause, start, end)
 
     async def _record_holes(self, times: Sequence[datetime.datetime], period: int) -> None:
@@ -241,14 +238,6 @@ class Backfill:
         self, cause: GapCause, start: datetime.datetime, end: datetime.datetime
     ) -> None:
         await self._gaps.open(self._options.name, cause, _ms(start), _ms(end))
-
-    def _pace(self, seconds: float) -> None:
-        """Leave the line to the present, and take larger or smaller pieces of the past."""
-        self._not_before = self._clock.seconds() + seconds * (1 / SHARE - 1)
-        if seconds > self._options.interval / 2:
-            self._chunk = max(self._chunk / 2, SHORTEST)
-        else:
-            self._chunk = min(self._chunk * 2, LONGEST)
 
 
 def _holes(
