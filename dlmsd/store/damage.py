@@ -7,13 +7,22 @@ is done again, or ended, by the next start: no moment of a crash leaves an empty
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from dlmsd.errors import StoreError
 from dlmsd.store.backup import StepBackups
-from dlmsd.store.database import DamagedError, UnreadableError, sync_folder
+from dlmsd.store.database import (
+    BUSY_SECONDS,
+    DamagedError,
+    UnreadableError,
+    explain,
+    sync_folder,
+)
 
 # The file itself, and what SQLite keeps beside it.
 _PARTS: Final = ("", "-wal", "-shm")
@@ -112,6 +121,7 @@ def _replace(
         kept = rescue(new)
     finally:
         new.close()
+    _fold(making)
     making.rename(_beside(path, ".salvaged"))
     sync_folder(path.parent)
     aside = _aside(path, now)
@@ -119,6 +129,20 @@ def _replace(
         path.rename(aside)
     _end_replacement(path, aside)
     return f"{reason}; it is set aside as {aside.name}, and {kept}"
+
+
+def _fold(path: Path) -> None:
+    """All of a closed file into the file itself: a close that cannot move the log there, as on
+    a full disk, leaves it beside the file and says nothing."""
+    log = _beside(path, "-wal")
+    if log.exists():
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise explain(path, error) from error
+    if log.exists():
+        raise StoreError(f"{path}: another program holds the new file")
 
 
 def _end_replacement(path: Path, aside: Path | None = None) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from unittest.mock import patch
 
 from twisted.internet import reactor
-from twisted.trial.unittest import SkipTest, TestCase
+from twisted.trial.unittest import TestCase
 
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
 from tests.full_disk.cycles import Seen, fill_and_free
-from tests.full_disk.tmpfs import Tmpfs, Unmountable
+from tests.full_disk.tmpfs import mounted
 
 CYCLES = 5
 
@@ -21,15 +19,7 @@ class FullDiskTests(TestCase):
     timeout = 120
 
     async def cycles(self, count: int) -> Seen:
-        disk = Tmpfs(Path(self.mktemp()))
-        try:
-            disk.__enter__()
-        except Unmountable as error:
-            if os.environ.get("CI"):
-                raise AssertionError(f"no tmpfs can be mounted: {error}") from error
-            raise SkipTest(f"needs root, to mount a small disk: {error}") from error
-        self.addCleanup(disk.__exit__)
-        return await fill_and_free(reactor, disk, count, seed=1)
+        return await fill_and_free(reactor, mounted(self), count, seed=1)
 
     async def test_filled_and_freed(self) -> None:
         seen = await self.cycles(CYCLES)

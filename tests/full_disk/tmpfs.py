@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
 SIZE = 48 << 20
 
 
@@ -13,8 +15,21 @@ class Unmountable(Exception):
     """This user, or this container, may not mount."""
 
 
+def mounted(test: SynchronousTestCase) -> Tmpfs:
+    """For the time of a test, which is skipped where nobody may mount."""
+    disk = Tmpfs(Path(test.mktemp()))
+    try:
+        disk.__enter__()
+    except Unmountable as error:
+        if os.environ.get("CI"):
+            raise AssertionError(f"no tmpfs can be mounted: {error}") from error
+        raise SkipTest(f"needs root, to mount a small disk: {error}") from error
+    test.addCleanup(disk.__exit__)
+    return disk
+
+
 class Tmpfs:
-    """``with Tmpfs(folder) as disk``; ``fill`` leaves it without a byte."""
+    """``with Tmpfs(folder) as disk``; ``fill`` leaves it without a byte, or with ``left``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -34,10 +49,10 @@ class Tmpfs:
         subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
         self.folder.rmdir()
 
-    def fill(self) -> None:
+    def fill(self, left: int = 0) -> None:
         """Take what is free; again after something was given back."""
         with self._filler.open("ab") as file:
-            while (free := self._free()) > 0:
+            while (free := self._free() - left) > 0:
                 size = file.seek(0, os.SEEK_END)
                 try:
                     os.posix_fallocate(file.fileno(), size, free)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
 from dlmsd.model import GapCause, Lane, Watermark
-from dlmsd.store import damage, mend
+from dlmsd.store import damage, mend, salvage
 from dlmsd.store.database import open_database, schema_steps
 from dlmsd.store.inventory import take_inventory
 from dlmsd.store.replay import Replay
@@ -194,6 +194,31 @@ class DamageTests(DamageCase):
         self.assertNoResult(started)
         self.clock.advance(2)
         self.successResultOf(started)
+        self.all_kept()
+
+    def test_a_new_file_whose_log_somebody_holds(self) -> None:
+        """It does not take the place of the damaged one without what its log has."""
+        self.scribble(0)
+        making = self.path.with_name("outbox.db.salvaging")
+        readers: list[sqlite3.Connection] = []
+
+        def recount(rescue: salvage._Rescue, now: int) -> int:
+            lost = counted(rescue, now)
+            readers.append(sqlite3.connect(making))
+            readers[0].execute("BEGIN")
+            readers[0].execute("SELECT * FROM meters").fetchall()
+            return lost
+
+        counted = salvage._Rescue.recount
+        self.patch(salvage._Rescue, "recount", recount)
+        self.writer.start()
+        started = Deferred.fromCoroutine(self.outbox.start())
+        told = str(self.failureResultOf(started, StoreError).value)
+        self.assertIn("another program holds the new file", told)
+        self.assertEqual(self.asides(), [])
+        readers[0].close()
+        self.patch(salvage._Rescue, "recount", counted)
+        self.done(self.outbox.start())
         self.all_kept()
 
     def all_waits(self) -> None:
