@@ -18,7 +18,7 @@ from dlmsd.store.counters import Change
 from dlmsd.store.delivery import Delivery
 from dlmsd.store.ledger import Ledger
 
-# Ids that one slice looks at. Commits wait meanwhile, about 50 ms if all of them match.
+# Rows that one slice looks at. Commits wait meanwhile, about 50 ms if all of them match.
 SLICE: Final = 2000
 
 # What was done is told to whoever asked for it; a day later nobody asks.
@@ -40,8 +40,16 @@ _CHOSEN: Final = """
         AND (?5 IS NULL OR d.sink = ?5) AND (?6 IS NULL OR d.meter = ?6)
     ORDER BY d.id
 """
-_DELIVERED: Final = _CHOSEN.format(table="deliveries", chosen="d.delivered_at IS NOT NULL")
-_QUARANTINED: Final = _CHOSEN.format(table="quarantine", chosen="1")
+_CHOOSE: Final = {
+    False: _CHOSEN.format(table="deliveries", chosen="d.delivered_at IS NOT NULL"),
+    True: _CHOSEN.format(table="quarantine", chosen="1"),
+}
+# The last id of a slice, if it is a whole one: most ids that ever were given are gone.
+_END: Final = {
+    quarantined: f"SELECT id FROM {table} NOT INDEXED WHERE id > ? AND id <= ? "  # noqa: S608
+    "ORDER BY id LIMIT 1 OFFSET ?"
+    for quarantined, table in ((False, "deliveries"), (True, "quarantine"))
+}
 _REMOVE: Final = {
     False: "DELETE FROM deliveries WHERE id = ? AND delivered_at IS NOT NULL",
     True: "DELETE FROM quarantine WHERE id = ?",
@@ -98,7 +106,8 @@ class Replays:
         self._after = 0
 
     def step(self, now: int) -> Replayed:
-        """A slice, as one transaction; ``now`` is the wall time in ms."""
+        """A slice, as one transaction, or none where nothing is chosen; ``now`` is the wall
+        time in ms."""
         row = self._database.execute(_NEXT).fetchone()
         if row is None:
             return Replayed([], False, self._ledger.status())
@@ -106,14 +115,17 @@ class Replays:
         if request != self._request:
             # After a restart it begins anew: what was moved has other ids by then.
             self._request, self._after = request, 0
-        end = min(last, self._after + SLICE)
-        with self._ledger.change() as change:
-            statement = _QUARANTINED if quarantined else _DELIVERED
-            rows = self._database.execute(statement, (self._after, end, *chosen)).fetchall()
-            deliveries = [self._move(one, bool(quarantined), change) for one in rows]
-            done = now if end >= last else None
-            self._database.execute(_COUNT, (len(deliveries), done, request))
-            self._database.execute(_FORGET, (now - _KEEP_MS,))
+        execute = self._database.execute
+        whole = execute(_END[quarantined], (self._after, last, SLICE - 1)).fetchone()
+        end = last if whole is None else whole[0]
+        rows = execute(_CHOOSE[quarantined], (self._after, end, *chosen)).fetchall()
+        deliveries: list[Delivery] = []
+        if rows or end >= last:
+            with self._ledger.change() as change:
+                deliveries = [self._move(one, bool(quarantined), change) for one in rows]
+                done = now if end >= last else None
+                execute(_COUNT, (len(deliveries), done, request))
+                execute(_FORGET, (now - _KEEP_MS,))
         self._after = end
         return Replayed(deliveries, True, self._ledger.status())
 

@@ -73,6 +73,22 @@ class ReplayTests(OutboxCase):
         self.assertEqual(self.status.quarantined, 5)
         self.assertEqual(self.replay(quarantined=True), 5)
 
+    def test_ids_that_are_gone_cost_nothing(self) -> None:
+        """Something old is there still, and behind it most of a year's deliveries are not; where
+        nothing matches nothing is written."""
+        self.look("UPDATE sqlite_sequence SET seq = 20000 WHERE name = 'deliveries'")
+        *ids, refused = self.store(*(reading("c", NOW_MS + ts) for ts in range(22)))
+        self.outbox.delivered(ids)
+        self.outbox.quarantine([refused], "too large")
+        self.clock.advance(1)
+        said: list[str] = []
+        self.outbox._file.ledger.database.set_trace_callback(said.append)
+        self.assertEqual(self.replay(meter="c"), 21)
+        # The request, and four slices of the nine that hold something.
+        self.assertEqual(said.count("COMMIT"), 5)
+        self.assertEqual(self.replay(quarantined=True), 5)
+        self.assertEqual(said.count("COMMIT"), 7)
+
     def test_asked_beside_a_running_daemon(self) -> None:
         requests = ask_daemon(self.path, [Replay(0, 1 << 60, "tb"), Replay(0, 1, "mq")])
         self.assertEqual(outcomes(self.path, requests), [None, None])
