@@ -147,16 +147,20 @@ class Session(Conversation):
             association.names.learn(await self.get(OBJECT_LIST_SN))
 
     async def _recover(self, security: MeterSecurity) -> bool:
-        """Learn the counter that the meter saw last, as public client; whether ours rose."""
+        """Learn the counter that the meter saw last, as public client; whether ours rose.
+
+        Many meters bear one link: each is left before the other is opened.
+        """
         self._doubtful = False
+        await self._leave()
         own, self._link = self._link, self._public
         try:
             await self._begin(security.public())
             told: Any = (await self.get(_COUNTER)).value
-            await self._leave()
         except DlmsdError:
             return False
         finally:
+            await self._leave()
             self._link = own
         return isinstance(told, int) and await security.rise_above(told)
 

@@ -8,10 +8,19 @@ from typing import Any
 from attrs import evolve
 
 from dlmsd.dlms.acse.context import Mechanism
+from dlmsd.dlms.acse.diagnostic import UserDiagnostic
+from dlmsd.dlms.hdlc import control
+from dlmsd.dlms.hdlc.control import Kind
+from dlmsd.dlms.hdlc.frame import Frame
+from dlmsd.dlms.link import LinkEvent, Transmit
 from dlmsd.dlms.security.counter import key_id
 from dlmsd.meter.security import BLOCK
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
+from dlmsd.simulator.acceptance import refused
+from dlmsd.simulator.answer import Answer
+from dlmsd.simulator.association import ServerAssociation
+from dlmsd.simulator.link import ServerLink
 from dlmsd.simulator.medium import Medium
 from dlmsd.simulator.personality import (
     ECDSA,
@@ -26,6 +35,7 @@ from dlmsd.simulator.personality import (
     SHORT_SECURE,
     SUITE_1,
     SUITE_2,
+    Client,
     Personality,
     by_short_names,
 )
@@ -236,3 +246,51 @@ class SecureTests(FleetCase):
         self.run_for(21)
         (last,) = {max(self.counters.received.values())}
         self.assertGreaterEqual(last, SECURE.security.first_counter + 4)
+
+    def test_one_that_bears_one_link_and_tells_no_counter(self) -> None:
+        """What the public client cannot have does not leave his link in the way of ours."""
+        reader = SECURE.clients[0]
+        for strangers in ((), (Client(16, sees=("0-0:42.0.0",)),)):
+            with self.subTest(strangers=strangers):
+                self.setUp()
+                self.bear_one_link()
+                self.begin(evolve(SECURE, clients=(reader, *strangers)))
+                self.run_for(60)
+                status = self.statuses["virtual-001"]
+                self.assertEqual((status.good, status.connects), (12, 1), self.error)
+                self.end()
+
+    def test_one_that_bears_one_link_and_keeps_it_where_it_refuses(self) -> None:
+        """Its counters are asked for all the same, as it tells of ours that are too low."""
+        real = ServerAssociation.receive
+        refusal = refused(UserDiagnostic.NO_REASON_GIVEN).encode()
+
+        def receive(server: ServerAssociation, client: int, apdu: bytes, **more: bool) -> Answer:
+            answer = real(server, client, apdu, **more)
+            return Answer(refusal) if answer.closes else answer
+
+        self.patch(ServerAssociation, "receive", receive)
+        self.bear_one_link()
+        security = SECURE.security
+        self.counters.reserved[f"{TITLE.hex()}/{key_id(security.client.encryption)}"] = 10
+        self.begin(evolve(SECURE, security=evolve(security, client_counter=5000)))
+        self.run_for(60)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.good, status.connects), (12, 1), self.error)
+
+    def bear_one_link(self) -> None:
+        """SNRM of another client is answered with DM while there is one."""
+        real, holders = ServerLink.receive, set[bytes]()
+
+        def receive(link: ServerLink, frame: Frame) -> list[LinkEvent]:
+            if frame.kind is Kind.SNRM and holders - {frame.source}:
+                answer = Frame(frame.source, frame.destination, control.DM | control.POLL_FINAL)
+                return [Transmit(answer.encode())]
+            if frame.kind is Kind.SNRM:
+                holders.add(frame.source)
+            elif frame.kind is Kind.DISC:
+                holders.discard(frame.source)
+            return real(link, frame)
+
+        self.patch(ServerLink, "receive", receive)
+        self.network.connected = lambda pipe: holders.clear()
