@@ -56,6 +56,11 @@ class DialInWay(Way):
     reception: Reception
     caller: Caller
 
+    @property
+    def at_will(self) -> bool:
+        """It is the meter that calls, or does not."""
+        return False
+
     def connect(self, factory: ClientFactory) -> Connector:
         """From now on a call is the factory's; each new one takes the place of the last."""
         assert isinstance(factory, MeterFactory)

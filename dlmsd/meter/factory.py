@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from dlmsd.config.recovery import DEFAULTS, RecoveryOptions
-from dlmsd.errors import BusyError, ClosedError, DlmsdError, MeterError
+from dlmsd.errors import BusyError, ClosedError, DlmsdError, MeterError, RefusedError
 from dlmsd.meter.ends import explain, known
 from dlmsd.meter.protocol import MeterProtocol, Reassembly
 from dlmsd.meter.session import Session
@@ -147,12 +147,23 @@ class MeterFactory(ReconnectingClientFactory):
             other.failed = False
 
     def failed(self, member: Member, error: DlmsdError) -> bool:
-        """A meter has no more use for the connection; whether it was given up, as none has."""
+        """A meter has no more use for the connection; whether it was given up, as none has.
+
+        Where one failed before, and none was read since, the others may only have been asked too
+        seldom to find out. Then the connection is made anew between their cycles, which is no
+        trouble of theirs.
+        """
+        # A refusal is an answer: such a connection works.
+        again = member.failed and not isinstance(error, RefusedError)
         member.failed = True
         useless = all(other.failed for other in self._members)
-        if useless:
+        busy = any(other.reading and not other.failed for other in self._members)
+        doubtful = again and not busy and self._way.at_will
+        if doubtful and not useless and self.wire is not None:
+            self.renewing = True
+        if useless or doubtful:
             self._drop(error)
-        return useless
+        return useless or doubtful
 
     def renew(self) -> bool:
         """Whether the connection is now made anew: it was idle for longer than its way bears,

@@ -30,6 +30,11 @@ class Way(Protocol):
         """Whether an attempt is one of those of which there may not be too many at once."""
         return False
 
+    @property
+    def at_will(self) -> bool:
+        """Whether a connection can be made whenever it is wanted."""
+        return True
+
     def reached(self, ip: str) -> None:
         """A connection was made to this address."""
         del ip

@@ -15,13 +15,17 @@ from dlmsd.errors import (
     CrowdedError,
     LinkError,
     NotListeningError,
+    RefusedError,
     SilenceError,
     UnansweredError,
     UnreachableError,
     UnresolvedError,
 )
 from dlmsd.meter.ends import explain
+from dlmsd.meter.way import TcpWay
 from tests.meter.factory import FactoryCase
+
+SILENCE = SilenceError("no answer")
 
 
 class FactoryTests(FactoryCase):
@@ -200,13 +204,62 @@ class FactoryTests(FactoryCase):
         self.factory.start()
         transport = self.connect()
         for _ in range(9):
-            self.factory.failed(self.members[0], SilenceError("no answer"))
-        self.factory.failed(self.members[1], SilenceError("no answer"))
+            self.assertFalse(self.factory.failed(self.members[0], SILENCE))
+            self.factory.succeeded()
+        self.factory.failed(self.members[0], SILENCE)
+        self.factory.failed(self.members[1], SILENCE)
         self.assertFalse(transport.disconnecting)
-        self.factory.failed(self.members[2], SilenceError("no answer to SNRM"))
+        self.assertTrue(self.factory.failed(self.members[2], SilenceError("no answer to SNRM")))
         self.assertTrue(transport.disconnecting)
         self.lose(error.ConnectionDone())
-        self.assertEqual(str(self.downs[-1]), "no answer to SNRM")
+        self.assertEqual([str(down) for down in self.downs], ["no answer to SNRM"] * 3)
+
+    def test_who_fails_twice_while_nobody_is_read_gets_a_new_connection_at_once(self) -> None:
+        self.factory = self.make(succeed, members=3)
+        self.factory.start()
+        for connections in (1, 2, 3):
+            transport = self.connect()
+            self.assertFalse(self.factory.failed(self.members[0], SILENCE))
+            self.assertTrue(self.factory.failed(self.members[0], SILENCE))
+            self.assertTrue(transport.disconnecting)
+            self.lose(error.ConnectionDone())
+            self.reactor.advance(0)
+            self.assertEqual(len(self.reactor.tcpClients), connections + 1)
+        # For the others it was no end, and for it one that it knows of.
+        self.assertEqual(self.downs, [])
+
+    def test_nobody_who_is_being_read_loses_the_connection_for_another(self) -> None:
+        self.factory = self.make(succeed, members=3)
+        self.factory.start()
+        transport = self.connect()
+        first, second, _ = self.members
+        second.reading = True
+        for _ in range(3):
+            self.assertFalse(self.factory.failed(first, SILENCE))
+        self.assertFalse(transport.disconnecting)
+        # That one has found it dead too, and may go on trying.
+        self.factory.failed(second, SILENCE)
+        self.assertTrue(self.factory.failed(first, SILENCE))
+        self.assertTrue(transport.disconnecting)
+
+    def test_a_refusal_shows_that_the_connection_works(self) -> None:
+        self.factory = self.make(succeed, members=2)
+        self.factory.start()
+        self.connect()
+        for _ in range(3):
+            refused = RefusedError("authentication-failure")
+            self.assertFalse(self.factory.failed(self.members[0], refused))
+
+    def test_a_call_is_not_ended_for_one_who_fails(self) -> None:
+        class Call(TcpWay):
+            at_will = False
+
+        self.factory = self.make(succeed, members=2, way=Call("meter.example", 1, self.reactor))
+        self.factory.start()
+        self.connect()
+        for _ in range(3):
+            self.assertFalse(self.factory.failed(self.members[0], SILENCE))
+        self.assertTrue(self.factory.failed(self.members[1], SILENCE))
 
     def test_stop_closes_with_a_fin_and_waits_for_the_end(self) -> None:
         self.factory.start()

@@ -12,7 +12,6 @@ from twisted.internet.protocol import Factory, Protocol
 
 from dlmsd.config.recovery import RecoveryOptions
 from dlmsd.model import MeterState, MeterStatus
-from dlmsd.secret import Secret
 from dlmsd.simulator.faults import Fault, FaultKind
 from dlmsd.simulator.personality import MICROSTAR, WRAPPER
 from dlmsd.standing import Breaker, Rung
@@ -282,42 +281,6 @@ class BreakerTests(LadderCase):
         after = [status.state for status in self.history].count(MeterState.ASSOCIATING)
         self.assertEqual((snrm, after), (1, 11))
         self.assertEqual((self.status.good, self.status.failed), (11, 0))
-
-
-class SharedTests(LadderCase):
-    def test_one_silent_meter_of_four_costs_its_neighbours_no_connection(self) -> None:
-        self.simulate(meters=4, gateway=True)
-        self.read(self.options(interval=10.0, timeout=2.0))
-        self.run_for(60)
-        self.simulation.inject([SILENT], "virtual-001")
-        self.run_for(3600)
-        self.assertEqual(len(self.network.connections), 1)
-        for name in ("virtual-002", "virtual-003", "virtual-004"):
-            self.assertGreaterEqual(self.statuses[name].good, 355, name)
-        self.assertIs(self.status.state, MeterState.WAITING)
-        self.simulation.inject([], "virtual-001")
-        self.run_for(310)
-        self.assertIs(self.status.state, MeterState.READING)
-
-    def test_a_silent_line_is_given_up(self) -> None:
-        self.simulate(meters=3, gateway=True)
-        self.read(self.options(interval=10.0))
-        self.run_for(31)
-        self.simulation.inject([SILENT])
-        self.run_for(120)
-        self.assertGreater(len(self.network.connections), 1)
-
-    def test_one_meter_whose_password_is_wrong(self) -> None:
-        self.simulate(meters=3, gateway=True)
-        first, *others = self.options(interval=10.0)
-        self.read([evolve(first, password=Secret("mistaken")), *others])
-        self.run_for(3601)
-        self.assertEqual(len(self.network.connections), 1)
-        self.assertIs(self.status.standing.rung, Rung.BARRED)
-        self.assertEqual(self.status.cause, "auth")
-        aarqs = [s for s in self.history if s.state is MeterState.ASSOCIATING]
-        self.assertEqual(sum(s.name == "virtual-001" for s in aarqs), 4)
-        self.assertEqual(self.statuses["virtual-002"].good, 361)
 
 
 class CrowdTests(FleetCase):
