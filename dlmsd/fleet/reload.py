@@ -65,6 +65,8 @@ class Reload:
         self._turn: DeferredLock = DeferredLock()
         self._again: IDelayedCall | None = None
         self._running = False
+        # Why the file as it is now is not in force; empty if it is.
+        self._refused: tuple[str, ...] = ()
 
     async def start(self) -> Configuration:
         """Open the registry; what is in force at the start, with or without it."""
@@ -114,14 +116,18 @@ class Reload:
 
     async def reload(self, trigger: str) -> ReloadStatus:
         """Read the file anew, and the registry. No error leaves here: the status has them."""
-        status = await self._do(trigger, self._origin.read)
+        status = await self._do(trigger)
         if not status.problems:
             self._reloaded()
         return status
 
     async def refresh(self, trigger: str) -> ReloadStatus:
-        """Only the registry has changed: the file is not read."""
-        return await self._do(trigger, lambda: self._file)
+        """Only the registry has changed: the file is not read.
+
+        The result has its own problems alone. What is posted has those of the last reading of
+        the file too: a restart would still meet them.
+        """
+        return await self._do(trigger, self._file)
 
     @property
     def file(self) -> Configuration:
@@ -139,23 +145,29 @@ class Reload:
         named = (one for one in found.configuration.meters if one.name == meter.name)
         return next(named, None), found.problems.get(meter.name, ())
 
-    async def _do(self, trigger: str, read: Callable[[], Configuration]) -> ReloadStatus:
+    async def _do(self, trigger: str, file: Configuration | None = None) -> ReloadStatus:
         await self._turn.acquire()
+        refused: tuple[str, ...] = ()
         try:
-            status = await self._change(trigger, read)
+            status = await self._change(trigger, file)
         except ConfigurationError as error:
-            status = self._status(trigger, problems=tuple(str(one) for one in error.problems))
+            refused = tuple(str(one) for one in error.problems)
+            status = self._status(trigger, problems=refused)
         except DlmsdError as error:
+            refused = self._refused
             status = self._status(trigger, problems=(f"{error}. {error.advice}",))
         finally:
             self._turn.release()
-        self._tell(status)
+        if file is None:
+            self._refused = refused
+        self._tell(status, () if file is None else self._refused)
         return status
 
-    async def _change(self, trigger: str, read: Callable[[], Configuration]) -> ReloadStatus:
+    async def _change(self, trigger: str, file: Configuration | None) -> ReloadStatus:
         if not self._running:
             return self._status(trigger, problems=("dlmsd stops",))
-        file = await self._writer.run(read)
+        if file is None:
+            file = await self._writer.run(self._origin.read)
         found = await self._effective(file)
         old, new = self.configuration, found.configuration
         differs = difference(old, new)
@@ -221,7 +233,7 @@ class Reload:
     def _status(self, trigger: str, **more: Any) -> ReloadStatus:
         return ReloadStatus(int(self._wall() * 1000), trigger, **more)
 
-    def _tell(self, status: ReloadStatus) -> None:
+    def _tell(self, status: ReloadStatus, standing: tuple[str, ...] = ()) -> None:
         if status.problems:
             self._log.error(
                 "The configuration was read again ({trigger}): {problems}",
@@ -238,7 +250,7 @@ class Reload:
             self._log.warn(
                 "Only a restart brings into force: {keys}", keys=", ".join(status.restart)
             )
-        self._post(status)
+        self._post(evolve(status, problems=(*status.problems, *standing)) if standing else status)
 
 
 def _named(differs: Difference) -> dict[str, Any]:

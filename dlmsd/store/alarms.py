@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -20,6 +20,9 @@ LIMIT: Final = Limit("alarms", "cleared_at", 90 * DAY, 10_000)
 # What a page shows on one line, and the evidence below it; meters have a say in both.
 _MESSAGE: Final = 1024
 _DETAILS: Final = 16_384
+
+Key = tuple[str, str]
+"""A rule and its subject."""
 
 _COLUMNS: Final = (
     "id, rule, subject, meter, severity, category, message, details, raised_at, updated_at, "
@@ -46,10 +49,13 @@ _LIST: Final = f"""
     AND (?5 IS NULL OR category = ?5) AND (?6 IS NULL OR id < ?6)
     ORDER BY id DESC LIMIT ?7
 """  # noqa: S608
-_DELETE: Final = """
+_RETURNING: Final = "RETURNING rule, subject, cleared_at IS NULL"
+_DELETE_ONE: Final = f"DELETE FROM alarms WHERE id = ? {_RETURNING}"  # noqa: S608
+_DELETE: Final = f"""
     DELETE FROM alarms WHERE (?1 IS NULL OR category = ?1) AND (?2 IS NULL OR meter = ?2)
-    AND (?3 IS NULL OR raised_at < ?3)
-"""
+    AND (?3 IS NULL OR raised_at < ?3) {_RETURNING}
+"""  # noqa: S608
+_Deleted = tuple[str, str, bool]
 
 
 @frozen
@@ -91,6 +97,12 @@ class Alarms:
         self._now = now
         self._tell = tell
         self._days = 90.0
+        self._deleted: set[Key] = set()
+
+    def deleted(self) -> set[Key]:
+        """The conditions whose standing alarm was deleted since this was last asked."""
+        deleted, self._deleted = self._deleted, set()
+        return deleted
 
     def keep(self, days: float) -> None:
         """So long are those kept from now on that are over."""
@@ -174,13 +186,13 @@ class Alarms:
         """Forget one, history or not; False if there is none."""
         now = self._now()
 
-        def delete(database: sqlite3.Connection) -> bool:
-            gone = database.execute("DELETE FROM alarms WHERE id = ?", (number,)).rowcount > 0
+        def delete(database: sqlite3.Connection) -> list[_Deleted]:
+            gone = database.execute(_DELETE_ONE, (number,)).fetchall()
             if gone:
                 note(database, now, who, "alarm deleted", str(number))
             return gone
 
-        return await self._file.change(delete)
+        return bool(self._went(await self._file.change(delete)))
 
     async def delete_all(
         self,
@@ -193,13 +205,17 @@ class Alarms:
         """Forget all that fit, raised before a time (Unix ms); how many."""
         now = self._now()
 
-        def delete(database: sqlite3.Connection) -> int:
-            gone = database.execute(_DELETE, (category, meter, before)).rowcount
+        def delete(database: sqlite3.Connection) -> list[_Deleted]:
+            gone = database.execute(_DELETE, (category, meter, before)).fetchall()
             if gone:
-                note(database, now, who, "alarms deleted", str(gone))
+                note(database, now, who, "alarms deleted", str(len(gone)))
             return gone
 
-        return await self._file.change(delete)
+        return self._went(await self._file.change(delete))
+
+    def _went(self, gone: Sequence[_Deleted]) -> int:
+        self._deleted.update((rule, subject) for rule, subject, standing in gone if standing)
+        return len(gone)
 
     async def list(
         self,

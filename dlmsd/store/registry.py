@@ -191,15 +191,16 @@ class Registry:
         given is kept under it.
         """
 
-        def rename(database: sqlite3.Connection) -> None:
+        def rename(database: sqlite3.Connection) -> int:
             number = _own(database, old)
             if database.execute(_IS_KNOWN, (meter.name,)).fetchone():
                 raise NameTakenError(f"there is or was a meter {meter.name}")
             database.execute("UPDATE meters SET name = ? WHERE id = ?", (meter.name, number))
             note(database, self._now(), who, "meter renamed", old, meter.name)
+            # The secrets are sealed under the name: with it or not at all.
+            return self._write(database, meter, who, new=False)
 
-        await self._file.change(rename)
-        return await self.replace(meter, who)
+        return await self._file.change(rename)
 
     async def remove(self, name: str, who: str) -> None:
         """No longer a meter; its history stays, who it was does not. NoSuchMeterError."""

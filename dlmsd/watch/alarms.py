@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define
 from twisted.logger import Logger
 
-from dlmsd.store.alarms import Alarms
+from dlmsd.store.alarms import Alarms, Key
 from dlmsd.store.diagnostics import RANKS, Severity
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
@@ -19,8 +19,6 @@ from dlmsd.watch.remedies import TREATMENTS
 HOLD_SECONDS: Final = 120.0
 # The words of one that stands follow its numbers, but not more often than this.
 REFRESH_SECONDS: Final = 600.0
-
-Key = tuple[str, str]
 
 
 @define
@@ -65,6 +63,8 @@ class AlarmKeeper:
 
     async def keep(self, findings: Iterable[Finding], now: float) -> None:
         """These stand ``now`` (seconds of the reactor's clock). StoreError, and all is known."""
+        for key in self._alarms.deleted():
+            self._standing.pop(key, None)
         for finding in findings:
             self._stand(finding, now)
         if not self._met:

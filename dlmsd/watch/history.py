@@ -294,6 +294,9 @@ class History:
                 sink = self.sinks[status.name] = SinkHistory(status, None, now, now)
             sink.learn(status, now)
         elif isinstance(status, OutboxStatus):
+            for name, sink in self.sinks.items():
+                if not self.outbox.status.queued.get(name):
+                    sink.moved_at = now
             self.outbox.learn(status, now)
         elif isinstance(status, Gone):
             self._forget(status)

@@ -46,6 +46,16 @@ class ReloadTests(ReloadCase):
         self.assertEqual(self.again().problems, ())
         self.assertEqual([one.name for one in self.reload.configuration.meters], ["a", "b"])
 
+    def test_what_is_wrong_in_the_file_is_told_until_it_was_read(self) -> None:
+        self.start()
+        wrong = self.again("[[meters]]").problems
+        self.assertEqual(self.done(self.reload.refresh("op")).problems, ())
+        assert self.board.reload is not None
+        self.assertEqual(self.board.reload.problems, wrong)
+        self.again()
+        self.done(self.reload.refresh("op"))
+        self.assertEqual(self.board.reload.problems, ())
+
     def test_the_first_part_may_refuse_it_all(self) -> None:
         self.start()
         self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))

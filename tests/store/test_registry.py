@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlmsd.errors import StoreError
 from dlmsd.sealing import Seal, SealError
 from dlmsd.secret import Secret
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
@@ -120,6 +122,19 @@ class SealedTests(RegistryCase):
         self.assertEqual(self.done(self.registry.meters())[0].secrets, METER.secrets)
         self.done(self.registry.stop())
         self.assertNotIn(b"canary", self.path.read_bytes())
+
+    def test_a_new_name_comes_with_its_secrets_or_not_at_all(self) -> None:
+        self.done(self.registry.add(METER, "api"))
+
+        def full(*_: object) -> bytes:
+            raise StoreError("the disk is full")
+
+        self.patch(Seal, "close", full)
+        renamed = evolve(METER, name="planta-b")
+        self.refused(self.registry.rename("planta-a", renamed, "api"), StoreError)
+        (meter,) = self.done(self.registry.meters())
+        self.assertEqual((meter.name, meter.locked), ("planta-a", ""))
+        self.assertEqual(meter.secrets, METER.secrets)
 
     def test_another_key_or_none(self) -> None:
         self.done(self.registry.add(METER, "api"))

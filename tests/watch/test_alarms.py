@@ -122,3 +122,16 @@ class AlarmTests(RegistryCase):
         self.keep(after=HOLD_SECONDS)
         self.keep(DOWN)
         self.assertEqual(len(self.rows()), 1)
+
+    def test_one_that_was_deleted_is_raised_anew_while_its_condition_holds(self) -> None:
+        other = evolve(DOWN, subject="b", meters=())
+        self.keep(DOWN, other)
+        first = {one.id for one in self.rows()}
+        self.done(self.registry.alarms.delete(min(first), "op"))
+        self.keep(DOWN, other)
+        self.assertEqual(len(self.rows()), 2)
+        self.done(self.registry.alarms.delete_all("op"))
+        self.keep(other)
+        self.assertEqual([one.subject for one in self.rows()], ["b"])
+        self.assertEqual(self.keeper.standing, {"error": 1})
+        self.assertTrue(first.isdisjoint(one.id for one in self.rows()))

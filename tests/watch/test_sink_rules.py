@@ -31,6 +31,15 @@ class SinkTests(RuleCase):
         self.post(evolve(SINK, delivered=6))
         self.assertEqual(self.rules(), [])
 
+    def test_one_that_seldom_has_anything_is_not_stalled_when_it_has(self) -> None:
+        self.post(SINK, OutboxStatus(queued={"tb": 0}))
+        self.pass_(900)
+        self.post(OutboxStatus(queued={"tb": 1}))
+        self.assertEqual(self.rules(), [])
+        self.pass_(121)
+        self.post(OutboxStatus(queued={"tb": 2}))
+        self.assertEqual(self.rules(), ["sink-stalled"])
+
     def test_what_of_one_meter_does_not_arrive(self) -> None:
         self.post(METER, SINK)
         self.history.counted({("a", "tb"): Account(0, 0)}, self.now)
