@@ -167,19 +167,19 @@ def _measurements(
     """One for each column; no two have one key.
 
     A meter of one channel writes its profile's columns as channel 0 and its registers as
-    channel 1, or the other way round.
+    channel 1, or the other way round: what is measured has the column of its own OBIS code,
+    and only without one that of the other channel.
     """
     known = {each.attribute: each for each in read}
-    alike: dict[AttributeDescriptor, list[Measurement]] = {}
-    for each in read:
-        alike.setdefault(_one_channel(each.attribute), []).append(each)
+    own = {column.attribute for column in columns if not column.data_index}
     found: list[Measurement] = []
     taken = {TIME, STATUS}
     for place, column in enumerate(columns, start=1):
         measurement = None if column.data_index else known.get(column.attribute)
-        others = alike.get(_one_channel(column.attribute), ())
-        if measurement is None and len(others) == 1 and not column.data_index:
-            measurement = evolve(others[0], attribute=column.attribute)
+        if measurement is None and not column.data_index:
+            other = _other_channel(column.attribute)
+            named = None if other is None or other in own else known.get(other)
+            measurement = named and evolve(named, attribute=column.attribute)
         if measurement is None or measurement.key in taken:
             key = _key(column)
             key = f"{key} ({place})" if key in taken else key
@@ -189,13 +189,9 @@ def _measurements(
     return found
 
 
-def _one_channel(attribute: AttributeDescriptor) -> AttributeDescriptor:
-    """The attribute with value group B as 0 where it is 0 or 1."""
-    raw = attribute.obis.raw
-    if raw[1] != 1:
-        return attribute
-    obis = Obis(raw[:1] + b"\x00" + raw[2:])
-    return AttributeDescriptor(attribute.class_id, obis, attribute.attribute)
+def _other_channel(attribute: AttributeDescriptor) -> AttributeDescriptor | None:
+    obis = attribute.obis.other_channel
+    return None if obis is None else evolve(attribute, obis=obis)
 
 
 def _key(column: CaptureObject) -> str:

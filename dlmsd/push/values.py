@@ -24,14 +24,16 @@ _DEVICE_ID: Final = AttributeDescriptor(1, SERIALS[0], _VALUE)
 _MOST_VALUES: Final = 256
 
 
-def _any_channel(obis: Obis) -> bytes:
-    """Without value group B: meters number their channels from 0 or from 1."""
-    return obis.raw[:1] + obis.raw[2:]
+def _usual_names() -> Iterator[tuple[Obis, str]]:
+    for name in NAMES:
+        if known := lookup(name):
+            obis = known.attribute.obis
+            yield obis, name
+            if other := obis.other_channel:
+                yield other, name
 
 
-_KNOWN: Final = {
-    _any_channel(known.attribute.obis): name for name in NAMES if (known := lookup(name))
-}
+_KNOWN: Final = dict(_usual_names())
 
 
 @frozen
@@ -50,12 +52,14 @@ class Picker:
     """Picks what a meter's ``read`` wants; without one, every number under its usual name,
     or its OBIS code.
 
-    Where nothing of its channel was pushed, a measurement takes that of the one other
-    channel. ``every`` leaves out what was published less than so many seconds ago.
+    Where nothing under its OBIS code was pushed, a measurement takes what was under that of
+    the other channel, 0 or 1, unless another measurement is that. ``every`` leaves out what
+    was published less than so many seconds ago.
     """
 
     def __init__(self, meter: MeterOptions) -> None:
         self._read = meter.read
+        self._codes = {each.attribute.obis for each in meter.read}
         self._installation = Installation.of(meter)
         self._lists = {len(one): one for one in meter.push_lists}
         self._units = {one.obis: ScalerUnit(one.scaler, one.unit) for one in meter.push_units}
@@ -100,16 +104,12 @@ class Picker:
         if not self._read:
             yield from _all_numbers(items)
             return
-        exact = {item.obis.raw: item for item in reversed(items)}
-        near: dict[bytes, list[Item]] = {}
-        for item in exact.values():
-            near.setdefault(_any_channel(item.obis), []).append(item)
+        pushed = {item.obis: item for item in reversed(items)}
         for measurement in self._read:
             attribute = measurement.attribute
-            found = exact.get(attribute.obis.raw)
-            if found is None:
-                others = near.get(_any_channel(attribute.obis), [])
-                found = others[0] if len(others) == 1 else None
+            found, other = pushed.get(attribute.obis), attribute.obis.other_channel
+            if found is None and other is not None and other not in self._codes:
+                found = pushed.get(other)
             if found is not None and found.attribute in (None, attribute.attribute):
                 yield measurement, found
 
@@ -140,7 +140,7 @@ def _all_numbers(items: tuple[Item, ...]) -> Iterator[tuple[Measurement, Item]]:
         if item.attribute not in (None, _VALUE) or not isinstance(item.data.value, int | float):
             continue
         code = str(item.obis)
-        usual = _KNOWN.get(_any_channel(item.obis)) if item.obis.raw[1] <= 1 else None
+        usual = _KNOWN.get(item.obis)
         key = code if usual is None or usual in taken else usual
         if not taken & {key, code}:
             taken |= {key, code}

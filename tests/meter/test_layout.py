@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
+from dlmsd.dlms.cosem.attribute import AttributeDescriptor
+from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import (
@@ -50,6 +53,25 @@ class RowTests(ProfileCase):
         (row,) = self.read(session, read=[energy], installation=Installation(Decimal(40)))
         self.assertEqual(dict(row.values), {"energy": Decimal("5.46")})
         self.assertEqual(dict(row.units), {"energy": "kWh"})
+
+    def test_a_column_of_the_other_channel_has_the_name_only_without_the_own_one(self) -> None:
+        own = evolve(ENERGY, attribute=evolve(ENERGY.attribute, obis=Obis.parse("1-1:1.8.0")))
+        energy = Measurement("energy", own.attribute, "energy")
+        session = ProfileSession([(MIDNIGHT, 7)])
+        (row,) = self.read(session, read=[energy])
+        self.assertEqual(list(row.values), ["energy"])
+        session.columns.append(own)
+        (row,) = self.read(session, read=[energy])
+        self.assertEqual(list(row.values), ["1-0:1.8.0", "energy"])
+
+    def test_a_column_of_another_device_keeps_its_code(self) -> None:
+        session = ProfileSession([(MIDNIGHT, 7)])
+        gas, meter = (
+            AttributeDescriptor(3, Obis.parse(code), 2) for code in ("0-1:24.2.1", "0-0:24.2.1")
+        )
+        session.columns.append(CaptureObject(gas))
+        (row,) = self.read(session, read=[Measurement("meter", meter, "meter")])
+        self.assertEqual(list(row.values), ["1-0:1.8.0", "0-1:24.2.1"])
 
     def test_one_object_twice_has_two_keys(self) -> None:
         (row,) = self.read(ProfileSession([(MIDNIGHT, 7)], columns=2))

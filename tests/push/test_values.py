@@ -189,15 +189,30 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(found.absent, {})
 
     def test_two_channels_are_not_taken_for_each_other(self) -> None:
-        body = []
-        for channel in (2, 3):
-            body += [
-                Data(Tag.OCTET_STRING, bytes((1, channel, 1, 7, 0, 255))),
-                Data(Tag.UNSIGNED, channel),
-            ]
-        apdu = DataNotification(1, None, Data(Tag.STRUCTURE, tuple(body))).encode()
+        apdu = _numbered("1-2:1.7.0", "1-3:1.7.0")
         self.assertEqual(picked(apdu, 'read = ["active_power"]').values, {})
-        self.assertEqual(shown(picked(apdu).values), {"1-2:1.7.0": "2", "1-3:1.7.0": "3"})
+        self.assertEqual(shown(picked(apdu).values), {"1-2:1.7.0": "1", "1-3:1.7.0": "2"})
+
+    def test_another_device_or_channel_is_not_taken(self) -> None:
+        """On M-Bus value group B is the device; and what has a name keeps it."""
+        read = (
+            "[meters.read]",
+            'gas = "0-1:24.2.1"',
+            'water = "0-2:24.2.1"',
+            'first = "1-1:1.8.0"',
+            'second = "1-2:1.8.0"',
+            'id = { obis = "0-0:96.1.0", class = 1 }',
+        )
+        for codes, expected in (
+            (("0-2:24.2.1", "1-2:1.8.0", "0-1:96.1.0"), {"water": "1", "second": "2"}),
+            (("0-1:24.2.1", "1-0:1.8.0"), {"gas": "1", "first": "2"}),
+            (("0-0:24.2.1", "1-3:1.8.0"), {}),
+        ):
+            found = picked(_numbered(*codes), *read)
+            self.assertEqual(shown(found.values), expected, codes)
+        both = ("[meters.read]", 'main = "1-0:1.8.0"', 'part = "1-1:1.8.0"')
+        for code, name in (("1-0:1.8.0", "main"), ("1-1:1.8.0", "part")):
+            self.assertEqual(shown(picked(_numbered(code), *both).values), {name: "1"})
 
     def test_a_unit_that_nobody_vouches_for(self) -> None:
         (apdu,) = apdus(vectors.KAMSTRUP)
@@ -228,3 +243,11 @@ class ReadTests(SynchronousTestCase):
         apdu = DataNotification(1, None, body).encode()
         found = picked(apdu, 'read = ["active_power"]')
         self.assertEqual(found.absent, {"active_power": "no single value here: null_data"})
+
+
+def _numbered(*codes: str) -> bytes:
+    """A push of OBIS codes and, beside them, 1, 2 and so on."""
+    body = []
+    for number, code in enumerate(codes, start=1):
+        body += [Data(Tag.OCTET_STRING, Obis.parse(code).raw), Data(Tag.UNSIGNED, number)]
+    return DataNotification(1, None, Data(Tag.STRUCTURE, tuple(body))).encode()

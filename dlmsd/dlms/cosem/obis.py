@@ -10,6 +10,8 @@ from attrs.validators import instance_of
 
 _REDUCED: Final = re.compile(r"(\d+)-(\d+):(\d+)\.(\d+)(?:\.(\d+))?(?:[*&.](\d+))?")
 _DOTTED: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\.(\d+)\.(\d+)")
+# Value group A (IEC 62056-61).
+_ELECTRICITY: Final = 1
 
 
 @frozen
@@ -36,6 +38,17 @@ class Obis:
         if max(groups) > 255:
             raise ValueError(f"{text!r} is no OBIS code: each group is 0 to 255")
         return cls(bytes(groups))
+
+    @property
+    def other_channel(self) -> Obis | None:
+        """What a meter may call the same quantity: electricity (A = 1) of channel 1 for
+        channel 0, or the other way round, since meters of one channel count from 0 or 1.
+
+        None for all others: higher channels are others, and in 0-n: n is another device
+        (0-1:24.2.1 is the first on M-Bus, 0-0:96.1.0 the meter's own ID).
+        """
+        a, b = self.raw[:2]
+        return Obis(bytes((a, 1 - b)) + self.raw[2:]) if a == _ELECTRICITY and b <= 1 else None
 
     def __str__(self) -> str:
         a, b, c, d, e, f = self.raw

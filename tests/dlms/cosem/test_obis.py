@@ -47,6 +47,18 @@ class ObisTests(SynchronousTestCase):
         self.assertEqual(str(VOLTAGE), "1-1:32.7.0")
         self.assertEqual(str(Obis(bytes((1, 0, 1, 8, 2, 0)))), "1-0:1.8.2*0")
 
+    def test_the_other_channel(self) -> None:
+        for text, other in (
+            ("1-0:1.8.0", "1-1:1.8.0"),
+            ("1-1:1.8.0", "1-0:1.8.0"),
+            ("1-2:1.8.0", None),
+            ("0-0:96.1.0", None),
+            ("0-1:24.2.1", None),
+            ("7-0:3.0.0", None),
+        ):
+            expected = None if other is None else Obis.parse(other)
+            self.assertEqual(Obis.parse(text).other_channel, expected, text)
+
     @settings(deadline=None, max_examples=100)
     @given(st.binary(min_size=6, max_size=6))
     def test_text_is_read_again(self, raw: bytes) -> None:
