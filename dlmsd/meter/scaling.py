@@ -19,6 +19,8 @@ from dlmsd.model import Value
 
 # 64-bit counters have 20 digits, scales and ratios add their own; none is ever rounded.
 _EXACT: Final = Context(prec=60)
+# Twelve letters or digits would be a date-time of a later year.
+_LAST_YEAR: Final = 0x1FFF
 # Text of a meter goes to pages and brokers; more than this is not a reading.
 _MAX_TEXT: Final = 256
 
@@ -121,10 +123,9 @@ class Scale:
 
     def _text(self, octets: bytes) -> Value | None:
         if len(octets) == 12:
-            try:
-                return self._moment(DateTime.decode(octets))
-            except DecodeError:
-                pass
+            told = DateTime.decode(octets)
+            if told.date.year is None or told.date.year <= _LAST_YEAR:
+                return self._moment(told)
         if octets and all(32 <= octet < 127 for octet in octets):
             return _printable(octets.decode("ascii"))
         return octets[: _MAX_TEXT // 2].hex() or None

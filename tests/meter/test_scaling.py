@@ -111,6 +111,16 @@ class ScaleTests(SynchronousTestCase):
         self.assertEqual(scale().value(Data(Tag.VISIBLE_STRING, "a\nb\x00")), "a\ufffdb\ufffd")
         self.assertLessEqual(len(scale().value(Data(Tag.VISIBLE_STRING, "x" * 9999))), 256)
 
+    def test_twelve_octets_of_text(self) -> None:
+        for text in ("123456789012", "LGZ103012345", " 00000000001", "~~~~~~~~~~~~"):
+            self.assertEqual(scale().value(Data(Tag.OCTET_STRING, text.encode())), text)
+        octets = "Zähler-0001".encode()
+        self.assertEqual(scale().value(Data(Tag.OCTET_STRING, octets)), octets.hex())
+
+    def test_a_time_that_is_none(self) -> None:
+        for octets in (bytes(12), b"\xff" * 12, bytes.fromhex("07EA0D15060A1E00FF012C00")):
+            self.assertIsNone(scale().value(Data(Tag.OCTET_STRING, octets)), octets)
+
     def test_text_that_is_no_utf8_is_shown_as_octets(self) -> None:
         self.assertEqual(scale().value(Data(Tag.UTF8_STRING, b"\xe2\x82")), "e282")
 
