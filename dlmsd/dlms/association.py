@@ -278,7 +278,8 @@ class Association:
         self._seen("received", travelling, apdu)
         try:
             return [*before, *self._expected(decode_apdu(apdu))]
-        except DecodeError as error:
+        except DlmsdError as error:
+            # It does not decode, or there is no counter for what has to follow.
             if apdu[:1] and apdu[0] in UNASKED_TAGS:
                 return [*before, Discarded(str(error))]
             return [*before, *self._fail(error)]
@@ -319,7 +320,14 @@ class Association:
         wanted = None
         if isinstance(told, DataNotification | DescribedNotification):
             wanted = told.confirmation
-        return [Confirm(self._protect(wanted.encode()))] if wanted and self.associated else []
+        return [Confirm(wanted.encode())] if wanted and self.associated else []
+
+    def confirmation(self, apdu: bytes) -> bytes:
+        """What is sent for a Confirm, protected not before: an answer that is still awaited
+        belongs to the transaction of its request.
+        """
+        block = apdu[:1] == bytes((GeneralBlockTransfer.TAG,))
+        return apdu if block else self._protect(apdu)
 
     def _ended(self, events: Sequence[AssociationEvent]) -> list[AssociationEvent]:
         """What an exchange told; its requests are sent, and with its end it is forgotten."""

@@ -88,8 +88,8 @@ class Notified:
 
 @frozen
 class Confirm:
-    """Give this APDU to the link when it is our turn; it answers what was told, and nobody
-    answers it.
+    """When it is our turn, give the link what :meth:`Association.confirmation` makes of this
+    APDU; it answers what was told, and nobody answers it.
     """
 
     apdu: bytes

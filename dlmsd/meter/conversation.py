@@ -177,7 +177,12 @@ class Conversation:
         """Answer what was told and wants an answer; it is our turn, and nothing is awaited."""
         confirmations, self._confirmations = self._confirmations, []
         for apdu in confirmations:
-            for event in self._link.tell(apdu):
+            try:
+                events = self._link.tell(self._association.confirmation(apdu))
+            except DlmsdError:
+                # It cannot be protected; the meter may tell it again.
+                continue
+            for event in events:
                 if isinstance(event, data_link.Transmit) and self._wire is not None:
                     self._write(self._wire, event.octets)
 
@@ -270,6 +275,8 @@ class Conversation:
                 case outcome.Results(results):
                     self._settle(results)
                 case outcome.Associated() | outcome.Released():
+                    # What an earlier association was told is no longer to be confirmed.
+                    self._confirmations.clear()
                     self._settle(None)
                 case outcome.Refused(error) | outcome.RequestFailed(error):
                     self._failed(error)

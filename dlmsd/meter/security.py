@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredLock
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.acse.context import Mechanism
@@ -31,7 +32,7 @@ from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.signature import load_private, load_public
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.conformance import Conformance
-from dlmsd.errors import LocalError
+from dlmsd.errors import DlmsdError, LocalError
 from dlmsd.secret import Secret
 
 # How many invocation counters a reservation takes: a crash wastes at most so many of four
@@ -99,6 +100,7 @@ class MeterSecurity:
         self._suite = SUITES[meter.security_suite]
         self._policy = SecurityPolicy(meter.security)
         self._transmit: TransmitCounter | None = None
+        self._reserving = DeferredLock()
         self._received: ReceivedCounters | None = None
         self._last: dict[CounterName, int] = {}
 
@@ -157,22 +159,34 @@ class MeterSecurity:
         if self._transmit is None or key is None or title is None or self._transmit.next > told:
             return False
         above = above_meters(told)
-        block = await self._store.reserve_counters(counter_name(title, key), above, BLOCK)
-        self._transmit.jump(CounterBlock(*block))
+        async with self._reserving:
+            block = await self._store.reserve_counters(counter_name(title, key), above, BLOCK)
+            self._transmit.jump(CounterBlock(*block))
         return True
 
     async def refill(self) -> None:
         """Reserve more counters when few are left; nothing where none are needed."""
         key, title = self._meter.encryption_key, self._meter.system_title
-        if key is None or title is None or not needs_counters(self._meter):
+        if key is None or title is None or not needs_counters(self._meter) or not self._low:
             return
-        if self._transmit is not None and self._transmit.remaining >= LOW:
-            return
-        block = await self._store.reserve_counters(counter_name(title, key), 0, BLOCK)
-        if self._transmit is None:
-            self._transmit = TransmitCounter(CounterBlock(*block))
-        else:
-            self._transmit.extend(CounterBlock(*block))
+        async with self._reserving:
+            if not self._low:
+                return
+            block = await self._store.reserve_counters(counter_name(title, key), 0, BLOCK)
+            if self._transmit is None:
+                self._transmit = TransmitCounter(CounterBlock(*block), self._drawn)
+            else:
+                self._transmit.extend(CounterBlock(*block))
+
+    @property
+    def _low(self) -> bool:
+        return self._transmit is None or self._transmit.remaining < LOW
+
+    def _drawn(self) -> None:
+        """Reserve in the middle of a long answer too; nobody waits for it."""
+        if self._low and not self._reserving.locked:
+            # Whoever asks next hears why it failed.
+            Deferred.fromCoroutine(self.refill()).addErrback(lambda why: why.trap(DlmsdError))
 
     def _context(self, dedicated: Secret | None) -> SecurityContext | None:
         meter = self._meter

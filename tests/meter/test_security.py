@@ -3,12 +3,13 @@
 from random import Random
 from types import SimpleNamespace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.security.errors import CounterJumpError
+from dlmsd.errors import LocalError, StoreError
 from dlmsd.meter.security import BLOCK, MeterSecurity, secured
 from dlmsd.secret import Secret
 from tests.meter.fleet import MemoryCounters
@@ -59,6 +60,43 @@ class CounterTests(SynchronousTestCase):
         self.wait(other.refill())
         self.assertFalse(other.fresh)
         self.assertEqual(list(self.store.reserved.values()), [2 * BLOCK])
+
+    def draw(self, count: int) -> list[int]:
+        """So many numbers within one request."""
+        assert self.security._transmit is not None
+        return [self.security._transmit.draw() for _ in range(count)]
+
+    def test_one_long_answer_may_want_more_than_a_block(self) -> None:
+        drawn: list[int] = []
+        for _ in range(3 * BLOCK):
+            drawn += self.draw(1)
+            # Never one that is not on disk: after a kill nobody has it again.
+            self.assertLess(drawn[-1], *self.store.reserved.values())
+        self.assertEqual(drawn, list(range(3 * BLOCK)))
+        heir = MeterSecurity(METER, self.store, Random(3).randbytes)
+        self.wait(heir.refill())
+        assert heir.counters is not None
+        self.assertGreater(heir.counters.next, drawn[-1])
+
+    def test_a_slow_disk_is_asked_once_and_what_it_has_not_given_is_not_drawn(self) -> None:
+        asked: list[Deferred[tuple[int, int]]] = []
+
+        def slow(*given: object) -> Deferred[tuple[int, int]]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        self.patch(self.store, "reserve_counters", slow)
+        self.assertEqual(self.draw(BLOCK), list(range(BLOCK)))
+        self.assertEqual(len(asked), 1)
+        self.assertRaises(LocalError, self.draw, 1)
+        asked[0].callback((BLOCK, 2 * BLOCK))
+        self.assertEqual(self.draw(1), [BLOCK])
+
+    def test_a_full_disk_is_told_to_who_asks_next(self) -> None:
+        self.patch(self.store, "reserve_counters", lambda *given: fail(StoreError("full")))
+        self.draw(BLOCK)
+        self.assertRaises(LocalError, self.draw, 1)
+        self.failureResultOf(Deferred.fromCoroutine(self.security.refill()), StoreError)
 
     def test_passwords_need_none_of_it(self) -> None:
         for authentication in ("none", "low"):

@@ -89,10 +89,12 @@ class TransmitCounter:
     """Draws numbers from blocks that are on disk already; never goes back.
 
     Reserving takes time, drawing must not: so whoever owns the counter watches
-    :attr:`remaining` and gives the next block before this one is empty.
+    :attr:`remaining` and gives the next block before this one is empty. It is called as
+    ``drawn`` behind each number: one answer in blocks may want many thousands.
     """
 
-    def __init__(self, block: CounterBlock) -> None:
+    def __init__(self, block: CounterBlock, drawn: Callable[[], None] | None = None) -> None:
+        self._drawn = drawn
         self._next = block.first
         self._end = block.end
         self._following: CounterBlock | None = None
@@ -122,6 +124,8 @@ class TransmitCounter:
             self._turn()
         counter = self._next
         self._next += 1
+        if self._drawn is not None:
+            self._drawn()
         return counter
 
     def _turn(self) -> None:

@@ -1,0 +1,98 @@
+"""A ciphered association: what it sends in the middle of a request, and how long that may be."""
+
+from __future__ import annotations
+
+from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
+from dlmsd.dlms.association import Association
+from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.outcome import (
+    Associated,
+    BlockReceived,
+    Confirm,
+    Notified,
+    Results,
+    SendApdu,
+)
+from dlmsd.dlms.proposal import WRITING
+from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
+from dlmsd.dlms.security.one_time import KeyKind
+from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.xdlms.conformance import Conformance
+from dlmsd.dlms.xdlms.get import GetResponseNormal, GetResponseWithBlock
+from dlmsd.dlms.xdlms.initiate import InitiateResponse
+from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
+from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConfirm
+from dlmsd.dlms.xdlms.protected import decode_protected
+from dlmsd.errors import LocalError
+from tests.dlms.associations import CLOCK, AssociationTestCase
+from tests.dlms.security.contexts import CLIENT, METER, Pair, seeded
+
+VALUE = Data(Tag.LONG_UNSIGNED, 2301)
+# The invoke-id of a first request.
+FIRST = 0xC1
+
+
+class SecuredCase(AssociationTestCase):
+    def begin(
+        self,
+        pair: Pair,
+        *,
+        security: SecurityContext | None = None,
+        granted: Conformance = WRITING | Conformance.GENERAL_PROTECTION,
+        max_pdu: int = 0,
+    ) -> Association:
+        """An association with the meter of ``pair``."""
+        association = Association(
+            Mechanism.NONE, security=security or pair.client, proposed=WRITING
+        )
+        association.associate()
+        initiate = pair.meter._protect(InitiateResponse(granted, max_pdu).encode())
+        aare = self.aare(initiate, ApplicationContext.LN_CIPHERED)
+        self.assertEqual(association.receive(aare), [Associated()])
+        return association
+
+
+class MiddleTests(SecuredCase):
+    def test_where_no_counter_is_left_the_request_fails_and_the_association_stands(self) -> None:
+        pair = Pair()
+        few = SecurityContext(
+            suite=SUITES[0],
+            policy=pair.client.policy,
+            keys=pair.client_keys,
+            title=CLIENT,
+            peer_title=METER,
+            transmit=TransmitCounter(CounterBlock(1, 4)),
+            received=ReceivedCounters(),
+            random=seeded(3),
+        )
+        association = self.begin(pair, security=few)
+        association.get([CLOCK], stream=True)
+        block = pair.meter.protect(GetResponseWithBlock(FIRST, False, 1, bytes(9)).encode())
+        told = association.receive(block)
+        self.assertEqual([type(one) for one in told], [BlockReceived, SendApdu])
+        block = pair.meter.protect(GetResponseWithBlock(FIRST, False, 2, bytes(9)).encode())
+        self.assert_failed(association.receive(block), LocalError, "no invocation counter")
+        self.assertTrue(association.associated)
+
+    def test_a_push_to_be_confirmed_leaves_the_answer_believable(self) -> None:
+        for kind in (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC):
+            pair = Pair(SUITES[1], form=Form(kind=kind))
+            association = self.begin(pair)
+            (sent,) = association.get([CLOCK])
+            assert isinstance(sent, SendApdu)
+            asked = decode_protected(sent.apdu)
+            push = DataNotification(encode_long_invoke(7, confirmed=True), None, VALUE)
+            notified, confirm = association.receive(pair.meter._protect(push.encode()))
+            self.assertEqual(notified, Notified(push))
+            answer = pair.meter.protect_general(
+                GetResponseNormal(FIRST, VALUE).encode(),
+                pair.meter.answer_to(asked.transaction.transaction_id),
+                kind,
+            )
+            self.assertEqual(association.receive(answer), [Results((VALUE,))])
+            # When it is our turn it goes as protected as all else.
+            assert isinstance(confirm, Confirm)
+            protected = association.confirmation(confirm.apdu)
+            plain = DataNotificationConfirm(encode_long_invoke(7)).encode()
+            self.assertEqual(pair.meter.open(protected), plain)
