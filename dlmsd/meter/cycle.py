@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -69,17 +70,18 @@ class Cycle:
 
     def due(self, now: float) -> Sequence[Measurement]:
         """What to read in the cycle that begins ``now`` (seconds of the clock)."""
-        last, slack, rests = self._last, self._slack, self._rests
-        return [
-            wanted
-            for wanted in self._read
-            if not (rests and now < rests.get(wanted.key, now))
-            and (
-                not wanted.every
-                or wanted.key not in last
-                or now - last[wanted.key] >= wanted.every - slack
-            )
-        ]
+        return [wanted for wanted in self._read if self._due_at(wanted) <= now]
+
+    @property
+    def due_at(self) -> float:
+        """When something is to be read next, or was to be (seconds of the clock)."""
+        return min(map(self._due_at, self._read), default=-math.inf)
+
+    def _due_at(self, wanted: Measurement) -> float:
+        key, at = wanted.key, -math.inf
+        if wanted.every and key in self._last:
+            at = self._last[key] + wanted.every - self._slack
+        return max(at, self._rests[key]) if key in self._rests else at
 
     async def run(self, due: Sequence[Measurement], now: float) -> dict[str, Value]:
         """Read what is ``due``; a value for each key that the meter gave one for."""

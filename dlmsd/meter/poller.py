@@ -33,6 +33,7 @@ from dlmsd.meter.recovery import IDLE, RELINK, STAY, Action, Reconnect, Recovery
 from dlmsd.meter.refusals import Memory
 from dlmsd.meter.session import Session
 from dlmsd.meter.silence import SilenceWatch
+from dlmsd.meter.slots import Slots
 from dlmsd.meter.turns import Turns, Work
 from dlmsd.meter.way import CONNECT_SECONDS
 from dlmsd.model import MeterState, MeterStatus
@@ -98,7 +99,7 @@ class Poller:
         self._hurried = False
         self._everything = False
         self._ended = clock.seconds()
-        self._next = 0.0
+        self._slots = Slots(options.interval, clock)
         self._watchdog = SilenceWatch(options, clock, self._silent)
         self._pause = Pause(clock)
         self._done: Deferred[None] | None = None
@@ -122,7 +123,7 @@ class Poller:
 
     def resume(self) -> None:
         """What hindered all meters is over; one that is read seldom does not wait for its slot."""
-        if self._hindered is not None and self._next - self._clock.seconds() > _SOON:
+        if self._hindered is not None and self._slots.next - self._clock.seconds() > _SOON:
             self._hurried = True
             self._hurry()
 
@@ -149,21 +150,18 @@ class Poller:
         # A connection that comes ends this pause.
         self._late = True
         await self._rest(self._clock.seconds() + max(self._options.interval, CONNECT_SECONDS))
-        start = self._clock.seconds()
+        self._slots.begin()
         while self._running:
             hurried, self._hurried = self._hurried, False
-            await self._past(await self._slot())
-            interval = self._options.interval
-            slots = max(0 if hurried else 1, math.ceil((self._clock.seconds() - start) / interval))
-            if slots > 1:
-                self._account.missed += slots - 1
-            start += slots * interval
+            if self._everything or self._cycle.due_at <= self._clock.seconds():
+                await self._past(await self._slot())
+            due = -math.inf if self._everything else self._cycle.due_at
+            self._account.missed += self._slots.passed(due, between=hurried)
             self._late = not self._session.attached or self._factory.renewing
-            self._next = start
-            await self._rest(start)
+            await self._rest(self._slots.next)
             if self._late and self._session.attached:
                 # This slot was lost to a missing connection, which is there now.
-                start = self._clock.seconds()
+                self._slots.begin()
 
     async def _slot(self) -> bool:
         """One cycle, and whether it was a good one; no error leaves here."""
@@ -262,8 +260,6 @@ class Poller:
         began, started = self._clock.seconds(), self._wall()
         everything, self._everything = self._everything, False
         due = self._cycle.due(math.inf if everything else began)
-        if not due:
-            return
         try:
             values = await self._cycle.run(due, began)
         except DlmsdError:
@@ -326,7 +322,8 @@ class Poller:
                 continue
             if self._running:
                 await self._pause.last(until - self._clock.seconds())
-            if not self._turns or self._hurried or not self._running:
+            over = self._clock.seconds() >= until  # also for who waits for a connection
+            if over or not self._turns or self._hurried or not self._running:
                 return
 
     async def _turn(self) -> bool:
@@ -376,7 +373,7 @@ class Poller:
         if action is IDLE:
             # No trouble; and whoever else wants to speak to the meter may do so until then.
             self._unconnected = None
-            self._member.not_before = self._next - CONNECT_SECONDS
+            self._member.not_before = self._slots.next - CONNECT_SECONDS
             return
         if isinstance(action, Rest):
             self._member.not_before = action.until

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import SilenceError
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.gaps import spacing
 
 # A meter that is read seldom is not silent before it has missed a few cycles.
 _CYCLES: Final = 3
@@ -22,7 +23,7 @@ class SilenceWatch:
         self, options: MeterOptions, clock: IReactorTime, bark: Callable[[SilenceError], None]
     ) -> None:
         silence = options.recovery.silence
-        self._seconds = silence and max(silence, _CYCLES * options.interval)
+        self._seconds = silence and max(silence, _CYCLES * spacing(options))
         self._deadline = Deadline(clock, self._over)
         self._bark = bark
 

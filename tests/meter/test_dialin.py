@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import DialInOptions
 from dlmsd.meter.dialin import MAX_ANNOUNCEMENT, MAX_UNKNOWN, Caller, Reception
+from dlmsd.meter.pause import Pause
+from dlmsd.meter.session import Session
 from dlmsd.model import MeterState
 from dlmsd.simulator.medium import Medium
 from tests.meter.fleet import FleetCase
@@ -105,6 +107,30 @@ class DialInTests(FleetCase):
         assert self.reception is not None
         self.assertGreater(self.reception.unknown, 0)
         self.assertEqual(self.readings, [])
+
+    def test_who_asks_before_it_has_called_waits(self) -> None:
+        self.begin(announces=b"somebody else")
+        self.run_for(30)
+        assert self.fleet is not None
+        asked = self.fleet.ask(METER, self.unwanted)
+        pauses: list[float] = []
+        real = Pause.last
+
+        async def last(pause: Pause, seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) > 100:
+                asked.cancel()
+            await real(pause, seconds)
+
+        self.patch(Pause, "last", last)
+        self.run_for(60)
+        self.assertNoResult(asked)
+        self.assertEqual(len(pauses), 12, "one for each slot")
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
+
+    async def unwanted(self, session: Session) -> None:
+        self.fail("it has not called")
 
     def test_it_calls_again_after_a_loss(self) -> None:
         self.begin()
