@@ -257,17 +257,13 @@ class Household:
 
     def _gaps(self, meter: MeterOptions, last_ts: int) -> GapKeeper:
         """What is missing of a meter, and how it is read back if the meter has it."""
-        outbox, backfill = self.outbox, None
+        outbox, clock, backfill = self.outbox, self.machine.reactor, None
         if meter.load_profile is not None:
-            backfill = Backfill(
-                meter,
-                meter.load_profile,
-                outbox,
-                outbox.gaps,
-                self.machine.reactor,
-                partial(self.incumbents.since, meter.name),
-            )
-        return GapKeeper(meter.name, spacing(meter), outbox.gaps, last_ts, backfill, meter.sinks)
+            since = partial(self.incumbents.since, meter.name)
+            backfill = Backfill(meter, meter.load_profile, outbox, outbox.gaps, clock, since)
+        return GapKeeper(
+            meter.name, spacing(meter), outbox.gaps, last_ts, clock, backfill, meter.sinks
+        )
 
     def _obstacle(self, meter: MeterOptions) -> DlmsdError | None:
         """Why no reading of a meter could be kept, or should be."""

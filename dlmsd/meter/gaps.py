@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection
 from typing import Final
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReactorTime
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.errors import DlmsdError, ReplacedError, StoreError
-from dlmsd.meter.backfill import OF_PROFILES, Backfill, GapBook
+from dlmsd.errors import DlmsdError, ReplacedError
+from dlmsd.meter.backfill import Backfill, GapBook
+from dlmsd.meter.ledger import PATIENCE, Ledger
 from dlmsd.meter.session import Session
 from dlmsd.model import GapCause
 
 # Of its interval: one slot that failed is a gap; a reading that comes late is none.
 SLOTS: Final = 1.5
 
-# How long a sink that took nothing is left alone, in ms: a look costs a query.
-_PATIENCE: Final = 60_000
-
 
 @frozen
-class _Remember:
-    """What earlier lives have left."""
+class Moment:
+    """``ts`` is what the wall clock said (ms), ``at`` the clock that nobody sets (seconds)."""
 
-
-@frozen
-class _Relief:
-    """There is room again: what sinks have lost can be owed to them once more."""
-
-
-@frozen
-class _Begin:
-    cause: GapCause
-    from_ts: int
-
-
-@frozen
-class _End:
-    from_ts: int
-    to_ts: int
+    ts: int
+    at: float
 
 
 class GapKeeper:
@@ -53,130 +35,84 @@ class GapKeeper:
     comes from the book, as far as it is there, and else from the meter.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         meter: str,
         interval: float,
         book: GapBook,
         last_ts: int,
+        clock: IReactorTime,
         backfill: Backfill | None = None,
         sinks: Collection[str] = (),
     ) -> None:
-        self._meter = meter
         self._least = int(interval * SLOTS * 1000)
-        self._book = book
-        self._last = last_ts
+        self._clock = clock
+        self._last = self.moment(last_ts)
         self._backfill = backfill
-        self._sinks = sinks
-        self._owed_at: int | None = None  # a sink that lost something took nothing then
+        self._ledger = Ledger(meter, book, clock, backfill, sinks)
         self._first = True
         self._lasts = False
         self._cause = GapCause.METER_LINK
-        self._gap: int | None = None
-        self._pressed = False
-        self._events: deque[_Remember | _Relief | _Begin | _End] = deque()
-        self._busy = False
 
     def start(self) -> None:
         """What an earlier life has left unfilled is still wanted."""
-        self._queue(_Remember())
-
-    async def _remember(self) -> None:
-        await self._regain()
-        for gap in await self._book.since(0, self._meter):
-            if gap.sink or gap.filled_at is not None or gap.cause in OF_PROFILES:
-                continue
-            if gap.to_ts is None:
-                self._gap = gap.id
-            elif self._backfill is not None:
-                self._backfill.add(gap.id, gap.from_ts, gap.to_ts)
-
-    async def _regain(self) -> None:
-        self._owed_at = None
-        self._pressed = self._book.pressed()
-        if self._pressed:
-            return
-        for gap in await self._book.since(0, self._meter):
-            lost = gap.cause is GapCause.OUTBOX_FULL and gap.filled_at is None
-            if not lost or gap.sink not in self._sinks or gap.to_ts is None:
-                continue
-            whole = await self._book.restore(gap.id)
-            if whole is None:
-                self._owed_at = self._last
-            elif not whole and self._backfill is not None:
-                self._backfill.add(gap.id, gap.from_ts, gap.to_ts, gap.sink)
+        self._ledger.remember()
 
     async def fill(self, session: Session) -> None:
         """A piece of the past, if one is wanted and the line is free for it."""
-        before, self._pressed = self._pressed, self._book.pressed()
-        later = self._owed_at is not None and self._last >= self._owed_at + _PATIENCE
-        if later or (before and not self._pressed):
-            self._owed_at = None
-            self._queue(_Relief())
+        self._ledger.look()
         if self._backfill is not None:
             await self._backfill.step(session)
 
-    def missed(self, now: int, cause: GapCause | None = None) -> None:
-        """A slot gave nothing (``now`` in ms), for a ``cause`` that is not the meter's."""
+    def moment(self, ts: int, ago: float = 0.0) -> Moment:
+        """What the wall clock said (ms) so many seconds ago."""
+        return Moment(ts, self._clock.seconds() - ago)
+
+    def missed(self, ts: int, cause: GapCause | None = None) -> None:
+        """A slot gave nothing (``ts`` is now, in ms), for a ``cause`` that is not the meter's."""
+        now = self.moment(ts)
         if self._lasts and cause is GapCause.NOT_ACCEPTED is not self._cause:
             # Until now it was the meter that did not answer, or nobody knows who.
-            self._queue(_End(self._last, now))
+            self._ledger.end(self._since(now), ts)
             self._last = now
-            self._begin(cause)
-        elif self._last and not self._lasts and now - self._last > self._least:
-            self._begin(cause)
+            self._begin(now, cause)
+        elif not self._lasts and self._late(now):
+            self._begin(now, cause)
+        else:
+            self._ledger.retry(PATIENCE)
 
-    def read(self, ts: int) -> None:
-        """A reading of ``ts`` is stored."""
-        before, late = self._last, ts - self._last > self._least
-        if before and late and not self._lasts:
-            self._begin()
-        self._last, self._first = max(ts, before), False
+    def read(self, now: Moment) -> None:
+        """A reading of then is stored."""
+        if not self._lasts and self._late(now):
+            self._begin(now)
+        began = self._since(now)
+        self._last, self._first = now, False
         if self._lasts:
             self._lasts = False
-            self._queue(_End(before, ts))
+            self._ledger.end(began, now.ts)
+        else:
+            self._ledger.retry()
 
-    def _begin(self, cause: GapCause | None = None) -> None:
+    def _begin(self, now: Moment, cause: GapCause | None = None) -> None:
         # Before the first reading of this life there was nobody who could have read.
         cause = cause or (GapCause.HOST_DOWN if self._first else GapCause.METER_LINK)
         self._lasts, self._cause = True, cause
-        self._queue(_Begin(cause, self._last))
+        self._ledger.begin(cause, self._since(now))
 
-    def _queue(self, event: _Remember | _Relief | _Begin | _End) -> None:
-        self._events.append(event)
-        if not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self._work()).addErrback(
-                lambda failure: self._log.failure("A gap was not recorded", failure)
-            )
+    def _late(self, now: Moment) -> bool:
+        """Whether a reading is missing, by either clock: one set forward leaves out some."""
+        if not self._last.ts:
+            return False
+        return max(now.ts - self._last.ts, self._passed(now)) > self._least
 
-    async def _work(self) -> None:
-        try:
-            while self._events:
-                await self._record(self._events.popleft())
-        finally:
-            self._busy = False
+    def _since(self, now: Moment) -> int:
+        """When the last reading was (ms), as the wall clock has it now that it was set back."""
+        then = now.ts - self._passed(now)
+        return then if self._last.ts - then > self._least else self._last.ts
 
-    async def _record(self, event: _Remember | _Relief | _Begin | _End) -> None:
-        try:
-            if isinstance(event, _Remember):
-                await self._remember()
-            elif isinstance(event, _Relief):
-                await self._regain()
-            elif isinstance(event, _Begin):
-                # One that lasts since an earlier life is the same one.
-                if self._gap is None:
-                    self._gap = await self._book.open(self._meter, event.cause, event.from_ts)
-            elif self._gap is not None:
-                gap, self._gap = self._gap, None
-                await self._book.close(gap, event.to_ts)
-                if self._backfill is not None:
-                    self._backfill.add(gap, event.from_ts, event.to_ts)
-        except StoreError as error:
-            # The outbox tells its own trouble; what is not recorded is not filled either.
-            self._log.warn("{meter}: {reason}", meter=self._meter, reason=str(error))
+    def _passed(self, now: Moment) -> int:
+        """How many ms have passed since the last reading, or in this life without any."""
+        return round((now.at - self._last.at) * 1000)
 
 
 def cause_of(hindrance: DlmsdError | None) -> GapCause | None:

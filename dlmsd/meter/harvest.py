@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from dlmsd.config.values import MeterOptions
 from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
-from dlmsd.meter.gaps import GapKeeper
+from dlmsd.meter.gaps import GapKeeper, Moment
 from dlmsd.model import Reading, Value
 
 Commit: TypeAlias = Callable[[Reading, Sequence[str]], Deferred[None]]
@@ -42,9 +42,11 @@ class Harvest:
     def read(self, values: Mapping[str, Value], began: float, seconds: float) -> None:
         """By a cycle that began then (Unix seconds); a register's time is the middle of request
         and answer."""
-        reading = self._reading(values, began + seconds / 2)
+        at = began + seconds / 2
+        reading = self._reading(values, at)
+        moment = None if self._gaps is None else self._gaps.moment(int(at * 1000), seconds / 2)
         self._commit(reading, self._options.sinks).addCallbacks(
-            self._committed, self._account.unkept, callbackArgs=(reading, seconds)
+            self._committed, self._account.unkept, callbackArgs=(reading, seconds, moment)
         )
 
     def told(self, values: Mapping[str, Value], at: float) -> None:
@@ -58,7 +60,7 @@ class Harvest:
         self._last_ts = max(int(at * 1000), self._last_ts + 1)
         return Reading(self._options.name, self._last_ts, values)
 
-    def _committed(self, _: None, reading: Reading, seconds: float) -> None:
+    def _committed(self, _: None, reading: Reading, seconds: float, moment: Moment | None) -> None:
         cycle = self._cycle
         self._account.good(
             reading,
@@ -68,5 +70,5 @@ class Harvest:
             scales_kept=cycle.scales_kept,
             scales_asked=cycle.scales_asked,
         )
-        if self._gaps is not None:
-            self._gaps.read(reading.ts)
+        if self._gaps is not None and moment is not None:
+            self._gaps.read(moment)

@@ -186,7 +186,7 @@ class ReplacementTests(FleetCase):
     def keeper(self, options: MeterOptions, last_ts: int) -> GapKeeper:
         since = partial(self.incumbents.since, options.name)
         backfill = Backfill(options, PROFILE, self.book, self.book, self.network, since)
-        return GapKeeper(options.name, spacing(options), self.book, last_ts, backfill)
+        return GapKeeper(options.name, spacing(options), self.book, last_ts, self.network, backfill)
 
     def judge(self, options: MeterOptions) -> Incumbency:
         name = options.name

@@ -57,7 +57,9 @@ class PressureTests(FleetCase):
                 options, options.load_profile, self.outbox, self.outbox.gaps, self.network
             )
         gaps = self.outbox.gaps
-        return GapKeeper(options.name, spacing(options), gaps, last_ts, backfill, options.sinks)
+        return GapKeeper(
+            options.name, spacing(options), gaps, last_ts, self.network, backfill, options.sinks
+        )
 
     def pressed(self) -> bool:
         return self.outbox._file.bulletin.status.pressure

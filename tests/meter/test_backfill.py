@@ -1,4 +1,4 @@
-"""Gaps: when they begin and end, and what a meter's load profile has of them."""
+"""Gaps, and what a meter's load profile has of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.obis import Obis
@@ -56,6 +53,8 @@ class Book:
         return number
 
     async def close(self, gap: int, to_ts: int, cause: GapCause | None = None) -> None:
+        if self.broken:
+            raise StoreError("the disk is full")
         assert self.gaps[gap].to_ts is None
         assert to_ts > self.gaps[gap].from_ts
         self.gaps[gap] = evolve(self.gaps[gap], to_ts=to_ts, cause=cause or self.gaps[gap].cause)
@@ -65,6 +64,8 @@ class Book:
         self.gaps[gap] = evolve(self.gaps[gap], filled_at=1)
 
     async def since(self, ts: int, meter: str | None = None) -> list[Gap]:
+        if self.broken:
+            raise StoreError("the disk is full")
         return list(self.gaps.values())
 
     def pressed(self) -> bool:
@@ -82,85 +83,6 @@ class Book:
         if watermark is not None:
             self.marks.append(watermark)
         return len(new)
-
-
-class GapKeeperTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.book = Book()
-
-    def keeper(self, last_ts: int = 0) -> GapKeeper:
-        return GapKeeper("a", 60.0, self.book, last_ts)
-
-    def told(self) -> list[tuple[GapCause, int, int | None]]:
-        return [(gap.cause, gap.from_ts, gap.to_ts) for gap in self.book.gaps.values()]
-
-    def test_readings_in_time_make_none(self) -> None:
-        keeper = self.keeper()
-        for ts in range(0, 3_600_000, 60_000):
-            keeper.read(ts + 1)
-        self.assertEqual(self.told(), [])
-
-    def test_it_lasts_from_reading_to_reading(self) -> None:
-        keeper = self.keeper()
-        keeper.read(1_000)
-        for late in (61_000, 121_000, 181_000):
-            keeper.missed(late)
-        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, None)])
-        keeper.read(241_000)
-        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 241_000)])
-
-    def test_one_late_slot_is_none(self) -> None:
-        keeper = self.keeper()
-        keeper.read(1_000)
-        keeper.missed(62_000)
-        keeper.read(80_000)
-        self.assertEqual(self.told(), [])
-
-    def test_nobody_was_there(self) -> None:
-        self.keeper(5_000).read(HOUR)
-        self.assertEqual(self.told(), [(GapCause.HOST_DOWN, 5_000, HOUR)])
-
-    def test_before_the_first_reading_of_all(self) -> None:
-        keeper = self.keeper()
-        keeper.missed(HOUR)
-        keeper.read(2 * HOUR)
-        self.assertEqual(self.told(), [])
-
-    def test_one_that_lasted_over_a_restart(self) -> None:
-        keeper = self.keeper()
-        keeper.read(1_000)
-        keeper.missed(HOUR)
-        again = self.keeper(1_000)
-        again.start()
-        again.missed(2 * HOUR)
-        again.read(3 * HOUR)
-        self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 3 * HOUR)])
-
-    def test_a_disk_that_refuses(self) -> None:
-        keeper = self.keeper()
-        keeper.read(1_000)
-        self.book.broken = True
-        keeper.missed(HOUR)
-        keeper.read(2 * HOUR)
-        self.book.broken = False
-        keeper.read(4 * HOUR)
-        self.assertEqual(self.told(), [(GapCause.METER_LINK, 2 * HOUR, 4 * HOUR)])
-
-    @given(st.lists(st.tuples(st.booleans(), st.integers(1, 400)), max_size=40))
-    def test_gaps_are_what_no_reading_is_near(self, events: list[tuple[bool, int]]) -> None:
-        """Against the definition: pairs of readings more than a slot and a half apart."""
-        self.book = Book()
-        keeper, now, times = self.keeper(), 1, []
-        for good, seconds in events:
-            now += seconds * 1000
-            if good:
-                keeper.read(now)
-                times.append(now)
-            else:
-                keeper.missed(now)
-        wanted = [(first, last) for first, last in pairwise(times) if last - first > 90_000]
-        closed = [(gap.from_ts, gap.to_ts) for gap in self.book.gaps.values() if gap.to_ts]
-        self.assertEqual(closed, wanted)
 
 
 def meter(**profile: Any) -> Personality:
@@ -264,7 +186,7 @@ class BackfillTests(ServiceCase):
         book = Book()
         book.gaps[1], book.short = lost, True
         backfill = Backfill(self.options()[0], PROFILE, book, book, self.network)
-        keeper = GapKeeper("virtual-001", 60.0, book, 1, backfill, ("slow",))
+        keeper = GapKeeper("virtual-001", 60.0, book, 1, self.network, backfill, ("slow",))
         keeper.start()
         self.assertEqual(backfill.waiting, 0)
         book.short = False
@@ -278,7 +200,7 @@ class BackfillTests(ServiceCase):
     def keeper_after(self, book: Book, sinks: Sequence[str] = ()) -> Backfill:
         """What another life finds to do."""
         backfill = Backfill(self.options()[0], PROFILE, book, book, self.network)
-        GapKeeper("virtual-001", 60.0, book, 1, backfill, sinks).start()
+        GapKeeper("virtual-001", 60.0, book, 1, self.network, backfill, sinks).start()
         return backfill
 
     def test_a_meter_that_was_off_for_days(self) -> None:
@@ -353,7 +275,7 @@ class OutageTests(FleetCase):
 
     def keeper(self, options: MeterOptions, last_ts: int) -> GapKeeper:
         backfill = Backfill(options, PROFILE, self.book, self.book, self.network)
-        return GapKeeper(options.name, spacing(options), self.book, last_ts, backfill)
+        return GapKeeper(options.name, spacing(options), self.book, last_ts, self.network, backfill)
 
     def poll(self, last_ts: int = 0) -> None:
         self.simulate()

@@ -353,7 +353,7 @@ class PolledTests(FleetCase):
 
         def keeper(options: MeterOptions, last_ts: int) -> GapKeeper:
             backfill = Backfill(options, PROFILE, book, book, self.network)
-            return GapKeeper(options.name, spacing(options), book, last_ts, backfill)
+            return GapKeeper(options.name, spacing(options), book, last_ts, self.network, backfill)
 
         self.patch(Objects, "read", poisoned)
         self.gaps = keeper
