@@ -7,22 +7,14 @@ is done again, or ended, by the next start: no moment of a crash leaves an empty
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from dlmsd.errors import StoreError
 from dlmsd.store.backup import StepBackups
-from dlmsd.store.database import (
-    BUSY_SECONDS,
-    DamagedError,
-    UnreadableError,
-    explain,
-    sync_folder,
-)
+from dlmsd.store.database import DamagedError, UnreadableError, sync_folder
 
 # The file itself, and what SQLite keeps beside it.
 _PARTS: Final = ("", "-wal", "-shm")
@@ -60,9 +52,9 @@ def open_sound(
     """What ``opened`` makes of the file, and what an operator must be told.
 
     A damaged file is set aside as ``<name>.corrupt-<UTC time>``; ``rescue`` fills a new one
-    with what can be read of it, and says so. So is one that cannot be read, at the last
-    ``attempt``, of which 1 is the first. As long as one lies there it is told of, with
-    ``look``, what to look at. ``now`` is the wall time in ms. Raises StoreError.
+    with what can be read of it, leaves nothing in its log, and says so. So is one that cannot
+    be read, at the last ``attempt``, of which 1 is the first. As long as one lies there it is
+    told of, with ``look``, what to look at. ``now`` is the wall time in ms. Raises StoreError.
     """
     _end_replacement(path)
     told = [
@@ -121,7 +113,9 @@ def _replace(
         kept = rescue(new)
     finally:
         new.close()
-    _fold(making)
+    # What SQLite cannot move into the file as it closes it stays beside it, without a word.
+    if _beside(making, "-wal").exists():
+        raise StoreError(f"{making}: another program holds the new file")
     making.rename(_beside(path, ".salvaged"))
     sync_folder(path.parent)
     aside = _aside(path, now)
@@ -129,20 +123,6 @@ def _replace(
         path.rename(aside)
     _end_replacement(path, aside)
     return f"{reason}; it is set aside as {aside.name}, and {kept}"
-
-
-def _fold(path: Path) -> None:
-    """All of a closed file into the file itself: a close that cannot move the log there, as on
-    a full disk, leaves it beside the file and says nothing."""
-    log = _beside(path, "-wal")
-    if log.exists():
-        try:
-            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
-            raise explain(path, error) from error
-    if log.exists():
-        raise StoreError(f"{path}: another program holds the new file")
 
 
 def _end_replacement(path: Path, aside: Path | None = None) -> None:

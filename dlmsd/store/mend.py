@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from dlmsd.store.database import Database
-from dlmsd.store.rescue import UNREADABLE, columns, wreck
+from dlmsd.store.rescue import UNREADABLE, columns, fold, wreck
 
 # SQLite, file format: in the header (1.3), and in a page of a tree, behind the header on the
 # first one (1.6).
@@ -64,7 +64,7 @@ def _knows(path: Path, new: Database) -> bool:
 
 
 def _octets(new: Database) -> bytes:
-    new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    fold(new)
     ((file,),) = new.execute("SELECT file FROM pragma_database_list WHERE name = 'main'")
     return Path(file).read_bytes()
 

@@ -10,7 +10,7 @@ from typing import Final
 from dlmsd.store.backup import StepBackups
 from dlmsd.store.database import Database, explain, transaction
 from dlmsd.store.mend import mended
-from dlmsd.store.rescue import UNREADABLE, copy_table, go_on_above, last_ids, wreck
+from dlmsd.store.rescue import UNREADABLE, copy_table, fold, go_on_above, last_ids, wreck
 
 # More meters than a script can have left behind since the last checkpoint of the log.
 JUMP: Final = 100_000
@@ -61,6 +61,7 @@ def rescue_registry(path: Path, new: Database, now: int) -> str:
                 origin = "it" if source == path else f"its copy {source.name}"
                 break
         _raise_ids(new, highest, now // 1000)
+        fold(new)
         meters, own, wanted = (_count(new, each) for each in ("meters", "own_meters", "overrides"))
     except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error

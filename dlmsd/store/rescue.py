@@ -65,6 +65,12 @@ def go_on_above(new: sqlite3.Connection, table: str, number: int) -> None:
     new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
 
+def fold(new: sqlite3.Connection) -> None:
+    """All of the log into the file, unless another program holds that. Raises sqlite3.Error,
+    where a close would fail without a word."""
+    new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def copy_table(source: sqlite3.Connection, new: Database, table: str) -> None:
     """Every row that can be read and that the new table's rules allow."""
     names = columns(source, new, table)

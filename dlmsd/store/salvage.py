@@ -21,6 +21,7 @@ from dlmsd.store.rescue import (
     UNREADABLE,
     columns,
     copy_table,
+    fold,
     go_on_above,
     last_ids,
     walk,
@@ -81,6 +82,7 @@ def salvage(path: Path, new: Database, now: int) -> str:
         rescue.raise_counters(now // 1000)
         rescue.raise_ids()
         lost = rescue.recount(now)
+        fold(new)
     except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
     missing = f"{lost}" if rescue.counted else "an unknown number of"

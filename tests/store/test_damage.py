@@ -196,6 +196,14 @@ class DamageTests(DamageCase):
         self.successResultOf(started)
         self.all_kept()
 
+    def test_nothing_is_left_in_the_log_of_the_new_file(self) -> None:
+        path = Path(self.mktemp())
+        new = open_database(path, schema_steps("outbox"))
+        self.addCleanup(new.close)
+        told = salvage.salvage(self.path, new, NOW_MS)
+        self.assertIn(f"{len(self.waiting)} deliveries that wait", told)
+        self.assertEqual(Path(f"{path}-wal").stat().st_size, 0)
+
     def test_a_new_file_whose_log_somebody_holds(self) -> None:
         """It does not take the place of the damaged one without what its log has."""
         self.scribble(0)

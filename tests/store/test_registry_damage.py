@@ -10,8 +10,9 @@ from typing import Any
 from dlmsd.errors import StoreError
 from dlmsd.secret import Secret
 from dlmsd.store.backup import copy
+from dlmsd.store.database import open_database, schema_steps
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
-from dlmsd.store.registry_rescue import JUMP
+from dlmsd.store.registry_rescue import JUMP, rescue_registry
 from tests.store.case import NOW, look
 from tests.store.registry_case import RegistryCase
 
@@ -186,6 +187,13 @@ class RegistryDamageTests(RegistryCase):
         self.mended()
         self.told()
         self.assertNotIn(name(0), [one.name for one in self.done(self.registry.meters())])
+
+    def test_nothing_is_left_in_the_log_of_the_new_file(self) -> None:
+        path = Path(self.mktemp())
+        new = open_database(path, schema_steps("registry"))
+        self.addCleanup(new.close)
+        rescue_registry(self.path, new, int(NOW * 1000))
+        self.assertEqual(Path(f"{path}-wal").stat().st_size, 0)
 
     def test_an_empty_file_that_never_was_another(self) -> None:
         """A start that was killed leaves it: that is no damage."""
