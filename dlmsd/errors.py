@@ -127,6 +127,11 @@ class UnsynchronisedError(DlmsdError):
     cause: Cause = "operator"
 
 
+class UnknownClockError(UnsynchronisedError):
+    """The kernel does not tell dlmsd; see that this machine's clock is right, and force it, or
+    let dlmsd ask: as in etc/dlmsd.service, its sandbox must not forbid adjtimex."""
+
+
 class TimezoneError(DlmsdError):
     """Name the meter's place, as in `timezone = "America/Bogota"`."""
 

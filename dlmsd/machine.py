@@ -35,13 +35,16 @@ _TIME_ERROR: Final = 5
 _TIMEX: Final = 512
 
 
-def synchronised() -> bool:
-    """Whether the kernel believes that this machine's clock is (adjtimex)."""
+def synchronised(library: Callable[[], Any] = lambda: ctypes.CDLL(None)) -> bool | None:
+    """Whether the kernel believes that this machine's clock is (adjtimex, of the C library).
+
+    None if it does not say: a sandbox forbids to ask, or it knows no such question.
+    """
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))
+        state = int(library().adjtimex(ctypes.create_string_buffer(_TIMEX)))
     except (AttributeError, OSError):
-        return False
-    return 0 <= int(state) < _TIME_ERROR
+        return None
+    return None if state < 0 else state < _TIME_ERROR
 
 
 def open_more_files() -> None:
@@ -73,8 +76,8 @@ class Machine:
     asks for that by SIGHUP. ``ballast`` bytes of its disk are kept free for the day on which
     it is full. ``settle`` is called when what was made to live long has come to rest.
     ``systemd`` wants to hear that we live, or does not.
-    ``synchronised`` tells whether its clock is right. ``failed`` is called when the daemon has
-    given up.
+    ``synchronised`` tells whether its clock is right, None if nobody knows. ``failed`` is called
+    when the daemon has given up.
     """
 
     reactor: Any
@@ -89,7 +92,7 @@ class Machine:
     ballast: int = BALLAST
     settle: Callable[[], None] = lambda: None
     systemd: Systemd = field(factory=Systemd)
-    synchronised: Callable[[], bool] = synchronised
+    synchronised: Callable[[], bool | None] = synchronised
     failed: Callable[[], None] = lambda: None
 
     @classmethod

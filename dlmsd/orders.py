@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.dlms.association import Witness
-from dlmsd.errors import Cause, DlmsdError, ReadOnlyError, StoreError, UnsynchronisedError
+from dlmsd.errors import Cause, DlmsdError, ReadOnlyError, StoreError
 from dlmsd.fleet.board import Board, Status
 from dlmsd.fleet.incumbents import Incumbents
 from dlmsd.fleet.overrides import Overrides
@@ -25,7 +25,7 @@ from dlmsd.meter.excerpt import Excerpt
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 from dlmsd.meter.supply import Supply, switch
-from dlmsd.meter.timekeeping import ClockReading, Timekeeping
+from dlmsd.meter.timekeeping import ClockReading, Timekeeping, refuse_unless_right
 from dlmsd.meter.turns import Work
 from dlmsd.model import MeterStatus, Reading, ReloadStatus
 from dlmsd.store.metrics import Figures, Span, total
@@ -139,7 +139,7 @@ class Orders:
         last_ts: LastTs,
         clock: IReactorTime,
         wall: Callable[[], float],
-        synchronised: Callable[[], bool],
+        synchronised: Callable[[], bool | None],
         overrides: Overrides,
         incumbents: Incumbents,
     ) -> None:
@@ -270,8 +270,8 @@ class Orders:
     async def set_clock(self, meter: str, who: str, *, force: bool) -> tuple[ClockReading, ...]:
         """Set it to this machine's time: what it told before, and what it tells then."""
         options = self._writable(meter)
-        if not force and not self._synchronised():
-            raise UnsynchronisedError("this machine's clock is not synchronised")
+        if not force:
+            refuse_unless_right(self._synchronised())
 
         async def work(session: Session) -> tuple[ClockReading, ...]:
             place = Installation.of(options)

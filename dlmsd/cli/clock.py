@@ -16,10 +16,9 @@ from dlmsd.cli.target import chosen
 from dlmsd.cli.terminal import show_table
 from dlmsd.cli.tracing import to_errors
 from dlmsd.dlms.axdr.clock import ClockStatus
-from dlmsd.errors import UnsynchronisedError
 from dlmsd.machine import synchronised
 from dlmsd.meter.installation import Installation
-from dlmsd.meter.timekeeping import ClockReading, Timekeeping
+from dlmsd.meter.timekeeping import ClockReading, Timekeeping, refuse_unless_right
 
 # The rows of the table, by the keys of JSON.
 ROWS: Final = ("time", "deviation", "status", "difference", "uncertainty")
@@ -55,7 +54,8 @@ def clock(sets: bool, yes: bool, force: bool, as_json: bool, trace: bool, **give
             before = await keeping.read()
             after = None
             if sets and yes:
-                _refuse_unless_synchronised(force)
+                if not force:
+                    refuse_unless_right(synchronised())
                 after = await keeping.set(before)
         _show([before] if after is None else [before, after], as_json=as_json)
         if sets and not yes:
@@ -71,11 +71,6 @@ def _judged(after: ClockReading) -> int:
         return 0
     click.echo(say("The meter took it, and tells another time."), err=True)
     return FAILED
-
-
-def _refuse_unless_synchronised(force: bool) -> None:
-    if not force and not synchronised():
-        raise UnsynchronisedError("this machine's clock is not synchronised")
 
 
 def _show(readings: list[ClockReading], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.errors import DlmsdError, MeterError
+from dlmsd.errors import DlmsdError, MeterError, UnknownClockError, UnsynchronisedError
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 
@@ -28,6 +28,14 @@ class TimezoneError(DlmsdError):
     """This meter tells no deviation from UTC; say its `timezone` in the configuration."""
 
     culprit = "operator"
+
+
+def refuse_unless_right(synchronised: bool | None) -> None:
+    """UnsynchronisedError where this machine's clock may set no other; None is not known."""
+    if synchronised is None:
+        raise UnknownClockError("whether this machine's clock is synchronised is not known")
+    if not synchronised:
+        raise UnsynchronisedError("this machine's clock is not synchronised")
 
 
 @frozen

@@ -48,7 +48,7 @@ class Machine(Protocol):
     @property
     def wall(self) -> Callable[[], float]: ...
     @property
-    def synchronised(self) -> Callable[[], bool]: ...
+    def synchronised(self) -> Callable[[], bool | None]: ...
 
 
 class Watch:
@@ -130,7 +130,8 @@ class Watch:
         host = self.history.host
         now = self._clock.seconds()
         host.look(now, self._wall(), LOOK_SECONDS, _STEP_SECONDS)
-        host.learn(now, synchronised=self._synchronised(), refused=self._board.door.wrong)
+        right = self._synchronised() is not False  # whoever cannot know it raises no alarm
+        host.learn(now, synchronised=right, refused=self._board.door.wrong)
         self._supervise()
         if self._busy:  # a disk that hangs
             return

@@ -37,7 +37,7 @@ class OrdersCase(FleetCase):
         super().setUp()
         self.board = Board()
         self.meters: list[MeterOptions] = []
-        self.synchronised = True
+        self.synchronised: bool | None = True
         folder = Path(self.mktemp())
         folder.mkdir()
         writer = ImmediateWriter()

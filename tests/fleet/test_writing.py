@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from dlmsd.errors import ReadOnlyError, UnsynchronisedError
+from dlmsd.errors import ReadOnlyError, UnknownClockError, UnsynchronisedError
 from dlmsd.meter.rights import AccessRightError
 from dlmsd.secret import Secret
 from dlmsd.simulator.equipment import ClockOptions
@@ -28,13 +28,14 @@ class WritingTests(TurnsCase):
 
     def test_not_by_a_clock_that_may_be_wrong(self) -> None:
         self.begin(interval=60.0, **WRITER)
-        self.synchronised = False
-        for force in (False, True):
-            asked = self.order(self.orders.set_clock(self.names[0], "me", force=force))
-            if force:
-                self.successResultOf(asked)
-            else:
-                self.failureResultOf(asked, UnsynchronisedError)
+        for self.synchronised, refusal in (
+            (False, UnsynchronisedError),
+            (None, UnknownClockError),
+        ):
+            asked = self.order(self.orders.set_clock(self.names[0], "me", force=False))
+            self.assertIs(self.failureResultOf(asked, UnsynchronisedError).type, refusal)
+            asked = self.order(self.orders.set_clock(self.names[0], "me", force=True))
+            self.successResultOf(asked)
 
     def test_the_supply(self) -> None:
         self.begin(interval=60.0, **WRITER)

@@ -189,4 +189,4 @@ class ClockTests(WritingCase):
             raise SkipTest("this machine's clock is synchronised")
         ended = self.run_command("clock", "writer", "--set", "--yes")
         self.assertEqual(ended.returncode, 1, ended)
-        self.assertIn("not synchronised", ended.stderr)
+        self.assertRegex(ended.stderr, "clock is (not synchronised|synchronised is not known)")

@@ -71,7 +71,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = self.reactor = Clock()
-        self.clock_right = True
+        self.clock_right: bool | None = True
         self._began = time.time()
         self.board = Board()
         self.meter, self.sink = METER, SINK
@@ -110,7 +110,7 @@ class Desk:
         for writer in self.writers:
             done(writer.stop())
 
-    def synchronised(self) -> bool:
+    def synchronised(self) -> bool | None:
         return self.clock_right
 
     def wall(self) -> float:

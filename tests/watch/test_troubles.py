@@ -156,6 +156,19 @@ ROWS: Final = (
 ELSEWHERE: Final = {"daemon-stopped": "tests/cli/test_health.py"}
 
 
+class NoTroubleTests(SynchronousTestCase):
+    """What looks like one."""
+
+    def test_a_clock_that_nobody_may_ask_for(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        desk = Desk(folder)
+        self.addCleanup(desk.stop)
+        desk.clock_right = None
+        desk.run(2000)
+        self.assertEqual((desk.findings, desk.alarms()), ([], []))
+
+
 class TroubleTests(SynchronousTestCase):
     """A test for each row."""
 
