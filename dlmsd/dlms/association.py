@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Container, Sequence
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
@@ -60,23 +60,19 @@ from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.transfer import BlockTransfer, UnaskedTransfer
-from dlmsd.dlms.xdlms.access import AccessSpecification
+from dlmsd.dlms.xdlms.access import AccessRequest, AccessSpecification
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.described import DescribedNotification
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse
-from dlmsd.dlms.xdlms.get import Access
+from dlmsd.dlms.xdlms.get import Access, GetRequestNormal
 from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke
 from dlmsd.dlms.xdlms.long_invoke import LONG_INVOKE_ID, encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
 from dlmsd.errors import DecodeError, DlmsdError, LocalError, UnservedError
 from dlmsd.secret import Secret
-
-# Tag, length, security control, counter and authentication tag around a request.
-_CIPHERING: Final = 1 + 3 + 5 + 12
-
 
 Witness: TypeAlias = Callable[[str, bytes, bytes | None], None]
 """``sent`` or ``received``, the APDU as it travels, and what is in it if that was opened."""
@@ -232,7 +228,13 @@ class Association:
     @property
     def most(self) -> int:
         """The most octets of a request whose service has no blocks of its own, 0 for any."""
-        return 0 if self._transfers else self.max_pdu
+        return 0 if self._transfers else self._room(AccessRequest.TAG)
+
+    def _room(self, tag: int) -> int:
+        """The most octets of a request with this tag before it is protected, 0 for any."""
+        if self._security is None or not self._limit:
+            return self._limit
+        return self._security.room(tag, self._limit)
 
     def _whole(self, blocks: Conformance) -> int:
         """The most octets of a request whose service has ``blocks`` of its own."""
@@ -355,10 +357,8 @@ class Association:
             agreed = self._opening.agree(aare) or Agreement(self.LEAST, 0)
             if self._opening.opened is not None:
                 self._seen("received", aare.user_information, self._opening.opened)
-            self.conformance, self.max_pdu = agreed.conformance, agreed.max_pdu
-            self._limit = agreed.max_pdu
-            if self._opening.ciphered and self.max_pdu:
-                self.max_pdu = max(1, self.max_pdu - _CIPHERING)
+            self.conformance, self._limit = agreed.conformance, agreed.max_pdu
+            self.max_pdu = self._room(GetRequestNormal.TAG)
             if not self._opening.proves:
                 self.state = State.ASSOCIATED
                 return [Associated()]

@@ -17,7 +17,7 @@ from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.proposal import READING, WRITING
 from dlmsd.dlms.quirks import NO_ACCESS
 from dlmsd.dlms.security.challenge import ECDSA_CHALLENGE, USUAL_CHALLENGE, draw_challenge
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import (
     CounterBlock,
     CounterName,
@@ -26,6 +26,7 @@ from dlmsd.dlms.security.counter import (
     above_meters,
     key_id,
 )
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.one_time import KeyKind

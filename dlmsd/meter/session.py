@@ -214,7 +214,8 @@ class Session(Conversation):
         while len(results) < len(attributes):
             rest = attributes[len(results) :]
             carrier = self._chosen(Conformance.GET, len(rest))
-            batch = rest[: batch_size(carrier, self._association.max_pdu)]
+            to = self._association
+            batch = rest[: batch_size(carrier, to.most if carrier.access else to.max_pdu)]
             try:
                 told = plausible(await self._done(reading(carrier, batch)))
             except ServiceError:

@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 from dlmsd.config.values import AddressSize, Framing, Referencing
 from dlmsd.dlms.acse.context import Mechanism
 from dlmsd.dlms.hdlc.negotiation import LinkParameters
-from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.manufacturer import AES_ECB, Manufacturer
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy

@@ -13,8 +13,9 @@ from dlmsd.dlms.security.challenge import (
     Challenges,
     draw_challenge,
 )
-from dlmsd.dlms.security.context import SERVICE, UNCIPHERED, Form, SecurityContext
+from dlmsd.dlms.security.context import UNCIPHERED, SecurityContext
 from dlmsd.dlms.security.errors import PolicyError
+from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SecurityPolicy

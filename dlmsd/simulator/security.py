@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from dlmsd.dlms.security.context import SERVICE, Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import (
     COUNTER_END,
     CounterBlock,
@@ -21,6 +21,7 @@ from dlmsd.dlms.security.counter import (
     TransmitCounter,
     key_id,
 )
+from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.keywrap import unwrap_key
 from dlmsd.dlms.security.signature import load_private, public_octets

@@ -14,10 +14,11 @@ from dlmsd.dlms.outcome import (
     SendApdu,
 )
 from dlmsd.dlms.proposal import WRITING
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
-from dlmsd.dlms.security.one_time import KeyKind
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.xdlms.access import AccessSet
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import GetResponseNormal, GetResponseWithBlock
 from dlmsd.dlms.xdlms.initiate import InitiateResponse
@@ -26,7 +27,7 @@ from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConf
 from dlmsd.dlms.xdlms.protected import decode_protected
 from dlmsd.errors import LocalError
 from tests.dlms.associations import CLOCK, AssociationTestCase
-from tests.dlms.security.contexts import CLIENT, METER, Pair, seeded
+from tests.dlms.security.contexts import CLIENT, METER, ONCE, Pair, every_form, seeded
 
 VALUE = Data(Tag.LONG_UNSIGNED, 2301)
 # The invoke-id of a first request.
@@ -53,6 +54,23 @@ class SecuredCase(AssociationTestCase):
         return association
 
 
+class SizeTests(SecuredCase):
+    def test_no_request_is_longer_than_the_meter_takes(self) -> None:
+        for suite, policy, form in every_form():
+            pair = Pair(suite, policy, form=form)
+            association = self.begin(pair, max_pdu=640)
+            name = f"{suite}, {policy.value}, {form}"
+            (sent,) = association.set([CLOCK], [Data(Tag.OCTET_STRING, bytes(2000))])
+            assert isinstance(sent, SendApdu)
+            self.assertTrue(600 < len(sent.apdu) <= 640, f"{name}: {len(sent.apdu)}")
+            association._exchange = None
+            # ACCESS has no form of its service.
+            value = Data(Tag.OCTET_STRING, bytes(association.most - 40))
+            (sent,) = association.access([AccessSet(CLOCK)], [value])
+            assert isinstance(sent, SendApdu)
+            self.assertTrue(600 < len(sent.apdu) <= 640, f"{name}: {len(sent.apdu)}")
+
+
 class MiddleTests(SecuredCase):
     def test_where_no_counter_is_left_the_request_fails_and_the_association_stands(self) -> None:
         pair = Pair()
@@ -76,7 +94,7 @@ class MiddleTests(SecuredCase):
         self.assertTrue(association.associated)
 
     def test_a_push_to_be_confirmed_leaves_the_answer_believable(self) -> None:
-        for kind in (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC):
+        for kind in ONCE:
             pair = Pair(SUITES[1], form=Form(kind=kind))
             association = self.begin(pair)
             (sent,) = association.get([CLOCK])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dlmsd.dlms.security.challenge import Challenges
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import (
     CounterBlock,
     CounterName,
@@ -18,6 +18,7 @@ from dlmsd.dlms.security.counter import (
     TransmitCounter,
 )
 from dlmsd.dlms.security.errors import SecurityError
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.keywrap import unwrap_key, wrap_key
 from dlmsd.dlms.security.mechanism import Digest, Ecdsa, Gmac, md5, sha256
 from dlmsd.dlms.security.one_time import KeyKind

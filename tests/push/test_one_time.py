@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.load import load
 from dlmsd.config.values import MeterOptions
-from dlmsd.dlms.security.context import Form, SecurityContext
+from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import COUNTER_END, CounterBlock, TransmitCounter
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.protected import decode_protected

@@ -16,13 +16,14 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.proposal import READING
 from dlmsd.dlms.security.challenge import Challenges
-from dlmsd.dlms.security.context import UNCIPHERED, Form, SecurityContext
+from dlmsd.dlms.security.context import UNCIPHERED, SecurityContext
 from dlmsd.dlms.security.counter import (
     COUNTER_END,
     CounterBlock,
     ReceivedCounters,
     TransmitCounter,
 )
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.xdlms.action import ActionRequestNormal

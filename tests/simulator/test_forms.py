@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.dlms.security.context import SERVICE, Form
+from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy

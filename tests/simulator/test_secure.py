@@ -12,7 +12,7 @@ from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data
 from dlmsd.dlms.cosem.short_names import OBJECT_LIST_SN
 from dlmsd.dlms.hdlc.address import ServerAddress
-from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import ClosedError, RefusedError
 from dlmsd.simulator.personality import (

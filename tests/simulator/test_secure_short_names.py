@@ -12,7 +12,7 @@ from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.association_sn import WRITING_SN
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.access_result import DataAccessResult

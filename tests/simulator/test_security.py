@@ -11,8 +11,8 @@ from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.diagnostic import UserDiagnostic
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import encode
-from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.security.errors import SecurityError
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.suite import SecurityControl, SecurityPolicy
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu

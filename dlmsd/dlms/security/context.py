@@ -43,6 +43,7 @@ from dlmsd.dlms.security.errors import (
     SuiteError,
     SystemTitleError,
 )
+from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.one_time import KeyKind, OneTimeKeys
 from dlmsd.dlms.security.signature import sign, verify
@@ -72,22 +73,6 @@ UNCIPHERED: Final = frozenset((0x60, 0x61, 0x62, 0x63, 0xD8))
 UNPROVED: Final = UNCIPHERED | {0x0E}
 # Initiate-request and -response: the dedicated key travels in the former.
 _INITIATES: Final = frozenset((0x01, 0x08))
-
-
-@frozen
-class Form:
-    """How APDUs are protected. ``general`` takes general-glo- and general-ded-ciphering also
-    where there is a service-specific form; ``kind`` takes general-ciphering, each APDU under a
-    key of this kind; ``signed`` puts general-signing around, and wants it around what comes.
-    """
-
-    general: bool = False
-    kind: KeyKind | None = None
-    signed: bool = False
-
-
-SERVICE: Final = Form()
-"""glo- and ded-ciphering, which every meter knows."""
 
 
 @frozen
@@ -202,6 +187,12 @@ class SecurityContext:
         else:
             apdu = self.protect_general(plain, transaction, kind)
         return self.sign(apdu, transaction) if signed else apdu
+
+    def room(self, tag: int, limit: int) -> int:
+        """How many octets an APDU with this tag may have, to have ``limit`` when protected."""
+        # What is shorter may have shorter lengths before it, but never more around it.
+        around = self._form.size(self.suite, self.policy, tag, limit) - limit
+        return max(1, limit - around)
 
     def _protect(self, plain: bytes) -> bytes:
         """In glo- or ded-ciphering; with the dedicated key where there is one."""

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from dlmsd.dlms.security.errors import TransactionError
 
-_ID_SIZE: Final = 8
+ID_SIZE: Final = 8
 # A meter's association has a few hundred transactions; this many are an attack on memory.
 _MAX_TAKEN: Final = 4096
 
@@ -35,7 +35,7 @@ class OwnTransactions:
 
     def begin(self) -> bytes:
         """The id of a new one; the one before is over."""
-        self._open = self._random(_ID_SIZE)
+        self._open = self._random(ID_SIZE)
         return self._open
 
     def check(self, transaction_id: bytes) -> None:

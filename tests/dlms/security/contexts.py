@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -10,7 +11,9 @@ from attrs import astuple, evolve
 
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.keys import Keys
+from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.signature import load_private, public_octets
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy, SecuritySuite
 from dlmsd.secret import Secret
@@ -24,6 +27,8 @@ ANSWER = bytes.fromhex("C401C10009060100010800FF")
 READ = bytes.fromhex("05010200A8")
 READ_ANSWER = bytes.fromhex("0C01000906 0100010800FF")
 INITIATE = bytes.fromhex("01000000065F1F0400007E1F04B0")
+# Where the keys of one use come from.
+ONCE = (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC)
 
 
 def seeded(seed: int) -> Callable[[int], bytes]:
@@ -49,6 +54,17 @@ def both_keys(suite: SecuritySuite, seed: int = 1) -> tuple[Keys, Keys]:
     client = Keys(*shared, privates[0], privates[1], publics[2], publics[3])
     meter = Keys(*shared, privates[2], privates[3], publics[0], publics[1])
     return client, meter
+
+
+def every_form() -> Iterator[tuple[SecuritySuite, SecurityPolicy, Form]]:
+    """All that may be configured."""
+    for suite, policy in product(SUITES, SecurityPolicy):
+        if policy is SecurityPolicy.NONE:
+            continue
+        kinds = (None, KeyKind.IDENTIFIED, KeyKind.WRAPPED, *(ONCE if suite.curve else ()))
+        for kind, general in product(kinds, (False, True)):
+            for signed in (False, True) if suite.curve else (False,):
+                yield suite, policy, Form(general, kind, signed)
 
 
 class Pair:

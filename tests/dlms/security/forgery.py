@@ -12,7 +12,7 @@ from random import Random
 
 from attrs import define, evolve, field, frozen
 
-from dlmsd.dlms.security.context import Form
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityControl, SecurityPolicy, SecuritySuite
 from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, Ciphered, GeneralCiphered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.dlms.security.context import UNPROVED, Form, SecurityContext
+from dlmsd.dlms.security.context import UNPROVED, SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
 from dlmsd.dlms.security.errors import (
     CompressionError,
@@ -17,6 +17,7 @@ from dlmsd.dlms.security.errors import (
     SystemTitleError,
     TagError,
 )
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.suite import SUITES, SecurityControl, SecurityPolicy
 from dlmsd.dlms.xdlms.ciphered import Ciphered, GeneralCiphered

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.dlms.security.context import Form
 from dlmsd.dlms.security.errors import PolicyError, TransactionError
+from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES
 from dlmsd.dlms.xdlms.general_ciphering import GeneralCiphering
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
-from tests.dlms.security.contexts import ANSWER, GET, INITIATE, Pair
+from tests.dlms.security.contexts import ANSWER, GET, INITIATE, ONCE, Pair, every_form
 
-ONCE = (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC)
 # AARQ, which has no ciphered form.
 AARQ = bytes.fromhex("6000")
 
@@ -44,6 +45,18 @@ class FormTests(SynchronousTestCase):
             bare = pair.meter._protect(ANSWER)
             self.assertRaises(PolicyError, pair.client.open, bare)
             self.assertEqual(pair.client.open(pair.meter.sign(bare, head)), ANSWER)
+
+    def test_how_long_it_gets(self) -> None:
+        for suite, policy, form in every_form():
+            pair = Pair(suite, policy, form=form)
+            # One with a form of its service, one without (ACCESS); lengths of one to three octets.
+            for tag, octets in product((0xC0, 0xD9), (1, 90, 127, 128, 250, 256, 5000)):
+                protected = pair.client.protect(bytes((tag,)) + bytes(octets - 1))
+                self.assertEqual(form.size(suite, policy, tag, octets), len(protected), form)
+                limit = octets + 400
+                room = pair.client.room(tag, limit)
+                size = len(pair.client.protect(bytes((tag,)) + bytes(room - 1)))
+                self.assertTrue(limit - 4 <= size <= limit, (form, size, limit))
 
     def test_what_goes_as_ever(self) -> None:
         """ACSE in clear, the initiate services under the global key."""
