@@ -129,6 +129,7 @@ class Layout:
         return ProfileRows(
             self.columns,
             self.period,
+            direction=self.direction,
             timezone=place.timezone,
             negate_deviation=place.negate_deviation,
         )

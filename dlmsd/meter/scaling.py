@@ -11,7 +11,7 @@ from attrs import frozen
 
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.axdr.clock import DateTime
-from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.value import DELTAS, Data, Tag
 from dlmsd.dlms.cosem.units import conversion, unit
 from dlmsd.errors import DecodeError
 from dlmsd.meter.installation import BARE, Installation
@@ -85,7 +85,8 @@ class Scale:
         self._factor = None if factor == 1 else factor
 
     def value(self, data: Data) -> Value | None:
-        """The published value; None for what is no value (null-data, NaN, a structure).
+        """The published value; None for what is no value (null-data, NaN, a structure, a
+        difference from a number that is not known).
 
         Numbers are exact: raw 1365 with scaler -1 is 136.5. Text loses control characters.
         """
@@ -105,7 +106,7 @@ class Scale:
             case Tag.DATE_TIME:
                 return self._moment(raw)
             case _:
-                if not isinstance(raw, int):
+                if not isinstance(raw, int) or data.tag in DELTAS:
                     return None
                 number = Decimal(raw)
         return self._scaled(number)

@@ -36,9 +36,10 @@ class ProfileOptions:
     ``off_for`` seconds of every ``off_every``, and captures nothing.
 
     ``nulls`` sends null-data for what is as in the row before, and for times one period
-    after it. ``compact`` sends a compact-array. ``selectors`` are the ways of selective
-    access that work: 1 by range, 2 by entry. ``in_use`` is what entries_in_use says, None
-    for the truth.
+    from it. ``deltas`` sends numbers by their difference from the row before, whether the
+    client negotiated that or not. ``compact`` sends a compact-array. ``selectors`` are the
+    ways of selective access that work: 1 by range, 2 by entry. ``in_use`` is what
+    entries_in_use says, None for the truth.
     """
 
     entries: int = 10_000
@@ -49,6 +50,7 @@ class ProfileOptions:
     off_every: float = 0.0
     off_for: float = 0.0
     nulls: bool = False
+    deltas: bool = False
     compact: bool = False
     selectors: tuple[int, ...] = (1, 2)
     in_use: int | None = None

@@ -180,12 +180,13 @@ _COLUMNS: Final = (
 
 def _profile(octets: bytes) -> None:
     """Rows of two columns, one of them the time, or of one; the first octet says which, and
-    of what meter.
+    of what meter, and in what order.
     """
     kind = octets[0] if octets else 0
     rows = ProfileRows(
         (_COLUMNS, _COLUMNS, _COLUMNS[:1], _COLUMNS[1:])[kind >> 4 & 3],
         900,
+        direction=(1, -1, 0, 1)[kind >> 6],
         timezone=_ZONE if kind & 1 else None,
         negate_deviation=bool(kind & 2),
         null_repeats=bool(kind & 4),
@@ -203,6 +204,7 @@ def _row(moment: bytes, value: bytes) -> bytes:
 _MOMENT: Final = bytes.fromhex("090C07E10A1405032B1EFF800000")
 _ROWS: Final = (
     b"\x01\x03" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") + _row(b"\x00", b"\x00") * 2,
+    b"\x01\x03" + _row(_MOMENT, b"\x06\x00\x00\x00\x01") + _row(b"\x00", b"\x1f\x05") * 2,
     b"\x01\x02" + _row(b"\x19" + _MOMENT[2:], b"\x12\x00\x01") + _row(b"\x09\x00", b"\x00"),
     b"\x01\x02\x02\x01\x12\x00\x07\x02\x01\x00",
     b"\x01\x02\x02\x01%b\x02\x01\x00" % _MOMENT,
@@ -280,7 +282,7 @@ _CAPTURES: Final = (
 @cache
 def targets() -> tuple[Target, ...]:
     """All of them."""
-    kinds = (0x08, 0x0F, 0x28, 0x2D, 0x38, 0x3C)
+    kinds = (0x08, 0x0F, 0x28, 0x2D, 0x38, 0x3C, 0x4C)
     row = Target("cosem.rows", _profile, tuple(bytes((n,)) + r for n in kinds for r in _ROWS))
     return (
         *frames.targets(),

@@ -166,9 +166,16 @@ class OddityTests(MeterCase):
         self.expect(newest, newest[-1].time - 99 * QUARTER, newest[-1].time)
 
     def test_newest_first(self) -> None:
-        meter = self.meter(newest_first=True)
-        rows = self.read(meter, NOW - DAY, NOW)
-        self.expect(rows[::-1], NOW - DAY, NOW)
+        for options in ({}, {"nulls": True}, {"nulls": True, "deltas": True}):
+            meter = self.meter(newest_first=True, **options)
+            rows = self.read(meter, NOW - DAY, NOW)
+            self.expect(rows[::-1], NOW - DAY, NOW)
+            self.assertEqual(any(row.computed for row in rows), bool(options))
+            self.end()
+            self.setUp()
+
+    def test_deltas(self) -> None:
+        self.both(self.meter(deltas=True))
 
     def test_opposite_deviation(self) -> None:
         clock = ClockOptions("America/Bogota", "opposite")

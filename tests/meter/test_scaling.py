@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import Measurement
 from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.axdr.value import DELTAS
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
 from dlmsd.errors import DecodeError
@@ -101,6 +102,7 @@ class ScaleTests(SynchronousTestCase):
             Data(Tag.STRUCTURE, ()),
             Data(Tag.ARRAY, (Data(Tag.LONG, 1),)),
             Data(Tag.OCTET_STRING, b""),
+            *(Data(tag, 5) for tag in DELTAS),
             Data(Tag.VISIBLE_STRING, ""),
         ):
             self.assertIsNone(scale().value(data), data)

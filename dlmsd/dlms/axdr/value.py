@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, Union
 
 from dlmsd.dlms.axdr.clock import Date, DateTime, Time
 
@@ -50,6 +50,20 @@ class Tag(enum.IntEnum):
     def title(self) -> str:
         """As the standard writes it: ``long-unsigned``."""
         return self.name.lower().replace("_", "-")
+
+
+# How far a number is from the one before it in its column (Blue Book, Profile generic): no
+# number by itself.
+DELTAS: Final = frozenset(
+    {
+        Tag.DELTA_INTEGER,
+        Tag.DELTA_LONG,
+        Tag.DELTA_DOUBLE_LONG,
+        Tag.DELTA_UNSIGNED,
+        Tag.DELTA_LONG_UNSIGNED,
+        Tag.DELTA_DOUBLE_LONG_UNSIGNED,
+    }
+)
 
 
 class BitString(NamedTuple):

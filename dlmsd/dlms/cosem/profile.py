@@ -2,18 +2,21 @@
 
 Octets of the buffer attribute go in as blocks bring them and rows come out, so a profile
 of any length takes the memory of one row. Meters save octets: null-data in a column
-repeats the value of the row before, and a row without a time lies one capture period
-behind the row before it.
+repeats the value of the row before, a delta is what is to be added to it, and a row
+without a time lies one capture period behind the row before it, or ahead of it where the
+newest row comes first.
 """
 
 from __future__ import annotations
 
 import datetime
+import struct
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
-from dlmsd.dlms.axdr.value import Data, Tag
+from dlmsd.dlms.axdr.primitive import PRIMITIVES
+from dlmsd.dlms.axdr.value import DELTAS, Data, Tag
 from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.cosem.elements import Elements
 from dlmsd.errors import DecodeError, LocalError
@@ -22,10 +25,25 @@ _CLOCK: Final = 8
 _TIME: Final = 2
 _DATE_TIME_OCTETS: Final = 12
 _NULL: Final = Data(Tag.NULL_DATA, None)
+_SHORTENED: Final = DELTAS | {Tag.NULL_DATA}
+# What a delta can be added to.
+_WHOLE: Final = frozenset(
+    {
+        Tag.INTEGER,
+        Tag.LONG,
+        Tag.DOUBLE_LONG,
+        Tag.LONG64,
+        Tag.UNSIGNED,
+        Tag.LONG_UNSIGNED,
+        Tag.DOUBLE_LONG_UNSIGNED,
+        Tag.LONG64_UNSIGNED,
+    }
+)
 
 
 class Row(NamedTuple):
-    """``values`` has one Data for each capture object.
+    """``values`` has one Data for each capture object: a delta only where nothing tells what
+    it is to be added to.
 
     ``time`` is the instant in UTC, None where neither row nor profile tells one; it is
     ``computed`` when it was reckoned from the row before. ``status`` is the meter's own
@@ -42,7 +60,9 @@ class ProfileRows:
     """Feed it the octets of an encoded buffer, an array or a compact-array of structures.
 
     ``columns`` are the capture objects, of a selection those selected. ``capture_period``
-    is in seconds, 0 for rows that come at no fixed time. ``timezone`` is for meters that
+    is in seconds, 0 for rows that come at no fixed time. ``direction`` is 1 where the oldest
+    row comes first, -1 where the newest does, 0 where that is not known and rows without a
+    time have none. ``timezone`` is for meters that
     give no deviation, ``negate_deviation`` for those that count it from UTC to local time.
     ``null_repeats`` is false for meters whose null-data means that there is no value.
     ``counted`` is false for meters that tell a wrong number of rows.
@@ -55,6 +75,7 @@ class ProfileRows:
         columns: Sequence[CaptureObject],
         capture_period: int = 0,
         *,
+        direction: int = 1,
         timezone: datetime.tzinfo | None = None,
         negate_deviation: bool = False,
         null_repeats: bool = True,
@@ -64,6 +85,7 @@ class ProfileRows:
             raise LocalError("the capture objects of a profile are to be read before its buffer")
         self.columns = tuple(columns)
         self._period = datetime.timedelta(seconds=capture_period)
+        self._step = direction * self._period
         self._timezone = timezone
         self._negate_deviation = negate_deviation
         self._null_repeats = null_repeats
@@ -72,6 +94,8 @@ class ProfileRows:
             (place for place, column in enumerate(self.columns) if _is_time(column)), None
         )
         self._rows = 0
+        self._tags: list[Tag] = []
+        self._shortened = False
         self._previous: tuple[Data, ...] | None = None
         self._previous_time: datetime.datetime | None = None
 
@@ -97,8 +121,12 @@ class ProfileRows:
                 f"row {self._rows} has {len(values)} columns for {len(self.columns)} capture"
                 " objects"
             )
-        if self._null_repeats and self._previous is not None and _NULL in values:
-            values = self._repeated(values, self._previous)
+        tags = [value[0] for value in values]
+        # Most rows have the types of the row before.
+        if tags != self._tags:
+            self._tags, self._shortened = tags, not _SHORTENED.isdisjoint(tags)
+        if self._shortened and self._previous is not None:
+            values = self._whole(values, self._previous)
         self._previous = values
         if self._clock is None:
             moment, status, computed = None, None, False
@@ -109,14 +137,14 @@ class ProfileRows:
         # As A-XDR makes its values: the constructor takes twice as long.
         return tuple.__new__(Row, (moment, status, computed, values))
 
-    def _repeated(self, values: tuple[Data, ...], before: tuple[Data, ...]) -> tuple[Data, ...]:
-        """The row with what it does not tell anew; its time is never that of another."""
-        silent = values.count(_NULL) == len(values)
+    def _whole(self, values: tuple[Data, ...], before: tuple[Data, ...]) -> tuple[Data, ...]:
+        """The row with what it tells by the row before; its time is never that of another."""
+        silent = self._null_repeats and values.count(_NULL) == len(values)
         if silent and (self._clock is None or before[self._clock] == _NULL):
             return before
-        null = Tag.NULL_DATA
+        null = Tag.NULL_DATA if self._null_repeats else None
         full = [
-            previous if value[0] is null else value
+            previous if value[0] is null else _sum(previous, value) if value[0] in DELTAS else value
             for value, previous in zip(values, before, strict=True)
         ]
         if self._clock is not None:
@@ -128,8 +156,8 @@ class ProfileRows:
         try:
             if sent is not None:
                 return self._instant(sent), sent.status, False
-            if self._previous_time is not None and self._period:
-                return self._previous_time + self._period, None, True
+            if self._previous_time is not None and self._step:
+                return self._previous_time + self._step, None, True
         except OverflowError:
             # A year of 1 or 9999, which UTC moves out of the calendar: no instant.
             pass
@@ -151,6 +179,20 @@ class ProfileRows:
 
 def _is_time(column: CaptureObject) -> bool:
     return column.attribute.class_id == _CLOCK and column.attribute.attribute == _TIME
+
+
+def _sum(previous: Data, delta: Data) -> Data:
+    """The number that is meant; the delta itself where there is none, or none of that type."""
+    tag: Tag = previous.tag
+    if tag not in _WHOLE:
+        return delta
+    number: Any = previous.value
+    number += delta.value
+    try:
+        PRIMITIVES[tag].write(number)
+    except struct.error:
+        return delta
+    return Data(tag, number)
 
 
 def _date_time(data: Data, row: int) -> DateTime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
@@ -22,7 +23,7 @@ from dlmsd.simulator.answer import Result
 from dlmsd.simulator.cosem import events, literal, shape
 from dlmsd.simulator.cosem.clock import CLOCK, QUARTER
 from dlmsd.simulator.cosem.instance import Attribute, Instance, Kept, Method, constant
-from dlmsd.simulator.cosem.rows import can_capture, column, compact, is_time, plain, with_nulls
+from dlmsd.simulator.cosem.rows import can_capture, column, compact, is_time, plain, shortened
 from dlmsd.simulator.cosem.slots import Daily, Every, Monthly, Slots
 from dlmsd.simulator.curves import INSTALLED
 
@@ -114,9 +115,11 @@ def _buffer(
     rows = plain([column(meter, each) for each in columns], instants)
     if options.compact:
         return compact(rows)
-    if options.nulls:
+    if options.nulls or options.deltas:
         time = next((place for place, each in enumerate(columns) if is_time(each)), None)
-        return with_nulls(rows, time, instants, state.period)
+        step = -state.period if options.newest_first else state.period
+        follows = [bool(step) and then - one == step for one, then in pairwise(instants)]
+        return shortened(rows, time, follows, nulls=options.nulls, deltas=options.deltas)
     return rows
 
 

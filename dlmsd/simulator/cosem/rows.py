@@ -25,6 +25,11 @@ Column: TypeAlias = Callable[[float], Data]
 
 # Profiles and compact data would capture themselves.
 _NEVER_CAPTURED: Final = (7, 62)
+_DELTAS: Final = (
+    (8, Tag.DELTA_UNSIGNED, Tag.DELTA_INTEGER),
+    (16, Tag.DELTA_LONG_UNSIGNED, Tag.DELTA_LONG),
+    (32, Tag.DELTA_DOUBLE_LONG_UNSIGNED, Tag.DELTA_DOUBLE_LONG),
+)
 
 
 def is_time(captured: CaptureObject) -> bool:
@@ -71,26 +76,44 @@ def plain(columns: Sequence[Column], instants: Sequence[float]) -> Data:
     return Data(Tag.ARRAY, tuple(rows))
 
 
-def with_nulls(rows: Data, time: int | None, instants: Sequence[float], period: int) -> Data:
-    """Null-data for what is as in the row before; in the column ``time`` for what is one
-    ``period`` later than there.
+def shortened(
+    rows: Data, time: int | None, follows: Sequence[bool], *, nulls: bool, deltas: bool
+) -> Data:
+    """With ``nulls``, null-data for what is as in the row before, and in the column ``time``
+    for the row that ``follows`` the one before by one period; with ``deltas``, the
+    difference of numbers.
     """
     assert isinstance(rows.value, tuple)
-    shorter: list[Data] = []
     before: tuple[Data, ...] = ()
-    for number, row in enumerate(rows.value):
+    shorter: list[Data] = []
+    for row, due in zip(rows.value, (False, *follows), strict=False):
         values = row.value
         assert isinstance(values, tuple)
-        follows = bool(number and period and instants[number] - instants[number - 1] == period)
-        kept = [
-            NULL
-            if (follows if place == time else bool(before) and value == before[place])
-            else value
-            for place, value in enumerate(values)
-        ]
+        kept = list(values)
+        for place, (value, previous) in enumerate(zip(values, before, strict=False)):
+            if nulls and (due if place == time else value == previous):
+                kept[place] = NULL
+            elif deltas:
+                kept[place] = _difference(value, previous)
         before = values
         shorter.append(Data(Tag.STRUCTURE, tuple(kept)))
     return literal.array(*shorter)
+
+
+def _difference(value: Data, previous: Data) -> Data:
+    """In the smallest type that holds it; the value itself where it is no number, or none does."""
+    number, other = value.value, previous.value
+    if type(number) is not int or type(other) is not int:
+        return value
+    if value.tag is not previous.tag or value.tag is Tag.ENUM:
+        return value
+    difference = number - other
+    for bits, unsigned, signed in _DELTAS:
+        if 0 <= difference < 1 << bits:
+            return Data(unsigned, difference)
+        if difference < 0 and -difference <= 1 << bits - 1:
+            return Data(signed, difference)
+    return value
 
 
 def compact(rows: Data) -> Data:

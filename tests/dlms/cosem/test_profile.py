@@ -17,6 +17,7 @@ from dlmsd.dlms.axdr.clock import ClockStatus, Date, DateTime, Time
 from dlmsd.dlms.axdr.compact import CompactArray, TypeDescription
 from dlmsd.dlms.axdr.data import Data, Tag, decode, encode
 from dlmsd.dlms.axdr.length import encode_length
+from dlmsd.dlms.axdr.value import DELTAS
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.capture import CaptureObject
 from dlmsd.dlms.cosem.obis import Obis
@@ -109,6 +110,46 @@ class RowTests(SynchronousTestCase):
         (found,) = read(buffer(row(NULL, NULL, energy(5))))
         self.assertEqual(found, Row(None, None, False, (NULL, NULL, energy(5))))
 
+    def test_a_delta_adds_to_the_row_before(self) -> None:
+        octets = buffer(
+            row(time(MIDNIGHT), status(8), energy(2**32 - 1000)),
+            row(NULL, NULL, Data(Tag.DELTA_UNSIGNED, 200)),
+            row(NULL, status(9), NULL),
+            row(NULL, NULL, Data(Tag.DELTA_LONG, -70)),
+            row(NULL, Data(Tag.DELTA_INTEGER, -9), Data(Tag.DELTA_LONG_UNSIGNED, 800)),
+        )
+        expected = [(8, -1000), (8, -800), (9, -800), (9, -870), (0, -70)]
+        self.assertEqual(
+            [each.values[1:] for each in read(octets)],
+            [(status(one), energy(2**32 + two)) for one, two in expected],
+        )
+        found = read(octets, null_repeats=False)
+        self.assertEqual(found[1].values, (NULL, NULL, energy(2**32 - 800)))
+        self.assertEqual(found[3].values[2].tag, Tag.DELTA_LONG)
+
+    def test_a_delta_of_every_type(self) -> None:
+        for tag in DELTAS:
+            (_, found) = read(
+                buffer(row(NULL, NULL, energy(5)), row(NULL, NULL, Data(tag, 2))), period=0
+            )
+            self.assertEqual(found.values[2], energy(7), tag)
+
+    def test_a_delta_without_a_number_before_it_stays_one(self) -> None:
+        delta = Data(Tag.DELTA_UNSIGNED, 2)
+        for before in (
+            NULL,
+            delta,
+            energy(2**32 - 2),
+            Data(Tag.ENUM, 1),
+            Data(Tag.BOOLEAN, True),
+            Data(Tag.FLOAT32, 1.5),
+            Data(Tag.OCTET_STRING, b"5"),
+        ):
+            rows = [row(time(MIDNIGHT), status(8), each) for each in (before, delta, NULL)]
+            found = read(buffer(*rows))
+            self.assertEqual([each.values[2] for each in found], [before, delta, delta], before)
+        self.assertEqual(read(buffer(rows[1]))[0].values[2], delta)
+
     def test_the_number_of_columns(self) -> None:
         octets = buffer(row(time(MIDNIGHT), status(8), energy(5)), row(NULL, NULL))
         error = self.assertRaises(DecodeError, read, octets)
@@ -184,6 +225,18 @@ class TimeTests(SynchronousTestCase):
             [MIDNIGHT, MIDNIGHT + 15 * MINUTE, MIDNIGHT + 30 * MINUTE],
         )
         self.assertEqual(times(empty), [None])
+
+    def test_no_time_where_the_newest_row_comes_first(self) -> None:
+        sent = (time(MIDNIGHT), NULL, NULL, time(MIDNIGHT - 60 * MINUTE), NULL)
+        expected = [MIDNIGHT - each * MINUTE for each in (0, 15, 30, 60, 75)]
+        self.assertEqual(times(*sent, direction=-1), expected)
+        first = time(at("0001-01-01T00:05:00"))
+        self.assertEqual(times(first, NULL, direction=-1)[1], None)
+
+    def test_no_time_in_an_order_that_is_not_known(self) -> None:
+        later = time(MIDNIGHT + 60 * MINUTE)
+        found = times(time(MIDNIGHT), NULL, later, direction=0)
+        self.assertEqual(found, [MIDNIGHT, None, MIDNIGHT + 60 * MINUTE])
 
     def test_no_time_without_a_period(self) -> None:
         self.assertEqual(times(time(MIDNIGHT), NULL, NULL, period=0), [MIDNIGHT, None, None])

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.dlms.axdr.data import Data, Tag, encode
+from dlmsd.dlms.axdr.value import DELTAS
 from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
 from dlmsd.dlms.cosem.profile import ProfileRows, Row
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
@@ -225,6 +226,22 @@ class OptionTests(SynchronousTestCase):
         self.assertTrue(any(row.value[1] == literal.NULL for row in raw))
         whole = encode(small(off_every=7 * PERIOD, off_for=2 * PERIOD).read(LOAD, "buffer"))
         self.assertLess(len(encode(held.read(LOAD, "buffer"))), len(whole))
+
+    def test_nulls_and_deltas_mean_the_same_in_every_order(self) -> None:
+        off = {"off_every": 7 * PERIOD, "off_for": 2 * PERIOD}
+        for newest_first, direction in ((False, 1), (True, -1)):
+            plain = rows(small(newest_first=newest_first, **off))
+            for nulls, deltas in ((True, False), (False, True), (True, True)):
+                held = small(newest_first=newest_first, nulls=nulls, deltas=deltas, **off)
+                found = rows(held, direction=direction)
+                self.assertEqual(times(found), times(plain))
+                self.assertEqual(
+                    [row.values[1:] for row in found], [row.values[1:] for row in plain]
+                )
+                self.assertEqual(any(row.computed for row in found), nulls)
+                raw = held.value(LOAD, "buffer")
+                sent = {value.tag for row in raw for value in row.value}
+                self.assertEqual(len(sent & DELTAS) > 1, deltas)
 
     def test_a_selection_begins_with_a_whole_row(self) -> None:
         held = small(nulls=True)
