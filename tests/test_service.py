@@ -7,6 +7,8 @@ from typing import Final
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.config.system import ETC, STATE
+
 UNIT: Final = Path(__file__).parents[1] / "etc" / "dlmsd.service"
 
 
@@ -17,6 +19,11 @@ def said(key: str) -> list[str]:
 
 
 class ServiceTests(SynchronousTestCase):
+    def test_commands_look_where_it_keeps_its_files(self) -> None:
+        self.assertEqual(said("ConfigurationDirectory"), [Path(ETC).name])
+        self.assertEqual(said("StateDirectory"), [Path(STATE).name])
+        self.assertEqual([str(Path(path).parent) for path in (ETC, STATE)], ["/etc", "/var/lib"])
+
     def test_the_kernel_may_be_asked_of_the_clock(self) -> None:
         """@privileged has @clock in it, and ProtectClock= forbids to read it, too."""
         self.assertEqual(said("ProtectClock"), [])

@@ -24,6 +24,7 @@ from dlmsd.config.secrets import SecretReader
 from dlmsd.config.sinks import Sink, take_sink
 from dlmsd.config.source import Place, Source
 from dlmsd.config.structure import NOTHING, Structure
+from dlmsd.config.system import state_dir, system_file
 from dlmsd.config.tables import ProfileTable
 from dlmsd.config.values import (
     Configuration,
@@ -47,10 +48,10 @@ T = TypeVar("T")
 def find(environ: Mapping[str, str], cwd: Path) -> Path:
     """The file that is used when none is named.
 
-    ``dlmsd.toml`` in systemd's ``$CONFIGURATION_DIRECTORY`` or else /etc/dlmsd, then
-    ``etc/dlmsd.toml`` below ``cwd``. Raises ConfigurationError if there is neither.
+    The system's, then ``etc/dlmsd.toml`` below ``cwd``. Raises ConfigurationError if there is
+    neither.
     """
-    system = Path(environ.get("CONFIGURATION_DIRECTORY") or "/etc/dlmsd") / "dlmsd.toml"
+    system = system_file(environ)
     here = cwd / "etc" / "dlmsd.toml"
     for path in (system, here):
         if os.path.exists(path):  # false, not an error, below a folder that is not ours
@@ -141,8 +142,8 @@ class _Loading:
     def configuration(self) -> Configuration | None:
         """None if a section cannot be known; then there are problems."""
         self._unknown_sections()
-        state_dir = self._environ.get("STATE_DIRECTORY", "").partition(":")[0] or "var"
-        daemon = self._section("daemon", DaemonOptions, {"state_dir": state_dir})
+        folder = state_dir(self._path, self._environ)
+        daemon = self._section("daemon", DaemonOptions, {"state_dir": folder})
         web = self._web()
         outbox = self._section("outbox", OutboxOptions)
         sinks = self._sinks()

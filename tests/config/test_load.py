@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlmsd.config.load import find, load
+from dlmsd.config.system import STATE
 from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.secret import Secret
 from tests.config.case import METER, ConfigurationCase
@@ -45,6 +46,20 @@ class DefaultTests(ConfigurationCase):
         self.assertEqual(self.load("", **systemd).daemon.state_dir, Path("/var/lib/dlmsd"))
         text = '[daemon]\nstate_dir = "/srv/dlmsd"'
         self.assertEqual(self.load(text, **systemd).daemon.state_dir, Path("/srv/dlmsd"))
+
+    def test_the_service_and_a_command_have_one_state_dir(self) -> None:
+        """Else two stores would count under the same keys."""
+        system = self.write("system/dlmsd.toml", "")
+        (self.folder / "linked").symlink_to("system")
+        shell = {"CONFIGURATION_DIRECTORY": str(system.parent)}
+        service = {**shell, "STATE_DIRECTORY": STATE}
+        for path in (system, self.folder / "linked" / "dlmsd.toml"):
+            for environ in (shell, service):
+                self.assertEqual(load(path, environ=environ).daemon.state_dir, Path(STATE))
+        other = self.write("system/other.toml", "")
+        self.assertEqual(load(other, environ=shell).daemon.state_dir, Path("var"))
+        named = self.write("system/dlmsd.toml", '[daemon]\nstate_dir = "/srv/dlmsd"')
+        self.assertEqual(load(named, environ=shell).daemon.state_dir, Path("/srv/dlmsd"))
 
     def test_whole_numbers_do_for_seconds(self) -> None:
         interval = self.load(METER + "interval = 10").meters[0].interval

@@ -1,0 +1,37 @@
+"""The system's own configuration, and what belongs to it by the shipped unit.
+
+The unit gives its folders to the service as variables, which the shell of an operator lacks. So
+they are here once more, and daemon and command use the same ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+ETC: Final = "/etc/dlmsd"
+STATE: Final = "/var/lib/dlmsd"
+
+
+def system_file(environ: Mapping[str, str]) -> Path:
+    """Where it is: in systemd's ``$CONFIGURATION_DIRECTORY`` or else /etc/dlmsd."""
+    return Path(environ.get("CONFIGURATION_DIRECTORY") or ETC) / "dlmsd.toml"
+
+
+def state_dir(path: Path, environ: Mapping[str, str]) -> str:
+    """That of a configuration which names none.
+
+    Systemd's ``$STATE_DIRECTORY``, else that of the unit for the system's file, else ``var``.
+    Two folders would be two stores of invocation counters for the same keys.
+    """
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return given or (STATE if _same(path, system_file(environ)) else "var")
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # it may be gone, or above it a folder that is not ours
+        return path.absolute() == other
