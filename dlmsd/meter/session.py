@@ -160,7 +160,7 @@ class Session(Conversation):
         except DlmsdError:
             return False
         finally:
-            await self._leave()
+            await self._disconnect()
             self._link = own
         return isinstance(told, int) and await security.rise_above(told)
 
@@ -170,10 +170,14 @@ class Session(Conversation):
         self._deadline.stop()
 
     async def _leave(self) -> None:
+        if self._link.connected:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        """Also where an answer did not come: the meter may hold the link all the same."""
+        self._association.abort()
         try:
-            if self._link.connected:
-                self._association.abort()
-                await self._exchange(self._link.disconnect, _CLOSING_SECONDS)
+            await self._exchange(self._link.disconnect, _CLOSING_SECONDS)
         except DlmsdError:
             # The meter drops the link by itself when its own timer runs out.
             self._link.abort()

@@ -18,7 +18,7 @@ from dlmsd.meter.security import BLOCK
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
 from dlmsd.simulator.acceptance import refused
-from dlmsd.simulator.answer import Answer
+from dlmsd.simulator.answer import SILENCE, Answer
 from dlmsd.simulator.association import ServerAssociation
 from dlmsd.simulator.link import ServerLink
 from dlmsd.simulator.medium import Medium
@@ -259,6 +259,19 @@ class SecureTests(FleetCase):
                 status = self.statuses["virtual-001"]
                 self.assertEqual((status.good, status.connects), (12, 1), self.error)
                 self.end()
+
+    def test_one_that_bears_one_link_and_leaves_a_stranger_without_an_answer(self) -> None:
+        real = ServerAssociation.receive
+
+        def receive(server: ServerAssociation, client: int, apdu: bytes, **more: bool) -> Answer:
+            return SILENCE if client == 16 else real(server, client, apdu, **more)
+
+        self.patch(ServerAssociation, "receive", receive)
+        self.bear_one_link()
+        self.begin(SECURE, interval=30.0)
+        self.run_for(120)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.failed, status.connects), (0, 1), self.error)
 
     def test_one_that_bears_one_link_and_keeps_it_where_it_refuses(self) -> None:
         """Its counters are asked for all the same, as it tells of ours that are too low."""

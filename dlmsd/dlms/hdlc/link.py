@@ -149,9 +149,7 @@ class HdlcLink:
         return [self._transmit(control.DISC | control.POLL_FINAL)]
 
     def disconnect(self) -> list[LinkEvent]:
-        """DISC, from any state but IDLE."""
-        if self.state is State.IDLE:
-            return [LinkDisconnected()]
+        """DISC, from any state: the meter may hold a link that is lost for us."""
         self._reset()
         self.state = State.DISCONNECTING
         return [self._transmit(control.DISC | control.POLL_FINAL)]

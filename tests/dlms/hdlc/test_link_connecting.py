@@ -132,8 +132,11 @@ class DisconnectingTests(LinkTestCase):
             self.assertIs(link.state, State.IDLE)
 
     def test_when_idle(self) -> None:
+        """As after a silence: the meter may hold the link that is lost for us."""
         link = new()
-        self.assertEqual(link.disconnect(), [LinkDisconnected()])
+        self.assertEqual(link.timeout(), [])
+        self.assert_sent(link.disconnect(), 0x53)
+        self.assertEqual(link.receive(frame(DM)), [LinkDisconnected()])
         self.assertEqual(link.timeout(), [])
 
     def test_abort(self) -> None:
