@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given
@@ -44,6 +45,21 @@ class GapCase(SynchronousTestCase):
 
     def missed(self, ms: int, cause: GapCause | None = None) -> None:
         self.kept.missed(self.at(ms), cause)
+
+    def events(self, events: Sequence[tuple[bool, bool, int]]) -> None:
+        """Slots that are good or not, with a book that refuses or not, so many seconds apart."""
+        now, times = 1, []
+        for good, broken, seconds in events:
+            self.book.broken = broken
+            now += seconds * 1000
+            if good:
+                self.read(now)
+                times.append(now)
+            else:
+                self.missed(now)
+        wanted = [(first, last) for first, last in pairwise(times) if last - first > 90_000]
+        closed = [(gap.from_ts, gap.to_ts) for gap in self.book.gaps.values() if gap.to_ts]
+        self.assertEqual(closed, wanted)
 
     def told(self) -> list[tuple[GapCause, int, int | None]]:
         return [(gap.cause, gap.from_ts, gap.to_ts) for gap in self.book.gaps.values()]
@@ -106,17 +122,7 @@ class GapKeeperTests(GapCase):
         """Against the definition: pairs of readings more than a slot and a half apart."""
         self.setUp()
         self.keeper()
-        now, times = 1, []
-        for good, seconds in events:
-            now += seconds * 1000
-            if good:
-                self.read(now)
-                times.append(now)
-            else:
-                self.missed(now)
-        wanted = [(first, last) for first, last in pairwise(times) if last - first > 90_000]
-        closed = [(gap.from_ts, gap.to_ts) for gap in self.book.gaps.values() if gap.to_ts]
-        self.assertEqual(closed, wanted)
+        self.events([(good, False, seconds) for good, seconds in events])
 
 
 class DiskTests(GapCase):
@@ -221,15 +227,4 @@ class DiskTests(GapCase):
         """All that is over is told once it takes them again."""
         self.setUp()
         self.keeper()
-        now, times = 1, []
-        for good, broken, seconds in [*events, (True, False, 1), (True, False, 1)]:
-            self.book.broken = broken
-            now += seconds * 1000
-            if good:
-                self.read(now)
-                times.append(now)
-            else:
-                self.missed(now)
-        wanted = [(first, last) for first, last in pairwise(times) if last - first > 90_000]
-        closed = [(gap.from_ts, gap.to_ts) for gap in self.book.gaps.values()]
-        self.assertEqual(closed, wanted)
+        self.events([*events, (True, False, 1), (True, False, 1)])
