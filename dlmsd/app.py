@@ -102,6 +102,7 @@ class Daemon(Service):
             Desk(house.registry, house.reload),
             house.orders,
             house.outbox,
+            house.sinks,
             house.collector.unwritten,
             house.collector.begun,
             house.watch,

@@ -5,7 +5,7 @@
     idle --start--> connecting --accepted--> silent --elapsed--> up --lost--> waiting
                         |  failed, lost        |  lost                           ^
                         +----------------------+---------------------------------+
-    waiting --elapsed--> connecting
+    waiting --elapsed, prove--> connecting
     any --stop--> stopping --failed, lost--> idle            (from waiting: idle at once)
 
 ``silent`` takes no time but in a probe (``conduct.py``), which also says when to come back to a
@@ -47,6 +47,8 @@ LAST_DELAY: Final = 60.0
 # Nobody is asked anything where nothing listens; what waits goes soon after a broker is back.
 AWAY_DELAY: Final = 5.0
 
+_CLOSING: Final = "the connection is being closed"
+
 
 class Carrier(Protocol):
     """Who uses the connection."""
@@ -71,6 +73,9 @@ class _Life(Protocol):
     def stop(self) -> Deferred[None]:
         """Disconnect; fires when the transport is closed."""
 
+    def prove(self) -> None:
+        """Answer those who wait for a proof, as soon as there is one; connect for it if need be."""
+
     def accepted(self) -> None:
         """The broker accepted the session."""
 
@@ -91,6 +96,7 @@ class _Core:
     clock: IReactorTime
     random: Random
     build: Callable[[], MqttProtocol]
+    versions: VersionChoice
     episodes: Episodes
     session: MqttProtocol | None = None
     attempt: Deferred[IProtocol] | None = None
@@ -98,6 +104,24 @@ class _Core:
     delay: float = FIRST_DELAY
     since: float = 0.0
     waiters: list[Deferred[None]] = field(factory=list)
+    proofs: list[Deferred[float]] = field(factory=list)
+
+    def proven(self) -> None:
+        """The broker has accepted."""
+        proofs, self.proofs = self.proofs, []
+        for one in proofs:
+            one.callback(self.since)
+
+    def disproven(self, error: troubles.Trouble) -> None:
+        """The attempt came to nothing."""
+        proofs, self.proofs = self.proofs, []
+        for one in proofs:
+            one.errback(error)
+
+    def undecided(self, error: troubles.Trouble) -> bool:
+        """Whether it may have failed for its MQTT version, and the next attempt has another."""
+        doubtful = isinstance(error, troubles.VersionTrouble | troubles.ClosedTrouble)
+        return doubtful and self.session is not None and self.session.version != self.versions.next
 
     def pause(self, error: troubles.Trouble) -> float:
         """Seconds until the next attempt."""
@@ -135,10 +159,28 @@ def _machine() -> Callable[[_Core], _Life]:
         core.since = core.clock.seconds()
         silence = conduct.silence(core.episodes)
         core.episodes.accepted()
+        core.proven()
         if silence:
             core.timer = core.clock.callLater(silence, life.elapsed)
         else:
             life.elapsed()
+
+    @pep614(silent.upon(_Life.prove).loop())
+    @pep614(up.upon(_Life.prove).loop())
+    def stand(life: _Life, core: _Core) -> None:
+        core.proven()
+
+    connecting.upon(_Life.prove).loop().returns(None)
+
+    @pep614(waiting.upon(_Life.prove).to(connecting))
+    def hurry(life: _Life, core: _Core) -> None:
+        hush(core)
+        attempt(life, core)
+
+    @pep614(idle.upon(_Life.prove).loop())
+    @pep614(stopping.upon(_Life.prove).loop())
+    def decline(life: _Life, core: _Core) -> None:
+        core.disproven(troubles.Trouble(_CLOSING))
 
     @pep614(silent.upon(_Life.elapsed).to(up))
     def speak(life: _Life, core: _Core) -> None:
@@ -164,6 +206,7 @@ def _machine() -> Callable[[_Core], _Life]:
     @pep614(connecting.upon(_Life.failed).to(waiting))
     @pep614(connecting.upon(_Life.lost).to(waiting))
     def wait(life: _Life, core: _Core, error: troubles.Trouble) -> None:
+        undecided = core.undecided(error)
         session, core.session = core.session, None
         if session is None:
             core.episodes.ended(error)
@@ -171,6 +214,8 @@ def _machine() -> Callable[[_Core], _Life]:
             core.episodes.ended(error, pinging=session.pinging, unheard=session.unheard)
         core.timer = core.clock.callLater(core.pause(error), life.elapsed)
         core.carrier.down(error)
+        if not undecided:
+            core.disproven(error)
 
     @pep614(idle.upon(_Life.stop).loop())
     def rest(life: _Life, core: _Core) -> Deferred[None]:
@@ -180,6 +225,7 @@ def _machine() -> Callable[[_Core], _Life]:
     def stop_waiting(life: _Life, core: _Core) -> Deferred[None]:
         assert core.timer is not None
         core.timer.cancel()
+        core.disproven(troubles.Trouble(_CLOSING))
         return succeed(None)
 
     @pep614(silent.upon(_Life.stop).to(stopping))
@@ -208,6 +254,7 @@ def _machine() -> Callable[[_Core], _Life]:
     def stopped(life: _Life, core: _Core, error: troubles.Trouble) -> None:
         core.session = None
         core.carrier.down(error)
+        core.disproven(error)
         waiters, core.waiters = core.waiters, []
         for waiter in waiters:
             waiter.callback(None)
@@ -241,6 +288,7 @@ class Connection:
             clock,
             random,
             lambda: MqttProtocol(self._login, versions.next, inflight, clock, self),
+            versions,
             episodes,
         )
         self._life = _life(self._core)
@@ -252,6 +300,17 @@ class Connection:
     def stop(self) -> Deferred[None]:
         """DISCONNECT and close; fires within ``CLOSE_TIMEOUT`` whatever the broker does."""
         return self._life.stop()
+
+    def prove(self) -> Deferred[float]:
+        """Since when the broker accepts our credentials, in seconds of the clock.
+
+        Without a session it is asked for one now, which is then used; fails with the Trouble of
+        that attempt.
+        """
+        proof: Deferred[float] = Deferred()
+        self._core.proofs.append(proof)
+        self._life.prove()
+        return proof
 
     def accepted(self, session: MqttProtocol) -> None:
         if self._versions.accepted(session.version):

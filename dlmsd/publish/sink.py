@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.values import MeterOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.meter.identity import Identity
@@ -150,6 +151,12 @@ class Sink:
         """An operator wants a new beginning for what was held back."""
         for route in self._routes.values():
             route.courier.forgive()
+
+    def device(self, credentials: DeviceCredentials) -> Connection | None:
+        """The connection with these, also of a meter that is gone and has left deliveries."""
+        found = (name for name, one in self._plans.items() if one.key == credentials)
+        name = next(found, None)
+        return None if name is None else self._routes[name].connection
 
     def meter_state(self, name: str, online: bool) -> None:
         """A meter can be read, or no longer; may be told at any time, repeatedly."""

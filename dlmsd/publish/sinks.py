@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions
 from dlmsd.meter.identity import Identity
 from dlmsd.model import MeterStatus
+from dlmsd.publish.connection import Connection
 from dlmsd.publish.sink import Sink
 
 
@@ -67,6 +69,17 @@ class Sinks:
         """An operator reads the configuration anew: what was held back goes."""
         for sink in self._sinks.values():
             sink.forgive()
+
+    def device(self, url: str, credentials: DeviceCredentials) -> Connection | None:
+        """The connection to this ThingsBoard that has these credentials; there is at most one,
+        since it ends one session of a device for the other.
+        """
+        for name, options in self._options.items():
+            if options.kind == "thingsboard" and options.url == url:
+                found = self._sinks[name].device(credentials)
+                if found is not None:
+                    return found
+        return None
 
     def meter_state(self, name: str, online: bool) -> None:
         """A meter can be read, or no longer; may be told at any time, repeatedly."""

@@ -1,4 +1,6 @@
-"""Whether a broker takes credentials: one connection, closed as soon as that is known."""
+"""Whether a broker takes credentials: by the connection that has them, else by one that is
+closed as soon as that is known.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from twisted.python.failure import Failure
 
 from dlmsd.publish import troubles
 from dlmsd.publish.codec import Login
-from dlmsd.publish.connection import Connect
+from dlmsd.publish.connection import Connect, Connection
 from dlmsd.publish.message import Message
 from dlmsd.publish.mqtt import Acknowledgement, MqttProtocol
 from dlmsd.publish.version import VersionChoice
@@ -58,6 +60,14 @@ async def log_in(
         finally:
             session.disconnect()
             await trial.ended
+
+
+async def proven(connection: Connection, clock: IReactorTime) -> float:
+    """Since when the broker accepts this connection, by the clock; raises Trouble."""
+    try:
+        return await connection.prove().addTimeout(TIMEOUT, clock)
+    except OverdueError:
+        raise troubles.SilentTrouble(f"no answer within {TIMEOUT:.0f} s") from None
 
 
 def _the(session: MqttProtocol) -> MqttProtocol:

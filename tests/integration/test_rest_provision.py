@@ -77,6 +77,30 @@ class ProvisionTests(RestCase):
             wait_until(lambda i=index: self.server.series(f"meter-{i}"), "telemetry", 30)
         self.end()
 
+    def test_a_test_does_not_end_the_connection_that_delivers(self) -> None:
+        """ThingsBoard lets a device in once: a login beside it would look like another program."""
+        self.begin_with()
+        number = self.add(0, "meter-0", sinks=["tb"], status="inactive")
+        self.provision()
+        path = f"/api/meters/{number}/thingsboard/test"
+        self.good("PATCH", f"/api/meters/{number}", {"status": "active"})
+        wait_until(lambda: self.server.series("meter-0"), "telemetry", 30)
+        for _ in range(2):
+            told = self.good("GET", path)
+            self.assertTrue(told["success"], told)
+            (sink,) = self.daemon.status()["sinks"]
+            self.assertEqual((sink["verdict"], sink["error"]), (None, ""))
+            self.assertEqual((sink["connected"], sink["reconnections"]), (1, 0))
+        self.assertIsNone(told["seconds"])
+        self.assertLess(told["connected_since"], "3")
+        # Without a connection of its own it is one login.
+        self.good("PATCH", f"/api/meters/{number}", {"sinks": [], "tb_enabled": False})
+        wait_until(lambda: not self.daemon.status()["sinks"][0]["connected"], "it leaves", 70)
+        told = self.good("GET", path)
+        self.assertTrue(told["success"], told)
+        self.assertEqual((told["seconds"] is None, told["connected_since"]), (False, None))
+        self.end()
+
     def test_a_device_of_mqtt_basic(self) -> None:
         """Its credentials come with the meter; the password is sealed, and told by nobody."""
         key = "5A" * 32

@@ -45,7 +45,7 @@ class Carrier:
         self.errors.append(error)
 
 
-class ConnectionTests(SynchronousTestCase):
+class ConnectionCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.broker = ModelBroker(self.clock)
@@ -75,6 +75,17 @@ class ConnectionTests(SynchronousTestCase):
             for _ in range(8):
                 self.clock.advance(0)
 
+    def stopped(self, connection: Connection, within: float = 1.5) -> None:
+        stopping = connection.stop()
+        self.run_for(within)
+        self.assertIsNone(self.successResultOf(stopping))
+        self.assertEqual((self.clock.getDelayedCalls(), self.broker.open), ([], []))
+        dials = len(self.dials)
+        self.run_for(200)
+        self.assertEqual(len(self.dials), dials)
+
+
+class ConnectionTests(ConnectionCase):
     def test_back_off_grows_to_a_minute(self) -> None:
         self.broker.deaf_to = (5,)
         self.make(protocol=5).start()
@@ -180,15 +191,6 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual({one.version for one in self.broker.connects}, {level})
             self.assertIsInstance(self.carrier.errors[-1], troubles.VersionTrouble)
 
-    def stopped(self, connection: Connection, within: float = 1.5) -> None:
-        stopping = connection.stop()
-        self.run_for(within)
-        self.assertIsNone(self.successResultOf(stopping))
-        self.assertEqual((self.clock.getDelayedCalls(), self.broker.open), ([], []))
-        dials = len(self.dials)
-        self.run_for(200)
-        self.assertEqual(len(self.dials), dials)
-
     def test_stop_when_up(self) -> None:
         connection = self.make()
         connection.start()
@@ -232,6 +234,102 @@ class ConnectionTests(SynchronousTestCase):
         first = connection.stop()
         self.stopped(connection)
         self.successResultOf(first)
+
+
+class ProofTests(ConnectionCase):
+    """Whether the broker takes us: told by the session that stands, else by the next attempt."""
+
+    def test_of_a_session_that_stands(self) -> None:
+        connection = self.make()
+        connection.start()
+        self.run_for(40)
+        self.assertLess(self.successResultOf(connection.prove()), 1)
+        self.assertEqual(len(self.dials), 1)
+
+    def test_of_an_attempt_that_goes_on(self) -> None:
+        self.broker.connack = None
+        connection = self.make()
+        connection.start()
+        self.run_for(1)
+        proofs = [connection.prove(), connection.prove()]
+        self.run_for(1)
+        for one in proofs:
+            self.assertNoResult(one)
+        self.broker.drop()
+        for one in proofs:
+            self.assertNoResult(one)  # that may have been for MQTT 5
+        self.broker.connack = 0
+        self.run_for(6)
+        for one in proofs:
+            self.assertGreater(self.successResultOf(one), 1)
+
+    def test_instead_of_a_pause(self) -> None:
+        self.broker.connack = 0x86
+        connection = self.make(protocol=5)
+        connection.start()
+        self.run_for(5)
+        proof = connection.prove()
+        self.run_for(1)
+        self.failureResultOf(proof, troubles.CredentialsTrouble)
+        self.assertEqual(len(self.dials), 2)
+        self.broker.connack = 0
+        proof = connection.prove()
+        self.run_for(1)
+        self.assertEqual(self.successResultOf(proof), 6.5)
+        self.assertEqual((len(self.dials), self.carrier.ups), (3, 1))
+        self.run_for(200)
+        self.assertEqual((len(self.dials), self.carrier.ups), (3, 1))
+
+    def test_of_a_broker_that_is_away(self) -> None:
+        self.broker.listening = False
+        connection = self.make()
+        connection.start()
+        self.run_for(1.5)
+        proof = connection.prove()
+        self.run_for(0.5)
+        self.failureResultOf(proof, troubles.UnreachableTrouble)
+
+    def test_of_one_that_refuses_a_version(self) -> None:
+        self.broker.refused = (5,)
+        connection = self.make()
+        connection.start()
+        proof = connection.prove()
+        self.run_for(3)
+        self.successResultOf(proof)
+        self.assertEqual([one.version for one in self.broker.connects], [5, 4])
+
+    def test_whoever_asks_gives_up(self) -> None:
+        self.broker.connack = None
+        connection = self.make()
+        connection.start()
+        proof = connection.prove()
+        self.run_for(1)
+        proof.cancel()
+        self.failureResultOf(proof, CancelledError)
+        self.stopped(connection)
+
+    def test_when_it_ends(self) -> None:
+        connection = self.make()
+        self.failureResultOf(connection.prove(), troubles.Trouble)
+        self.broker.connack = None
+        connection.start()
+        self.run_for(1)
+        first = connection.prove()
+        stopping = connection.stop()
+        second = connection.prove()
+        self.run_for(2)
+        self.successResultOf(stopping)
+        for one in (first, second):
+            self.failureResultOf(one, troubles.Trouble)
+
+    def test_when_it_ends_before_another_version(self) -> None:
+        self.broker.deaf_to = (5,)
+        connection = self.make()
+        connection.start()
+        proof = connection.prove()
+        self.run_for(0.5)
+        self.stopped(connection)
+        self.failureResultOf(proof, troubles.Trouble)
 
 
 class PacedTests(SynchronousTestCase):

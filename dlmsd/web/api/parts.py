@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from attrs import frozen
 
+from dlmsd.config.credentials import DeviceCredentials
 from dlmsd.config.values import Configuration, MeterOptions, SinkOptions, WebOptions
 from dlmsd.dlms.association import Witness
 from dlmsd.fleet.board import Board
@@ -17,7 +18,7 @@ from dlmsd.fleet.reload import Reload
 from dlmsd.meter.conversation import Trace
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import Reading, ReceiverStatus, ReloadStatus
-from dlmsd.publish.connection import Connect
+from dlmsd.publish.connection import Connect, Connection
 from dlmsd.store.counters import Account
 from dlmsd.store.gaps import Gaps
 from dlmsd.store.metrics import Figures
@@ -81,6 +82,12 @@ class Watch(Protocol):
     def receivers(self) -> tuple[ReceiverStatus, ...]: ...
 
 
+class Sinks(Protocol):
+    """What they tell of their connections; see :class:`dlmsd.publish.sinks.Sinks`."""
+
+    def device(self, url: str, credentials: DeviceCredentials) -> Connection | None: ...
+
+
 @frozen
 class Parts:
     """``version`` is dlmsd's, ``started`` the configuration with which it was started.
@@ -96,6 +103,7 @@ class Parts:
     desk: Desk
     orders: Orders
     outbox: Outbox
+    sinks: Sinks
     unwritten: Callable[[], Mapping[str, Figures]]
     begun: Callable[[], int]
     watch: Watch

@@ -6,17 +6,18 @@ from typing import Any, Final
 
 from attrs import asdict, evolve, frozen
 
+from dlmsd.config.values import MeterOptions, SinkOptions
 from dlmsd.fleet.platform import Platform, with_platforms
 from dlmsd.publish.certified import certified
 from dlmsd.publish.login import device_login
-from dlmsd.publish.trial import log_in
+from dlmsd.publish.trial import log_in, proven
 from dlmsd.publish.troubles import Trouble
 from dlmsd.secret import Secret
 from dlmsd.store.own import OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import MeterChange, sink_of
 from dlmsd.web.api.meters import ETAG, carried_out
-from dlmsd.web.api.parts import Parts
+from dlmsd.web.api.parts import Parts, iso
 from dlmsd.web.api.views import Views
 from dlmsd.web.kinds import said
 from dlmsd.web.operation import Answer, Call, Operation, Reply
@@ -53,12 +54,17 @@ class ThingsBoardView:
 
 @frozen
 class ThingsBoardTest:
-    """Whether the broker took the meter's token; ``error`` and ``advice`` say why not."""
+    """Whether the broker took the meter's token; ``error`` and ``advice`` say why not.
+
+    ``connected_since`` is of the meter's own connection, where that stood; else it took
+    ``seconds`` to be accepted.
+    """
 
     meter_id: int
     success: bool
     message: str
     seconds: float | None
+    connected_since: str | None
     error: str | None
     advice: str | None
 
@@ -97,7 +103,7 @@ class ThingsBoard:
             Operation(
                 path="/api/meters/{id}/thingsboard/test",
                 work=self.test,
-                summary="Connect with the meter's credentials, and say whether that works",
+                summary="Whether the broker takes the meter's credentials",
                 need="change",
                 answers={200: Answer("Whether it works", ThingsBoardTest)},
                 refuses=(404, 409),
@@ -149,15 +155,9 @@ class ThingsBoard:
             probe = OwnMeter(name, {"thingsboard": platform.said()}, {"token": Secret("any")})
             file = with_platforms(self._parts.reload.configuration, [probe])
             sink = next(one for one in file.sinks if platform.fits(one))
-        instance_id = f"test-{self._parts.machine.draw(4).hex()}"
-        login = device_login(sink, instance_id, name, options.credentials)
+        began = self._parts.reactor.seconds()
         try:
-            seconds = await log_in(
-                certified(sink, options, self._parts.machine.reach),
-                login,
-                self._parts.reactor,
-                sink.protocol,
-            )
+            accepted = await self._accepted(sink, name, options)
         except Trouble as error:
             return Reply(
                 ThingsBoardTest(
@@ -165,12 +165,34 @@ class ThingsBoard:
                     False,
                     "The broker cannot be used.",
                     None,
+                    None,
                     clean(str(error)),
                     error.advice,
                 )
             )
+        seconds, since = accepted - began, None
         message = "The broker accepted the credentials."
-        return Reply(ThingsBoardTest(number, True, message, round(seconds, 3), None, None))
+        if seconds < 0:
+            now = self._parts.now() - int((self._parts.reactor.seconds() - accepted) * 1000)
+            seconds, since = None, iso(now)
+            message = "The broker accepts the credentials: the meter's own connection stands."
+        return Reply(ThingsBoardTest(number, True, message, seconds, since, None, None))
+
+    async def _accepted(self, sink: SinkOptions, meter: str, options: MeterOptions) -> float:
+        """When the broker accepted, by the reactor's clock; raises Trouble.
+
+        ThingsBoard lets a device in once, so a login beside the connection that delivers would
+        end it, and look like another program with the same token.
+        """
+        parts = self._parts
+        own = parts.sinks.device(sink.url, options.credentials)
+        if own is not None:
+            return await proven(own, parts.reactor)
+        instance_id = f"test-{parts.machine.draw(4).hex()}"
+        login = device_login(sink, instance_id, meter, options.credentials)
+        way = certified(sink, options, parts.machine.reach)
+        began: float = parts.reactor.seconds()
+        return began + await log_in(way, login, parts.reactor, sink.protocol)
 
     def _is_platform(self, name: str) -> bool:
         sinks = self._parts.reload.configuration.sinks

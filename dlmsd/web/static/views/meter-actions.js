@@ -57,15 +57,14 @@ export class Actions {
     setHidden(this.platform, !answer.ok || !answer.body.tb_token_set);
   }
 
-  // With the meter's own token, which ThingsBoard lets in once.
+  // By the meter's own connection where it has one, since ThingsBoard lets a token in once.
   async testPlatform() {
-    const text = t("test_platform_text");
-    if (!await confirm({ title: t("test_platform"), text, action: t("test_platform") })) return;
     const path = `api/meters/${this.meter.id}/thingsboard/test`;
     const answer = await get(path, { signal: this.abort.signal });
     if (!answer.ok) return complain(answer);
-    const { success, seconds: took, error, advice } = answer.body;
-    if (success) toast(t("platform_good", { seconds: seconds(Number(took)) }));
+    const { success, seconds: took, connected_since: since, error, advice } = answer.body;
+    if (since) toast(t("platform_stands", { time: time(Date.parse(since)) }));
+    else if (success) toast(t("platform_good", { seconds: seconds(Number(took)) }));
     else complain({ detail: t("platform_bad", { reason: [error, advice].filter(Boolean).join(". ") }) });
   }
 
