@@ -103,6 +103,8 @@ class Opening:
         """The request, with what we propose to use."""
         if self._high is not None:
             proposed |= self._reply.service
+        if self.ciphered:
+            proposed |= Conformance.GENERAL_PROTECTION
         dedicated = self._dedicated.reveal() if self._dedicated else None
         self._initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()
         return Aarq(
@@ -161,7 +163,11 @@ class Opening:
             raise RefusedError(str(initiate))
         if not isinstance(initiate, InitiateResponse):
             raise DecodeError(f"AARE with {type(initiate).__name__} for an InitiateResponse")
-        return Agreement(initiate.conformance, initiate.max_pdu_size)
+        granted = initiate.conformance
+        if self.ciphered and Conformance.GENERAL_PROTECTION not in granted:
+            # It has no ciphered form of its own, only the general ones.
+            granted &= ~Conformance.ACCESS
+        return Agreement(granted, initiate.max_pdu_size)
 
     def prove(self, aare: Aare, invoke: int) -> bytes:
         """The request with our answer to the meter's challenge, not protected yet."""

@@ -89,7 +89,7 @@ def agree(
 ) -> Terms | InitiateError:
     """What is agreed upon with the plain initiate-request; else what is wrong with it.
 
-    Its dedicated key goes to ``protection``.
+    Its dedicated key goes to ``protection``, and whether general forms are taken.
     """
     try:
         proposed = InitiateRequest.decode(information)
@@ -108,6 +108,8 @@ def agree(
             protection.use_dedicated(Secret(proposed.dedicated_key))
         except KeyLengthError:
             return InitiateError.OTHER
+    if protection is not None:
+        protection.general = Conformance.GENERAL_PROTECTION in conformance
     limits = (proposed.max_pdu_size, personality.max_response)
     sent = min((limit for limit in limits if limit), default=0)
     if sent and Quirk.LONG_ANSWERS in personality.quirks:

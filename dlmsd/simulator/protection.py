@@ -19,17 +19,18 @@ from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.mechanism import Ecdsa, Gmac, Handshake, md5, sha1, sha256
 from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SecurityPolicy
-from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, GeneralCiphered
+from dlmsd.dlms.xdlms.ciphered import DEDICATED_TAGS, SERVICE_TAGS, GeneralCiphered
 from dlmsd.dlms.xdlms.general_ciphering import AgreedKey, GeneralCiphering, KeyInfo, WrappedKey
 from dlmsd.dlms.xdlms.general_signing import GeneralSigning
 from dlmsd.dlms.xdlms.initiate import InitiateRequest
 from dlmsd.dlms.xdlms.protected import PROTECTED_TAGS, decode_protected
-from dlmsd.errors import LocalError
+from dlmsd.errors import DecodeError, LocalError
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import Client
 from dlmsd.simulator.security import MeterSecurity
 
 _DEDICATED: Final = frozenset(DEDICATED_TAGS.values())
+_GENERAL: Final = PROTECTED_TAGS - SERVICE_TAGS
 # Tag, length, system title with its own, security control, counter and tag.
 _CIPHERED: Final = 1 + 3 + 9 + 5 + 12
 # A transaction without its id: five lengths and two titles.
@@ -105,6 +106,8 @@ class Protection:
         self._title = title
         self._opener = meter.context(title, None, SERVICE)
         self._dedicated: Secret | None = None
+        self.general = True
+        """Whether general forms are taken; until that is agreed upon they are."""
         self._protectors: dict[tuple[bool, bool], SecurityContext] = {}
         self._last = _Found()
         ecdsa = client.mechanism is Mechanism.HIGH_ECDSA
@@ -127,6 +130,8 @@ class Protection:
 
     def open(self, apdu: bytes) -> bytes:
         """The plain APDU; SecurityError or DecodeError if it is not to be believed."""
+        if not self.general and apdu[:1] and apdu[0] in _GENERAL:
+            raise DecodeError("a general form of protection, which was not agreed upon")
         plain = self._opener.open(apdu)
         found = _found(apdu)
         if plain[0] != InitiateRequest.TAG:

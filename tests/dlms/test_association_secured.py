@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.association import Association
+from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.outcome import (
     Associated,
@@ -17,11 +19,11 @@ from dlmsd.dlms.proposal import WRITING
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
 from dlmsd.dlms.security.form import Form
-from dlmsd.dlms.security.suite import SUITES
+from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.access import AccessSet
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import GetResponseNormal, GetResponseWithBlock
-from dlmsd.dlms.xdlms.initiate import InitiateResponse
+from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
 from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import decode_protected
@@ -30,6 +32,7 @@ from tests.dlms.associations import CLOCK, AssociationTestCase
 from tests.dlms.security.contexts import CLIENT, METER, ONCE, Pair, every_form, seeded
 
 VALUE = Data(Tag.LONG_UNSIGNED, 2301)
+ACCESS = Conformance.ACCESS
 # The invoke-id of a first request.
 FIRST = 0xC1
 
@@ -52,6 +55,26 @@ class SecuredCase(AssociationTestCase):
         aare = self.aare(initiate, ApplicationContext.LN_CIPHERED)
         self.assertEqual(association.receive(aare), [Associated()])
         return association
+
+
+class ServicesTests(SecuredCase):
+    def test_general_protection_is_proposed_wherever_there_is_protection(self) -> None:
+        for policy in SecurityPolicy:
+            for kind in (Association, AssociationSN):
+                pair = Pair(policy=policy)
+                (sent,) = kind(Mechanism.NONE, security=pair.client).associate()
+                assert isinstance(sent, SendApdu)
+                initiate = Aarq.decode(sent.apdu).user_information
+                if policy is not SecurityPolicy.NONE:
+                    initiate = pair.meter.open(initiate)
+                proposed = InitiateRequest.decode(initiate).conformance
+                wanted = policy is not SecurityPolicy.NONE
+                self.assertIs(Conformance.GENERAL_PROTECTION in proposed, wanted)
+
+    def test_where_it_is_not_granted_there_is_no_access(self) -> None:
+        self.assertEqual(self.begin(Pair(), granted=WRITING).conformance, WRITING & ~ACCESS)
+        both = WRITING | Conformance.GENERAL_PROTECTION
+        self.assertEqual(self.begin(Pair(), granted=both).conformance, both)
 
 
 class SizeTests(SecuredCase):

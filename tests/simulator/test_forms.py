@@ -11,6 +11,7 @@ from dlmsd.dlms.security.one_time import KeyKind
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
+from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.exception_response import ExceptionResponse, ServiceError, StateError
 from dlmsd.dlms.xdlms.general_ciphering import (
     AgreedKey,
@@ -44,6 +45,7 @@ from tests.simulator.shelf import LONG, LONG_VALUE, VALUE
 
 NOT_ALLOWED = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.OPERATION_NOT_POSSIBLE)
 UNDECIPHERED = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.DECIPHERING_ERROR)
+UNKNOWN = ExceptionResponse(StateError.SERVICE_UNKNOWN, ServiceError.SERVICE_NOT_SUPPORTED)
 KINDS: dict[KeyKind, type[KeyInfo]] = {
     KeyKind.IDENTIFIED: IdentifiedKey,
     KeyKind.WRAPPED: WrappedKey,
@@ -122,6 +124,15 @@ class FormTests(SynchronousTestCase):
             talk = Talk(personality, form=SERVICE)
             talk.associate()
             self.assertEqual(talk.ask(talk.proof()), NOT_ALLOWED)
+
+    def test_not_agreed_upon(self) -> None:
+        plain = any_form().conformance & ~Conformance.GENERAL_PROTECTION
+        for form in (Form(general=True), Form(kind=KeyKind.STATIC), Form(signed=True)):
+            talk = Talk(evolve(any_form(), conformance=plain)).open()
+            talk.end.context._form = form
+            self.assertEqual(talk.ask(GET), UNKNOWN)
+            talk.end.context._form = SERVICE
+            self.assertEqual(talk.ask(GET).result, VALUE)
 
     def test_a_transaction_again(self) -> None:
         for kind in (KeyKind.WRAPPED, KeyKind.EPHEMERAL, KeyKind.STATIC):
