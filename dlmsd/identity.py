@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from dlmsd import private
 from dlmsd.secret import Secret
 
 
@@ -37,12 +37,5 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     except FileNotFoundError:
         pass
     value = make()
-    # Written whole or not at all, and readable by nobody else.
-    draft = path.with_suffix(".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(value + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    private.replace(path, f"{value}\n".encode())
     return value

@@ -18,6 +18,7 @@ import msgspec
 from attrs import frozen
 from twisted.logger import Logger
 
+from dlmsd import private
 from dlmsd.config import rules
 from dlmsd.errors import DlmsdError, StoreError
 from dlmsd.secret import Secret
@@ -86,15 +87,9 @@ def load(path: Path) -> tuple[Token, ...]:
 
 
 def save(path: Path, tokens: Sequence[Token]) -> None:
-    """Whole or not at all, readable by nobody else. Raises TokenError."""
-    draft = path.with_name(f"{path.name}.new")
+    """Whole or not at all, readable by the folder's owner alone. Raises TokenError."""
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        private.replace(path, msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
     except OSError as error:
         raise TokenError(f"{path}: {error.strerror}") from error
 
@@ -140,11 +135,8 @@ def _uses_file(path: Path) -> Path:
 
 
 def _note(path: Path, used: dict[str, int]) -> None:
-    kept = _uses_file(path)
-    draft = kept.with_name(f"{kept.name}.new")
     try:
-        draft.write_bytes(msgspec.json.encode(used))
-        draft.replace(kept)
+        private.replace(_uses_file(path), msgspec.json.encode(used), synced=False)
     except OSError as error:  # of a full disk others tell
         _log.debug("the use of a token is not noted: {reason}", reason=error.strerror)
 

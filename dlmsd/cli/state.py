@@ -86,8 +86,8 @@ class KeptCounters:
             owner = self._folder.stat().st_uid
         except OSError as error:
             raise StoreError(f"{self._folder}: {error.strerror}") from error
-        if owner != os.geteuid() and not (self._folder / "outbox.db").exists():
-            # What another user makes here the daemon could not open.
+        if os.geteuid() not in (0, owner) and not (self._folder / "outbox.db").exists():
+            # What another user makes here, but for root, the daemon could not open.
             raise StoreError(f"{self._folder} belongs to another user, and holds no outbox yet")
         try:
             self._lock.take()

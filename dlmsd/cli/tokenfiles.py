@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from dlmsd import private
 from dlmsd.config.source import Source
 from dlmsd.config.tokens import Owner
 from dlmsd.errors import DlmsdError
@@ -45,8 +44,8 @@ def write(path: Path, content: bytes, configuration: Path) -> None:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700)
             path.parent.chmod(0o700 | (group and 0o050))
-            _give(path.parent, like)
-        _replace(path, content + b"\n", 0o600 | group, like)
+            private.give(path.parent, like)
+        private.replace(path, content + b"\n", mode=0o600 | group, like=like)
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}") from error
 
@@ -91,28 +90,8 @@ def _save(path: Path, text: str) -> Path:
     try:
         like = path.stat()
         shutil.copy2(path, copy)
-        _give(copy, like)
-        _replace(path, text.encode(), stat.S_IMODE(like.st_mode), like)
+        private.give(copy, like)
+        private.replace(path, text.encode(), mode=stat.S_IMODE(like.st_mode), like=like)
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}") from error
     return copy
-
-
-def _replace(path: Path, content: bytes, mode: int, like: os.stat_result) -> None:
-    draft = path.with_name(f".{path.name}.new")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    _give(draft, like)
-    draft.chmod(mode)
-    draft.replace(path)
-
-
-def _give(path: Path, like: os.stat_result) -> None:
-    """To the owner and group of the configuration, who read all of it; only root can."""
-    with suppress(PermissionError):
-        os.chown(path, like.st_uid, like.st_gid)

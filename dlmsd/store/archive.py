@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from attrs import frozen
 
+from dlmsd import private
 from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.errors import StoreError
 from dlmsd.store.backup import copy, sync
@@ -239,7 +240,7 @@ def _of_file(path: Path) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def _put(new: Path, place: Path) -> list[Path]:
-    """``new`` at its place, at once; what was there stays beside it."""
+    """``new`` at its place, at once, its folder's owner's; what was there stays beside it."""
     aside = []
     for old in (place, *(place.with_name(f"{place.name}-{end}") for end in ("wal", "shm"))):
         if old.exists():
@@ -250,5 +251,6 @@ def _put(new: Path, place: Path) -> list[Path]:
             else:
                 old.rename(kept)
             aside.append(kept)
+    private.give(new, place.parent.stat())
     new.replace(place)
     return aside

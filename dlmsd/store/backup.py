@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from dlmsd import private
 from dlmsd.store.database import sync_folder
 
 _KEPT: Final = 2
@@ -20,9 +21,8 @@ def copy(source: sqlite3.Connection, target: Path) -> None:
     Raises OSError and sqlite3.Error.
     """
     draft = target.with_name(f"{target.name}.new")
-    draft.unlink(missing_ok=True)
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(private.create(draft))
         with closing(sqlite3.connect(draft, isolation_level=None)) as copied:
             source.backup(copied)  # all pages in one step: one instant, and writers go on
             # A copy is one file: its reader has no log beside it.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from dlmsd import private
 from dlmsd.errors import StoreError
 from dlmsd.store.backup import StepBackups
 from dlmsd.store.database import DamagedError, UnreadableError, sync_folder
@@ -74,7 +75,7 @@ def open_sound(
 
 def note_damage(path: Path) -> None:
     """The file turned out damaged while it was used, and must not be believed at a start."""
-    _beside(path, ".damaged").touch(mode=0o600)
+    private.ensure(_beside(path, ".damaged"))
 
 
 def _suspect(path: Path) -> None:

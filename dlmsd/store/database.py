@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from dlmsd import private
 from dlmsd.errors import StoreError
 
 # Another program, such as a backup, may hold the file for a while. Meanwhile commits wait
@@ -147,16 +148,14 @@ def open_database(
     hurry: threading.Event | None = None,
     before_step: Callable[[Database, int], None] | None = None,
 ) -> Database:
-    """Open or create ``path``, private to its owner, checked and with all steps applied.
+    """Open or create ``path``, private to its folder's owner, checked and with all steps applied.
 
     The file's user_version counts the steps that it has seen; ``before_step`` is called with
     it before each one, but for the first. Raises StoreError. The connection belongs to the
     calling thread.
     """
     try:
-        new = not path.exists()
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        if new:
+        if private.ensure(path):
             sync_folder(path.parent)
         database = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, factory=Database

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from dlmsd import private
+
 # A WAL file at its limit: whatever a transaction of the outbox needs.
 BALLAST: Final = 16 << 20
 
@@ -41,7 +43,7 @@ class Disk:
             return
         # Somebody may be faster, and some file systems have no such call: it is done without.
         with suppress(OSError):
-            descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = private.create(self._ballast)
             try:
                 os.posix_fallocate(descriptor, 0, self._size)
                 self._wanted = True

@@ -7,6 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from dlmsd import private
 from dlmsd.errors import LocalError, StoreError
 from dlmsd.store.folder import unusable
 
@@ -35,7 +36,8 @@ class Lock:
         if self._descriptor is not None:
             raise LocalError(f"{self._path}: taken twice")
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            private.ensure(self._path)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise unusable(self._path, error) from error
         try:

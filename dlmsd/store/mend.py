@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dlmsd import private
 from dlmsd.store.database import Database
 from dlmsd.store.rescue import UNREADABLE, columns, fold, wreck
 
@@ -72,7 +72,7 @@ def _octets(new: Database) -> bytes:
 def _copy(source: int, copy: str, size: int) -> None:
     """What the disk does not give back becomes zeros."""
     length = os.fstat(source).st_size
-    with open(copy, "wb", opener=partial(os.open, mode=0o600)) as file:
+    with os.fdopen(private.create(Path(copy)), "wb") as file:
         for place in range(0, length, size):
             octets = b""
             with suppress(OSError):

@@ -16,6 +16,7 @@ from dlmsd.store import archive
 from dlmsd.store.archive import ArchiveError
 from dlmsd.store.own import OwnMeter
 from dlmsd.store.registry import Registry
+from tests.owners import Owners
 from tests.store.case import NOW, NOW_MS, OutboxCase, look, reading
 
 
@@ -148,6 +149,18 @@ class RestoreTests(ArchiveCase):
         self.open()
         expected = end + archive.MARGIN + days * archive.PER_SECOND
         self.assertEqual(self.reserve()[0], expected)
+
+    def test_what_root_restores_is_the_daemons(self) -> None:
+        self.store(reading())
+        self.backup()
+        self.leave()
+        for one in self.state.iterdir():
+            one.unlink()
+        owners = Owners(self, self.state)
+        restored = archive.restore(self.state, self.target, NOW)
+        self.assertEqual(self.names(), set(restored.contents.sizes))
+        self.assertGreaterEqual(self.names(), {"outbox.db", "registry.db", "web.token"})
+        self.assertEqual(owners.strangers(), set())
 
     def test_a_clock_before_the_backup_and_a_damaged_file(self) -> None:
         end = self.reserve()[1]
