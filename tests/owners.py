@@ -14,6 +14,16 @@ OTHER: Final = 65534
 Owner = tuple[int, int]
 
 
+def others_folder(folder: Path) -> Path:
+    """One that is not ours: made in ``folder``, if we may give it away, else root's."""
+    if os.geteuid() != 0:
+        return Path("/usr")
+    made = folder / "others"
+    made.mkdir()
+    os.chown(made, OTHER, OTHER)
+    return made
+
+
 class Owners:
     """Of what is in ``folder``, by name.
 
@@ -32,9 +42,9 @@ class Owners:
         case.patch(os, "lchown", lambda path, *owner: self._note(os.lstat(path), owner))
 
     def strangers(self) -> set[str]:
-        """The files that are not the folder's owner's."""
+        """What is in it, or deeper, and not the folder's owner's."""
         wanted = self._owner(self._folder)
-        return {one.name for one in self._folder.iterdir() if self._given(one) != wanted}
+        return {one.name for one in self._folder.rglob("*") if self._given(one) != wanted}
 
     def _note(self, file: os.stat_result, owner: Owner) -> None:
         self._noted[file.st_ino] = owner

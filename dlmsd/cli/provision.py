@@ -15,9 +15,10 @@ from dlmsd.cli import tokenfiles
 from dlmsd.cli.configuration import config_option
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
-from dlmsd.cli.language import hear, say
+from dlmsd.cli.language import explained, hear, say
 from dlmsd.cli.meter import errand
 from dlmsd.cli.terminal import counted, show_table
+from dlmsd.cli.tokenfiles import TokenFileError
 from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader, sealed
@@ -42,19 +43,26 @@ Run = Callable[[Any, Sequence[Wish], Callable[[Granted], None]], Any]
 
 @frozen
 class _Job:
-    """What is wanted, and where each token goes."""
+    """What is wanted, and where each token goes; ``apart`` if the daemon reads only those in its
+    state folder."""
 
     configuration: Configuration
     sink: SinkOptions
     wishes: Sequence[Wish]
     places: Mapping[Owner, TokenPlace]
+    apart: bool
 
     def owner(self, name: str) -> Owner:
         return ("sinks" if self.sink.kind == "thingsboard-gateway" else "meters", name)
 
     def file(self, name: str) -> str:
-        """From the configuration's folder."""
-        return tokenfiles.file_name(self.owner(name))
+        """As the configuration is to name it."""
+        file = tokenfiles.file_name(self.owner(name))
+        return str(self.state_dir / file) if self.apart else file
+
+    @property
+    def state_dir(self) -> Path:
+        return self.configuration.daemon.state_dir.absolute()
 
     @property
     def form(self) -> tokenfiles.Form:
@@ -72,6 +80,17 @@ class _Job:
     def path(self, name: str) -> Path:
         place = self.places.get(self.owner(name), TokenPlace())
         return place.file or self.configuration.path.absolute().parent / self.file(name)
+
+    def keep(self, name: str, token: Secret) -> None:
+        """Raises TokenFileError."""
+        path = self.path(name)
+        ours = self.kept(path)
+        like = self.state_dir if ours else self.configuration.path
+        tokenfiles.write(path, self.content(name, token), like)
+
+    def kept(self, path: Path) -> bool:
+        """Whether it is in the state folder."""
+        return self.state_dir in path.parents
 
 
 @click.command(cls=Command)
@@ -107,8 +126,9 @@ def provision(
     A device that is there stays as it is, and its token is fetched; so the command may be
     given again at any time. Each token goes into a file beside the configuration, tokens/NAME.token
     unless that says another, sealed where there is a registry_key, and a line that names it is
-    inserted below the meter's name; the configuration as it was stays as FILE.bak. For a sink of
-    kind thingsboard-gateway the one device is the gateway.
+    inserted below the meter's name; the configuration as it was stays as FILE.bak. Where anybody
+    may read the configuration and the daemon runs as a user of its own, tokens/ is in its state
+    folder. For a sink of kind thingsboard-gateway the one device is the gateway.
 
     With --key-file and --secret-file, a device profile's, devices are made over MQTT, and no
     --url or login is needed; that makes new devices only.
@@ -125,7 +145,13 @@ def provision(
         return error.exit_code
     sink = _sink(configuration, sink_name)
     wishes = _wishes(configuration, sink, meters, type_, gateway_name)
-    job = _Job(configuration, sink, wishes, places)
+    state_dir = configuration.daemon.state_dir
+    try:
+        apart = tokenfiles.is_apart(path, state_dir, os.environ)
+    except TokenFileError as error:
+        click.echo(explained(error), err=True)
+        return error.exit_code
+    job = _Job(configuration, sink, wishes, places, apart)
     _writable(job)
     run = _enrol(sink, dry_run, given) if given["key_file"] else _rest(dry_run, given)
     granted: list[Granted] = []
@@ -136,8 +162,7 @@ def provision(
 
             def told(one: Granted) -> None:
                 if one.token is not None and one.token != one.wish.token and not dry_run:
-                    name = one.wish.name
-                    tokenfiles.write(job.path(name), job.content(name, one.token), path)
+                    job.keep(one.wish.name, one.token)
                 granted.append(one)
                 bar.update(task, completed=len(granted))
 
@@ -192,8 +217,17 @@ def _writable(job: _Job) -> None:
     """A token must not be made that then has no place."""
     for wish in job.wishes:
         place = job.places.get(job.owner(wish.name), TokenPlace())
+        line = tokenfiles.line(job.file(wish.name), job.form)
+        if job.apart and place.file and not (place.file.exists() or job.kept(place.file)):
+            raise click.UsageError(
+                say(
+                    "the daemon runs as another user, who could not read {file}: "
+                    "write {line}, or nothing",
+                    file=place.file,
+                    line=line,
+                )
+            )
         if wish.token is None and place.said and place.file is None:
-            line = tokenfiles.line(job.file(wish.name), job.form)
             raise click.UsageError(
                 say(
                     "the token of {meter} is named, not there, and no file: "

@@ -1,4 +1,5 @@
-"""Tokens on disk: a file for each beside the configuration, and the line that names it."""
+"""Tokens on disk: a file for each beside the configuration, or in the state folder of a daemon
+that could not read it there, and the line that names it."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from dlmsd import private
 from dlmsd.config.source import Source
+from dlmsd.config.system import is_system
 from dlmsd.config.tokens import Owner
 from dlmsd.errors import DlmsdError
 
@@ -29,23 +31,44 @@ class TokenFileError(DlmsdError):
 
 
 def file_name(owner: Owner) -> str:
-    """Where an owner's token goes unless the configuration says it; from its folder."""
+    """Where an owner's token goes unless the configuration says it; from that's folder, or from
+    the state folder."""
     key, name = owner
     return f"{FOLDER}/{name}.{_SUFFIX[key]}"
 
 
-def write(path: Path, content: bytes, configuration: Path) -> None:
-    """One line, whole or not at all, readable by its owner and by the group that may read the
-    configuration; raises TokenFileError.
+def is_apart(configuration: Path, state_dir: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the daemon could not read a token beside the configuration: anybody may read that,
+    and it runs as another user than its owner, as systemd lets it. Raises TokenFileError."""
+    try:
+        said = configuration.stat()
+        if not said.st_mode & stat.S_IROTH:
+            return False  # its owner and its group are who reads it
+        return state_dir.stat().st_uid != said.st_uid
+    except FileNotFoundError:  # no daemon has run yet
+        return is_system(configuration, environ)
+    except OSError as error:
+        raise TokenFileError(f"{state_dir}: {error.strerror}") from error
+
+
+def write(path: Path, content: bytes, like: Path) -> None:
+    """One line, whole or not at all. A new file is readable by the owner of ``like``, and by the
+    group that may read that; others stay as readable as they are. Raises TokenFileError.
     """
     try:
-        like = configuration.stat()
-        group = like.st_mode & stat.S_IRGRP
+        if not like.exists():  # a state folder that no daemon has used yet
+            like.mkdir(parents=True, mode=0o700)
+        whose = like.stat()
+        group = whose.st_mode & stat.S_IRGRP
+        mode = 0o600 | group
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700)
             path.parent.chmod(0o700 | (group and 0o050))
-            private.give(path.parent, like)
-        private.replace(path, content + b"\n", mode=0o600 | group, like=like)
+            private.give(path.parent, whose)
+        elif path.exists():
+            whose = path.stat()
+            mode = stat.S_IMODE(whose.st_mode)
+        private.replace(path, content + b"\n", mode=mode, like=whose)
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}") from error
 

@@ -27,11 +27,13 @@ def state_dir(path: Path, environ: Mapping[str, str]) -> str:
     Two folders would be two stores of invocation counters for the same keys.
     """
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return given or (STATE if _same(path, system_file(environ)) else "var")
+    return given or (STATE if is_system(path, environ) else "var")
 
 
-def _same(path: Path, other: Path) -> bool:
+def is_system(path: Path, environ: Mapping[str, str]) -> bool:
+    """Whether it is the system's, by whatever name."""
+    system = system_file(environ)
     try:
-        return os.path.samefile(path, other)
+        return os.path.samefile(path, system)
     except OSError:  # it may be gone, or above it a folder that is not ours
-        return path.absolute() == other
+        return path.absolute() == system

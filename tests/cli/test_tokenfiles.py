@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from dlmsd.cli.tokenfiles import TokenFileError, file_name, insert, line, write
+from dlmsd.cli.tokenfiles import TokenFileError, file_name, insert, is_apart, line, write
 from dlmsd.config.tokens import Owner, load_without_tokens
 from dlmsd.errors import ConfigurationError
+from tests.owners import Owners, others_folder
 
 TEXT = """\
 # The head.
@@ -116,6 +117,43 @@ class WriteTests(FilesCase):
                 self.assertEqual(path.read_text(), f"{token}\n")
             self.assertEqual((self.mode(path), self.mode(path.parent)), (file, folder))
             self.assertEqual(os.listdir(path.parent), ["a.token"])
+
+    def test_one_that_is_there_stays_as_readable_as_it_is(self) -> None:
+        path = self.folder / "a.token"
+        for mode in (0o644, 0o600):
+            path.touch()
+            path.chmod(mode)
+            write(path, b"canary", self.path)
+            self.assertEqual(self.mode(path), mode)
+
+    def test_in_a_daemons_folder_it_is_the_daemons(self) -> None:
+        state = self.folder / "state"
+        state.mkdir(mode=0o700)
+        owners = Owners(self, state)
+        path = state / file_name(owner("a"))
+        write(path, b"canary", state)
+        self.assertEqual((self.mode(path.parent), self.mode(path)), (0o700, 0o600))
+        self.assertEqual(owners.strangers(), set())
+        write(path := self.folder / "new" / "tokens" / "a", b"canary", self.folder / "new")
+        self.assertEqual(self.mode(path.parent.parent), 0o700)
+
+    def test_whether_the_daemon_could_read_it_beside_the_configuration(self) -> None:
+        ours = self.folder / "state"
+        ours.mkdir()
+        other = others_folder(self.folder)
+        shell = {"CONFIGURATION_DIRECTORY": str(self.folder.absolute())}
+        none = self.folder / "none"
+        for mode, state, environ, apart in (
+            (0o644, other, {}, True),
+            (0o640, other, {}, False),
+            (0o644, ours, {}, False),
+            (0o644, none, {}, False),
+            (0o644, none, shell, True),
+            (0o644, ours, shell, False),
+            (0o600, none, shell, False),
+        ):
+            self.path.chmod(mode)
+            self.assertIs(is_apart(self.path, state, environ), apart, (oct(mode), state, environ))
 
     def test_what_cannot_be_written(self) -> None:
         (self.folder / "tokens").write_text("")

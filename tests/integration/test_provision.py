@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import ENVIRONMENT, ROOT, DaemonProcess, Meters, wait_until
 from tests.integration.thingsboard import ThingsBoardProcess
+from tests.owners import OTHER
 
 SINK = '[[sinks]]\nname = "tb"\nkind = "{kind}"\nurl = "mqtt://127.0.0.1:{port}"\n'
 LOGIN = "--username", "tenant@thingsboard.org"
@@ -129,6 +131,22 @@ class CommandTests(ProvisionCase):
         self.assertEqual([one["outcome"] for one in self.provision()], ["found"] * 2)
         self.daemon.stop()
         self.daemon.start()
+
+    def test_tokens_of_a_service_are_where_it_can_read_them(self) -> None:
+        """Its user, whom we can only be another than as root, owns the state folder alone."""
+        self.begin(1)
+        state = self.daemon.folder / "state"
+        self.daemon.config.chmod(0o644)
+        if apart := os.geteuid() == 0:
+            state.mkdir(mode=0o700, exist_ok=True)
+            os.chown(state, OTHER, OTHER)
+        self.provision()
+        tokens = (state if apart else self.daemon.folder) / "tokens"
+        (file,) = tokens.iterdir()
+        self.assertEqual({one.stat().st_uid for one in (file, tokens)}, {state.stat().st_uid})
+        (meter,) = tomllib.loads(self.daemon.config.read_text())["meters"]
+        named = str(file) if apart else f"tokens/{file.name}"
+        self.assertEqual(meter["token"], {"file": named})
 
     def test_lost_tokens_are_fetched_again(self) -> None:
         self.begin(2)
