@@ -31,6 +31,7 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.acse.release import Rlre, Rlrq
 from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.capacity import Capacity
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.method import MethodDescriptor
 from dlmsd.dlms.exchange.access import AccessExchange
@@ -61,6 +62,7 @@ from dlmsd.dlms.security.errors import SecurityError
 from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.dlms.transfer import BlockTransfer, UnaskedTransfer
 from dlmsd.dlms.xdlms.access import AccessRequest, AccessSpecification
+from dlmsd.dlms.xdlms.action import ActionRequestNormal
 from dlmsd.dlms.xdlms.apdu import Apdu, decode_apdu
 from dlmsd.dlms.xdlms.block import GeneralBlockTransfer
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -71,6 +73,7 @@ from dlmsd.dlms.xdlms.invoke import INVOKE_ID, encode_invoke
 from dlmsd.dlms.xdlms.long_invoke import LONG_INVOKE_ID, encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification
 from dlmsd.dlms.xdlms.service_error import ConfirmedServiceError
+from dlmsd.dlms.xdlms.set import SetRequestNormal
 from dlmsd.errors import DecodeError, DlmsdError, LocalError, UnservedError
 from dlmsd.secret import Secret
 
@@ -97,7 +100,6 @@ class Association:
     that we should like to use; with a ``window``, 1 to 63, general block transfer is one.
     ``quirks`` are what the meter does unlike the standard.
     ``witness`` sees every APDU, without the password and the dedicated key in an AARQ.
-    ``conformance`` and ``max_pdu`` (octets of a request, 0 for no limit) are the meter's.
     """
 
     REFERENCING: ClassVar = (ApplicationContext.LN, ApplicationContext.LN_CIPHERED)
@@ -118,8 +120,6 @@ class Association:
         quirks: Container[Quirk] = (),
     ) -> None:
         self.state = State.IDLE
-        self.conformance = Conformance(0)
-        self.max_pdu = 0
         self.witness: Witness | None = None
         ciphered = security is not None and security.policy is not SecurityPolicy.NONE
         context = self.REFERENCING[ciphered]
@@ -130,13 +130,28 @@ class Association:
         self._security = security
         blocks = Conformance.GENERAL_BLOCK_TRANSFER if window else Conformance(0)
         self._proposed = proposed | blocks
-        self._window = window
-        self._limit = 0
+        self._capacity = Capacity(window, security)
         self._invoke = 0
         self._long_invoke = 0
         self._exchange: Exchange | None = None
         self._transfer: BlockTransfer | None = None
         self._news = UnaskedTransfer(window)
+
+    @property
+    def conformance(self) -> Conformance:
+        """What the meter grants."""
+        return self._capacity.conformance
+
+    @property
+    def max_pdu(self) -> int:
+        """The most octets of a request by the meter, 0 for any."""
+        return self._capacity.room(GetRequestNormal.TAG)
+
+    @property
+    def once(self) -> bool:
+        """Whether what is asked would be done twice if it came twice: no counter tells a copy."""
+        counted = self._security is not None and self._security.counted
+        return self._exchange is not None and self._exchange.changes and not counted
 
     @property
     def associated(self) -> bool:
@@ -151,9 +166,9 @@ class Association:
     def associate(self) -> list[AssociationEvent]:
         """Ask for the association, unless it is there; the link must be connected."""
         self._exchange = None
-        self._news = UnaskedTransfer(self._window)
+        self._news = UnaskedTransfer(self._capacity.window)
         if PRE_ESTABLISHED in self._quirks:
-            self.conformance = self.LEAST
+            self._capacity = self._capacity.granted(self.LEAST, 0)
             self.state = State.ASSOCIATED
             return [Associated()]
         self.state = State.PENDING
@@ -187,7 +202,7 @@ class Association:
         accesses: Sequence[Access | None] = (),
     ) -> list[AssociationEvent]:
         """Write one attribute, or several in one with-list request."""
-        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE)
+        limit = self._capacity.whole(SetRequestNormal.TAG)
         invoke = self._next_invoke()
         exchange = SetExchange(invoke, attributes, values, accesses, limit=limit)
         return self._begin(exchange, attributes)
@@ -196,7 +211,7 @@ class Association:
         self, methods: Sequence[MethodDescriptor], parameters: Sequence[Data | None]
     ) -> list[AssociationEvent]:
         """Invoke one method, or several in one with-list request."""
-        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_ACTION)
+        limit = self._capacity.whole(ActionRequestNormal.TAG)
         exchange = ActionExchange(self._next_invoke(), methods, parameters, limit=limit)
         return self._begin(exchange, methods)
 
@@ -222,23 +237,9 @@ class Association:
         return self._send(apdu)
 
     @property
-    def _transfers(self) -> bool:
-        return bool(self._window) and Conformance.GENERAL_BLOCK_TRANSFER in self.conformance
-
-    @property
     def most(self) -> int:
         """The most octets of a request whose service has no blocks of its own, 0 for any."""
-        return 0 if self._transfers else self._room(AccessRequest.TAG)
-
-    def _room(self, tag: int) -> int:
-        """The most octets of a request with this tag before it is protected, 0 for any."""
-        if self._security is None or not self._limit:
-            return self._limit
-        return self._security.room(tag, self._limit)
-
-    def _whole(self, blocks: Conformance) -> int:
-        """The most octets of a request whose service has ``blocks`` of its own."""
-        return 0 if self._transfers and blocks not in self.conformance else self.max_pdu
+        return self._capacity.whole(AccessRequest.TAG)
 
     def release(self) -> list[AssociationEvent]:
         """Ask for the end; meters without RLRQ leave this unanswered."""
@@ -288,13 +289,13 @@ class Association:
 
     def _joined(self, apdu: bytes) -> tuple[bytes, list[AssociationEvent]]:
         """The APDU that this block completes, if it does, and what is to be done."""
-        if not self.associated or not self._transfers:
+        if not self.associated or not self._capacity.transfers:
             return b"", [Discarded("a block that was not agreed upon")]
         block = GeneralBlockTransfer.decode(apdu)
         if self._exchange is None or (self._transfer is None and self._news.goes_on(block)):
             return self._news.receive(block)
         if self._transfer is None:
-            self._transfer = BlockTransfer(self._window, self._limit)
+            self._transfer = BlockTransfer(self._capacity.window, self._capacity.limit)
         whole, events = self._transfer.receive(block)
         return whole, self._ended(events)
 
@@ -319,9 +320,8 @@ class Association:
         return self._ended(self._exchange.receive(decoded))
 
     def _confirmed(self, told: Unasked) -> list[AssociationEvent]:
-        wanted = None
-        if isinstance(told, DataNotification | DescribedNotification):
-            wanted = told.confirmation
+        kinds = DataNotification, DescribedNotification
+        wanted = told.confirmation if isinstance(told, kinds) else None
         return [Confirm(wanted.encode())] if wanted and self.associated else []
 
     def confirmation(self, apdu: bytes) -> bytes:
@@ -357,8 +357,7 @@ class Association:
             agreed = self._opening.agree(aare) or Agreement(self.LEAST, 0)
             if self._opening.opened is not None:
                 self._seen("received", aare.user_information, self._opening.opened)
-            self.conformance, self._limit = agreed.conformance, agreed.max_pdu
-            self.max_pdu = self._room(GetRequestNormal.TAG)
+            self._capacity = self._capacity.granted(agreed.conformance, agreed.max_pdu)
             if not self._opening.proves:
                 self.state = State.ASSOCIATED
                 return [Associated()]
@@ -385,8 +384,9 @@ class Association:
     def _send(self, plain: bytes) -> list[AssociationEvent]:
         apdu = self._protect(plain)
         self._transfer = None
-        if self._transfers and self._limit and len(apdu) > self._limit:
-            self._transfer = BlockTransfer(self._window, self._limit)
+        capacity = self._capacity
+        if capacity.transfers and 0 < capacity.limit < len(apdu):
+            self._transfer = BlockTransfer(capacity.window, capacity.limit)
             return self._transfer.send(apdu)
         return [SendApdu(apdu)]
 

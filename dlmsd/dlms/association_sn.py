@@ -26,6 +26,7 @@ from dlmsd.dlms.xdlms.action import ActionAnswer
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import Access
+from dlmsd.dlms.xdlms.short_name import WriteRequest
 from dlmsd.errors import ServiceError
 
 READING_SN: Final = (
@@ -78,8 +79,9 @@ class AssociationSN(Association):
     ) -> list[AssociationEvent]:
         """Write one attribute, or several in one request; results as of SET."""
         names = [self.names.attribute(attribute) for attribute in attributes]
-        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE)
-        return self._unless_nothing(WriteExchange(names, values, accesses, limit=limit), attributes)
+        limit = self._capacity.whole(WriteRequest.TAG)
+        exchange = WriteExchange(names, values, accesses, limit=limit)
+        return self._unless_nothing(exchange, attributes)
 
     def action(
         self, methods: Sequence[MethodDescriptor], parameters: Sequence[Data | None]
@@ -87,7 +89,7 @@ class AssociationSN(Association):
         """Invoke one method, or several in one request; results as of ACTION, without data."""
         names = [self.names.method(method) for method in methods]
         values = [each or _NO_PARAMETERS for each in parameters]
-        limit = self._whole(Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE)
+        limit = self._capacity.whole(WriteRequest.TAG)
         exchange = WriteExchange(names, values, limit=limit, told=_invoked)
         return self._unless_nothing(exchange, methods)
 

@@ -87,9 +87,9 @@ class DataLink(Protocol[FrameT]):
     def connect(self) -> list[LinkEvent]:
         """Set the link up, from whatever state."""
 
-    def send(self, *apdus: bytes) -> list[LinkEvent]:
+    def send(self, *apdus: bytes, once: bool = False) -> list[LinkEvent]:
         """Send one APDU, or a stream of which only the last is answered; not before the
-        answer to the last ones has come.
+        answer to the last ones has come. ``once``: a second copy would be a second request.
         """
 
     def tell(self, apdu: bytes) -> list[LinkEvent]:

@@ -2,7 +2,7 @@
 
 Version, source wPort, destination wPort, length, two octets each. A wPort is the client
 or the logical device. There is no link to set up. TCP keeps order and repeats what is
-lost; over UDP the link itself repeats a request, once.
+lost; over UDP the link itself repeats a request, once, if a copy of it does no harm.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ class WrapperLink:
     """A DataLink over wrapped APDUs.
 
     With ``repeats`` an unanswered request is sent once more, the same octets: a ciphered
-    one keeps its counter, so that a meter which has answered it drops the copy. A second
-    answer, to the copy or doubled on its way, is known by its octets.
+    one keeps its counter, so that a meter which has answered it drops the copy. What would be
+    done twice is not. A second answer, to the copy or doubled on its way, is known by its
+    octets.
     """
 
     reliable = False
@@ -140,11 +141,12 @@ class WrapperLink:
         self._request: list[Transmit] = []
         self._answer = b""
         self._repeated = False
+        self._once = False
 
     @property
     def repeating(self) -> bool:
         """Whether the next silence is only answered by a repetition."""
-        return self._repeats and not self._repeated
+        return self._repeats and not (self._repeated or self._once)
 
     def recognises(self, frame: WrapperFrame) -> bool:
         """To our client, from our logical device."""
@@ -161,13 +163,14 @@ class WrapperLink:
         self._reset()
         return [LinkDisconnected()]
 
-    def send(self, *apdus: bytes) -> list[LinkEvent]:
-        """Wrap each APDU."""
+    def send(self, *apdus: bytes, once: bool = False) -> list[LinkEvent]:
+        """Wrap each APDU; what is to come ``once`` is not repeated."""
         if not self.connected:
             raise LocalError("no APDU may be sent before the link is connected")
         frames = [WrapperFrame(self._client, self._server, apdu).encode() for apdu in apdus]
         self._request = [Transmit(frame) for frame in frames]
         self._repeated = False
+        self._once = once
         return [*self._request]
 
     def tell(self, apdu: bytes) -> list[LinkEvent]:
@@ -197,9 +200,14 @@ class WrapperLink:
 
     def timeout(self) -> list[LinkEvent]:
         """Repeat, or know the meter silent: TCP has repeated whatever it could."""
-        if self._repeats and not self._repeated:
+        if self.repeating:
             self._repeated = True
             return [*self._request]
+        if self._once:
+            error = SilenceError("no answer to the request, which may have been carried out")
+        elif self._repeated:
+            error = SilenceError("no answer to the request, nor to its repetition")
+        else:
+            error = SilenceError("no answer to the request")
         self._reset()
-        why = ", nor to its repetition" if self._repeats else ""
-        return [LinkLost(SilenceError(f"no answer to the request{why}"))]
+        return [LinkLost(error)]

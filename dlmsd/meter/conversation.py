@@ -263,9 +263,9 @@ class Conversation:
         for event in events:
             match event:
                 case outcome.SendApdu(apdu):
-                    yield from self._link.send(apdu)
+                    yield from self._link.send(apdu, once=self._association.once)
                 case outcome.SendStream(apdus):
-                    yield from self._link.send(*apdus)
+                    yield from self._link.send(*apdus, once=self._association.once)
                 case outcome.AwaitMore():
                     self._deadline.set(self._timeout)
                     yield from self._link.expect()

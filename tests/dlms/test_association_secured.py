@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
-from dlmsd.dlms.association import Association
+from dlmsd.dlms.association import Association, State
 from dlmsd.dlms.association_sn import AssociationSN
 from dlmsd.dlms.axdr.data import Data, Tag
+from dlmsd.dlms.cosem.method import MethodDescriptor
+from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.dlms.outcome import (
     Associated,
     BlockReceived,
@@ -20,7 +22,7 @@ from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
 from dlmsd.dlms.security.form import Form
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
-from dlmsd.dlms.xdlms.access import AccessSet
+from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet
 from dlmsd.dlms.xdlms.conformance import Conformance
 from dlmsd.dlms.xdlms.get import GetResponseNormal, GetResponseWithBlock
 from dlmsd.dlms.xdlms.initiate import InitiateRequest, InitiateResponse
@@ -28,10 +30,11 @@ from dlmsd.dlms.xdlms.long_invoke import encode_long_invoke
 from dlmsd.dlms.xdlms.notification import DataNotification, DataNotificationConfirm
 from dlmsd.dlms.xdlms.protected import decode_protected
 from dlmsd.errors import LocalError
-from tests.dlms.associations import CLOCK, AssociationTestCase
+from tests.dlms.associations import CLOCK, AssociationTestCase, associated
 from tests.dlms.security.contexts import CLIENT, METER, ONCE, Pair, every_form, seeded
 
 VALUE = Data(Tag.LONG_UNSIGNED, 2301)
+SHIFT = MethodDescriptor(8, CLOCK.obis, 6)
 ACCESS = Conformance.ACCESS
 # The invoke-id of a first request.
 FIRST = 0xC1
@@ -55,6 +58,49 @@ class SecuredCase(AssociationTestCase):
         aare = self.aare(initiate, ApplicationContext.LN_CIPHERED)
         self.assertEqual(association.receive(aare), [Associated()])
         return association
+
+
+class OnceTests(SecuredCase):
+    """What a meter may take for a second request if it comes twice."""
+
+    VALUES = (Data(Tag.LONG_UNSIGNED, 1),)
+
+    def asked(self, association: Association) -> list[bool]:
+        """Of what reads and of what writes or invokes, in every service."""
+        found = []
+        for ask in (
+            lambda: association.get([CLOCK]),
+            lambda: association.access([AccessGet(CLOCK)], [None]),
+            lambda: association.set([CLOCK], self.VALUES),
+            lambda: association.action([SHIFT], self.VALUES),
+            lambda: association.access([AccessGet(CLOCK), AccessSet(CLOCK)], [None, *self.VALUES]),
+            lambda: association.access([AccessAction(SHIFT)], self.VALUES),
+        ):
+            self.assertFalse(association.once)
+            ask()
+            found.append(association.once)
+            association._exchange = None
+        return found
+
+    def test_in_plain_text(self) -> None:
+        self.assertEqual(self.asked(associated()), [False] * 2 + [True] * 4)
+
+    def test_by_short_names(self) -> None:
+        names = ShortNames({(8, CLOCK.obis): 0x1000})
+        association = AssociationSN(Mechanism.NONE, names=names)
+        association.state = State.ASSOCIATED
+        association.get([CLOCK])
+        self.assertFalse(association.once)
+        for ask in (association.set, association.action):
+            association._exchange = None
+            ask([CLOCK if ask == association.set else SHIFT], self.VALUES)
+            self.assertTrue(association.once)
+
+    def test_a_counter_tells_a_copy_and_a_key_of_one_use_does_not(self) -> None:
+        for suite, policy, form in every_form():
+            association = self.begin(Pair(suite, policy, form=form))
+            once = form.kind in ONCE
+            self.assertEqual(self.asked(association), [False] * 2 + [once] * 4, form)
 
 
 class ServicesTests(SecuredCase):

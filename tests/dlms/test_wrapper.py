@@ -234,6 +234,17 @@ class RepeatingLinkTests(SynchronousTestCase):
         self.assertEqual(str(lost.error), "no answer to the request, nor to its repetition")
         self.assertFalse(self.link.connected)
 
+    def test_what_would_be_done_twice_is_not_repeated(self) -> None:
+        self.link.send(b"do", once=True)
+        self.assertFalse(self.link.repeating)
+        (lost,) = self.link.timeout()
+        assert isinstance(lost, LinkLost)
+        words = "no answer to the request, which may have been carried out"
+        self.assertEqual(str(lost.error), words)
+        self.link.connect()
+        sent = self.link.send(b"ask")
+        self.assertEqual(self.link.timeout(), sent)
+
     def test_each_request_is_repeated(self) -> None:
         for request in (b"one", b"two"):
             sent = self.link.send(request)

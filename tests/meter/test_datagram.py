@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from attrs import evolve
+
 from dlmsd.dlms.wrapper import WrapperFrame
+from dlmsd.dlms.xdlms.action import ActionRequestNormal, ActionResponseNormal
+from dlmsd.dlms.xdlms.get import GetRequestNormal, GetResponseNormal
+from dlmsd.dlms.xdlms.set import SetRequestNormal, SetResponseNormal
+from dlmsd.errors import SilenceError
 from dlmsd.meter.protocol import MAX_BABBLE
+from dlmsd.meter.session import Session
 from dlmsd.model import MeterState
 from dlmsd.simulator.medium import Medium
-from dlmsd.simulator.personality import WRAPPER
+from dlmsd.simulator.personality import MICROSTAR, WRAPPER
 from dlmsd.standing import Rung
 from tests.meter.fleet import NAMES, FleetCase
+from tests.meter.test_services import MINUTES, SHIFT, ZONE, ServiceCase
 from tests.network import Datagrams
 
 METER = "virtual-001"
+# With a client that may write, and services of their own for all.
+WRITER = evolve(WRAPPER, clients=MICROSTAR.clients, conformance=MICROSTAR.conformance)
 
 
 class Stranger:
@@ -126,3 +137,49 @@ class DatagramTests(FleetCase):
         self.run_for(20)
         status = self.statuses[METER]
         self.assertEqual((status.failed, status.connects, status.noise_bytes), (0, 1, 50))
+
+
+class OnceTests(ServiceCase):
+    """What would be done twice is not sent twice."""
+
+    def lose(self, tag: int) -> list[bytes]:
+        """Each answer with this tag is lost; all that travels."""
+        seen: list[bytes] = []
+
+        def loses(octets: bytes) -> bool:
+            seen.append(octets[8:])
+            return octets[8] == tag
+
+        self.network.loses = loses
+        return seen
+
+    def over_udp(self, work: Callable[[Session], Awaitable[None]]) -> None:
+        self.simulate(personality=WRITER, medium=Medium("udp"))
+        self.again(work, framing="wrapper", timeout=1.0)
+
+    def test_a_method(self) -> None:
+        async def work(session: Session) -> None:
+            await session.permit(SHIFT)
+            done = session.action(SHIFT, MINUTES)
+            await self.fails(SilenceError, "may have been carried out", done)
+
+        seen = self.lose(ActionResponseNormal.TAG)
+        self.over_udp(work)
+        self.assertEqual([apdu[0] for apdu in seen].count(ActionRequestNormal.TAG), 1)
+
+    def test_a_value(self) -> None:
+        async def work(session: Session) -> None:
+            await session.permit(ZONE)
+            await self.fails(SilenceError, "may have been carried out", session.set(ZONE, MINUTES))
+
+        seen = self.lose(SetResponseNormal.TAG)
+        self.over_udp(work)
+        self.assertEqual([apdu[0] for apdu in seen].count(SetRequestNormal.TAG), 1)
+
+    def test_what_only_reads_is_repeated(self) -> None:
+        async def work(session: Session) -> None:
+            await self.fails(SilenceError, "nor to its repetition", session.get(ZONE))
+
+        seen = self.lose(GetResponseNormal.TAG)
+        self.over_udp(work)
+        self.assertEqual([apdu[0] for apdu in seen].count(GetRequestNormal.TAG), 2)

@@ -48,6 +48,7 @@ class AccessExchange(Exchange):
         self._items = tuple(items)
         self._values = tuple(value or _NOTHING for value in values)
         self._limit = limit
+        self.changes = not all(isinstance(item, AccessGet) for item in self._items)
 
     def request(self) -> bytes:
         """The APDU that begins it."""

@@ -47,6 +47,7 @@ class ActionExchange(Exchange):
     The Results are ActionAnswers, one for each method.
     """
 
+    changes = True
     ANSWERS: ClassVar = (
         ActionResponseNormal,
         ActionResponseWithList,

@@ -22,6 +22,8 @@ class Exchange(ABC):
     """
 
     ANSWERS: ClassVar[tuple[type, ...]]
+    changes = False
+    """Whether the meter is asked to write or to invoke anything."""
 
     def __init__(self, invoke: int) -> None:
         self._invoke = invoke

@@ -44,6 +44,7 @@ class SetExchange(Exchange):
     is longer goes in blocks. The Results are DataAccessResults, one for each attribute.
     """
 
+    changes = True
     ANSWERS: ClassVar = (
         SetResponseNormal,
         SetResponseBlock,

@@ -30,6 +30,7 @@ class WriteExchange(Exchange):
     invokes it, and its answer is to look like that of an ACTION.
     """
 
+    changes = True
     ANSWERS: ClassVar = (WriteResponse,)
 
     def __init__(

@@ -154,8 +154,11 @@ class HdlcLink:
         self.state = State.DISCONNECTING
         return [self._transmit(control.DISC | control.POLL_FINAL)]
 
-    def send(self, *apdus: bytes) -> list[LinkEvent]:
-        """Segment the APDUs and send the first window of them."""
+    def send(self, *apdus: bytes, once: bool = False) -> list[LinkEvent]:
+        """Segment the APDUs and send the first window of them.
+
+        Each goes ``once`` in any case: what is repeated is known by its number.
+        """
         if self.state is not State.CONNECTED or self._outgoing:
             raise LocalError(f"no APDU may be sent while the link is {self.state.value}")
         size = self._agreed.transmit_information

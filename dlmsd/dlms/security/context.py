@@ -188,6 +188,14 @@ class SecurityContext:
             apdu = self.protect_general(plain, transaction, kind)
         return self.sign(apdu, transaction) if signed else apdu
 
+    @property
+    def counted(self) -> bool:
+        """Whether the other end knows a copy of what is protected by its counter: it keeps none
+        of a key of one use.
+        """
+        lasting = self._form.kind in (None, KeyKind.IDENTIFIED)
+        return lasting and self.policy is not SecurityPolicy.NONE
+
     def room(self, tag: int, limit: int) -> int:
         """How many octets an APDU with this tag may have, to have ``limit`` when protected."""
         # What is shorter may have shorter lengths before it, but never more around it.
