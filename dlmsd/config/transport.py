@@ -30,6 +30,12 @@ def misfits(options: MeterOptions) -> Iterator[Misfit]:
     if options.transport == "udp" and options.framing != "wrapper":
         message = 'transport "udp" needs framing = "wrapper": HDLC is not sent in datagrams'
         yield misfit("framing", message, "transport")
+    if (options.transport, options.referencing, options.security) == ("udp", "sn", "none"):
+        message = (
+            'over transport "udp" short names need security: their answers bear no invoke-id, so '
+            "that a late one would be taken for the value of another object"
+        )
+        yield misfit("referencing", message, "transport", "security")
     if serial and options.framing != "hdlc":
         yield misfit("framing", 'transport "serial" needs framing = "hdlc"', "transport")
     yield from _tls(options)

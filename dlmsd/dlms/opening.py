@@ -20,6 +20,7 @@ from dlmsd.dlms.reply import Reply
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.mechanism import Handshake
+from dlmsd.dlms.security.suite import check_peer
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.apdu import decode_apdu
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -36,12 +37,19 @@ MAX_PDU: Final = 0xFFFF
 class HighLevel:
     """What proves both ends to each other: our mechanism, and our challenge, used once.
 
-    ``title`` is our system title, where the mechanism uses it.
+    ``title`` is our system title, where the mechanism uses it, and ``peer_title`` the meter's,
+    if it is known before it tells.
     """
 
     handshake: Handshake
     challenge: bytes
     title: bytes = b""
+    peer_title: bytes | None = None
+
+    def check_peer(self, title: bytes) -> None:
+        """SystemTitleError if the meter tells ours, or another than is known."""
+        if self.title or self.peer_title:
+            check_peer(title, self.title, self.peer_title)
 
 
 @frozen
@@ -150,10 +158,12 @@ class Opening:
         self.proves = pending
         if aare.context is not self._context:
             raise RefusedError(f"the meter wants {aare.context.words}")
-        information = aare.user_information
+        information, title = aare.user_information, aare.responding_ap_title
+        if self._high is not None and title:
+            self._high.check_peer(title)
         if self._security is not None:
-            if aare.responding_ap_title:
-                self._security.pin(aare.responding_ap_title)
+            if title:
+                self._security.pin(title)
             if information or self.ciphered:
                 information = self.opened = self._security.open(information)
         if not information:

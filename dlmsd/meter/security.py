@@ -213,7 +213,8 @@ class MeterSecurity:
             return None
         ecdsa = meter.authentication == "high-ecdsa"
         challenge = draw_challenge(self._random, ECDSA_CHALLENGE if ecdsa else USUAL_CHALLENGE)
-        return HighLevel(self._handshake(), challenge, meter.system_title or b"")
+        ours, theirs = meter.system_title or b"", meter.meter_system_title
+        return HighLevel(self._handshake(), challenge, ours, theirs)
 
     def _handshake(self) -> Handshake:
         meter, suite = self._meter, self._suite

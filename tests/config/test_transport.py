@@ -25,6 +25,23 @@ class TransportTests(ConfigurationCase):
         )
         self.assertEqual(self.of(HOST + 'transport = "udp"\nframing = "wrapper"\n'), [])
 
+    def test_short_names_over_udp_need_security(self) -> None:
+        udp = HOST + 'framing = "wrapper"\ntransport = "udp"\nreferencing = "sn"\n'
+        self.assertEqual(
+            self.of(udp),
+            [
+                'dlmsd.toml:10: meters[0].referencing: over transport "udp" short names need '
+                "security: their answers bear no invoke-id, so that a late one would be taken for "
+                "the value of another object"
+            ],
+        )
+        secured = (
+            'security = "authenticated-encrypted"\nsystem_title = "DLM00001"\n'
+            f'encryption_key = "{16 * "0A"}"\nauthentication_key = "{16 * "0B"}"\n'
+        )
+        self.assertEqual(self.of(udp + secured), [])
+        self.assertEqual(self.of(udp.replace("udp", "tcp")), [])
+
     def test_unknown(self) -> None:
         (problem,) = self.of(HOST + 'transport = "pigeon"\n')
         self.assertIn("meters[0].transport: expected ", problem)

@@ -11,7 +11,7 @@ from dlmsd.dlms.axdr.data import Data, Tag
 from dlmsd.dlms.opening import HighLevel
 from dlmsd.dlms.outcome import Associated, AssociationEvent, SendApdu
 from dlmsd.dlms.security.challenge import Challenges
-from dlmsd.dlms.security.errors import AuthenticationError, ChallengeError
+from dlmsd.dlms.security.errors import AuthenticationError, ChallengeError, SystemTitleError
 from dlmsd.dlms.security.mechanism import md5
 from dlmsd.dlms.xdlms.action import ActionAnswer, ActionRequestNormal, ActionResponseNormal
 from dlmsd.dlms.xdlms.action_result import ActionResult
@@ -31,7 +31,9 @@ class HighLevelTests(AssociationTestCase):
         (sent,) = self.association.associate()
         self.aarq = Aarq.decode(sent.apdu)
 
-    def accept(self, challenge: bytes = THEIRS, *, pending: bool = True) -> list[AssociationEvent]:
+    def accept(
+        self, challenge: bytes = THEIRS, *, pending: bool = True, title: bytes | None = None
+    ) -> list[AssociationEvent]:
         """The meter's AARE, with or without asking for the proof."""
         diagnostic = UserDiagnostic.AUTHENTICATION_REQUIRED if pending else UserDiagnostic.NULL
         aare = Aare(
@@ -42,6 +44,7 @@ class HighLevelTests(AssociationTestCase):
             Mechanism.HIGH_MD5,
             challenge,
             InitiateResponse(Conformance.GET | Conformance.ACTION, 500).encode(),
+            title,
         )
         return self.association.receive(aare.encode())
 
@@ -55,6 +58,25 @@ class HighLevelTests(AssociationTestCase):
         (sent,) = self.accept()
         assert isinstance(sent, SendApdu)
         return ActionRequestNormal.decode(sent.apdu)
+
+    def test_the_meters_title_is_checked_in_plain_text_too(self) -> None:
+        """Nothing but the proof is protected: nobody else compares it."""
+        ours, theirs = b"DLM00001", b"MTR00001"
+        for told, pinned, words in (
+            (theirs, None, ""),
+            (theirs, theirs, ""),
+            (theirs, b"MTR00002", "is not the pinned one"),
+            (ours, None, "it is our own"),
+            (theirs[:7], None, "7 bytes"),
+        ):
+            high = HighLevel(SHARED, OURS, ours, pinned)
+            self.association = Association(Mechanism.HIGH_MD5, high=high)
+            self.association.associate()
+            events = self.accept(title=told)
+            if words:
+                self.assert_refused(events, SystemTitleError, words)
+            else:
+                self.assertIsInstance(events[0], SendApdu)
 
     def test_four_passes(self) -> None:
         self.assertEqual(self.aarq.calling_authentication_value, OURS)

@@ -14,6 +14,7 @@ from dlmsd.dlms.hdlc.control import Kind
 from dlmsd.dlms.hdlc.frame import Frame
 from dlmsd.dlms.link import LinkEvent, Transmit
 from dlmsd.dlms.security.counter import key_id
+from dlmsd.dlms.security.suite import SecurityPolicy
 from dlmsd.meter.security import BLOCK
 from dlmsd.model import MeterState
 from dlmsd.secret import Secret
@@ -147,6 +148,16 @@ class SecureTests(FleetCase):
                 if raw > 1 << 16:
                     self.assertNotIn(raw.to_bytes(8, "big").lstrip(b"\0"), wire)
         self.assertNotIn(bytes.fromhex("01012007"), wire)
+
+    def test_proofs_in_plain_text_are_of_the_meter_that_is_meant(self) -> None:
+        security = evolve(SECURE.security, policy=SecurityPolicy.NONE)
+        for title, words in ((None, ""), (b"MTR00009", "is not the pinned one")):
+            self.setUp()
+            self.begin(evolve(SECURE, security=security), meter_system_title=title)
+            self.run_for(21)
+            self.assertIs(not self.readings, bool(words), self.error)
+            self.assertIn(words, self.error)
+            self.end()
 
     def test_a_wrong_key_is_refused_and_waits(self) -> None:
         for personality in (SECURE, SHORT_SECURE):

@@ -48,10 +48,10 @@ from dlmsd.dlms.security.keys import Keys
 from dlmsd.dlms.security.one_time import KeyKind, OneTimeKeys
 from dlmsd.dlms.security.signature import sign, verify
 from dlmsd.dlms.security.suite import (
-    SYSTEM_TITLE_SIZE,
     SecurityControl,
     SecurityPolicy,
     SecuritySuite,
+    check_peer,
     check_title,
 )
 from dlmsd.dlms.security.transactions import OwnTransactions, TakenTransactions
@@ -152,16 +152,9 @@ class SecurityContext:
     def pin(self, title: bytes) -> None:
         """The other end tells its title (AARE, AARQ); SystemTitleError if not the pinned one.
 
-        The first one told is taken: under a false one no tag is right. Our own is
-        refused, because initialization vectors would repeat.
+        The first one told is taken: under a false one no tag is right.
         """
-        if len(title) != SYSTEM_TITLE_SIZE:
-            raise SystemTitleError(f"a title of {len(title)} bytes")
-        if title == self.title:
-            raise SystemTitleError("it is our own")
-        if self._peer not in (None, title):
-            raise SystemTitleError(f"{title.hex().upper()} is not the pinned one")
-        self._peer = title
+        self._peer = check_peer(title, self.title, self._peer)
 
     def use_dedicated(self, key: Secret) -> None:
         """From now on this dedicated key, drawn for this association alone."""

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dlmsd.dlms.security.errors import KeyLengthError
+from dlmsd.dlms.security.errors import KeyLengthError, SystemTitleError
 from dlmsd.errors import LocalError
 from dlmsd.secret import Secret
 
@@ -154,4 +154,18 @@ def check_title(title: bytes, name: str) -> bytes:
     """A system title of eight bytes; LocalError otherwise."""
     if len(title) != SYSTEM_TITLE_SIZE:
         raise LocalError(f"{name} has {len(title)} bytes, not {SYSTEM_TITLE_SIZE}")
+    return title
+
+
+def check_peer(title: bytes, own: bytes, pinned: bytes | None) -> bytes:
+    """What the other end tells to be its title; SystemTitleError if it is not the pinned one.
+
+    Our own is refused, because initialization vectors would repeat.
+    """
+    if len(title) != SYSTEM_TITLE_SIZE:
+        raise SystemTitleError(f"a title of {len(title)} bytes")
+    if title == own:
+        raise SystemTitleError("it is our own")
+    if pinned not in (None, title):
+        raise SystemTitleError(f"{title.hex().upper()} is not the pinned one")
     return title
