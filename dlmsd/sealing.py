@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dlmsd.errors import LocalError, StoreError
 from dlmsd.secret import Secret
+from dlmsd.withheld import WithheldSecret
 
 KEY_SIZE: Final = 32
 _NONCE: Final = 12
@@ -28,6 +29,11 @@ class SealError(StoreError):
 the key with which they were stored, or enter them again."""
 
 
+class WithheldKeyError(SealError):
+    """Only the service is given registry_key, with which they were stored: give the command again \
+as root while it runs, or with $CREDENTIALS_DIRECTORY."""
+
+
 def _nothing(size: int) -> bytes:
     raise LocalError(f"who only opens what is sealed has no {size} random bytes")
 
@@ -35,11 +41,12 @@ def _nothing(size: int) -> bytes:
 class Seal:
     """Closes and opens; ``key`` has 32 bytes, or is None.
 
-    ``draw`` gives random bytes; who only opens needs none.
+    ``draw`` gives random bytes; who only opens needs none. A key that is withheld opens nothing.
     """
 
     def __init__(self, key: Secret | None, draw: Callable[[int], bytes] = _nothing) -> None:
-        self._cipher = None if key is None else AESGCM(key.reveal())
+        self._withheld = isinstance(key, WithheldSecret)
+        self._cipher = None if key is None or self._withheld else AESGCM(key.reveal())
         self._draw = draw
 
     def close(self, owner: str, secrets: Mapping[str, Secret]) -> bytes:
@@ -54,6 +61,8 @@ class Seal:
         """What was closed; SealError without its key, or with another one."""
         text = kept[1:]
         if kept[:1] == SEALED:
+            if self._withheld:
+                raise WithheldKeyError(f"meter {owner}: its secrets are sealed")
             if self._cipher is None:
                 raise SealError(f"meter {owner}: its secrets are sealed, and there is no key")
             try:

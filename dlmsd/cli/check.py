@@ -14,6 +14,7 @@ from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
 from dlmsd.config.quirks import weakening
 from dlmsd.errors import ConfigurationError
+from dlmsd.withheld import withheld
 
 
 @click.command(cls=Command)
@@ -22,7 +23,9 @@ from dlmsd.errors import ConfigurationError
 def check(config: Path | None, as_json: bool) -> int:
     """Check the configuration; every error names file, line and key.
 
-    Exit 0 when it is right, 78 when it is not. Nothing is started.
+    Secrets that only systemd's service is given (LoadCredential=) are named, and not looked at,
+    unless root asks while it runs. Exit 0 when it is right, 78 when it is not. Nothing is
+    started.
 
     Example: dlmsd check --config etc/dlmsd.toml
     """
@@ -46,6 +49,7 @@ def check(config: Path | None, as_json: bool) -> int:
             for quirk in weakening(meter)
         ],
         "push": [one.name for one in found.push],
+        "withheld": list(dict.fromkeys(withheld(found))),
     }
     if as_json:
         click.echo(json.dumps(summary))
@@ -60,6 +64,8 @@ def check(config: Path | None, as_json: bool) -> int:
             sinks=sinks,
         )
         click.echo(right + (f"; push: {heard}" if heard else ""))
+        if names := ", ".join(summary["withheld"]):
+            click.echo(say("not looked at, what only the service is given: {names}", names=names))
         for warning in summary["warnings"]:
             click.echo(say("warning: {what}", what=hear(warning)))
     return 0

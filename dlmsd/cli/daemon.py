@@ -20,6 +20,7 @@ from dlmsd.config.values import Configuration
 from dlmsd.errors import DlmsdError
 from dlmsd.identity import token_file
 from dlmsd.web.api.bodies import key_of
+from dlmsd.withheld import refuse_withheld
 
 # A daemon that takes a hundred meters at once judges each against all others.
 _PATIENCE: Final = 120.0
@@ -108,7 +109,9 @@ def told(work: Callable[[], int]) -> int:
 
 
 def first_token(configuration: Configuration) -> str:
-    """The first token of page and REST, an admin's. Raises OSError where there is none."""
+    """The first token of page and REST, an admin's. Raises OSError where there is none, and
+    WithheldError."""
+    refuse_withheld(configuration.web)
     if configuration.web.token is not None:
         return configuration.web.token.reveal().decode()
     return token_file(configuration.daemon.state_dir).read_text().strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ from attrs import evolve
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, say, spoken
 from dlmsd.cli.meter import errand, meter_options
@@ -22,7 +21,6 @@ from dlmsd.cli.tracing import Tracing, put_text
 from dlmsd.config.broker import Broker
 from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.errors import DlmsdError, StoreError, UnresolvedError
-from dlmsd.fleet.kept import Kept
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.publish import troubles
@@ -33,6 +31,7 @@ from dlmsd.publish.login import device_login, login_for
 from dlmsd.publish.rehearsal import rehearse
 from dlmsd.store.lock import Lock
 from dlmsd.watch.language import Language
+from dlmsd.withheld import refuse_withheld
 
 _NETWORKED: Final = ("tcp", "udp")
 # The step that an error before the first frame belongs to.
@@ -182,6 +181,7 @@ async def _to_broker(
     try:
         # An id of its own: the daemon's would end the daemon's connection.
         reached, login = _login(evolve(options, client_id=None), configuration)
+        refuse_withheld(login)
         version = await rehearse(endpoint(reactor, reached), login, options.protocol, reactor)
         walk.passed("login", f"MQTT {'5' if version == 5 else '3.1.1'}")
     except DlmsdError as error:
@@ -191,7 +191,7 @@ async def _to_broker(
 def _in_force(file: Configuration) -> Configuration:
     """With what was added by page and REST, if that can be known."""
     try:
-        return Kept.onlooked(file, os.environ).effective().configuration
+        return onlooked(file).effective().configuration
     except StoreError as error:
         click.echo(explained(error), err=True)
         return file

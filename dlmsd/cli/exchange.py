@@ -13,14 +13,13 @@ from typing import Final
 import click
 import msgspec
 
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.daemon import Daemon, DaemonRefusedError, told
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import hear, say
 from dlmsd.cli.terminal import counted, printable
 from dlmsd.config.values import Configuration
-from dlmsd.fleet.kept import Kept
 from dlmsd.web.api import sheet
 from dlmsd.web.api.intake import FaultView, IntakeView, entries, intake
 from dlmsd.web.api.sheet import Form
@@ -55,7 +54,7 @@ def import_(file: Path, config: Path | None, partial: bool, dry_run: bool, as_js
 
     def work() -> int:
         if dry_run:
-            kept = Kept.onlooked(configuration, os.environ)
+            kept = onlooked(configuration)
             found = intake(kept, text, partial=partial).view(dry_run=True)
         else:
             found = _taken(configuration, text, partial=partial)
@@ -90,7 +89,7 @@ def export(config: Path | None, form: Form | None, secrets: bool, output: Path |
     form = form or ("json" if output and output.suffix.lower() == ".json" else "csv")
 
     def work() -> int:
-        kept = Kept.onlooked(configuration, os.environ)
+        kept = onlooked(configuration)
         good = [one for one in kept.own.values() if not one.locked]
         _put(sheet.write(entries(kept, secrets=secrets), form), output)
         secretive = sum(bool(one.secrets) for one in good)

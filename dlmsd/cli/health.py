@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import click
 
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.fleet.kept import Kept
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 
@@ -43,9 +41,7 @@ def health(config: Path | None, minutes: int, save: bool, as_json: bool) -> int:
     words = Language.of(spoken())
     now = time.time()
     try:
-        report = look(
-            Kept.onlooked(configuration, os.environ).effective().configuration, minutes, now
-        )
+        report = look(onlooked(configuration).effective().configuration, minutes, now)
     except StoreError as error:
         click.echo(explained(error), err=True)
         return CRITICAL

@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 from attrs import asdict, frozen
 
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.credentials import with_secrets
 from dlmsd.cli.daemon import Daemon, told
 from dlmsd.cli.exchange import export, import_
@@ -25,7 +25,6 @@ from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader
 from dlmsd.config.tables import SECRETS
 from dlmsd.config.values import Configuration, MeterOptions
-from dlmsd.fleet.kept import Kept
 from dlmsd.store.inventory import last_readings
 from dlmsd.store.onlooker import NotYetError
 from dlmsd.web.api.bodies import body_of
@@ -99,7 +98,7 @@ def _list(configuration: Configuration, *, as_json: bool) -> int:
 
 
 def _listed(configuration: Configuration) -> Iterator[_Listed]:
-    found = Kept.onlooked(configuration, os.environ).effective()
+    found = onlooked(configuration).effective()
     seen: Mapping[str, int] = {}
     with suppress(NotYetError):
         seen = last_readings(configuration.daemon.state_dir / "outbox.db")

@@ -19,6 +19,7 @@ from dlmsd.config.notice import NoticeOptions
 from dlmsd.config.values import Configuration
 from dlmsd.errors import DlmsdError
 from dlmsd.watch.notify.notifier import tried
+from dlmsd.withheld import refuse_withheld
 
 
 @click.group(cls=Group)
@@ -69,6 +70,7 @@ async def _told(
 ) -> dict[str, Any]:
     told = {"name": receiver.name, "success": False, "answer": None, "error": None, "advice": None}
     try:
+        refuse_withheld(receiver)
         answer = await tried(receiver, configuration, reactor, time.time())
     except DlmsdError as error:
         return told | {"error": str(error), "advice": error.advice}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import click
 
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say, spoken
 from dlmsd.cli.terminal import printable
 from dlmsd.errors import StoreError
-from dlmsd.fleet.kept import Kept
 from dlmsd.watch.language import Language
 from dlmsd.watch.onlooker import look
 from dlmsd.watch.places import Places
@@ -45,7 +43,7 @@ def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) 
     configuration = read_or_exit(config)
     words = Language.of(spoken())
     try:
-        configuration = Kept.onlooked(configuration, os.environ).effective().configuration
+        configuration = onlooked(configuration).effective().configuration
         report = look(configuration, _MINUTES, time.time())
     except StoreError as error:
         click.echo(explained(error), err=True)

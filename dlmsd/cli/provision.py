@@ -12,7 +12,7 @@ import msgspec
 from attrs import frozen
 
 from dlmsd.cli import tokenfiles
-from dlmsd.cli.configuration import config_option
+from dlmsd.cli.configuration import config_option, refuse_or_exit
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Command
 from dlmsd.cli.language import explained, hear, say
@@ -22,6 +22,7 @@ from dlmsd.cli.tokenfiles import TokenFileError
 from dlmsd.config.load import find
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader, sealed
+from dlmsd.config.system import Outside
 from dlmsd.config.tokens import Owner, TokenPlace, load_without_tokens
 from dlmsd.config.values import Configuration, SinkOptions
 from dlmsd.errors import ConfigurationError
@@ -139,7 +140,7 @@ def provision(
     """
     try:
         path = config or find(os.environ, Path.cwd())
-        configuration, places = load_without_tokens(path, environ=os.environ)
+        configuration, places = load_without_tokens(path, environ=Outside.of(path, os.environ))
     except ConfigurationError as error:
         click.echo(hear(str(error)), err=True)
         return error.exit_code
@@ -214,7 +215,10 @@ def _wishes(
 
 
 def _writable(job: _Job) -> None:
-    """A token must not be made that then has no place."""
+    """A token must not be made that then has no place; nor must what cannot be sent be begun."""
+    refuse_or_exit([one.own for one in job.wishes])
+    if job.form == "sealed" or any(one.sealed for one in job.places.values()):
+        refuse_or_exit(job.configuration.daemon)
     for wish in job.wishes:
         place = job.places.get(job.owner(wish.name), TokenPlace())
         line = tokenfiles.line(job.file(wish.name), job.form)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from dlmsd.cli.configuration import read, read_or_exit
+from dlmsd.cli.configuration import onlooked, read, read_or_exit, refuse_or_exit
 from dlmsd.cli.credentials import lacks_password, with_secrets
 from dlmsd.cli.language import hear, say
 from dlmsd.cli.state import KeptCounters, NoCounters, Place
@@ -22,7 +22,6 @@ from dlmsd.config.load import find, load_meter, load_read
 from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.errors import ConfigurationError, ReadOnlyError, StoreError
-from dlmsd.fleet.kept import Kept
 from dlmsd.meter.build import make_way
 from dlmsd.meter.dialin import Reception
 from dlmsd.meter.security import CounterStore, MeterSecurity, needs_counters, secured
@@ -141,6 +140,7 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
             raise click.UsageError(
                 say("{meter} pushes, and is not asked: name a HOST instead", meter=meter.name)
             )
+        refuse_or_exit(evolve(meter, token=None, mqtt_password=None))  # not the meter's to hear
         meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
         found = known.configuration
         assert found is not None
@@ -162,7 +162,7 @@ class _Known:
         if file is None:
             return cls()
         try:
-            found = Kept.onlooked(file, os.environ).effective()
+            found = onlooked(file).effective()
         except StoreError as error:
             return cls(file, trouble=error)
         return cls(found.configuration, found.refused)

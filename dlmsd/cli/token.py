@@ -16,7 +16,7 @@ from typing import Final, get_args
 import click
 
 from dlmsd import tokens
-from dlmsd.cli.configuration import config_option, read_or_exit
+from dlmsd.cli.configuration import config_option, read_or_exit, refuse_or_exit
 from dlmsd.cli.daemon import first_token
 from dlmsd.cli.help import Group
 from dlmsd.cli.language import explained, hear, say
@@ -48,6 +48,7 @@ def token(context: click.Context, config: Path | None) -> int:
         context.obj = config
         return 0
     found = read_or_exit(config)
+    refuse_or_exit(found.web)
     kept = token_file(found.daemon.state_dir)
     try:
         first = first_token(found)

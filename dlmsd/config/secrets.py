@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,10 @@ from attrs import evolve, field, frozen
 
 from dlmsd.config import rules
 from dlmsd.config.rules import Refusal, Rule
+from dlmsd.config.system import Outside
 from dlmsd.sealing import SEALED, Seal, SealError
 from dlmsd.secret import Secret
+from dlmsd.withheld import WithheldSecret
 
 _FORMS: Final = (
     '"text", { file = "..." }, { env = "..." }, { credential = "..." } or { sealed = "..." }'
@@ -27,7 +30,8 @@ _LONGEST: Final = 65536
 
 @frozen
 class SecretReader:
-    """Reads secrets; relative files start at ``folder``, sealed ones open with ``key``.
+    """Reads secrets; relative files start at ``folder``, sealed ones open with ``key``. Of an
+    environment :class:`Outside` the service, what only that is given is a WithheldSecret.
 
     Neither a secret nor the name of its source is ever part of a message: a token written
     where a name belongs would be printed.
@@ -68,14 +72,17 @@ class SecretReader:
             return self._environment(name)
         if form == "sealed":
             return self._opened(self.folder / name)
-        return self._file(self.folder / name if form == "file" else self._credential(name))
+        return self._file(self.folder / name) if form == "file" else self._credential(name)
 
     def octets(self, *sizes: int) -> Rule:
         """The rule for a secret of one of these sizes in bytes, written as hex digits."""
         octets = rules.octets(*sizes)
 
         def rule(value: object) -> Secret:
-            return Secret(octets(self.read(value).reveal().decode("ascii", "replace")))
+            found = self.read(value)
+            if isinstance(found, WithheldSecret):
+                return found
+            return Secret(octets(found.reveal().decode("ascii", "replace")))
 
         return rule
 
@@ -88,18 +95,24 @@ class SecretReader:
             "the environment variable named here is empty",
         )
 
-    def _credential(self, name: str) -> Path:
-        folder = self.environ.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise Refusal("there is no $CREDENTIALS_DIRECTORY; systemd's LoadCredential= makes it")
+    def _credential(self, name: str) -> Secret:
         if "/" in name or name.startswith("."):
             raise Refusal("expected the name of a credential, not a path")
-        return Path(folder) / name
+        folder = self.environ.get("CREDENTIALS_DIRECTORY")
+        if isinstance(self.environ, Outside) and not (
+            folder and os.access(Path(folder) / name, os.R_OK)
+        ):
+            return WithheldSecret(f"credential {name}")
+        if not folder:
+            raise Refusal("there is no $CREDENTIALS_DIRECTORY; systemd's LoadCredential= makes it")
+        return self._file(Path(folder) / name)
 
     def _opened(self, path: Path) -> Secret:
         kept = self._file(path).reveal()
         if self.key is None:
             raise Refusal("what is named here is sealed; give [daemon] registry_key, its key")
+        if isinstance(self.key, WithheldSecret):
+            return WithheldSecret(f"sealed {path}")
         try:
             octets = base64.b64decode(kept, validate=True)
             if octets[:1] != SEALED:

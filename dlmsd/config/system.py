@@ -13,6 +13,21 @@ from typing import Final
 
 ETC: Final = "/etc/dlmsd"
 STATE: Final = "/var/lib/dlmsd"
+# Of the service while it runs, for it and for root.
+CREDENTIALS: Final = "/run/credentials/dlmsd.service"
+
+
+class Outside(dict[str, str]):
+    """An environment that is not the service's: credentials that are not there are withheld, not
+    wrong."""
+
+    @classmethod
+    def of(cls, path: Path, environ: Mapping[str, str]) -> Outside:
+        """For the configuration at ``path``; to the system's belong the service's credentials."""
+        found = cls(environ)
+        if is_system(path, environ):
+            found.setdefault("CREDENTIALS_DIRECTORY", CREDENTIALS)
+        return found
 
 
 def system_file(environ: Mapping[str, str]) -> Path:

@@ -15,6 +15,7 @@ from dlmsd.config.secrets import SecretReader
 from dlmsd.config.source import Source
 from dlmsd.config.values import Configuration
 from dlmsd.secret import Secret
+from dlmsd.withheld import WithheldSecret
 
 _GATEWAY: Final = "thingsboard-gateway"
 
@@ -61,8 +62,7 @@ def load_without_tokens(
         file = folder / str(named) if there else None
         places[key, str(table.get("name"))] = TokenPlace(token is not None, file, form == "sealed")
         try:
-            if token is not None:
-                secrets.read(token)
+            if token is not None and not isinstance(secrets.read(token), WithheldSecret):
                 return table
         except Refusal:
             if not isinstance(token, dict):

@@ -49,3 +49,14 @@ class RefusalTests(SynchronousTestCase):
         self.assertIn(f"could not read {self.folder}/a.token", ended.output)
         self.assertIn(f'token = {{ file = "{self.state / "tokens"}/a.token" }}', ended.output)
         self.assertEqual(ended.exit_code, 2)
+
+    def test_a_key_that_only_the_service_is_given(self) -> None:
+        key = 'registry_key = { credential = "registry-key" }'
+        ended = self.provision('{ sealed = "/dev/null" }', key)
+        self.assertIn("this command is not given: registry_key", ended.output)
+        self.assertEqual(ended.exit_code, 1)
+
+    def test_a_token_that_only_the_service_is_given(self) -> None:
+        ended = self.provision('{ credential = "a" }')
+        self.assertIn("is named, not there, and no file", ended.output)
+        self.assertEqual(ended.exit_code, 2)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from dlmsd.config.rules import Refusal
 from dlmsd.config.secrets import SecretReader, sealed
+from dlmsd.config.system import CREDENTIALS, Outside
 from dlmsd.secret import Secret
+from dlmsd.withheld import WithheldSecret
 from tests.config.case import ConfigurationCase
 
 
@@ -83,6 +85,31 @@ class SecretReaderTests(ConfigurationCase):
         for value, message in table:
             with self.subTest(repr(value)):
                 self.assertEqual(self.refusal(value, NONE=""), message)
+
+    def test_outside_the_service_a_credential_is_withheld(self) -> None:
+        self.write("credentials/here", b"canary\n")
+        empty = Outside()
+        given = Outside(CREDENTIALS_DIRECTORY=str(self.folder / "credentials"))
+        for environ, name, seen in (
+            (empty, "here", False),
+            (given, "here", True),
+            (given, "other", False),
+        ):
+            found = SecretReader(self.folder, environ).read({"credential": name})
+            self.assertEqual(isinstance(found, WithheldSecret), not seen)
+        reader = SecretReader(self.folder, empty)
+        self.assertIsInstance(reader.octets(16)({"credential": "key"}), WithheldSecret)
+        self.assertRaises(Refusal, reader.read, {"credential": "../a"})
+        self.assertRaises(Refusal, reader.read, {"env": "NONE"})
+
+    def test_the_services_are_those_of_the_systems_file_alone(self) -> None:
+        path = self.write("dlmsd.toml", "")
+        shell = {"CONFIGURATION_DIRECTORY": str(self.folder)}
+        self.assertEqual(Outside.of(path, shell)["CREDENTIALS_DIRECTORY"], CREDENTIALS)
+        given = {**shell, "CREDENTIALS_DIRECTORY": "/given"}
+        self.assertEqual(Outside.of(path, given), given)
+        other = self.write("other.toml", "")
+        self.assertEqual(Outside.of(other, shell), shell)
 
     def test_a_credential_is_no_path(self) -> None:
         folder = str(self.folder / "credentials")
