@@ -18,7 +18,8 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.cosem.obis import Obis
-from dlmsd.errors import DecodeError, DlmsdError, ServiceError
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
+from dlmsd.errors import DecodeError, DlmsdError, ServiceError, UnservedError
 from dlmsd.meter.backlog import Backlog, Piece
 from dlmsd.meter.dated import DatedRows, believed
 from dlmsd.meter.installation import Installation
@@ -27,6 +28,7 @@ from dlmsd.meter.profile import ProfileReading
 from dlmsd.meter.session import Session
 from dlmsd.model import Gap, GapCause, Reading, Watermark
 
+_LATER: Final = DataAccessResult.TEMPORARY_FAILURE
 # Before a gap a row is looked for in so much time, or so many periods.
 _BEFORE: Final = datetime.timedelta(hours=1)
 _PERIODS: Final = 4
@@ -152,6 +154,8 @@ class Backfill:
                     await self._record_first(session, [start, *times, piece.until], period)
                 await self._record_holes([*times, piece.until], period)
         except ServiceError as error:
+            if isinstance(error, UnservedError) or error.result == _LATER:
+                raise  # an association that was lost, or a meter that is busy
             # There is no such profile, or this client may not read it.
             await self._give_up(piece, piece.start, error)
             return

@@ -89,7 +89,7 @@ class Layout:
         asked = [AttributeDescriptor(PROFILE, obis, index) for index in _TOLD]
         objects, period, sort, in_use, now = await session.get_many([*asked, CLOCK.attribute])
         if isinstance(objects, DataAccessResult):
-            raise ServiceError(f"{asked[0]}: {objects.words}")
+            raise ServiceError(f"{asked[0]}: {objects.words}", objects)
         columns = decode_capture_objects(objects)
         if not columns:
             raise MeterError(f"profile {obis} has no columns")

@@ -228,7 +228,7 @@ class Poller:
                     # starts behind its module does; it refuses everything then.
                     lost = isinstance(error, UnservedError) and not opened
                     if lost:
-                        self._log.info(
+                        self._log.debug(
                             "{meter}: associated again: {reason}",
                             meter=self._options.name,
                             reason=str(error),

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.config.values import MeterOptions
 from dlmsd.dlms.axdr.clock import DateTime
 from dlmsd.dlms.axdr.data import Data
+from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.errors import (
     ClosedError,
     DecodeError,
@@ -21,9 +22,11 @@ from dlmsd.errors import (
     LinkError,
     LocalError,
     MeterError,
+    ServiceError,
     SilenceError,
     StoreError,
     TimezoneError,
+    UnservedError,
 )
 from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.backlog import LONGEST, SHORTEST, STEP, TRIES, Backlog, Piece
@@ -291,6 +294,17 @@ class PoisonTests(ProfileCase):
         self.run_for(24, ProfileSession(series(96 * 8)))
         self.assertEqual(set(self.book.readings), self.rows(1, 2) | self.rows(5, 7))
         self.assertEqual((self.filled(), len(self.book.gaps)), ([True, True], 2))
+
+    def test_a_meter_that_gives_nothing_for_now(self) -> None:
+        """It has lost the association, or says that it is busy: nothing is given up."""
+        later = ServiceError("later", DataAccessResult.TEMPORARY_FAILURE)
+        for error in (UnservedError("service-not-allowed"), later):
+            self.setUp()
+            self.gap(5, 7)
+            self.run_for(1.5, Poisoned(lambda moment: True, error))
+            self.assertEqual((self.filled(), self.refused()), ([False], []))
+            self.run_for(8, ProfileSession(series(96 * 8)))
+            self.assertEqual((self.filled(), set(self.book.readings)), ([True], self.rows(5, 7)))
 
     def test_a_profile_that_makes_no_sense(self) -> None:
         """It is refused as a whole, within a day, whatever is missing of it."""
