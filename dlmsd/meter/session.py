@@ -154,13 +154,15 @@ class Session(Conversation):
         self._doubtful = False
         await self._leave()
         own, self._link = self._link, self._public
+        told: Any = None
         try:
-            await self._begin(security.public())
-            told: Any = (await self.get(_COUNTER)).value
-        except DlmsdError:
-            return False
-        finally:
+            try:
+                await self._begin(security.public())
+                told = (await self.get(_COUNTER)).value
+            except DlmsdError:
+                pass  # what it does not tell cannot be learned
             await self._disconnect()
+        finally:
             self._link = own
         return isinstance(told, int) and await security.rise_above(told)
 

@@ -58,7 +58,7 @@ class Torn(GapKeeper):
     """Whose connection ends while it reads something back."""
 
     def __init__(self, network: Network) -> None:
-        super().__init__("virtual-001", 900.0, Book(), 0)
+        super().__init__("virtual-001", 900.0, Book(), 0, network)
         self._network = network
 
     async def fill(self, session: Session) -> None:
