@@ -8,13 +8,14 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dlmsd import private
 from dlmsd.errors import StoreError
+from dlmsd.store import log
 
 # Another program, such as a backup, may hold the file for a while. Meanwhile commits wait
 # in memory, where their number is limited. SQLite's own wait cannot be interrupted, so it
@@ -23,12 +24,12 @@ BUSY_SECONDS: Final = 0.25
 BUSY_ATTEMPTS: Final = 240
 
 # What is asked for, and read back, since SQLite ignores what it cannot do. FULL: with NORMAL
-# a power cut takes back transactions that were already acknowledged. The two WAL limits keep
-# that file at about 4 MiB, 16 MiB after a burst.
+# a power cut takes back transactions that were already acknowledged. The log is written back by
+# a statement (``log.py``) at about 4 MiB, and keeps no more than 16 MiB after a burst.
 PRAGMAS: Final[tuple[tuple[str, str, object], ...]] = (
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
-    ("wal_autocheckpoint", "1000", 1000),
+    ("wal_autocheckpoint", "0", 0),
     ("journal_size_limit", "16777216", 16777216),
 )
 
@@ -53,9 +54,14 @@ _ADVICE: Final = {
 # SQLite's check tells of a page that it was refused, as of a damaged one.
 _FAILED_PAGE: Final = re.compile(r"unable to get the page\. error code=(\d+)")
 
-# A disk with less than this is full, whatever error SQLite makes of it: for its shared
-# memory, for one, it reports an I/O error.
+# Where a disk has less than this, it was full for SQLite's shared memory, of which that reports
+# an I/O error. It never is of a sync that failed, after which what was written may be gone.
 _FULL_BYTES: Final = 65_536
+_SHARED: Final = (
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
 
 
 class DiskFullError(StoreError):
@@ -92,7 +98,7 @@ def explain(path: Path, error: Exception) -> StoreError:
         code = _BY_ERRNO.get(error.errno or 0)
         detail = error.strerror or detail
     kind = None if code is None else code & 0xFF
-    if kind == sqlite3.SQLITE_IOERR and _no_space(path):
+    if code in _SHARED and _no_space(path):
         kind = sqlite3.SQLITE_FULL
     advice = None if kind is None else _ADVICE.get(kind)
     text = f"{path}: {advice} ({detail})" if advice else f"{path}: {detail}"
@@ -124,14 +130,66 @@ def schema_steps(name: str) -> tuple[str, ...]:
     return tuple(step.read_text(encoding="utf-8") for step in steps)
 
 
+# What would be closed when nobody knows it any more.
+_LEFT: Final[list[sqlite3.Connection]] = []
+
+
 class Database(sqlite3.Connection):
-    """A connection; while ``hurry`` is set, nobody waits for a lock.
+    """A connection to ``path``; while ``hurry`` is set, nobody waits for a lock.
 
     ``synced`` tells whether a COMMIT waits for the disk now.
     """
 
     hurry: threading.Event
     synced = True
+    _failure = ""
+    _renewed = False
+
+    def __init__(self, path: Path | str, *arguments: Any, **named: Any) -> None:
+        super().__init__(path, *arguments, **named)
+        self.path = Path(path)
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """Something is written. When the disk fails at it, nothing else is by this connection:
+        a later sync that succeeds would not tell what the one that failed has lost."""
+        if self._failure:
+            raise DiskError(self._failure)
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            problem = explain(self.path, error)
+            if type(problem) is DiskError:
+                self._failure = str(problem)
+            raise
+
+    def write_back(self) -> None:
+        """The log, if it is long, and may be trusted already."""
+        if self._renewed:
+            log.write_back(self, self.path)
+
+    def renew(self) -> None:
+        """The log that an earlier life may have left, in the first transaction."""
+        if not self._renewed:
+            log.renew(self.path)
+            self._renewed = True
+
+    def close(self) -> None:
+        """SQLite writes the log back then. A log that could not be synced it must not: should
+        that not be cured either, the file is left open for the process to end with it."""
+        if self._failure and self._renewed:
+            try:
+                if self.in_transaction:
+                    self.execute("ROLLBACK")
+                self.execute("BEGIN IMMEDIATE")
+                log.renew(self.path)
+                self.execute("ROLLBACK")
+            except (sqlite3.Error, OSError):
+                _LEFT.append(self)
+                with suppress(sqlite3.Error):
+                    self.execute("ROLLBACK")
+                return
+        super().close()
 
     def sync(self, wanted: bool) -> None:
         """From now on a COMMIT waits for the disk, or does not."""
@@ -195,15 +253,17 @@ def transaction(database: Database, *, synced: bool = True) -> Iterator[None]:
     What is not ``synced`` is in the file, and outlives the process; a power cut may take it
     back, whole, until the next one that is: a sync covers all of the log before it.
     """
-    database.sync(synced)
-    _begin(database)
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+    with database.trusted():
+        database.sync(synced)
+        _begin(database)
+        try:
+            database.renew()
+            yield
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
 
 
 def touch(database: Database) -> None:
@@ -211,14 +271,16 @@ def touch(database: Database) -> None:
 
     Nobody waits for a lock.
     """
-    database.sync(True)
-    ((version,),) = database.execute("PRAGMA user_version")
-    database.execute(f"PRAGMA user_version = {version}")
+    with database.trusted():
+        database.sync(True)
+        ((version,),) = database.execute("PRAGMA user_version")
+        database.execute(f"PRAGMA user_version = {version}")
 
 
 def _begin(database: Database) -> None:
     for attempt in range(1, BUSY_ATTEMPTS + 1):
         try:
+            database.write_back()
             database.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

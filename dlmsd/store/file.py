@@ -15,6 +15,7 @@ from dlmsd.store.damage import note_damage, open_sound
 from dlmsd.store.database import (
     DamagedError,
     Database,
+    UnreadableError,
     open_database,
     schema_steps,
     transaction,
@@ -49,7 +50,7 @@ class StoreFile:
         self._schema = schema
         self._now = now
         self._rescue = rescue
-        self._doubted = self._replaced = False
+        self._doubted = self._replaced = self._failed = False
         # Nothing here is worth what the outbox keeps in reserve, nor the end of the daemon.
         self._jobs = Jobs(
             path,
@@ -99,8 +100,11 @@ class StoreFile:
                 self.log.critical("{alarm}", alarm=alarm, file=str(self._path))
 
     def _doubt(self, error: StoreError) -> None:
-        """The file turned out damaged. Only once: a disk that spoils all does so again."""
-        if isinstance(error, DamagedError) and not self._replaced:
+        """The file turned out damaged: only once, a disk that spoils all does so again. Or the
+        disk failed, after which the connection writes no more."""
+        if not isinstance(error, DamagedError):
+            self._failed = not isinstance(error, UnreadableError)
+        elif not self._replaced:
             self._doubted = self._replaced = True
 
     # In the writer's thread.
@@ -109,6 +113,9 @@ class StoreFile:
         if self._doubted:
             self._doubted = False
             note_damage(self._path)
+            self._close()
+        if self._failed:
+            self._failed = False
             self._close()
         if self._database is None:
             if self._ended:

@@ -129,7 +129,8 @@ class Housekeeping:
         that what follows finds room within the file."""
         with self._ledger.change():
             self._forget_delivered(_EVER)
-        self._database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        with self._database.trusted():
+            self._database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _make_room(self, change: Change) -> int:
         """History rows removed early, if any; drops only when there are none."""

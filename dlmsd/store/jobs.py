@@ -74,6 +74,8 @@ class Jobs:
         except DiskFullError as error:
             try:
                 relieved = self._explained(self._relieve)
+            except DiskError:
+                raise
             except StoreError:
                 raise error from None
             if not relieved:

@@ -32,7 +32,7 @@ KEEPING: Final = (
             'self.execute("ROLLBACK")\n        if self.synced',
             'self.execute("COMMIT")\n        if self.synced',
         ),
-        ('        yield\n        database.execute("COMMIT")\n', "        yield\n"),
+        ('            yield\n            database.execute("COMMIT")\n', "            yield\n"),
     ),
     Mutant.of(
         "NORMAL for FULL",

@@ -2,7 +2,7 @@
 
 Nothing is sure before its file is synced: of the writes since then any may be lost, also
 an earlier one while a later one is there, and each may be there in part, sector by sector.
-What a sync has covered stays, for ever.
+What a sync has covered stays, for ever; what one that failed has covered never comes.
 """
 
 from __future__ import annotations
@@ -33,13 +33,21 @@ class Sync:
 
 
 @frozen
+class Lose:
+    """A sync of this file failed. The system takes what it could not write for written, so that
+    no later sync writes it either; whoever reads the file sees it all the same."""
+
+    name: str
+
+
+@frozen
 class Unlink:
     """The file is gone, surely."""
 
     name: str
 
 
-Operation = Write | Sync | Unlink
+Operation = Write | Sync | Lose | Unlink
 
 
 @define
@@ -55,6 +63,9 @@ class Platter:
     def sync(self) -> None:
         for write in self.pending:
             _apply(self.sure, write)
+        self.pending.clear()
+
+    def lose(self) -> None:
         self.pending.clear()
 
     def after_a_cut(self, random: Random) -> bytearray:
@@ -98,6 +109,8 @@ class Disk:
             platter.take(operation)
         elif isinstance(operation, Sync):
             platter.sync()
+        elif isinstance(operation, Lose):
+            platter.lose()
         else:
             del self._platters[operation.name]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -14,6 +16,7 @@ from twisted.internet.defer import Deferred
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
 from dlmsd.model import Reading
+from dlmsd.store import log
 from dlmsd.store.outbox import Outbox
 from tests.clock import HeapClock
 from tests.powercut.disk import Disk, Operation
@@ -25,6 +28,11 @@ METERS = ("a", "b", "c")
 COUNTER = "4D4D4D0000BC614E/key"
 STEPS = 20
 CUTS = 200
+# So few frames are a long log here, so that each life writes some back.
+LOG_FRAMES = 20
+# In every second life one of so many syncs fails; it has about fifty.
+_SYNCS = 16
+_SYNC_FAILED = 1034
 _START = 1_800_000_000.0
 _FOREVER = 1 << 60
 
@@ -66,7 +74,11 @@ class Verdict:
 
 
 class Life:
-    """Commits, marks, counters and housekeeping at random, from a seed."""
+    """Commits, marks, counters, housekeeping and restarts at random, from a seed.
+
+    Now and then a sync fails. What the program then does not know to be on the disk it must
+    not take for safe, neither until it ends, which it is to, nor in its next life.
+    """
 
     def __init__(self, vfs: MemoryVfs, folder: Path, seed: int) -> None:
         self._vfs = vfs
@@ -77,6 +89,8 @@ class Life:
         self.promises: list[Promise] = []
         self.given: dict[tuple[str, int], Reading] = {}
         self._waiting: list[int] = []
+        self._until_failure = self._random.randint(1, _SYNCS) if seed % 2 else -1
+        self._failed: list[StoreError] = []
 
     def _outbox(self) -> Outbox:
         writer = ImmediateWriter()
@@ -88,36 +102,62 @@ class Life:
             clock=self._clock,
             wall=lambda: _START + self._clock.seconds(),
             post=lambda status: None,
+            fatal=self._failed.append,
         )
 
     def live(self, steps: int) -> None:
         """So many things happen, each of them recorded."""
         self._vfs.begin({})
         self._vfs.watch = self.operations.append
-        outbox = self._outbox()
-        _now(outbox.start())
-        outbox.subscribe(lambda made: self._waiting.extend(each.id for each in made))
+        outbox = self._started()
         for _ in range(steps):
             self._step(outbox)
-        _now(outbox.stop())
+            if self._failed or self._random.random() < 0.05:
+                for _ in range(3):  # what comes before it has ended
+                    self._step(outbox)
+                self._stop(outbox)
+                outbox = self._started()
+        self._stop(outbox)
         self._vfs.watch = lambda operation: None
+
+    def _started(self) -> Outbox:
+        outbox = self._outbox()
+        _now(outbox.start())
+        self._failed.clear()
+        outbox.subscribe(lambda made: self._waiting.extend(each.id for each in made))
+        self._vfs.refuse = self._refuse
+        return outbox
+
+    def _stop(self, outbox: Outbox) -> None:
+        _now(outbox.stop())
+        self._vfs.refuse = lambda operation, file: 0
+
+    def _refuse(self, operation: str, file: str) -> int:
+        if operation == "sync":
+            self._until_failure -= 1
+            if self._until_failure == 0:
+                self._until_failure = self._random.randint(1, _SYNCS)
+                return _SYNC_FAILED
+        return 0
 
     def _step(self, outbox: Outbox) -> None:
         random = self._random
         chance = random.random()
-        if chance < 0.6:
+        if chance < 0.5:
             for _ in range(random.randint(1, 6)):
                 self._commit(outbox)
         elif chance < 0.75:
-            count = random.randint(0, len(self._waiting))
-            outbox.delivered(self._waiting[:count])
-            del self._waiting[:count]
+            for _ in range(random.randint(1, 8)):
+                count = random.randint(0, min(4, len(self._waiting)))
+                outbox.delivered(self._waiting[:count])
+                del self._waiting[:count]
         elif chance < 0.85:
-            _, end = _now(Deferred.fromCoroutine(_reserve(outbox, random.randint(1, 1000))))
-            self.promises.append(Promise(len(self.operations), counters=end))
+            with suppress(StoreError):
+                _, end = _now(Deferred.fromCoroutine(_reserve(outbox, random.randint(1, 1000))))
+                self.promises.append(Promise(len(self.operations), counters=end))
         elif chance < 0.9:
             outbox.invocation_counters.keep_received(COUNTER, random.randint(0, 1000))
-        self._clock.run(random.choice((0.0, 0.3, 2.0, 70.0)))
+        self._clock.run(random.choice((0.0, 0.3, 0.3, 0.3, 2.0, 70.0)))
 
     def _commit(self, outbox: Outbox) -> None:
         random = self._random
@@ -129,8 +169,9 @@ class Life:
         reading = Reading(random.choice(METERS), ts, values)
         self.given[reading.meter, ts] = reading
         sinks = random.choice((SINKS, SINKS[:1], ()))
-        outbox.commit(reading, sinks).addCallback(
-            lambda _: self.promises.append(Promise(len(self.operations), reading))
+        outbox.commit(reading, sinks).addCallbacks(
+            lambda _: self.promises.append(Promise(len(self.operations), reading)),
+            lambda failure: failure.trap(StoreError),
         )
 
     def cut(self, cuts: int) -> Verdict:
@@ -204,7 +245,11 @@ def _now(work: object) -> object:
 def lives(seeds: Iterable[int], cuts: int) -> Verdict:
     """What so many cuts of each life show."""
     verdict = Verdict()
-    with tempfile.TemporaryDirectory() as folder, MemoryVfs() as vfs:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        MemoryVfs() as vfs,
+        patch.object(log, "LOG_FRAMES", LOG_FRAMES),
+    ):
         for seed in seeds:
             life = Life(vfs, Path(folder), seed)
             life.live(STEPS)

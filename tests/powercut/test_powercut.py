@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.store import database
+from dlmsd.store import database, log
 from tests.powercut.disk import Disk, Sync, Write
-from tests.powercut.life import lives
+from tests.powercut.life import LOG_FRAMES, lives
 from tests.powercut.vfs import MemoryVfs
 
 SEEDS = range(1000, 1050)
 CUTS = 200
+# Lives in which it matters.
+UNHEARD, BELIEVED, BEHIND = (3001, 3031), (3013,), (3055,)
 
 
 class DiskTests(SynchronousTestCase):
@@ -80,3 +83,25 @@ class PowerCutTests(SynchronousTestCase):
         self.assertGreater(verdict.lost, 100)
         self.assertGreater(verdict.repeated, 0)
         self.assertEqual(verdict.altered, 0)
+
+    def test_a_failed_sync_that_nobody_hears_is_seen(self) -> None:
+        """SQLite writes its log back by itself, and keeps what the disk says to itself."""
+        itself = tuple(
+            (name, str(LOG_FRAMES), LOG_FRAMES) if name == "wal_autocheckpoint" else (name, *said)
+            for name, *said in database.PRAGMAS
+        )
+        self.patch(database, "PRAGMAS", itself)
+        self.patch(log, "write_back", lambda opened, path: None)
+        verdict = lives(UNHEARD, CUTS)
+        self.assertGreater(verdict.lost + verdict.unopenable, 0)
+
+    def test_a_later_sync_that_is_believed_is_seen(self) -> None:
+        self.patch(database.Database, "trusted", lambda opened: nullcontext())
+        self.assertGreater(lives(BELIEVED, CUTS).lost, 0)
+
+    def test_a_next_life_behind_the_hole_is_seen(self) -> None:
+        def trust(opened: database.Database) -> None:
+            opened._renewed = True
+
+        self.patch(database.Database, "renew", trust)
+        self.assertGreater(lives(BEHIND, CUTS).lost, 0)

@@ -8,13 +8,16 @@ caller can fill, so that a disk after a power cut can be opened by the program's
 from __future__ import annotations
 
 import ctypes
+import errno
 import sqlite3
 from collections.abc import Callable, Mapping
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from tests.powercut.disk import Operation, Sync, Unlink, Write
+from dlmsd.store import log
+from tests.powercut.disk import Lose, Operation, Sync, Unlink, Write
 
 OK, BUSY, NOT_FOUND, CANT_OPEN, SHORT_READ = 0, 5, 12, 14, 522
 _EXCLUSIVE = 4
@@ -117,13 +120,16 @@ class MemoryVfs:
         self._methods = self._make_methods()
         self._before = self._library.sqlite3_vfs_find(None)
         self._vfs = self._make_vfs(self._before.contents)
+        self._beside = patch.multiple(log, octets=self._octets, renew=self._renew)
         _EVER.append(self)
 
     def __enter__(self) -> MemoryVfs:
         assert self._library.sqlite3_vfs_register(ctypes.byref(self._vfs), 1) == OK
+        self._beside.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._beside.stop()
         self.files = {}
         self._library.sqlite3_vfs_register(self._before, 1)
         self._library.sqlite3_vfs_unregister(ctypes.byref(self._vfs))
@@ -138,6 +144,21 @@ class MemoryVfs:
         self.files = {}
         for name, content in files.items():
             self.files[f"{name.partition(_LIFE)[0]}{_LIFE}{self._life}{_tail(name)}"] = content
+
+    def _octets(self, path: Path, place: int, size: int) -> bytes:
+        """What the program reads of a log beside SQLite."""
+        log = self.files.get(f"{path}{_LIFE}{self._life}-wal", b"")
+        return bytes(log[place : place + size])
+
+    def _renew(self, path: Path) -> None:
+        """What the program does to a log beside SQLite."""
+        name = f"{path}{_LIFE}{self._life}-wal"
+        if name in self.files:
+            self.watch(Write(name, 0, bytes(self.files[name])))
+            if self.refuse("sync", name) != OK:
+                self.watch(Lose(name))
+                raise OSError(errno.EIO, "a sync failed")
+            self.watch(Sync(name))
 
     def version(self) -> str:
         """The source id of the library that this is registered in."""
@@ -237,6 +258,7 @@ class MemoryVfs:
     def _sync(self, file: Any, flags: int) -> int:
         files, name = self._opened(file)
         if (code := self.refuse("sync", name)) != OK:
+            self._tell(files, Lose(name))
             return code
         self._tell(files, Sync(name))
         return OK

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
-from dlmsd.store import database, outbox_file
+from dlmsd.store import database, log, outbox_file
 from dlmsd.store.database import DamagedError, DiskError, DiskFullError
 from dlmsd.store.disk import Disk
 from dlmsd.store.jobs import Jobs
@@ -100,6 +100,20 @@ class FatalTests(DiskCase):
             self.assertIn("service starts it again", error.advice)
             self.assertEqual(self.heard, [])
             self.assertIn("disk reports an error", self.status.error)
+
+    def test_so_does_one_that_comes_while_room_is_made(self) -> None:
+        house = self.outbox._file._housekeeping
+
+        def fail() -> None:
+            raise sqlite_error(sqlite3.SQLITE_IOERR_FSYNC)
+
+        self.patch(house, "make_way", fail)
+        self.clock.advance(60)
+        self.faults = [sqlite3.SQLITE_FULL]
+        committed = self.outbox.commit(reading(), ["tb"])
+        self.clock.advance(0.25)
+        self.failureResultOf(committed, DiskError)
+        self.assertEqual(len(self.fatal), 1)
 
     def test_damage_that_shows_late_ends_it_too(self) -> None:
         self.faults = [sqlite3.SQLITE_CORRUPT]
@@ -220,6 +234,20 @@ class FullTests(DiskCase):
         self.assertGreater(log.stat().st_size, size)
         now = self.look("SELECT * FROM readings"), self.look("PRAGMA user_version")
         self.assertEqual(now, before)
+
+    def test_a_log_that_finds_no_room_costs_no_commit_and_repeats_none(self) -> None:
+        """It is written back before a commit, of which nothing is written then."""
+        written_back: list[None] = []
+        self.patch(log, "write_back", lambda *_: written_back.append(None))
+        (first,) = self.store(reading(ts=1))
+        self.patch(log, "write_back", self.faulty(lambda *_: None))
+        self.faults = [sqlite3.SQLITE_FULL]
+        self.patch(self.ledger, "commit", type(self.ledger).commit.__get__(self.ledger))
+        (second,) = self.store(reading(ts=2))
+        self.assertEqual((self.faults, second), ([], first + 1))
+        self.assertFalse(self.ballast.exists())
+        self.assertEqual(self.look("SELECT ts FROM readings"), [(1,), (2,)])
+        self.assertEqual(self.status.committed, 2)
 
     def test_no_ballast_where_there_is_no_room(self) -> None:
         self.ballast.unlink()

@@ -173,6 +173,26 @@ class ExplainTests(SynchronousTestCase):
         self.assertIs(type(denied), StoreError)
         self.assertFalse(denied.retryable)
 
+    def test_a_sync_that_failed_is_never_a_full_disk(self) -> None:
+        """What it has lost comes back with no space."""
+
+        class Full:
+            f_bavail, f_frsize = 0, 4096
+
+        self.patch(os, "statvfs", lambda path: Full)
+        kinds = {
+            sqlite3.SQLITE_IOERR_FSYNC: DiskError,
+            sqlite3.SQLITE_IOERR_DIR_FSYNC: DiskError,
+            sqlite3.SQLITE_IOERR_WRITE: DiskError,
+            sqlite3.SQLITE_IOERR_SHMSIZE: DiskFullError,
+            sqlite3.SQLITE_IOERR_SHMMAP: DiskFullError,
+            sqlite3.SQLITE_IOERR_SHMOPEN: DiskFullError,
+        }
+        for code, kind in kinds.items():
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = code
+            self.assertIs(type(explain(Path(self.mktemp()), error)), kind)
+
     def test_reading(self) -> None:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ

@@ -1,0 +1,217 @@
+"""The log of a file is written back by us, whoever writes, and what the disk says is heard."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from dlmsd.errors import StoreError
+from dlmsd.store import log
+from dlmsd.store.database import (
+    Database,
+    DiskError,
+    explain,
+    open_database,
+    transaction,
+)
+from dlmsd.store.file import StoreFile
+from tests.powercut.vfs import MemoryVfs
+from tests.store.case import OutboxCase, reading
+from tests.store.immediate import ImmediateWriter
+from tests.store.registry_case import RegistryCase
+
+FRAME = 24 + 4096
+SYNC = sqlite3.SQLITE_IOERR_FSYNC
+TABLE = "CREATE TABLE a (x);"
+ADD = "INSERT INTO a VALUES (zeroblob(9000))"
+
+
+def frames(path: Path) -> int:
+    """For how many the log has room, whether they are of this one or of those before."""
+    return (Path(f"{path}-wal").stat().st_size - 32) // FRAME
+
+
+def _deferred(coroutine: Any) -> Deferred[Any]:
+    return Deferred.fromCoroutine(coroutine)
+
+
+class OfAllTests(OutboxCase):
+    """No file's log grows for ever: about 12 frames come with each commit."""
+
+    def setUp(self) -> None:
+        self.patch(log, "LOG_FRAMES", 50)
+        super().setUp()
+
+    def test_of_the_outbox(self) -> None:
+        for ts in range(100):
+            self.outbox.delivered(self.store(reading(ts=ts)))
+        self.assertTrue(50 <= frames(self.path) < 150, frames(self.path))
+
+    def test_of_the_counters(self) -> None:
+        for _ in range(100):
+            self.successResultOf(self.outbox.invocation_counters.reserve_counters("a", 0, 10))
+        self.assertTrue(50 <= frames(self.path) < 150, frames(self.path))
+
+
+class OfTheRegistryTests(RegistryCase):
+    def test_of_the_registry(self) -> None:
+        self.patch(log, "LOG_FRAMES", 50)
+        for number in range(100):
+            self.done(self.registry.configured([f"meter {number}"]))
+        self.assertTrue(50 <= frames(self.path) < 150, frames(self.path))
+
+
+class LogCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.path = folder / "some.db"
+        self.patch(log, "LOG_FRAMES", 20)
+
+    def open(self) -> Database:
+        database = open_database(self.path, (TABLE,))
+        self.addCleanup(database.close)
+        return database
+
+    def add(self, database: Database, times: int = 1, *, synced: bool = True) -> None:
+        for _ in range(times):
+            with transaction(database, synced=synced):
+                database.execute(ADD)
+
+
+class ReaderTests(LogCase):
+    def test_a_reader_lets_it_grow_to_its_end(self) -> None:
+        self.patch(log, "MOST_FRAMES", 100)
+        database = self.open()
+        self.add(database)
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM a").fetchall()
+            database.hurry.set()
+            with self.assertRaises(sqlite3.OperationalError) as caught:
+                self.add(database, 100)
+            self.assertIn("keeps the file locked", str(explain(self.path, caught.exception)))
+            self.assertTrue(100 <= frames(self.path) < 110, frames(self.path))
+            self.assertFalse(database.in_transaction)
+            ((before,),) = database.execute("SELECT count(*) FROM a")
+            self.assertTrue(20 <= before < 40)
+        self.add(database, 100)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(before + 100,)])
+        self.assertLess(frames(self.path), 110)
+
+    def test_nobody_waits_for_a_reader_before(self) -> None:
+        database = self.open()
+        asked: list[str] = []
+        database.set_trace_callback(asked.append)
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM a").fetchall()
+            self.add(database, 40)
+        self.assertIn("PRAGMA wal_checkpoint(PASSIVE)", asked)
+        self.assertNotIn("PRAGMA wal_checkpoint(RESTART)", asked)
+
+    def test_a_short_one_is_left_alone(self) -> None:
+        """Also one that begins anew within a file that is long."""
+        database = self.open()
+        self.add(database, 30)
+        asked: list[str] = []
+        database.set_trace_callback(asked.append)
+        self.add(database, 30)
+        written_back = asked.count("PRAGMA wal_checkpoint(PASSIVE)")
+        self.assertTrue(4 <= written_back <= 10, written_back)
+
+
+class FailingTests(LogCase):
+    """The file lies on a disk in memory, of which the next sync fails, once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.vfs = MemoryVfs()
+        self.vfs.refuse = self.refuse
+        self.vfs.__enter__()
+        self.addCleanup(self.vfs.__exit__)
+        self.failing = False
+
+    def refuse(self, operation: str, file: str) -> int:
+        if operation == "sync" and self.failing:
+            self.failing = False
+            return SYNC
+        return 0
+
+    def test_its_sync_is_heard_and_nothing_is_written_any_more(self) -> None:
+        database = self.open()
+        self.add(database, 3)
+        self.add(database, 20, synced=False)
+        self.failing = True
+        with self.assertRaises(sqlite3.OperationalError) as caught:
+            self.add(database, 20, synced=False)
+        self.assertFalse(self.failing)
+        self.assertIsInstance(explain(self.path, caught.exception), DiskError)
+        before = database.execute("SELECT count(*) FROM a").fetchall()
+        for _ in range(3):
+            self.assertRaises(DiskError, self.add, database)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), before)
+
+    def test_so_is_that_of_a_commit(self) -> None:
+        database = self.open()
+        self.add(database)
+        self.failing = True
+        self.assertRaises(sqlite3.OperationalError, self.add, database)
+        self.assertRaises(DiskError, self.add, database)
+
+    def test_what_the_disk_does_not_give_back_is_no_such_failure(self) -> None:
+        database = self.open()
+        error = sqlite3.OperationalError("of another file")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+        with self.assertRaises(sqlite3.OperationalError), transaction(database):
+            raise error
+        self.add(database)
+
+    def test_a_store_opens_its_file_anew(self) -> None:
+        writer = ImmediateWriter()
+        writer.start()
+        with patch("dlmsd.store.file.schema_steps", lambda name: (TABLE,)):
+            store = StoreFile(self.path, "some", writer, lambda: 0, lambda *_: "")
+            self.successResultOf(_deferred(store.start()))
+            self.successResultOf(_deferred(store.change(lambda one: one.execute(ADD))))
+            self.failing = True
+            change = _deferred(store.change(lambda one: one.execute(ADD)))
+            self.failureResultOf(change, DiskError)
+            self.successResultOf(_deferred(store.change(lambda one: one.execute(ADD))))
+            count = _deferred(store.read(lambda one: one.execute("SELECT count(*) FROM a")))
+            self.assertEqual(self.successResultOf(count).fetchall(), [(2,)])
+            self.successResultOf(_deferred(store.stop()))
+
+
+class RenewedTests(LogCase):
+    def test_in_the_first_transaction_of_a_life(self) -> None:
+        """Its octets stay, and are written."""
+        self.patch(log, "LOG_FRAMES", 1000)
+        self.add(self.open(), 3)
+        whole = Path(f"{self.path}-wal").read_bytes()
+        renewed: list[Path] = []
+        renew = log.renew
+        self.patch(log, "renew", lambda path: renewed.append(path) or renew(path))
+        database = self.open()
+        self.add(database, 3)
+        self.assertEqual(renewed, [self.path])
+        self.assertEqual(Path(f"{self.path}-wal").read_bytes()[: len(whole)], whole)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(6,)])
+
+    def test_what_fails_at_it_is_heard(self) -> None:
+        self.add(self.open())
+        database = self.open()
+
+        def fail(path: Path) -> None:
+            raise OSError(5, "Input/output error")
+
+        with patch.object(log, "renew", fail), self.assertRaises(OSError):
+            self.add(database)
+        self.assertFalse(database.in_transaction)
+        self.assertRaises(StoreError, self.add, database)
