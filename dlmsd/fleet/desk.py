@@ -11,6 +11,7 @@ from twisted.internet.defer import DeferredLock
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.errors import DlmsdError, Problem
 from dlmsd.fleet.kept import Kept
+from dlmsd.fleet.lending import not_lent
 from dlmsd.fleet.reload import Reload
 from dlmsd.secret import Secret
 from dlmsd.store.own import OwnMeter, Status
@@ -48,7 +49,8 @@ class FileMeterError(DlmsdError):
 class Desk:
     """One change at a time. Raises StoreError, and what is above.
 
-    A ``check`` is called when it is one's turn; what it raises ends the change.
+    A ``check`` is called when it is one's turn; what it raises ends the change. Who is not
+    ``trusted`` takes no secret that is kept to another place: LentSecretError.
     """
 
     def __init__(self, registry: Registry, reload: Reload) -> None:
@@ -78,8 +80,11 @@ class Desk:
                 return one
         raise NoSuchMeterError(f"there is no meter {name}")
 
-    async def tried(self, meter: OwnMeter, instead: str = "") -> MeterOptions:
-        """How one would be read in the place of ``instead``; nothing is kept.
+    async def tried(
+        self, meter: OwnMeter, instead: str = "", before: OwnMeter | None = None, *, trusted: bool
+    ) -> MeterOptions:
+        """How one would be read in the place of ``instead``, which lends it the secrets of
+        ``before``; nothing is kept.
 
         NameTakenError, UnfitMeterError.
         """
@@ -89,7 +94,10 @@ class Desk:
             raise NameTakenError(f"there is a meter {meter.name}")
         if self.file_has(instead):
             instead = ""
-        return await self._judge(meter, instead)
+        options = await self._judge(meter, instead)
+        if before is not None and not trusted:
+            not_lent(before, meter, self.options(instead), options, self._reload.file.sinks)
+        return options
 
     async def add(self, meter: OwnMeter, who: str) -> None:
         """A new one, read from now on. NameTakenError, UnfitMeterError."""
@@ -112,6 +120,8 @@ class Desk:
         who: str,
         check: Callable[[OwnMeter], None] = lambda meter: None,
         settled: Collection[str] = (),
+        *,
+        trusted: bool,
     ) -> None:
         """What ``change`` makes of one that was added; also its name. What is ``settled`` by it
         is overridden no more.
@@ -126,7 +136,9 @@ class Desk:
             renamed = new.name != name
             if renamed and (self.file_has(new.name) or new.name in self._registry.ids):
                 raise NameTakenError(f"there is a meter {new.name}")
-            await self._judge(new, name)
+            options = await self._judge(new, name)
+            if not trusted:
+                not_lent(old, new, self.options(name), options, self._reload.file.sinks)
             await self._put(name, new, who)
             if settled:
                 await self._registry.amend(new.name, dict.fromkeys(settled), who)
@@ -136,7 +148,7 @@ class Desk:
 
         await self._in_turn(do)
 
-    async def take(self, plan: Callable[[Kept], P], who: str) -> P:
+    async def take(self, plan: Callable[[Kept], P], who: str, *, trusted: bool) -> P:
         """Add and change many: all that ``plan`` makes of what is kept, or none of it.
 
         It is one change of the registry and one reload; ``plan``, which judges them, runs beside
@@ -146,11 +158,21 @@ class Desk:
         async def take() -> P:
             kept = await self._reload.kept()
             planned = await self._reload.aside(lambda: plan(kept))
+            if planned.meters and not trusted:
+                await self._not_lent(kept, planned.meters)
             if planned.meters:
                 await self._put_all(kept, planned.meters, who)
             return planned
 
         return await self._in_turn(take)
+
+    async def _not_lent(self, kept: Kept, meters: Sequence[OwnMeter]) -> None:
+        found = await self._reload.aside(lambda: kept.effective(meters))
+        after = {one.name: one for one in found.configuration.meters}
+        before = {one.name: one for one in self._reload.configuration.meters}
+        for new in (one for one in meters if one.name in kept.own):
+            name, file = new.name, self._reload.file.sinks
+            not_lent(kept.own[name], new, before.get(name), after.get(name), file)
 
     async def _put_all(self, kept: Kept, meters: Sequence[OwnMeter], who: str) -> None:
         before = [kept.own[one.name] for one in meters if one.name in kept.own]

@@ -34,7 +34,8 @@ def effective(
     refused = {meter.name: meter.locked for meter in own if meter.locked}
     readable = [meter for meter in own if not meter.locked]
     whole = with_platforms(file, readable)
-    joined = join(whole, [_added(meter, whole.sinks) for meter in readable], environ)
+    added = [_added(meter, file.sinks, whole.sinks) for meter in readable]
+    joined = join(whole, added, environ)
     for name, problems in joined.refused.items():
         refused[name] = "; ".join(str(problem) for problem in problems)
     meters = tuple(
@@ -56,10 +57,10 @@ def _overridden(meter: MeterOptions, wanted: Override) -> MeterOptions:
     )
 
 
-def _added(meter: OwnMeter, sinks: Sequence[SinkOptions]) -> Added:
+def _added(meter: OwnMeter, file: Sequence[SinkOptions], sinks: Sequence[SinkOptions]) -> Added:
     secrets = {key: secret.reveal().decode() for key, secret in meter.secrets.items()}
     read = {one.measurement_name: _read(one) for one in meter.measurements}
-    return Added(meter.name, {**table(meter, sinks), **secrets}, read)
+    return Added(meter.name, {**table(meter, file, sinks), **secrets}, read)
 
 
 def _read(one: OwnMeasurement) -> object:

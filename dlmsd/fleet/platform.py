@@ -1,8 +1,9 @@
 """Where meters that were added by API publish: the file's sinks, or a ThingsBoard of their own.
 
 Such a meter may say, under ``thingsboard`` in its options, whether it goes to ThingsBoard and
-at which host and port. Its token belongs to the first sink of kind ``thingsboard`` that fits;
-where the file has none, there is one for it, for as long as a meter wants it.
+at which host and port. Its token belongs to the file's first sink of kind ``thingsboard`` that
+fits; where the file has none, there is one for that place, for as long as a meter wants it. No
+meter's token goes where only another meter says.
 """
 
 from __future__ import annotations
@@ -40,31 +41,46 @@ class Platform:
         return {"enabled": self.enabled, "host": self.host, "port": self.port}
 
     def fits(self, sink: SinkOptions) -> bool:
-        """Whether a meter that says this may publish there."""
+        """Whether a meter that says this may publish at a sink of the file."""
         broker = Broker.parse(sink.url)
         host = self.host is None or self.host.lower() == broker.host
         return sink.kind == "thingsboard" and host and self.port in (None, broker.port)
 
+    @property
+    def url(self) -> str:
+        """The broker of the sink that is made for it, where none of the file's fits."""
+        host, port = (self.host or HOST).lower(), self.port or PORT
+        return f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
+
+    def among(self, file: Sequence[SinkOptions], made: Sequence[SinkOptions]) -> list[SinkOptions]:
+        """Where it may publish: the file's that fit, else the one that is ``made`` for it."""
+        fitting = [one for one in file if self.fits(one)]
+        return fitting or [one for one in made if one.url == self.url]
+
 
 def with_platforms(file: Configuration, own: Sequence[OwnMeter]) -> Configuration:
     """The file's configuration, and a sink for each ThingsBoard that only API meters name."""
-    sinks = list(file.sinks)
+    made: list[SinkOptions] = []
     for meter in own:
         platform = Platform.of(meter)
-        if _wanted(meter, platform) and not any(platform.fits(one) for one in sinks):
-            sinks.append(_sink(platform, {one.name for one in sinks}))
-    return evolve(file, sinks=tuple(sinks))
+        if _wanted(meter, platform) and not platform.among(file.sinks, made):
+            made.append(_sink(platform, {one.name for one in (*file.sinks, *made)}))
+    return evolve(file, sinks=(*file.sinks, *made))
 
 
-def table(meter: OwnMeter, sinks: Sequence[SinkOptions]) -> dict[str, object]:
-    """What ``[[meters]]`` would say of it, but for its secrets: with all its sinks."""
+def table(
+    meter: OwnMeter, file: Sequence[SinkOptions], sinks: Sequence[SinkOptions]
+) -> dict[str, object]:
+    """What ``[[meters]]`` would say of it, but for its secrets: with all its sinks. ``sinks`` are
+    the ``file``'s, and then those that were made."""
     said = {key: value for key, value in meter.options.items() if key != KEY}
     others = [one.name for one in sinks if one.kind != "thingsboard"]
     named = said.get("sinks", others)
     assert isinstance(named, list)
     platform = Platform.of(meter)
-    fitting = [one.name for one in sinks if platform.fits(one)]
-    if _wanted(meter, platform) and fitting and not set(fitting) & set(named):
+    fitting = [one.name for one in platform.among(file, sinks[len(file) :])]
+    chosen = {one.name for one in sinks if platform.fits(one)}
+    if _wanted(meter, platform) and fitting and not chosen & set(named):
         named = [*named, fitting[0]]
     return {**said, "sinks": named}
 
@@ -79,5 +95,4 @@ def _sink(platform: Platform, taken: set[str]) -> SinkOptions:
     name = KEY if (host, port) == (HOST, PORT) else f"{KEY} {host.replace(':', '-')[:40]} {port}"
     while name in taken:
         name += "."
-    url = f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
-    return SinkOptions(name, "thingsboard", url)
+    return SinkOptions(name, "thingsboard", platform.url)

@@ -29,13 +29,21 @@ Need: TypeAlias = Literal["nothing", "read", "change", "secrets"]
 
 @frozen
 class Visitor:
-    """Who asks: the name of a token, or ``loopback`` where none is needed."""
+    """Who asks: the name of a token, or ``loopback`` where none is needed.
+
+    Who is not ``known`` by a token takes no secret that is kept to another place.
+    """
 
     name: str
     role: Role
+    known: bool = True
 
 
-_LOOPBACK: Final = Visitor("loopback", "admin")
+CHALLENGE: Final = (("WWW-Authenticate", 'Bearer realm="dlmsd"'),)
+"""What goes with a 401."""
+
+_LOOPBACK: Final = Visitor("loopback", "admin", known=False)
+_READER: Final = Visitor("", "read", known=False)
 
 
 class Access:
@@ -84,22 +92,23 @@ class Access:
         if self.free(need):
             if need == "change" and not _same_site(request):
                 return Refusal(403, "Another site's page may change nothing here.")
-            return _LOOPBACK
+            return self.session(request)[0] if need == "change" else _LOOPBACK
         who = self._bearer(request)
         if isinstance(who, Visitor) and need != "read" and who.role != "admin":
             return Refusal(403, "This token only reads; changes need one of role admin.")
         return who
 
-    def session(self, request: Request) -> Visitor | Refusal:
-        """Who asks, and with his role what he may do; his name is empty without a token.
-
-        Refused is a token that is wrong, also where reads are free.
+    def session(self, request: Request) -> tuple[Visitor, str]:
+        """Who asks, and with his role what he may do; and what is wrong with his token, if
+        anything, also where none is needed. His name is empty without one that is.
         """
-        if self.free("change"):
-            return _LOOPBACK
+        anybody = _LOOPBACK if self.free("change") else _READER
         if self._free and not request.getHeader(b"authorization"):
-            return Visitor("", "read")
-        return self._bearer(request)
+            return anybody, ""
+        who = self._bearer(request)
+        if isinstance(who, Refusal):
+            return anybody, who.detail
+        return (anybody if anybody.role == "admin" != who.role else who), ""
 
     @property
     def _free(self) -> bool:
@@ -164,4 +173,4 @@ def _same_site(request: Request) -> bool:
 
 
 def _unauthorized(detail: str) -> Refusal:
-    return Refusal(401, detail, headers=(("WWW-Authenticate", 'Bearer realm="dlmsd"'),))
+    return Refusal(401, detail, headers=CHALLENGE)

@@ -21,13 +21,13 @@ from dlmsd.config.values import WebOptions
 from dlmsd.errors import DlmsdError
 from dlmsd.fleet.board import Board
 from dlmsd.tokens import Role, Tokens
-from dlmsd.web.access import Access, Visitor
+from dlmsd.web.access import Access
 from dlmsd.web.connections import Connections
 from dlmsd.web.live import EVENTS, Live
 from dlmsd.web.openapi import document
 from dlmsd.web.operation import BODY, LARGE, Answer, Call, Operation, Reply, Taken
 from dlmsd.web.page import load
-from dlmsd.web.problem import Refusal, RefusedError
+from dlmsd.web.problem import RefusedError
 from dlmsd.web.reference import page
 from dlmsd.web.routes import Routes, Static
 from dlmsd.web.status import StatusDocument
@@ -215,8 +215,8 @@ class WebService(Service):
         )
 
     def _trusts(self, request: Request) -> bool:
-        who = self._access.session(request)
-        return isinstance(who, Visitor) and who.role == "admin"
+        who, _ = self._access.session(request)
+        return who.role == "admin"
 
     def _own(self) -> list[Operation]:
         """What is answered whether or not meters are being read."""
@@ -289,10 +289,8 @@ class WebService(Service):
         return Taken()
 
     async def _session(self, call: Call) -> Reply:
-        who = self._access.session(call.request)
-        if isinstance(who, Refusal):
-            return Reply(Session("", "read", who.detail))
-        return Reply(Session(who.name, who.role, ""))
+        who, detail = self._access.session(call.request)
+        return Reply(Session(who.name, who.role, detail))
 
     async def _openapi(self, call: Call) -> Reply:
         return Reply(self._described())

@@ -7,13 +7,16 @@ from typing import Any
 
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.fleet.desk import Desk, FileMeterError, UnfitMeterError
 from dlmsd.fleet.kept import Kept
+from dlmsd.fleet.lending import LentSecretError
 from dlmsd.secret import Secret
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError
+from dlmsd.web.api.bodies import MeterChange
 from tests.fleet.reload_case import FILE, OWN, ReloadCase
 
 TOKEN = {"password": Secret("canary"), "token": Secret("t")}
@@ -53,6 +56,7 @@ class ChangeTests(DeskCase):
                 "c",
                 lambda old: evolve(old, name="d", options={**old.options, "host": "10.0.0.9"}),
                 "me",
+                trusted=True,
             )
         )
         self.assertEqual(self.meters()["d"].host, "10.0.0.9")
@@ -75,7 +79,7 @@ class ChangeTests(DeskCase):
         def wrong(old: Any) -> Any:
             return evolve(old, options={"host": "10.0.0.3", "profile": "none"})
 
-        self.fails(UnfitMeterError, self.desk.change("c", wrong, "me"))
+        self.fails(UnfitMeterError, self.desk.change("c", wrong, "me", trusted=True))
         self.assertEqual(self.meters()["c"].profile, "microstar")
 
     def test_what_the_daemon_refuses_is_taken_back(self) -> None:
@@ -86,7 +90,10 @@ class ChangeTests(DeskCase):
         del self.refusals["first"]
         self.done(self.desk.add(OWN, "me"))
         self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
-        self.fails(UnfitMeterError, self.desk.change("c", lambda old: evolve(old, name="d"), "me"))
+        self.fails(
+            UnfitMeterError,
+            self.desk.change("c", lambda old: evolve(old, name="d"), "me", trusted=True),
+        )
         self.assertEqual(self.own(), ["c"])
 
     def test_many_at_once_or_none(self) -> None:
@@ -98,13 +105,15 @@ class ChangeTests(DeskCase):
                 options={**OWN.options, "host": "10.0.0.8"})]  # fmt: skip
         applied = len(self.applied)
         self.refusals["first"] = ConfigurationError((Problem("ca.pem", 0, "", "no certificate"),))
-        self.fails(UnfitMeterError, self.desk.take(lambda kept: Many(kept, many), "me"))
+        self.fails(
+            UnfitMeterError, self.desk.take(lambda kept: Many(kept, many), "me", trusted=True)
+        )
         self.assertEqual(self.done(self.registry.meters()), before)
         wanted = self.done(self.registry.overrides())["c"]
         self.assertEqual((wanted.status, wanted.interval), ("inactive", 9.0))
         del self.refusals["first"]
         applied = len(self.applied)
-        self.done(self.desk.take(lambda kept: Many(kept, many), "me"))
+        self.done(self.desk.take(lambda kept: Many(kept, many), "me", trusted=True))
         self.assertEqual(len(self.applied) - applied, 3, "one reload of three parts")
         self.assertEqual(self.own(), ["c", "d"])
         self.assertEqual(
@@ -117,10 +126,13 @@ class ChangeTests(DeskCase):
         self.done(self.desk.add(OWN, "me"))
         self.fails(NameTakenError, self.desk.add(OWN, "me"))
         self.fails(NameTakenError, self.desk.add(evolve(OWN, name="a"), "me"))
-        self.fails(NameTakenError, self.desk.change("c", lambda old: evolve(old, name="b"), "me"))
+        self.fails(
+            NameTakenError,
+            self.desk.change("c", lambda old: evolve(old, name="b"), "me", trusted=True),
+        )
         error = self.fails(FileMeterError, self.desk.remove("a", "me"))
         self.assertIn("dlmsd.toml", str(error))
-        self.fails(FileMeterError, self.desk.change("a", lambda old: old, "me"))
+        self.fails(FileMeterError, self.desk.change("a", lambda old: old, "me", trusted=True))
         self.fails(NoSuchMeterError, self.desk.remove("z", "me"))
 
     def test_overrides(self) -> None:
@@ -133,7 +145,7 @@ class ChangeTests(DeskCase):
         self.assertEqual(kept.device_name, "x", "what a platform has changed stays")
         self.done(self.desk.add(OWN, "me"))
         self.done(self.desk.override("c", "me", status="inactive", interval=9.0))
-        self.done(self.desk.change("c", lambda old: old, "me", settled=("status",)))
+        self.done(self.desk.change("c", lambda old: old, "me", trusted=True, settled=("status",)))
         self.assertEqual((self.meters()["c"].status, self.meters()["c"].interval), ("active", 9))
 
     def test_one_at_a_time(self) -> None:
@@ -150,7 +162,8 @@ class ChangeTests(DeskCase):
             return evolve(old, options={**old.options, "timeout": 3})
 
         works = [
-            Deferred.fromCoroutine(self.desk.change("c", slower, "me", unchanged)) for _ in "ab"
+            Deferred.fromCoroutine(self.desk.change("c", slower, "me", unchanged, trusted=True))
+            for _ in "ab"
         ]
         self.successResultOf(works[0])
         self.failureResultOf(works[1], ZeroDivisionError)
@@ -172,6 +185,92 @@ class MeasurementTests(DeskCase):
         self.assertIn("voltage_l2", found)
         self.assertNotIn("voltage_l1", found)
         self.assertNotIn("not yet", found)
+
+
+def _keys(failure: Failure) -> Sequence[str]:
+    failure.trap(LentSecretError)
+    return failure.value.keys
+
+
+class LendingTests(DeskCase):
+    """Who came without a token has no secret that is kept sent to another place."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        local = 'profile = "microstar"\nsinks = ["local"]'
+        self.begin(PLATFORM + FILE.replace('profile = "microstar"', local))
+        options = {**OWN.options, "thingsboard": {"host": "10.0.0.9"}}
+        self.done(self.desk.add(evolve(OWN, options=options, secrets=TOKEN), "me"))
+
+    def changed(self, *, trusted: bool = False, **said: Any) -> Any:
+        """The secrets that a change by REST's body would take elsewhere, None for none."""
+        change = MeterChange(**said)
+
+        def applied(old: OwnMeter) -> OwnMeter:
+            return change.applied(old, ())
+
+        work = Deferred.fromCoroutine(self.desk.change("c", applied, "me", trusted=trusted))
+        return self.successResultOf(work.addErrback(_keys))
+
+    def test_elsewhere(self) -> None:
+        before = self.meters()["c"]
+        for said, keys in (
+            ({"ip_address": "127.0.0.1"}, ["password"]),
+            ({"port": 3334}, ["password"]),
+            ({"options": {"transport": "udp", "framing": "wrapper"}}, ["password"]),
+            ({"tb_host": "127.0.0.1"}, ["token"]),
+            ({"tb_port": 1999}, ["token"]),
+            ({"ip_address": "127.0.0.1", "tb_port": 9}, ["password", "token"]),
+            ({"ip_address": "127.0.0.1", "tb_token": "new"}, ["password"]),
+            ({"tb_enabled": False, "tb_host": "127.0.0.1"}, ["token"]),
+            ({"name": "d", "ip_address": "127.0.0.1"}, ["password"]),
+        ):
+            self.assertEqual(self.changed(**said), keys, said)
+        self.assertEqual(self.meters()["c"], before)
+        self.assertIsNone(self.changed(trusted=True, ip_address="127.0.0.1", tb_port=9))
+        self.assertEqual(self.meters()["c"].host, "127.0.0.1")
+
+    def test_whoever_says_it_again_knows_it(self) -> None:
+        self.assertIsNone(self.changed(ip_address="127.0.0.1", password="canary"))
+        self.assertIsNone(self.changed(tb_host="127.0.0.1", tb_token="t"))
+        self.assertEqual(self.meters()["c"].host, "127.0.0.1")
+
+    def test_what_stays_or_goes_where_the_file_says(self) -> None:
+        for said in (
+            {"ip_address": "10.0.0.3", "client_id": 2, "interval": 9},
+            {"tb_enabled": False},
+            {"tb_enabled": True},
+            {"tb_host": "tb.example", "tb_port": 1884},
+        ):
+            self.assertIsNone(self.changed(**said), said)
+
+    def test_at_the_sink_that_another_meter_made(self) -> None:
+        other = {**OWN.options, "host": "10.0.0.8", "thingsboard": {"host": "127.0.0.1"}}
+        self.done(self.desk.add(OwnMeter("x", other, {"token": Secret("own")}), "me"))
+        (made,) = [one.name for one in self.applied[-1][1].sinks if "127.0.0.1" in one.url]
+        self.assertEqual(self.changed(sinks=(made,)), ["token"])
+
+    def test_on_trial(self) -> None:
+        (old,) = self.done(self.registry.meters())
+
+        def tried(host: str, *, trusted: bool) -> Any:
+            new = evolve(old, options={**old.options, "host": host})
+            return self.desk.tried(new, "c", old, trusted=trusted)
+
+        self.fails(LentSecretError, tried("127.0.0.1", trusted=False))
+        self.assertEqual(self.done(tried("10.0.0.3", trusted=False)).host, "10.0.0.3")
+        self.assertEqual(self.done(tried("127.0.0.1", trusted=True)).host, "127.0.0.1")
+
+    def test_of_many(self) -> None:
+        def plan(kept: Kept) -> Many:
+            old = kept.own["c"]
+            new = OwnMeter("n", {**OWN.options, "host": "10.0.0.7"}, {"password": Secret("x")})
+            return Many(kept, [new, evolve(old, options={**old.options, "host": "127.0.0.1"})])
+
+        error = self.fails(LentSecretError, self.desk.take(plan, "me", trusted=False))
+        self.assertEqual((str(error), self.own()), ("c: password", ["c"]))
+        self.done(self.desk.take(plan, "me", trusted=True))
+        self.assertEqual(self.meters()["c"].host, "127.0.0.1")
 
 
 class PlatformTests(DeskCase):
@@ -208,6 +307,16 @@ class PlatformTests(DeskCase):
         self.assertEqual(self.meters()["a"].sinks, ("local",), "no other meter goes there")
         self.done(self.desk.remove("c", "me"))
         self.assertEqual([one.name for one in self.applied[-1][1].sinks], ["local"])
+
+    def test_nobody_goes_where_only_another_meter_says(self) -> None:
+        self.begin()
+        elsewhere = {**OWN.options, "host": "10.0.0.8", "thingsboard": {"host": "10.0.0.9"}}
+        self.done(self.desk.add(OwnMeter("x", elsewhere, {"token": Secret("own")}), "me"))
+        self.done(self.desk.add(evolve(OWN, secrets=TOKEN), "me"))
+        urls = {one.name: one.url for one in self.applied[-1][1].sinks}
+        found = {name: [urls[one] for one in self.meters()[name].sinks[1:]] for name in "xc"}
+        expected = {"x": ["mqtt://10.0.0.9:1883"], "c": ["mqtt://localhost:1883"]}
+        self.assertEqual(found, expected)
 
     def test_another_place_than_the_files(self) -> None:
         text = PLATFORM + FILE.replace(

@@ -41,6 +41,36 @@ class DaemonPageCase(RestCase):
         page.goto(f"{self.base}/?lang={language}#/{place}")
 
 
+class LegacyTests(DaemonPageCase):
+    """Where changes need no token, what would take a secret elsewhere does."""
+
+    def setUp(self) -> None:
+        need_browser()
+        self.begin(web="legacy_open = true\n")
+
+    def test_a_password_that_is_kept_goes_nowhere_else(self) -> None:
+        body = self.documented() | {"password": "22222222"}
+        self.place = f"/api/meters/{self.good('POST', '/api/meters', body)['id']}"
+        BROWSER.run(self.moved)
+        self.end()
+
+    def moved(self) -> None:
+        with browsing() as (page, wrong):
+            page.goto(f"{self.base}/?lang=es#/edit/medidor_planta_A")
+            page.get_by_label("Dirección IP o host").fill("127.0.0.2")
+            page.get_by_role("button", name="Guardar", exact=True).click()
+            password = page.get_by_label("Contraseña")
+            expect(password).to_have_attribute("aria-invalid", "true")
+            expect(page.locator(".edit")).to_contain_text("lo guardado no va a ningún otro sitio")
+            password.fill("22222222")
+            page.get_by_role("button", name="Guardar", exact=True).click()
+            expect(page.locator(".toast")).to_contain_text("medidor_planta_A")
+            wait_until(
+                lambda: self.good("GET", self.place)["ip_address"] == "127.0.0.2", "it moved"
+            )
+        self.assertEqual([one for one in wrong if "401" not in one], [])
+
+
 class FormTests(DaemonPageCase):
     def test_a_meter_is_tested_added_and_seen(self) -> None:
         BROWSER.run(self.added_and_seen)

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
+from threading import Thread
 from typing import Any
 
 from tests.integration.documented import CALLS, CONFIG, METER, Documented, forgotten
 from tests.integration.mosquitto import free_port
 from tests.integration.processes import wait_until
-from tests.integration.rest import SINK, RestCase, ask
+from tests.integration.rest import SINK, Heard, RestCase, ask
 
 SEARCHED = 'scan_networks = ["127.0.0.1/32"]\n'
+
+
+class Asking(Thread):
+    """A request without a token, whose ``answer`` is there when it has ended."""
+
+    answer: Heard
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        self._args = args
+        self.start()
+
+    def run(self) -> None:
+        self.answer = ask(*self._args)
 
 
 class DocumentedTests(RestCase):
@@ -26,6 +43,48 @@ class DocumentedTests(RestCase):
         self.headers = {}
         self.guarded = False
         self.calls()
+
+    def test_legacy_open_lends_no_secret(self) -> None:
+        """What was kept is sent to no place that somebody without a token names."""
+        self.begin(web="legacy_open = true\n")
+        body = self.documented() | {"password": "TopSecr1", "status": "inactive"}
+        number = self.good("POST", "/api/meters", body)["id"]
+        heard: list[bytes] = []
+        with socket.create_server(("127.0.0.1", 0)) as ours:
+            ours.settimeout(0.5)
+            here = {"ip_address": "127.0.0.1", "port": ours.getsockname()[1]}
+            wrapper = {"options": {"framing": "wrapper"}}
+            moved = self.documented() | here | wrapper
+            table = f"name,host,port,framing\n{body['name']},127.0.0.1,{here['port']},wrapper\n"
+            place = f"/api/meters/{number}"
+            platform = {"tb_host": "127.0.0.1", "tb_port": here["port"]}
+            account = {"url": f"http://127.0.0.1:{here['port']}", "api_key": "any"}
+            for method, path, said in (
+                ("POST", f"/api/meters/test?id={number}", moved),
+                ("PATCH", place, here | wrapper | {"status": "active"}),
+                ("PUT", place, moved),
+                ("POST", "/api/meters/import", {"document": table}),
+                ("PUT", f"{place}/thingsboard", platform),
+                ("PATCH", place, platform),
+                ("POST", "/api/provision", account | {"sink": "thingsboard", "set_tokens": True}),
+            ):
+                asking = Asking(self.base, method, path, said)
+                with contextlib.suppress(TimeoutError):
+                    line = ours.accept()[0]
+                    line.settimeout(1)
+                    heard.append(line.recv(500))
+                    line.close()
+                asking.join()
+                self.assertEqual(asking.answer.status, 401, (path, asking.answer.body))
+                self.assertIn("www-authenticate", asking.answer.headers)
+            self.assertEqual(heard, [])
+        told = ask(self.base, "PATCH", place, here).json
+        self.assertEqual([one["field"] for one in told["errors"]], ["password"])
+        self.assertIn("token of role admin", told["detail"])
+        for given, more in ((self.headers, {}), ({}, {"password": "TopSecr1"})):
+            self.assertEqual(ask(self.base, "PATCH", place, here | more, **given).status, 200)
+            here["port"] = 9
+        self.end()
 
     def calls(self) -> None:
         """All of them in their order; a refused reload raises the alarm that they need."""

@@ -109,6 +109,8 @@ class SessionTests(SynchronousTestCase):
             (False, False, TOKEN, ("web", "admin", "")),
             (False, False, "wrong", ("", "read", wrong)),
             (False, True, None, ("loopback", "admin", "")),
+            (False, True, TOKEN, ("web", "admin", "")),
+            (False, True, "wrong", ("loopback", "admin", wrong)),
             (True, False, TOKEN, ("web", "admin", "")),
         ):
             headers = {} if token is None else {"Authorization": bearer(token)}
@@ -251,6 +253,23 @@ class RoleTests(SynchronousTestCase):
             given = (None, "wrong", "r-token", "b-token", TOKEN)
             found = tuple(self.ask(visitor, what, token) for token in given)
             self.assertEqual(found, statuses, what)
+
+    def test_who_is_known_by_a_token_that_none_needed(self) -> None:
+        """A change may be free; whether it lends secrets depends on who asks."""
+        things = Things()
+        found = Visitor(LOOPBACK, legacy_open=True, operations=things.operations())
+        save(list_file(found.folder), [Token("reader", "read", digest(b"r-token"), 0)])
+        for token in (None, "wrong", "r-token", TOKEN):
+            self.assertEqual(self.ask(found, "DELETE /api/things/1", token), 200)
+        who = [(one.who.name, one.who.known) for one in things.calls]
+        self.assertEqual(who, [("loopback", False)] * 3 + [("web", True)])
+
+    def test_guesses_are_counted_where_no_token_is_needed(self) -> None:
+        things = Things()
+        found = Visitor(LOOPBACK, legacy_open=True, operations=things.operations())
+        for token in (*("wrong",) * 5, TOKEN):
+            self.assertEqual(self.ask(found, "DELETE /api/things/1", token), 200)
+        self.assertEqual({one.who.name for one in things.calls}, {"loopback"})
 
     def test_another_sites_page_changes_nothing(self) -> None:
         visitor = self.visitor(legacy_open=True)

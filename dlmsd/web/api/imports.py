@@ -49,7 +49,7 @@ class Imports:
                 body=object_of(ImportBody),
                 room=LARGE,
                 answers={200: Answer("What was taken, or would be", IntakeView)},
-                refuses=(413, 415, 422),
+                refuses=(401, 413, 415, 422),
             )
         ]
 
@@ -60,7 +60,9 @@ class Imports:
             kept = await self._parts.reload.kept()
             found = await self._parts.reload.aside(lambda: plan(kept))
         else:
-            found = await carried_out(self._parts.desk.take(plan, call.who.name))
+            found = await carried_out(
+                self._parts.desk.take(plan, call.who.name, trusted=call.who.known)
+            )
             if found.refused:
                 raise _refusal(found)
         return Reply(found.view(dry_run=body.dry_run))

@@ -115,6 +115,7 @@ class Measurements:
                 lambda old: evolve(old, measurements=tuple(rows(old))),
                 call.who.name,
                 lambda old: self._views.match(call, name, old),
+                trusted=call.who.known,
             )
         )
 

@@ -8,9 +8,11 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 
 from dlmsd.fleet.desk import FileMeterError, UnfitMeterError
+from dlmsd.fleet.lending import LentSecretError
 from dlmsd.store.own import OwnMeter
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError
 from dlmsd.web import kinds
+from dlmsd.web.access import CHALLENGE
 from dlmsd.web.api.bodies import MeterChange, NewMeter, field_of
 from dlmsd.web.api.parts import Parts
 from dlmsd.web.api.views import MeterView, Views
@@ -20,6 +22,11 @@ from dlmsd.web.problem import FieldProblem, RefusedError, refusal_of
 from dlmsd.web.shape import object_of
 
 T = TypeVar("T")
+
+_AGAIN: Final = (
+    "give it again, or a token of role admin (see `dlmsd token`): what is kept goes to no other "
+    "place"
+)
 
 _TAG: Final = "meters"
 ETAG: Final = {"ETag": "What If-Match of a change is compared with"}
@@ -48,7 +55,7 @@ class Meters:
             "need": "change",
             "tag": _TAG,
             "conditional": True,
-            "refuses": (404, 409, 412, 413, 415, 422),
+            "refuses": (401, 404, 409, 412, 413, 415, 422),
         }
         body = {"answers": {200: one}, **change}
         return [
@@ -199,6 +206,7 @@ class Meters:
             call.who.name,
             lambda old: self._views.match(call, name, old),
             settled,
+            trusted=call.who.known,
         )
         await carried_out(work)
         return await self._told(renamed)
@@ -232,6 +240,9 @@ async def carried_out(work: Awaitable[T]) -> T:
     except UnfitMeterError as error:
         wrong = [FieldProblem(field_of(one.key), one.message) for one in error.problems]
         raise RefusedError(422, "This meter cannot be read; errors says why.", wrong) from None
+    except LentSecretError as error:
+        wrong = [FieldProblem(field_of(one), _AGAIN) for one in error.keys]
+        raise RefusedError(401, refusal_of(error).detail, wrong, CHALLENGE) from None
     except (NameTakenError, FileMeterError, NoSuchMeterError) as error:
         refusal = refusal_of(error)
         status = 404 if isinstance(error, NoSuchMeterError) else 409

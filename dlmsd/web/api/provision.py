@@ -124,7 +124,7 @@ class Provisions:
                 work=self.begin,
                 summary="Find or make the devices of meters at ThingsBoard, and keep their tokens",
                 tag=_TAG,
-                need="change",
+                need="secrets",
                 body=object_of(ProvisionBody),
                 answers={202: Answer("Work that goes on", ProvisionView, headers=place)},
                 refuses=(404, 409, 413, 415, 422),
@@ -229,9 +229,9 @@ class Provisions:
 
     def _would_join(self, meter: OwnMeter, sink: SinkOptions) -> bool:
         """Whether it publishes there as soon as it has a token."""
-        sinks = self._parts.reload.configuration.sinks
+        reload = self._parts.reload
         entrusted = evolve(meter, secrets={**meter.secrets, "token": Secret("to come")})
-        said = table(entrusted, sinks)["sinks"]
+        said = table(entrusted, reload.file.sinks, reload.configuration.sinks)["sinks"]
         return "token" not in meter.secrets and isinstance(said, list) and sink.name in said
 
     async def _run(

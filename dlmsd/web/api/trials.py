@@ -16,7 +16,7 @@ from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.security import secured
 from dlmsd.meter.visit import Visit
-from dlmsd.secret import Secret
+from dlmsd.store.own import OwnMeter
 from dlmsd.web import kinds
 from dlmsd.web.api.bodies import NewMeter
 from dlmsd.web.api.frames import Frames, Passed
@@ -93,7 +93,7 @@ class Trials:
                 query=TrialQuery,
                 body=object_of(NewMeter),
                 answers={200: Answer("What it answered, or why it did not", Trial)},
-                refuses=(404, 409, 413, 415, 422),
+                refuses=(401, 404, 409, 413, 415, 422),
                 **order,
             ),
             Operation(
@@ -108,10 +108,13 @@ class Trials:
 
     async def test(self, call: Call) -> Reply:
         body: NewMeter = call.body
-        instead, secrets = await self._before(call.query.id)
+        instead, before = await self._before(call.query.id)
         profile = self._parts.reload.configuration.profiles.get(body.profile_name)
+        secrets = dict(before.secrets) if before else {}
         meter = body.made(tuple(profile.read) if profile else (), secrets)
-        options = await carried_out(self._parts.desk.tried(meter, instead))
+        options = await carried_out(
+            self._parts.desk.tried(meter, instead, before, trusted=call.who.known)
+        )
         if options.transport not in _ASKED:
             raise RefusedError(409, "Only meters that are reached over a network can be tested.")
         await self._parts.registry.audit.add(call.who.name, "meter tested", meter.name)
@@ -140,13 +143,12 @@ class Trials:
         await self._parts.registry.audit.add(call.who.name, "meter traced", name)
         return Reply(MeterTrace(number, error, tuple(frames.passed)))
 
-    async def _before(self, number: int | None) -> tuple[str, dict[str, Secret]]:
-        """The name and the secrets of a meter that is edited."""
+    async def _before(self, number: int | None) -> tuple[str, OwnMeter | None]:
+        """The name of a meter that is edited, and what was added of it."""
         if number is None:
-            return "", {}
+            return "", None
         name = await self._parts.name_of(number)
-        own = (await self._parts.own()).get(name)
-        return name, dict(own.secrets) if own else {}
+        return name, (await self._parts.own()).get(name)
 
     async def _visit(self, options: MeterOptions, others: tuple[str, ...]) -> Trial:
         reactor = self._parts.reactor

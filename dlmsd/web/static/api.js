@@ -33,8 +33,10 @@ export async function ask(method, path, { body, match, signal } = {}) {
     const { ok, status } = response;
     if (ok) return { ok, status, body: said, etag: response.headers.get("ETag") };
     const detail = said.detail ?? response.statusText;
-    if (status === 401) unauthorized(detail);
-    return { ok, status, detail, errors: said.errors ?? [] };
+    const errors = said.errors ?? [];
+    // What a field may say instead of a token is told there, and nothing that was typed is lost.
+    if (status === 401 && errors.length === 0) unauthorized(detail);
+    return { ok, status, detail, errors };
   } catch (error) {
     if (error.name === "AbortError") return { ok: false, status: 0, aborted: true, detail: "", errors: [] };
     return { ok: false, status: 0, detail: t("no_answer"), errors: [] };
