@@ -181,7 +181,7 @@ class StreamHistory:
         before, self.account = self.account, account
         self._window.add("committed", max(0, account.committed - before.committed), now)
         self._window.add("delivered", max(0, account.delivered - before.delivered), now)
-        if account.delivered != before.delivered or not account.queued:
+        if account.delivered != before.delivered or not (account.queued and before.queued):
             self.moved_at = now
 
     def sums(self, now: float) -> Counter[str]:
