@@ -272,6 +272,7 @@ class History:
         self.meters: dict[str, MeterHistory] = {}
         self.sinks: dict[str, SinkHistory] = {}
         self.streams: dict[Stream, StreamHistory] = {}
+        self._counted_at = 0.0
         self.outbox = OutboxHistory()
         self.host = HostHistory()
 
@@ -309,6 +310,12 @@ class History:
         }
         for stream, account in accounts.items():
             self.streams[stream].learn(account, now)
+        self._counted_at = now
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a sink has delivered, or had nothing to deliver, since streams were counted."""
+        return any(sink.moved_at >= self._counted_at for sink in self.sinks.values())
 
     def _forget(self, gone: Gone) -> None:
         if gone.kind == "meter":

@@ -33,6 +33,7 @@ from dlmsd.watch.supervisor import Rebuild, Supervisor
 LOOK_SECONDS: Final = 10.0
 # What has to be asked of a file, and what changes by the day.
 _ASK_LOOKS: Final = 6
+_OF_SINKS: Final = ("sink-", "delivery-", "publish-")
 _DAILY_LOOKS: Final = 360
 # A host's clock that is only disciplined moves less between two looks.
 _STEP_SECONDS: Final = 2.0
@@ -152,9 +153,15 @@ class Watch:
         if self._loop.running:
             self.notify.look()
 
+    def _waiting(self) -> bool:
+        """Whether what is said to wait may have been delivered meanwhile."""
+        return self.history.outdated and any(
+            one.rule.startswith(_OF_SINKS) for one in self.findings
+        )
+
     async def _look(self) -> None:
         try:
-            if self._looks % _ASK_LOOKS == 0:
+            if self._looks % _ASK_LOOKS == 0 or self._waiting():
                 await self._ask()
             if self._looks % _DAILY_LOOKS == 0:
                 self._expiries()
