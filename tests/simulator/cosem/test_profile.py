@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,60 +12,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from dlmsd.dlms.axdr.clock import ClockStatus
 from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.dlms.axdr.value import DELTAS
-from dlmsd.dlms.cosem.capture import CaptureObject, decode_capture_objects
-from dlmsd.dlms.cosem.profile import ProfileRows, Row
+from dlmsd.dlms.cosem.capture import CaptureObject
+from dlmsd.dlms.cosem.profile import Row
 from dlmsd.dlms.xdlms.access_result import DataAccessResult
 from dlmsd.dlms.xdlms.action_result import ActionResult
 from dlmsd.dlms.xdlms.selective import EntryDescriptor, RangeDescriptor, range_value
 from dlmsd.simulator.cosem import literal
 from dlmsd.simulator.curves import INSTALLED
-from dlmsd.simulator.equipment import ClockOptions, Equipment, ProfileOptions
+from dlmsd.simulator.equipment import ClockOptions
 from tests.simulator.client import NOON
-from tests.simulator.cosem.bench import Bench
-
-LOAD, DAILY, BILLING, LOG = "1-0:99.1.0", "1-0:99.2.0", "1-0:98.1.0", "0-0:99.98.0"
-PERIOD = 900
-BERLIN = ZoneInfo("Europe/Berlin")
-# The last Sunday of October 2025 ends summer time at 01:00 UTC.
-FALL = datetime.datetime(2025, 10, 26, 4, tzinfo=datetime.UTC).timestamp()
-
-
-def bench(t: float = NOON, clock: ClockOptions | None = None, **options: Any) -> Bench:
-    return Bench(Equipment(clock or ClockOptions(), ProfileOptions(**options)), t)
-
-
-def small(t: float = NOON, clock: ClockOptions | None = None, **options: Any) -> Bench:
-    return bench(t, clock, **{"entries": 40, **options})
-
-
-def utc(t: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(t, datetime.UTC)
-
-
-def columns(held: Bench, code: str = LOAD) -> tuple[CaptureObject, ...]:
-    return decode_capture_objects(held.read(code, "capture_objects"))
-
-
-def decoded(held: Bench, data: Data, code: str = LOAD, **options: Any) -> list[Row]:
-    options.setdefault("columns", columns(held, code))
-    period = held.value(code, "capture_period")
-    reader = ProfileRows(capture_period=period, **options)
-    octets = encode(data)
-    found = [row for at in range(0, len(octets), 999) for row in reader.feed(octets[at : at + 999])]
-    reader.finish()
-    return found
-
-
-def rows(held: Bench, code: str = LOAD, access: Any = None, **options: Any) -> list[Row]:
-    return decoded(held, held.read(code, "buffer", access), code, **options)
-
-
-def times(found: list[Row]) -> list[float]:
-    return [row.time.timestamp() for row in found if row.time is not None]
-
-
-def by_range(start: float, end: float, **options: Any) -> Any:
-    return RangeDescriptor(range_value(utc(start)), range_value(utc(end)), **options).access
+from tests.simulator.cosem.profiles import (
+    BERLIN,
+    FALL,
+    LOAD,
+    PERIOD,
+    bench,
+    by_range,
+    columns,
+    rows,
+    small,
+    times,
+    utc,
+)
 
 
 class LoadProfileTests(SynchronousTestCase):
@@ -360,54 +326,3 @@ class WritingTests(SynchronousTestCase):
         )
         for value, result in cases:
             self.assertIs(held.write(LOAD, "capture_objects", value), result)
-
-
-class OtherProfileTests(SynchronousTestCase):
-    def test_daily_at_local_midnight(self) -> None:
-        held = bench(FALL, ClockOptions("Europe/Berlin"))
-        found = rows(held, DAILY)
-        self.assertEqual(len(found), 62)
-        for row in found:
-            assert row.time is not None
-            self.assertEqual(row.time.astimezone(BERLIN).time(), datetime.time())
-        gaps = {after - before for before, after in pairwise(times(found))}
-        self.assertEqual(gaps, {86_400})
-        held.t += 86_400
-        self.assertEqual(times(rows(held, DAILY))[-1] - times(found)[-1], 90_000)
-
-    def test_billing(self) -> None:
-        held = bench()
-        found = rows(held, BILLING)
-        self.assertEqual(len(found), 24)
-        for row in found:
-            assert row.time is not None
-            self.assertEqual((row.time.day, row.time.hour), (1, 0))
-        energies = [row.values[1].value for row in found]
-        self.assertEqual(energies, sorted(energies))
-
-    def test_event_log(self) -> None:
-        held = bench(off_every=86_400 * 3, off_for=1800)
-        found = rows(held, LOG)
-        self.assertEqual(len(found), 100)
-        self.assertEqual(times(found), sorted(times(found)))
-        self.assertLessEqual(times(found)[-1], NOON)
-        self.assertEqual({row.values[1].value for row in found}, {1, 2, 40, 41})
-
-    def test_what_is_done_to_it_is_logged(self) -> None:
-        held = bench()
-        held.invoke("0-0:96.3.10", "remote_disconnect")
-        held.invoke("0-0:96.3.10", "remote_reconnect")
-        held.t += 60
-        held.write("0-0:1.0.0", "time", literal.utc(NOON))
-        codes = [row.values[1].value for row in rows(held, LOG)]
-        self.assertEqual(codes[-3:], [62, 63, 5])
-        held.invoke(LOG, "reset")
-        self.assertEqual(rows(held, LOG), [])
-
-    def test_fixed_ones_cannot_be_changed(self) -> None:
-        held = bench()
-        for code in (DAILY, BILLING, LOG):
-            period = literal.double_long_unsigned(900)
-            self.assertIs(
-                held.write(code, "capture_period", period), DataAccessResult.READ_WRITE_DENIED
-            )
