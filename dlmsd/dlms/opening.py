@@ -15,7 +15,7 @@ from dlmsd.dlms.acse.aare import Aare
 from dlmsd.dlms.acse.aarq import Aarq
 from dlmsd.dlms.acse.context import ApplicationContext, Mechanism
 from dlmsd.dlms.axdr.data import Data, Tag
-from dlmsd.dlms.quirks import CLEAR_AARQ, UNPROVED_METER, Quirk
+from dlmsd.dlms.quirks import CLEAR_AARQ, NO_ACCESS, UNPROVED_METER, Quirk
 from dlmsd.dlms.reply import Reply
 from dlmsd.dlms.security.challenge import Challenges
 from dlmsd.dlms.security.context import SecurityContext
@@ -107,11 +107,16 @@ class Opening:
         """What must not be shown of this conversation."""
         return self._password.reveal() if self._password else b""
 
+    def _may_be_general(self) -> bool:
+        """Not for a meter that takes no bit of later editions, unless all is to be general."""
+        assert self._security is not None
+        return NO_ACCESS not in self._quirks or self._security.general
+
     def aarq(self, proposed: Conformance) -> bytes:
         """The request, with what we propose to use."""
         if self._high is not None:
             proposed |= self._reply.service
-        if self.ciphered:
+        if self.ciphered and self._may_be_general():
             proposed |= Conformance.GENERAL_PROTECTION
         dedicated = self._dedicated.reveal() if self._dedicated else None
         self._initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=dedicated).encode()

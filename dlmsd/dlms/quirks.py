@@ -57,7 +57,8 @@ NO_ACCESS: Final = Quirk(
     "no-access",
     "none is known; the Microstar was tried so",
     "the conformance block: bit 17, ACCESS, was reserved before IEC 62056-5-3:2016",
-    "the ACCESS service is not proposed, and not used",
+    "the ACCESS service is not proposed, and not used; nor is general protection, unless it is "
+    "configured",
 )
 NO_SNRM: Final = Quirk(
     "no-snrm",

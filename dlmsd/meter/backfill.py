@@ -102,6 +102,11 @@ class Backfill:
         """How many pieces of gaps are still to be filled."""
         return len(self._backlog)
 
+    @property
+    def due_at(self) -> float:
+        """When the next piece may be read."""
+        return self._backlog.due_at
+
     def add(self, gap: int, from_ts: int, to_ts: int, sink: str = "") -> None:
         """A gap is over (times in ms); what is in it is wanted, once."""
         if not self._backlog.count(gap):

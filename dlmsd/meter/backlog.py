@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Final
 
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from dlmsd.errors import DlmsdError, LinkError, MeterError
+from dlmsd.errors import DecodeError, DlmsdError, LinkError, MeterError
 from dlmsd.meter.intake import ROWS
 
 # One answer for a day of quarters of an hour is some KiB, and a second or two of the line.
@@ -85,6 +86,11 @@ class Backlog:
         self._pieces.append(piece)
 
     @property
+    def due_at(self) -> float:
+        """When it is time for the next piece (seconds of the clock)."""
+        return self._not_before if self._pieces else math.inf
+
+    @property
     def next(self) -> Piece | None:
         """What it is time for, if it is time for any."""
         if not self._pieces or self._clock.seconds() < self._not_before:
@@ -121,14 +127,15 @@ class Backlog:
         """
         pause = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
         self._not_before = self._clock.seconds() + max(pause, seconds * (1 / SHARE - 1))
+        patient = self._failures == _ENOUGH
         self._failures = min(self._failures + 1, _ENOUGH)
         self._pieces.remove(piece)
         length = piece.end - start
         by_link, by_meter = isinstance(error, LinkError), isinstance(error, MeterError)
+        # What does not decode stays so; all else may pass, also by itself, within some hours.
+        counts = by_meter and (isinstance(error, DecodeError) or patient)
         if length <= SHORTEST:
-            piece = evolve(
-                piece, by_link=piece.by_link + by_link, by_meter=piece.by_meter + by_meter
-            )
+            piece = evolve(piece, by_link=piece.by_link + by_link, by_meter=piece.by_meter + counts)
         elif by_link or by_meter:
             self._chunk = max(length / 2, SHORTEST)
         if piece.by_link >= TRIES:

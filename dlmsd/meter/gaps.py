@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Final
 
@@ -63,6 +64,11 @@ class GapKeeper:
         self._ledger.look()
         if self._backfill is not None:
             await self._backfill.step(session)
+
+    @property
+    def due_at(self) -> float:
+        """When a piece of the past may be read."""
+        return math.inf if self._backfill is None else self._backfill.due_at
 
     def moment(self, ts: int, ago: float = 0.0) -> Moment:
         """What the wall clock said (ms) so many seconds ago."""

@@ -31,7 +31,7 @@ PROFILE: Final = 7
 BUFFER: Final = 2
 _TOLD: Final = (3, 4, 5, 7)
 # sort_method: the first in is the first out, or the last; all others go by a value.
-_DIRECTIONS: Final = {1: 1, 2: -1}
+_DIRECTIONS: Final = {0: 1, 1: 1, 2: -1}
 
 TIME: Final = "time"
 STATUS: Final = "status"

@@ -153,15 +153,19 @@ class Poller:
         self._slots.begin()
         while self._running:
             hurried, self._hurried = self._hurried, False
-            if self._everything or self._cycle.due_at <= self._clock.seconds():
+            if self._due_at <= self._clock.seconds():
                 await self._past(await self._slot())
-            due = -math.inf if self._everything else self._cycle.due_at
-            self._account.missed += self._slots.passed(due, between=hurried)
+            self._account.missed += self._slots.passed(self._due_at, between=hurried)
             self._late = not self._session.attached or self._factory.renewing
             await self._rest(self._slots.next)
             if self._late and self._session.attached:
                 # This slot was lost to a missing connection, which is there now.
                 self._slots.begin()
+
+    @property
+    def _due_at(self) -> float:
+        past = math.inf if self._gaps is None else self._gaps.due_at
+        return -math.inf if self._everything else min(self._cycle.due_at, past)
 
     async def _slot(self) -> bool:
         """One cycle, and whether it was a good one; no error leaves here."""
@@ -260,6 +264,8 @@ class Poller:
         began, started = self._clock.seconds(), self._wall()
         everything, self._everything = self._everything, False
         due = self._cycle.due(math.inf if everything else began)
+        if not due:
+            return  # it is opened for the past
         try:
             values = await self._cycle.run(due, began)
         except DlmsdError:
@@ -378,6 +384,8 @@ class Poller:
         if isinstance(action, Rest):
             self._member.not_before = action.until
         self._account.trouble(error, MeterState.CONNECTING)
+        if self._turns:
+            self._pause.end()  # who waits is told
 
     def _planned(self) -> None:
         if not self._member.idle:

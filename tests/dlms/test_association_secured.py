@@ -18,9 +18,10 @@ from dlmsd.dlms.outcome import (
     SendApdu,
 )
 from dlmsd.dlms.proposal import WRITING
+from dlmsd.dlms.quirks import NO_ACCESS
 from dlmsd.dlms.security.context import SecurityContext
 from dlmsd.dlms.security.counter import CounterBlock, ReceivedCounters, TransmitCounter
-from dlmsd.dlms.security.form import Form
+from dlmsd.dlms.security.form import SERVICE, Form
 from dlmsd.dlms.security.suite import SUITES, SecurityPolicy
 from dlmsd.dlms.xdlms.access import AccessAction, AccessGet, AccessSet
 from dlmsd.dlms.xdlms.conformance import Conformance
@@ -116,6 +117,16 @@ class ServicesTests(SecuredCase):
                 proposed = InitiateRequest.decode(initiate).conformance
                 wanted = policy is not SecurityPolicy.NONE
                 self.assertIs(Conformance.GENERAL_PROTECTION in proposed, wanted)
+
+    def test_nor_is_it_where_no_bit_of_later_editions_is_taken(self) -> None:
+        for form, wanted in ((SERVICE, False), (Form(general=True), True)):
+            pair = Pair(policy=SecurityPolicy.ENCRYPTED, form=form)
+            quirks = frozenset({NO_ACCESS})
+            (sent,) = Association(Mechanism.NONE, security=pair.client, quirks=quirks).associate()
+            assert isinstance(sent, SendApdu)
+            initiate = pair.meter.open(Aarq.decode(sent.apdu).user_information)
+            proposed = InitiateRequest.decode(initiate).conformance
+            self.assertIs(Conformance.GENERAL_PROTECTION in proposed, wanted)
 
     def test_where_it_is_not_granted_there_is_no_access(self) -> None:
         self.assertEqual(self.begin(Pair(), granted=WRITING).conformance, WRITING & ~ACCESS)

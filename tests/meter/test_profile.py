@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.dlms.axdr.data import Data, Tag, encode
 from dlmsd.errors import (
     MeterError,
     ServiceError,
@@ -42,6 +43,16 @@ class Moving(ProfileSession):
         oldest_first = self.told[5] == 1
         self.rows = [*self.rows[1:], *new] if oldest_first else [*new, *self.rows[:-1]]
         return super()._chosen(access)
+
+
+class Timeless(ProfileSession):
+    """Of the rows of an answer the first alone has a time."""
+
+    def _encoded(self, chosen: Sequence[Held]) -> Iterator[bytes]:
+        yield from super()._encoded(chosen[:1])
+        for _, number in chosen[1:]:
+            cells = (Data(Tag.NULL_DATA, None), Data(Tag.DOUBLE_LONG_UNSIGNED, number))
+            yield encode(Data(Tag.STRUCTURE, cells))
 
 
 class WayTests(ProfileCase):
@@ -100,6 +111,12 @@ class WayTests(ProfileCase):
             self.assertEqual(numbers(self.read(session)), list(range(100)), in_use)
             found = self.read(session, MIDNIGHT + 10 * HOUR, MIDNIGHT + 15 * HOUR)
             self.assertEqual(numbers(found), list(range(40, 61)), in_use)
+
+    def test_an_order_that_is_not_told_is_that_of_time(self) -> None:
+        session = Timeless(series(96))
+        session.told[5] = 0
+        rows = self.read(session, MIDNIGHT, MIDNIGHT + 2 * HOUR)
+        self.assertEqual([row.time for row in rows], [MIDNIGHT + n * QUARTER for n in range(9)])
 
     def test_rows_that_move_while_they_are_read(self) -> None:
         for sort in (1, 2):

@@ -8,15 +8,20 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.config.values import MeterOptions
+from dlmsd.errors import LinkError
+from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.session import Session
 from dlmsd.meter.slots import Slots
 from dlmsd.simulator.faults import Fault, FaultKind
 from dlmsd.simulator.personality import MICROSTAR
-from tests.meter.fleet import FleetCase, wanted
-from tests.meter.test_backfill import Book
+from tests.meter.fleet import START, FleetCase, wanted
+from tests.meter.test_backfill import PROFILE, Book
 from tests.meter.test_services import CLOCK
 from tests.network import Network
+
+DAY = 86_400.0
 
 
 class SlotsTests(SynchronousTestCase):
@@ -90,6 +95,35 @@ class SeldomTests(FleetCase):
                 self.assertEqual((status.connects, status.failed), (connects, 0))
                 self.assertEqual({one.error for one in self.history}, {""})
                 self.end()
+
+    def test_its_past_is_read_back_meanwhile(self) -> None:
+        book = Book()
+
+        def keeper(meter: MeterOptions, last_ts: int | None) -> GapKeeper:
+            backfill = Backfill(meter, PROFILE, book, book, self.network)
+            return GapKeeper(meter.name, DAY, book, last_ts, self.network, backfill)
+
+        self.gaps = keeper
+        self.simulate()
+        (options,) = self.options(interval=60.0, read=(wanted("active_energy", every=DAY),))
+        self.read([options], {options.name: int((START - 30 * DAY) * 1000)})
+        self.run_for(6 * 3600)
+        self.assertGreater(len(book.readings), 29 * 96)
+        (status,) = self.statuses.values()
+        self.assertEqual((len(self.readings), status.good, status.failed), (1, 1, 0))
+
+    def test_who_asks_one_that_has_gone_is_told_at_once(self) -> None:
+        self.poll(3600.0, 180.0)
+        self.run_for(400)
+        del self.network.listening[self.simulation.endpoints[0].port]
+        assert self.fleet is not None
+
+        async def work(session: Session) -> str:
+            return "done"
+
+        asked = self.fleet.ask("virtual-001", work)
+        self.run_for(60)
+        self.failureResultOf(asked, LinkError)
 
     def test_everything_now(self) -> None:
         self.poll(900.0, 0.0)

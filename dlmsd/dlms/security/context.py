@@ -118,6 +118,8 @@ class SecurityContext:
         self._transmit = transmit
         self._keys = keys
         self._form = form
+        self.general = form != SERVICE
+        """Whether requests go out in another form than that of their service."""
         self._decode = decode
         self._peer: bytes | None = None
         self._proved = False
