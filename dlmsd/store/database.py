@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import re
@@ -130,8 +131,9 @@ def schema_steps(name: str) -> tuple[str, ...]:
     return tuple(step.read_text(encoding="utf-8") for step in steps)
 
 
-# What would be closed when nobody knows it any more.
-_LEFT: Final[list[sqlite3.Connection]] = []
+# Connections that are left open, one of a file: while there is one, SQLite writes no log back
+# when it closes another, and a disk that is tried for hours takes no more.
+_LEFT: Final[dict[Path, sqlite3.Connection]] = {}
 
 
 class Database(sqlite3.Connection):
@@ -140,7 +142,6 @@ class Database(sqlite3.Connection):
     ``synced`` tells whether a COMMIT waits for the disk now.
     """
 
-    hurry: threading.Event
     synced = True
     _failure = ""
     _renewed = False
@@ -148,6 +149,7 @@ class Database(sqlite3.Connection):
     def __init__(self, path: Path | str, *arguments: Any, **named: Any) -> None:
         super().__init__(path, *arguments, **named)
         self.path = Path(path)
+        self.hurry = threading.Event()
 
     @contextmanager
     def trusted(self) -> Iterator[None]:
@@ -166,7 +168,7 @@ class Database(sqlite3.Connection):
     def write_back(self) -> None:
         """The log, if it is long, and may be trusted already."""
         if self._renewed:
-            log.write_back(self, self.path)
+            log.write_back(self, self.path, self.hurry.is_set())
 
     def renew(self) -> None:
         """The log that an earlier life may have left, in the first transaction."""
@@ -177,7 +179,9 @@ class Database(sqlite3.Connection):
     def close(self) -> None:
         """SQLite writes the log back then. A log that could not be synced it must not: should
         that not be cured either, the file is left open for the process to end with it."""
-        if self._failure and self._renewed:
+        if _LEFT.get(self.path) is self:
+            return
+        if self._failure and self.path not in _LEFT:
             try:
                 if self.in_transaction:
                     self.execute("ROLLBACK")
@@ -185,11 +189,16 @@ class Database(sqlite3.Connection):
                 log.renew(self.path)
                 self.execute("ROLLBACK")
             except (sqlite3.Error, OSError):
-                _LEFT.append(self)
+                self._leave()
                 with suppress(sqlite3.Error):
                     self.execute("ROLLBACK")
                 return
         super().close()
+
+    def _leave(self) -> None:
+        """For good: Python closes what is left when it ends, but for what somebody holds."""
+        _LEFT[self.path] = self
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
 
     def sync(self, wanted: bool) -> None:
         """From now on a COMMIT waits for the disk, or does not."""
@@ -218,7 +227,8 @@ def open_database(
         database = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, factory=Database
         )
-        database.hurry = hurry or threading.Event()
+        if hurry is not None:
+            database.hurry = hurry
     except (sqlite3.Error, OSError) as error:
         raise explain(path, error) from error
     try:

@@ -13,6 +13,7 @@ back while a power cut would find half of it. Therefore a log is renewed before 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import suppress
@@ -37,16 +38,20 @@ _FRAME_SALTS: Final = slice(8, 16)
 
 _PIECE: Final = 1 << 20
 
+# Where no file can be opened, SQLite still commits: the next transaction looks again.
+_NOT_NOW: Final = (errno.ENOENT, errno.EMFILE, errno.ENFILE)
 
-def write_back(database: sqlite3.Connection, path: Path) -> None:
-    """If the log of ``path`` is long. Waits for readers only when it may not grow any more.
+
+def write_back(database: sqlite3.Connection, path: Path, hurry: bool) -> None:
+    """If the log of ``path`` is long. Waits for readers only when it may not grow any more, and
+    for nobody in a ``hurry``: what is committed last is worth more than what it takes.
 
     Raises sqlite3.Error: what the disk says, and SQLITE_BUSY for a reader.
     """
     if not _is_long(path):
         return
     ((_, frames, _),) = database.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    if frames >= MOST_FRAMES:
+    if frames >= MOST_FRAMES and not hurry:
         ((busy, *_),) = database.execute("PRAGMA wal_checkpoint(RESTART)")
         if busy:
             error = sqlite3.OperationalError("whoever reads it keeps its log from an end")
@@ -73,7 +78,12 @@ def renew(path: Path) -> None:
 
 
 def octets(path: Path, place: int, size: int) -> bytes:
-    """A piece of the log of ``path``, or less where it ends. Raises OSError."""
-    with suppress(FileNotFoundError), open(f"{path}-wal", "rb", buffering=0) as log:
-        return os.pread(log.fileno(), size, place)
+    """A piece of the log of ``path``, or less where it ends, or cannot be looked into now.
+    Raises OSError."""
+    try:
+        with open(f"{path}-wal", "rb", buffering=0) as log:
+            return os.pread(log.fileno(), size, place)
+    except OSError as error:
+        if error.errno not in _NOT_NOW:
+            raise
     return b""

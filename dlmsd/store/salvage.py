@@ -30,8 +30,8 @@ from dlmsd.store.rescue import (
 from dlmsd.store.values import decode_values
 
 # More numbers than can have been reserved since the last checkpoint of the log, which holds
-# at most 4,096 pages, and one in a thousand of all.
-JUMP: Final = 1 << 22
+# 65,536 frames and a few more: 1,000 with each, and one in 64 of all.
+JUMP: Final = 1 << 26
 
 _REST: Final = ("gaps", "watermarks", "meters")
 _RECOUNT_METERS: Final = """

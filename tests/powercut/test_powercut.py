@@ -91,7 +91,7 @@ class PowerCutTests(SynchronousTestCase):
             for name, *said in database.PRAGMAS
         )
         self.patch(database, "PRAGMAS", itself)
-        self.patch(log, "write_back", lambda opened, path: None)
+        self.patch(log, "write_back", lambda opened, path, hurry: None)
         verdict = lives(UNHEARD, CUTS)
         self.assertGreater(verdict.lost + verdict.unopenable, 0)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from dlmsd.store import log
+from dlmsd.store import database, log
 from tests.powercut.disk import Lose, Operation, Sync, Unlink, Write
 
 OK, BUSY, NOT_FOUND, CANT_OPEN, SHORT_READ = 0, 5, 12, 14, 522
@@ -141,6 +141,7 @@ class MemoryVfs:
         closing them late must not touch what is new.
         """
         self._life += 1
+        database._LEFT.clear()
         self.files = {}
         for name, content in files.items():
             self.files[f"{name.partition(_LIFE)[0]}{_LIFE}{self._life}{_tail(name)}"] = content

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,14 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.errors import StoreError
+from dlmsd.store import database as database_module
 from dlmsd.store import log
 from dlmsd.store.database import (
     Database,
     DiskError,
     explain,
     open_database,
+    touch,
     transaction,
 )
 from dlmsd.store.file import StoreFile
@@ -93,7 +99,7 @@ class ReaderTests(LogCase):
         with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM a").fetchall()
-            database.hurry.set()
+            self.patch(database_module, "BUSY_ATTEMPTS", 1)
             with self.assertRaises(sqlite3.OperationalError) as caught:
                 self.add(database, 100)
             self.assertIn("keeps the file locked", str(explain(self.path, caught.exception)))
@@ -104,6 +110,21 @@ class ReaderTests(LogCase):
         self.add(database, 100)
         self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(before + 100,)])
         self.assertLess(frames(self.path), 110)
+
+    def test_what_is_committed_in_a_hurry_still_fits(self) -> None:
+        """At a stop: what was read last is not lost for a reader who takes long."""
+        self.patch(log, "MOST_FRAMES", 100)
+        database = self.open()
+        self.add(database)
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM a").fetchall()
+            with transaction(database):
+                database.execute("INSERT INTO a VALUES (zeroblob(900000))")
+            self.assertGreater(frames(self.path), 100)
+            database.hurry.set()
+            self.add(database)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(3,)])
 
     def test_nobody_waits_for_a_reader_before(self) -> None:
         database = self.open()
@@ -125,6 +146,37 @@ class ReaderTests(LogCase):
         self.add(database, 30)
         written_back = asked.count("PRAGMA wal_checkpoint(PASSIVE)")
         self.assertTrue(4 <= written_back <= 10, written_back)
+
+
+class DescriptorTests(LogCase):
+    def test_a_commit_needs_none(self) -> None:
+        """At the limit of a process, or of the system."""
+        database = self.open()
+        self.add(database, 30)
+        for number in (errno.EMFILE, errno.ENFILE):
+            with patch.object(log, "open", self.refused(number), create=True):
+                self.add(database)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(32,)])
+
+    def test_another_error_is_heard(self) -> None:
+        database = self.open()
+        self.add(database)
+        with patch.object(log, "open", self.refused(errno.EIO), create=True):
+            self.assertRaises(OSError, self.add, database)
+
+    def test_an_earlier_life_is_not_believed_for_want_of_one(self) -> None:
+        self.add(self.open())
+        database = self.open()
+        with patch.object(log, "open", self.refused(errno.EMFILE), create=True):
+            self.assertRaises(OSError, self.add, database)
+        self.add(database)
+        self.assertEqual(database.execute("SELECT count(*) FROM a").fetchall(), [(2,)])
+
+    def refused(self, number: int) -> Any:
+        def refuse(*arguments: object, **named: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        return refuse
 
 
 class FailingTests(LogCase):
@@ -215,3 +267,91 @@ class RenewedTests(LogCase):
             self.add(database)
         self.assertFalse(database.in_transaction)
         self.assertRaises(StoreError, self.add, database)
+
+
+# A life that ends with commits in its log, as one that is killed; and one whose log cannot be
+# renewed: it has failed at a sync, fails at its first transaction, or before.
+EARLIER = """
+import os, sys
+from pathlib import Path
+from dlmsd.store.database import open_database, transaction
+database = open_database(Path(sys.argv[1]), ("CREATE TABLE a (x);",))
+for _ in range(20):
+    with transaction(database):
+        database.execute("INSERT INTO a VALUES (zeroblob(9000))")
+os._exit(0)
+"""
+FAILED = """
+import sys
+from pathlib import Path
+from dlmsd.store import log
+from dlmsd.store.database import open_database, transaction
+database = open_database(Path(sys.argv[1]), ("CREATE TABLE a (x);",))
+def fail(path):
+    raise OSError(5, "Input/output error")
+log.renew = fail
+try:
+    with transaction(database):
+        pass
+except OSError:
+    database.close()
+    print("left")
+"""
+
+
+class LeftTests(LogCase):
+    """A log that may have a hole is not written back into its file."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_once(EARLIER)
+        self.log = Path(f"{self.path}-wal")
+        self.before = self.path.read_bytes(), self.log.read_bytes()
+
+    def run_once(self, text: str) -> str:
+        words = [sys.executable, "-c", text, str(self.path)]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+    def failing(self) -> Database:
+        def fail(path: Path) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        self.patch(log, "renew", fail)
+        return open_database(self.path, (TABLE,))
+
+    def unchanged(self) -> None:
+        self.assertEqual(self.path.read_bytes(), self.before[0])
+        self.assertEqual(self.log.read_bytes()[: len(self.before[1])], self.before[1])
+
+    def test_where_it_cannot_be_renewed(self) -> None:
+        database = self.failing()
+        self.assertRaises(OSError, self.add, database)
+        for _ in range(2):
+            database.close()
+            self.unchanged()
+
+    def test_where_the_disk_fails_before(self) -> None:
+        """As an outbox does that only touches its file to see whether it can be written."""
+        database = self.failing()
+        with self.assertRaises(OSError), database.trusted():
+            touch(database)
+            raise OSError(errno.EIO, "Input/output error")
+        database.close()
+        self.unchanged()
+
+    def test_again_and_again(self) -> None:
+        """A file that is tried for hours takes no connection each time."""
+        descriptors = []
+        for _ in range(4):
+            database = self.failing()
+            self.assertRaises(OSError, self.add, database)
+            database.close()
+            del database
+            self.unchanged()
+            descriptors.append(len(os.listdir("/proc/self/fd")))
+        # The second's stays for SQLite to use again: to close it would lose the first's locks.
+        self.assertEqual(descriptors[1:], descriptors[1:2] * 3)
+
+    def test_nor_when_the_process_ends(self) -> None:
+        self.assertEqual(self.run_once(FAILED), "left\n")
+        self.unchanged()

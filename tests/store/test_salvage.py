@@ -10,9 +10,12 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
+from dlmsd.dlms.security.counter import COUNTER_END
 from dlmsd.errors import StoreError
-from dlmsd.store import mend, salvage
+from dlmsd.meter.security import BLOCK
+from dlmsd.store import log, mend, salvage
 from dlmsd.store.database import open_database, schema_steps
+from dlmsd.store.invocation import CountersSpentError
 from dlmsd.store.replay import Replay
 from dlmsd.store.salvage import JUMP
 from tests.store.case import NOW, NOW_MS, look, reading
@@ -89,6 +92,22 @@ class SalvageTests(DamageCase):
             self.clock.advance(1)
             self.close()
         self.assertGreater(other, int(NOW) + JUMP)
+
+    def test_counters_jump_over_all_that_a_log_may_have_held(self) -> None:
+        """One reservation with each frame, and a transaction of some more at the end."""
+        self.assertGreater(JUMP, (log.MOST_FRAMES + log.LOG_FRAMES) * BLOCK)
+
+    def test_a_counter_near_its_end_stops_there(self) -> None:
+        """It never begins anew; others go on, and names that are not known stop with it."""
+        look(self.path, "INSERT INTO transmit_counters VALUES ('late', ?)", COUNTER_END - JUMP // 2)
+        self.scribble(0)
+        self.open()
+        for name in ("late", "of nobody yet"):
+            reserved = self.outbox.invocation_counters.reserve_counters(name, 0, 1)
+            self.failureResultOf(reserved, CountersSpentError)
+        spent = self.done(self.outbox.invocation_counters.spent_counters())
+        self.assertEqual(spent["late"], COUNTER_END)
+        self.assertEqual(self.next_counter(NAME), 6000 + JUMP)
 
     def test_no_id_is_used_again(self) -> None:
         """Neither that of a delivery in quarantine, nor one that is forgotten by now."""
