@@ -235,8 +235,9 @@ class OutboxStatus:
     ``queued`` maps each sink to the number of its deliveries that wait, of which
     ``oldest_queued_ts`` is the first in the live lane. ``error`` tells why nothing can be
     stored now, ``full`` what has no room left if that is why, ``alarm`` what happened to the
-    file that an operator must look at. With ``pressure`` there is little room left: what a
-    meter's load profile holds should wait there.
+    file that an operator must look at. Of ``bytes`` there may be up to ``limit``: max_bytes, or
+    what the disk has room for. With ``pressure`` there is little room left: what a meter's load
+    profile holds should wait there.
     """
 
     readings: int = 0
@@ -247,6 +248,7 @@ class OutboxStatus:
     queued: Mapping[str, int] = field(factory=dict)
     oldest_queued_ts: int | None = None
     bytes: int = 0
+    limit: int = 0
     pressure: bool = False
     error: str = ""
     full: Literal["", "disk", "outbox"] = ""

@@ -132,7 +132,9 @@ class Totals:
             for stream in self._counts["committed"]
         }
 
-    def status(self, oldest_queued_ts: int | None, used: int, pressure: bool) -> OutboxStatus:
+    def status(
+        self, oldest_queued_ts: int | None, used: int, limit: int, pressure: bool
+    ) -> OutboxStatus:
         """Frozen; ``used`` is the file's size in bytes without its free pages."""
         return OutboxStatus(
             readings=self._readings,
@@ -143,6 +145,7 @@ class Totals:
             queued=dict(self._queued),
             oldest_queued_ts=oldest_queued_ts,
             bytes=used,
+            limit=limit,
             pressure=pressure,
         )
 

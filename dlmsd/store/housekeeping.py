@@ -4,7 +4,8 @@ A ladder, each step when the one before was not enough: delivered history goes, 
 first, from PRESSURE of the limit on; while there is ``pressure`` what a load profile holds stays
 in its meter; at the limit, with "drop_oldest", what is in quarantine and then the
 oldest readings that still wait are dropped, each with its place in a gap row and in the
-dropped counter; with "pause" nothing is, and no reading is taken until there is room. Neither
+dropped counter; with "pause" nothing is, and no reading is taken until there is room. The limit
+is max_bytes, or what the disk has room for where that is less (``disk.py``). Neither
 holds back a meter that has a sink which goes on (``room.py``): it is read for that one, and
 what the others would be owed is given up at once, in the same account.
 """
@@ -76,17 +77,15 @@ _Row = tuple[int, int, str, str, int]
 
 @frozen
 class Swept:
-    """What one slice did: rows removed by age, history removed early, drops by sink."""
+    """What one slice did: rows removed by age, history removed early, drops by sink; and whether
+    there is ``more`` to do. What is delivered or grows old meanwhile is none: it would never end.
+    """
 
     aged: int
     early: int
     dropped: Counter[str]
     status: OutboxStatus
-
-    @property
-    def more(self) -> bool:
-        """Whether another slice may find something."""
-        return bool(self.aged or self.early or self.dropped)
+    more: bool
 
 
 class Housekeeping:
@@ -102,75 +101,89 @@ class Housekeeping:
         self._history = int(options.history_days * 24 * _HOUR_MS)
         self._shrinking = False
         self.room = Room()
+        ledger.limit = options.max_bytes
 
     def due(self, status: OutboxStatus) -> bool:
         """Whether a sweep could make room."""
-        return status.bytes > self._max_bytes * PRESSURE or self.room.full or status.pressure
+        return status.bytes > status.limit * PRESSURE or self.room.full or status.pressure
+
+    def look(self) -> None:
+        """At the disk: how many bytes the file may hold."""
+        allowed = self._disk.limit(self._ledger.size, self._ledger.limit)
+        self._ledger.limit = min(self._max_bytes, allowed)
+
+    def within(self) -> int:
+        """How many bytes there are up to the limit; below 0 when it is exceeded."""
+        self.look()
+        return self._ledger.limit - self._ledger.status().bytes
 
     def sweep(self, now: int) -> Swept:
         """One transaction; ``now`` is the wall time in ms. Call again while ``more``."""
         self._disk.keep_ballast()
-        early = 0
+        self.look()
         with self._ledger.change() as change:
-            aged = (
-                self._forget_delivered(now - self._keep_delivered)
-                or self._forget(_OLD_READINGS, now - self._history)
-                or self._forget(_OLD_GAPS, now - self._history)
-            )
-            if not aged:
-                early = self._make_room(change)
+            aged = self._forget_delivered(now - self._keep_delivered, FORGET_ROWS)
+            aged += self._forget(_OLD_READINGS, now - self._history, FORGET_ROWS - aged)
+            aged += self._forget(_OLD_GAPS, now - self._history, FORGET_ROWS - aged)
+            early = self._make_room(change, FORGET_ROWS - aged)
         dropped: Counter[str] = Counter()
         for (_, sink), count in change.dropped.items():
             dropped[sink] += count
-        return Swept(aged, early, dropped, self._ledger.status())
+        more = aged + early == FORGET_ROWS or bool(dropped)
+        return Swept(aged, early, dropped, self._ledger.status(), more)
 
     def make_way(self) -> None:
         """The disk is full: a slice of what was delivered goes, and the WAL begins anew, so
         that what follows finds room within the file."""
         with self._ledger.change():
-            self._forget_delivered(_EVER)
+            self._forget_delivered(_EVER, FORGET_ROWS)
         with self._database.trusted():
             self._database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
-    def _make_room(self, change: Change) -> int:
-        """History rows removed early, if any; drops only when there are none."""
-        used = self._ledger.used()
-        pressed = used > self._max_bytes * (RELIEF if self._ledger.pressure else PRESSURE)
+    def _make_room(self, change: Change, rows: int) -> int:
+        """At most ``rows`` of history removed early; drops only when there are no more."""
         early = 0
+        pressed = self._pressed()
         if self._disk.full or pressed:
-            early = self._forget_delivered(_EVER)
-        if not early and pressed:
-            early = self._forget(_OLD_READINGS, _EVER)
-        if early:
+            early = self._forget_delivered(_EVER, rows)
+        if pressed:
+            early += self._forget(_OLD_READINGS, _EVER, rows - early)
+        if early == rows:
             return early
-        self._ledger.pressure = pressed
+        self._ledger.pressure = pressed = self._pressed()
+        (_, used), limit = self._ledger.extent(), self._ledger.limit
         over = self._over(used)
         queued = self._ledger.status().queued
         self.room = Room(
             over and self._pauses,
-            self._pauses and used > self._max_bytes,
+            self._pauses and used > limit,
             standing(queued) if pressed else frozenset(),
         )
-        if over and not self._pauses:
+        # On a full disk nothing comes for which it would be: whoever took it may give it back.
+        if over and not self._pauses and not self._disk.full:
             self._drop(change)
-        return 0
+        return early
+
+    def _pressed(self) -> bool:
+        _, used = self._ledger.extent()
+        return used > self._ledger.limit * (RELIEF if self._ledger.pressure else PRESSURE)
 
     def _over(self, used: int) -> bool:
-        limit = self._max_bytes
+        limit = self._ledger.limit
         if self._pauses:
-            limit -= int(self._max_bytes * RESERVE)
+            limit -= int(self._ledger.limit * RESERVE)
         if self._shrinking:
-            limit -= self._max_bytes // MARGIN
+            limit -= self._ledger.limit // MARGIN
         self._shrinking = used > limit
         return self._shrinking
 
-    def _forget_delivered(self, before: int) -> int:
-        rows = self._database.execute(_OLD_DELIVERED, (before, FORGET_ROWS)).fetchall()
+    def _forget_delivered(self, before: int, most: int) -> int:
+        rows = self._database.execute(_OLD_DELIVERED, (before, most)).fetchall()
         self._remove("deliveries", rows)
         return len(rows)
 
-    def _forget(self, statement: str, before: int) -> int:
-        return self._database.execute(statement, (before, FORGET_ROWS)).rowcount
+    def _forget(self, statement: str, before: int, most: int) -> int:
+        return self._database.execute(statement, (before, most)).rowcount
 
     def _remove(self, table: str, rows: list[tuple[int, int]]) -> int:
         """Remove (delivery, reading) pairs and let go of the readings; how many there were."""

@@ -72,17 +72,21 @@ class Committed:
 class Ledger:
     """One open file; ``database`` is for what makes room in it. Raises StoreError.
 
-    ``pressure`` is what housekeeping says of the room that is left.
+    ``pressure`` and ``limit`` (bytes) are what housekeeping says of the room that is left,
+    ``size`` (bytes) is the file's as of the last COMMIT.
     """
 
     def __init__(self, path: Path, hurry: threading.Event) -> None:
         self.database = open_database(path, schema_steps("outbox"), hurry)
         try:
+            # Some builds write zeros over each page that becomes free, which takes as much log.
+            self.database.execute("PRAGMA secure_delete = FAST")
             self._totals = Totals(self.database)
             ((self._page_size,),) = self.database.execute("PRAGMA page_size")
             self._oldest = self._oldest_queued(self._totals.sinks)
-            self._used = self.used()
+            self.size, self._used = self.extent()
             self.pressure = False
+            self.limit = 0
         except BaseException:
             self.database.close()
             raise
@@ -93,7 +97,7 @@ class Ledger:
 
     def status(self) -> OutboxStatus:
         """As of the last COMMIT, from memory."""
-        return self._totals.status(self._oldest, self._used, self.pressure)
+        return self._totals.status(self._oldest, self._used, self.limit, self.pressure)
 
     def commit(self, batch: Batch, now: int) -> Committed:
         """Store the batch in one transaction; ``now`` (ms) is when it was acknowledged.
@@ -187,12 +191,12 @@ class Ledger:
         """The newest ts that each meter ever had, in ms."""
         return dict(self.database.execute("SELECT meter, last_ts FROM meters"))
 
-    def used(self) -> int:
-        """Bytes of the file that hold something; pages that became free do not count."""
+    def extent(self) -> tuple[int, int]:
+        """Bytes of the file, with what its log holds; and of these, those that hold something:
+        pages that became free do not count."""
         ((pages,),) = self.database.execute("PRAGMA page_count")
         ((free,),) = self.database.execute("PRAGMA freelist_count")
-        size: int = (pages - free) * self._page_size
-        return size
+        return pages * self._page_size, (pages - free) * self._page_size
 
     @contextmanager
     def change(self, *, synced: bool = True) -> Iterator[Change]:
@@ -204,9 +208,9 @@ class Ledger:
             sinks = {*self._totals.sinks, *(sink for _, sink in change.committed)}
             oldest = self._oldest_queued(sinks)
             # Marks alone, which are not synced, change next to nothing of it.
-            used = self.used() if synced else self._used
+            size, used = self.extent() if synced else (self.size, self._used)
         self._totals.add(change)
-        self._oldest, self._used = oldest, used
+        self._oldest, self.size, self._used = oldest, size, used
 
     def _store(self, entry: Entry, lane: Lane, change: Change) -> list[Delivery] | None:
         reading = entry.reading

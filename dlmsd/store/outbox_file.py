@@ -89,7 +89,7 @@ class OutboxFile:
         self._write = write
         self._tell = tell
         self._tell_fatal = fatal
-        self._disk = Disk(path.with_suffix(".ballast"), ballast)
+        self._disk = Disk(path, ballast)
         self._jobs = Jobs(path, writer, self._relieve, self._fatal, self._look)
         self._ledger: Ledger | None = None
         self._housekeeping: Housekeeping | None = None
@@ -178,14 +178,14 @@ class OutboxFile:
             self.bulletin.close()
             return
         self.is_open = False
+        for one in (self._sweeper, self._replayer):
+            if one is not None:
+                one.stop()
         last()
         try:
             await self._jobs.run(self._ledger.close)
         except StoreError as error:
             self.bulletin.bad(error)
-        for one in (self._sweeper, self._replayer):
-            if one is not None:
-                one.stop()
         if self._look_timer is not None and self._look_timer.active():
             self._look_timer.cancel()
         self.bulletin.close()
@@ -201,8 +201,7 @@ class OutboxFile:
 
     async def commit(self, batch: Batch) -> Committed:
         """Also what was under way when the file began to close; raises StoreError."""
-        assert self._ledger is not None
-        return await self._jobs.run(partial(self._ledger.commit, batch, self._now()))
+        return await self._jobs.run(partial(self._commit, batch, self._now()))
 
     async def run(self, job: Callable[[], T]) -> T:
         """A job of the ledger's; raises StoreError."""
@@ -270,7 +269,7 @@ class OutboxFile:
             return DiskFullError(
                 f"{self.path}: the disk is full; no meter is read until there is space"
             )
-        room, limit = self.room, self._options.max_bytes
+        room, limit = self.room, self.bulletin.status.limit
         if room.full and sinks is None:
             names = ", ".join(sorted(room.standing))
             return OutboxFullError(
@@ -315,6 +314,11 @@ class OutboxFile:
         wrong = (f"{self.path}: the counters do not agree: {one}" for one in ledger.audit())
         return ledger, [*alarms, *wrong]
 
+    def _commit(self, batch: Batch, now: int) -> Committed:
+        assert self._ledger is not None and self._housekeeping is not None
+        self._housekeeping.look()
+        return self._ledger.commit(batch, now)
+
     def _replayed(self, status: OutboxStatus, deliveries: Sequence[Delivery]) -> None:
         self.wrote(status)
         self._tell(deliveries)
@@ -340,14 +344,18 @@ class OutboxFile:
 
     async def _recover(self) -> None:
         try:
-            prove = partial(touch, self.ledger.database)
-            if await self._jobs.run(partial(self._disk.recovered, prove)):
+            if await self._jobs.run(self._recovered):
                 self._write()
                 self.wrote(await self._jobs.run(self.ledger.status))
                 # Behind what waited: a file system may take seconds to give the ballast.
                 await self._jobs.run(self._disk.keep_ballast)
         except StoreError as error:
             self.bulletin.bad(error)
+
+    def _recovered(self) -> bool:
+        assert self._housekeeping is not None
+        prove = partial(touch, self.ledger.database)
+        return self._disk.recovered(prove, self._housekeeping.within())
 
     def _fatal(self, error: StoreError) -> None:
         if self._opening:

@@ -22,14 +22,14 @@ RESERVE: Final = 2 * _SMALL
 
 class OutboxFullError(StoreError):
     """The outbox is full and when_full is "pause", so meters without another sink are not read;
-    bring the sinks back, or raise max_bytes."""
+    bring the sinks back, or raise max_bytes, as far as the disk has room."""
 
     full = "outbox"
 
 
 class PressureError(StoreError):
     """The outbox is nearly full, so what a meter's load profile holds waits there, and is read
-    back later; bring the sinks back, or raise max_bytes."""
+    back later; bring the sinks back, or raise max_bytes, as far as the disk has room."""
 
 
 @frozen

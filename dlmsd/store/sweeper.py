@@ -87,7 +87,8 @@ class Sweeper:
                 early += swept.early
                 dropped.update(swept.dropped)
                 more = swept.more
-                if more or (swept.status.pressure, self._housekeeping.room) != before:
+                done = more or swept.aged or swept.early
+                if done or (swept.status.pressure, self._housekeeping.room) != before:
                     self._bulletin.good(swept.status)
         except StoreError as error:
             self._bulletin.bad(error)

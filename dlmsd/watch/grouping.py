@@ -32,9 +32,10 @@ HIDES: Final[Mapping[str, frozenset[str]]] = {
     "sockets-closed": SHARES | {"read-failures"},
     **{rule: frozenset({"read-failures"}) for rule in SHARES},
     "publish-ratio": frozenset({"delivery-stale"}),
-    "disk-full": frozenset({"disk-low", "outbox-pressure", "outbox-growth"}),
+    "disk-full": frozenset({"disk-low", "disk-small", "outbox-pressure", "outbox-growth"}),
     "outbox-full": frozenset({"outbox-pressure", "outbox-growth"}),
     "outbox-pressure": frozenset({"outbox-growth"}),
+    "disk-small": frozenset({"outbox-growth"}),
 }
 """By rule: the rules that it explains, of the same subject."""
 

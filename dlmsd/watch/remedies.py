@@ -165,6 +165,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "publish-ratio": _of("mqtt", "stop-other-user see-outbox raise-limit", "unique-token limits"),
     "disk-full": _of("storage", "free-disk see-outbox bigger-outbox", "disk-watch"),
     "disk-low": _of("storage", "free-disk", "disk-watch"),
+    "disk-small": _of("storage", "start-broker free-disk see-outbox", "disk-watch"),
     "outbox-full": _of("storage", "start-broker see-outbox bigger-outbox", "disk-watch"),
     "outbox-failing": _of("storage", "free-disk see-log backup", "disk-watch spare"),
     "outbox-damaged": _of("storage", "see-log backup see-outbox", "ups spare"),

@@ -30,8 +30,8 @@ configured meter, with the last ``sender`` of those; ``bad`` frames, ``noise_byt
 ``refused`` connections, ``error``, ``advice``, ``error_ts``.
 
 OUTBOX: ``readings``; ``committed``, which is the sum of ``delivered``, ``queued`` (by sink),
-``quarantined`` and ``dropped``; ``oldest_queued_ts``, ``bytes``; ``pressure`` when room is
-short; ``error`` while nothing can be stored, ``alarm`` after damage.
+``quarantined`` and ``dropped``; ``oldest_queued_ts``, ``bytes`` of at most ``limit``;
+``pressure`` when room is short; ``error`` while nothing can be stored, ``alarm`` after damage.
 
 Times are Unix milliseconds. What is not known yet is null. Decimals are JSON numbers with
 every digit of the reading; a number that JSON has no form for (NaN) is text.

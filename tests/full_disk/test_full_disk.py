@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from unittest.mock import patch
 
 from twisted.internet import reactor
@@ -9,7 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from dlmsd.store.disk import Disk
 from dlmsd.store.housekeeping import Housekeeping
-from tests.full_disk.cycles import Seen, fill_and_free
+from tests.full_disk.cycles import PROMISED, Seen, fill_and_free
+from tests.full_disk.small import SmallDisk
 from tests.full_disk.tmpfs import mounted
 
 CYCLES = 5
@@ -42,8 +44,56 @@ class FullDiskTests(TestCase):
 
     async def test_one_that_never_looks_again_is_found(self) -> None:
         with (
-            patch.object(Disk, "recovered", lambda disk, prove: False),
+            patch.object(Disk, "recovered", lambda disk, prove, within: False),
             patch("tests.full_disk.cycles.PROMISED", 3.0),
         ):
             seen = await self.cycles(1)
         self.assertIn("no reading for 3.0 s after there was space", seen.wrong)
+
+
+class SmallDiskTests(TestCase):
+    """The outbox itself is what fills it."""
+
+    timeout = 120
+
+    async def small(self, when_full: Literal["drop_oldest", "pause"]) -> SmallDisk:
+        small = SmallDisk(self, reactor, mounted(self), when_full)
+        await small.start()
+        return small
+
+    async def test_delivered_at_once(self) -> None:
+        small = await self.small("drop_oldest")
+        self.assertEqual(await small.read(500, PROMISED), 500)
+        await small.stop()
+        await small.start()
+        self.assertEqual(await small.read(200, PROMISED), 200)
+        account = await small.account()
+        self.assertEqual((account.committed, account.dropped), (small.stored, 0))
+        await small.stop()
+        self.assertEqual(small.fatal, [])
+
+    async def test_the_oldest_are_dropped_in_an_outage(self) -> None:
+        small = await self.small("drop_oldest")
+        small.delivers = False
+        self.assertEqual(await small.read(500, PROMISED), 500)
+        account = await small.account()
+        self.assertEqual(account.committed, small.stored)
+        self.assertGreater(account.dropped, 0)
+        self.assertGreater(account.queued, 80 * 20)
+        await small.drain()
+        self.assertEqual(await small.read(50, PROMISED), 50)
+        await small.stop()
+        self.assertEqual(small.fatal, [])
+
+    async def test_nothing_is_with_pause(self) -> None:
+        small = await self.small("pause")
+        small.delivers = False
+        self.assertLess(await small.read(500, 4.0), 400)
+        account = await small.account()
+        self.assertEqual((account.queued, account.dropped), (small.stored, 0))
+        await small.drain()
+        self.assertEqual(await small.read(200, PROMISED), 200)
+        account = await small.account()
+        self.assertEqual((account.committed, account.dropped), (small.stored, 0))
+        await small.stop()
+        self.assertEqual(small.fatal, [])

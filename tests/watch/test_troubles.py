@@ -127,6 +127,8 @@ ROWS: Final = (
         "failing disk", "see-log"),
     Row("little room", outbox(OutboxStatus(pressure=True)), "outbox-pressure", "max_bytes",
         "start-broker"),
+    Row("small disk", outbox(OutboxStatus(pressure=True, limit=5)), "disk-small", "too small",
+        "start-broker"),
     Row("dropped", outbox(OutboxStatus(dropped=3)), "readings-dropped", "drop_oldest",
         "start-broker", most=5000),
     Row("quarantined", outbox(OutboxStatus(quarantined=1)), "quarantine", "refuses", "see-outbox"),

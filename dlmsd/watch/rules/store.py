@@ -41,14 +41,17 @@ def store_findings(history: History, now: float) -> Iterator[Finding]:
     outbox, host = history.outbox, history.host
     status = outbox.status
     waiting = sum(status.queued.values())
-    limit = history.expectations.max_bytes
+    most = history.expectations.max_bytes
+    limit = status.limit or most
     size = {"bytes": status.bytes, "queued": waiting, "limit": limit}
     if status.error:
         rule = f"{status.full}-full" if status.full else "outbox-failing"
         yield Finding(rule, "outbox", "critical", 0.95, size, quote(status.error))
     if status.alarm:
         yield Finding("outbox-damaged", "outbox", "error", 0.9, {}, quote(status.alarm))
-    if status.pressure:
+    if status.pressure and limit < most:
+        yield Finding("disk-small", "outbox", "error", 0.9, size | {"most": most})
+    elif status.pressure:
         yield Finding("outbox-pressure", "outbox", "error", 0.9, size)
     if outbox.dropped_at is not None and now - outbox.dropped_at < DROPPED_SECONDS:
         dropped = {"count": outbox.dropped, "total": status.dropped}
