@@ -14,8 +14,8 @@ from dlmsd.errors import DlmsdError
 from dlmsd.fleet.platform import Platform
 from dlmsd.store.own import OwnMeter
 
-# What ThingsBoard is sent; all others are the meter's.
-_BROKERS: Final = frozenset(("token", "mqtt_password"))
+BROKERS: Final = frozenset(("token", "mqtt_password"))
+"""The secrets that ThingsBoard is sent; all others are the meter's."""
 
 
 class LentSecretError(DlmsdError):
@@ -45,9 +45,9 @@ def not_lent(
     kept = {key for key, one in new.secrets.items() if one is old.secrets.get(key)}
     lent = set()
     if before is None or _meter(before) != (after and _meter(after)):
-        lent |= kept - _BROKERS
+        lent |= kept - BROKERS
     if not set(_brokers(new, file)) <= set(_brokers(old, file)):
-        lent |= kept & _BROKERS
+        lent |= kept & BROKERS
     if lent:
         raise LentSecretError(new.name, sorted(lent))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -13,10 +13,12 @@ from dlmsd.errors import ConfigurationError, Problem
 from dlmsd.fleet.desk import Desk, FileMeterError, UnfitMeterError
 from dlmsd.fleet.kept import Kept
 from dlmsd.fleet.lending import LentSecretError
+from dlmsd.fleet.platform import Platform
 from dlmsd.secret import Secret
 from dlmsd.store.own import Override, OwnMeasurement, OwnMeter
 from dlmsd.store.registry import NameTakenError, NoSuchMeterError
-from dlmsd.web.api.bodies import MeterChange
+from dlmsd.web.api.bodies import MeterChange, NewMeter
+from dlmsd.web.api.entry import meter_of
 from tests.fleet.reload_case import FILE, OWN, ReloadCase
 
 TOKEN = {"password": Secret("canary"), "token": Secret("t")}
@@ -205,12 +207,20 @@ class LendingTests(DeskCase):
     def changed(self, *, trusted: bool = False, **said: Any) -> Any:
         """The secrets that a change by REST's body would take elsewhere, None for none."""
         change = MeterChange(**said)
+        return self._done(lambda old: change.applied(old, ()), trusted)
 
-        def applied(old: OwnMeter) -> OwnMeter:
-            return change.applied(old, ())
+    def replaced(self, **said: Any) -> Any:
+        """As ``changed``, of the body of a whole meter."""
+        body = NewMeter(**{"name": "c", "ip_address": "10.0.0.3", **said})
+        return self._done(lambda old: body.made((), old), False)
 
-        work = Deferred.fromCoroutine(self.desk.change("c", applied, "me", trusted=trusted))
+    def _done(self, change: Callable[[OwnMeter], OwnMeter], trusted: bool) -> Any:
+        work = Deferred.fromCoroutine(self.desk.change("c", change, "me", trusted=trusted))
         return self.successResultOf(work.addErrback(_keys))
+
+    def place(self) -> Platform:
+        (own,) = self.done(self.registry.meters())
+        return Platform.of(own)
 
     def test_elsewhere(self) -> None:
         before = self.meters()["c"]
@@ -243,6 +253,25 @@ class LendingTests(DeskCase):
             {"tb_host": "tb.example", "tb_port": 1884},
         ):
             self.assertIsNone(self.changed(**said), said)
+
+    def test_the_place_of_a_token_that_stays_does_too(self) -> None:
+        """A script that knows no tokens says a meter again, and where it publishes elsewhere."""
+        before = self.place()
+        self.assertIsNone(self.replaced(interval=9.0))
+        self.assertEqual((self.place(), self.meters()["c"].interval), (before, 9))
+        entry = {"name": "c", "host": "10.0.0.3", "profile": "microstar"}
+        (own,) = self.done(self.registry.meters())
+        self.assertEqual(Platform.of(meter_of(entry, {}, own)), before)
+        self.assertEqual(self.replaced(tb_host="127.0.0.1"), ["token"])
+        self.assertEqual(self.replaced(tb_port=9), ["token"])
+        self.assertIsNone(self.replaced(tb_enabled=False))
+        self.assertEqual(self.place(), evolve(before, enabled=False))
+        self.assertIsNone(self.replaced())
+        self.assertEqual(self.place(), before, "what is left out is not secret")
+
+    def test_a_new_token_goes_where_it_is_said_to(self) -> None:
+        self.assertIsNone(self.replaced(tb_token="new"))
+        self.assertEqual(self.place(), Platform())
 
     def test_at_the_sink_that_another_meter_made(self) -> None:
         other = {**OWN.options, "host": "10.0.0.8", "thingsboard": {"host": "127.0.0.1"}}

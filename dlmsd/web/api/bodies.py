@@ -12,6 +12,7 @@ from attrs import evolve, fields, frozen
 from dlmsd.config.rules import Refusal
 from dlmsd.config.tables import SECRETS, MeterTable
 from dlmsd.config.values import SinkOptions
+from dlmsd.fleet.lending import BROKERS
 from dlmsd.fleet.platform import KEY, Platform
 from dlmsd.secret import Secret
 from dlmsd.store.own import OwnMeasurement, OwnMeter
@@ -205,10 +206,16 @@ class NewMeter(MeterChange):
         """The model's, whether it is said or not."""
         return self.profile or PROFILE
 
-    def made(self, profile_read: tuple[str, ...], secrets: dict[str, Secret]) -> OwnMeter:
-        """The whole meter, with ``secrets`` that it had before."""
-        empty = OwnMeter(self.name, {"profile": PROFILE}, secrets)
-        return self.applied(empty, profile_read)
+    def made(self, profile_read: tuple[str, ...], before: OwnMeter | None = None) -> OwnMeter:
+        """The whole meter. What is secret and left out stays as ``before``, since it is never
+        told and nobody could say it again; and what of it is ThingsBoard's goes where it went."""
+        secrets = dict(before.secrets) if before else {}
+        new = self.applied(OwnMeter(self.name, {"profile": PROFILE}, secrets), profile_read)
+        kept = {key for key, one in secrets.items() if new.secrets.get(key) is one}
+        if before is None or not kept & BROKERS:
+            return new
+        place = self._platform(evolve(Platform.of(before), enabled=True))
+        return evolve(new, options={**new.options, KEY: place.said()})
 
 
 def _as_written(value: object) -> object:

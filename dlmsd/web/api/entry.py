@@ -66,7 +66,8 @@ def body(entry: Entry) -> dict[str, object]:
 
 
 def meter_of(entry: Entry, profiles: Mapping[str, Any], before: OwnMeter | None) -> OwnMeter:
-    """The meter that the daemon would make of it; secrets that are left out stay.
+    """The meter that the daemon would make of it; secrets that are left out stay, and
+    where a token goes.
 
     Raises UnfitMeterError, with keys that are a body's.
     """
@@ -74,7 +75,7 @@ def meter_of(entry: Entry, profiles: Mapping[str, Any], before: OwnMeter | None)
         found: NewMeter = taken(_BODY, body(entry), "")
         profile = profiles.get(found.profile_name)
         read = tuple(profile.read) if profile else ()
-        return found.made(read, dict(before.secrets) if before else {})
+        return found.made(read, before)
     except RefusedError as error:
         wrong = [
             Problem("", 0, one.field.replace("rows[", "measurements["), one.message)

@@ -101,7 +101,7 @@ class Meters:
                 method="PUT",
                 path="/api/meters/{id}",
                 work=self.put,
-                summary="Replace a meter; secrets that are left out stay",
+                summary="Replace a meter; secrets that are left out stay, and a token's ThingsBoard",
                 body=object_of(NewMeter),
                 **body,
             ),
@@ -142,7 +142,7 @@ class Meters:
 
     async def add(self, call: Call) -> Reply:
         body: NewMeter = call.body
-        meter = body.made(self._profile_read(body.profile_name), {})
+        meter = body.made(self._profile_read(body.profile_name))
         await carried_out(self._parts.desk.add(meter, call.who.name))
         view, tag = await self._views.tagged(meter.name)
         return Reply(view, 201, (("Location", f"/api/meters/{view.id}"), ("ETag", tag)))
@@ -151,8 +151,7 @@ class Meters:
         body: NewMeter = call.body
 
         def whole(old: OwnMeter) -> OwnMeter:
-            # Secrets are never told, so nobody could say them again.
-            return body.made(self._profile_read(body.profile_name), dict(old.secrets))
+            return body.made(self._profile_read(body.profile_name), old)
 
         return await self._change(call, whole, ("status", "interval"))
 

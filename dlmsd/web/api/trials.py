@@ -110,8 +110,7 @@ class Trials:
         body: NewMeter = call.body
         instead, before = await self._before(call.query.id)
         profile = self._parts.reload.configuration.profiles.get(body.profile_name)
-        secrets = dict(before.secrets) if before else {}
-        meter = body.made(tuple(profile.read) if profile else (), secrets)
+        meter = body.made(tuple(profile.read) if profile else (), before)
         options = await carried_out(
             self._parts.desk.tried(meter, instead, before, trusted=call.who.known)
         )
