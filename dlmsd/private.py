@@ -8,9 +8,13 @@ gives it a folder of its own, but nothing below a folder that is its own already
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+# Of one who is not root, and where the owner is nobody whom this user namespace knows.
+_NOT_OURS_TO_GIVE: Final = (errno.EPERM, errno.EACCES, errno.EINVAL)
 
 
 def create(path: Path) -> int:
@@ -44,7 +48,7 @@ def replace(
 
     ``like`` says whose it is to be, if not its folder's owner's. Raises OSError.
     """
-    draft = path.with_name(f"{path.name}.new")
+    draft = path.with_name(f".{path.name}.new")
     with os.fdopen(create(draft), "wb") as file:
         if like is not None:
             give(file.fileno(), like)
@@ -58,12 +62,15 @@ def replace(
 
 def give(file: int | Path, like: os.stat_result) -> None:
     """To the owner and group of something else. Only root can; of others it is theirs already, or
-    none of theirs to give."""
-    with suppress(PermissionError):
+    none of theirs to give. Raises OSError."""
+    try:
         if isinstance(file, int):
             os.fchown(file, like.st_uid, like.st_gid)
         else:
             os.lchown(file, like.st_uid, like.st_gid)
+    except OSError as error:
+        if error.errno not in _NOT_OURS_TO_GIVE:
+            raise
 
 
 def _new(path: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,13 +14,23 @@ OTHER: Final = 65534
 Owner = tuple[int, int]
 
 
-def others_folder(folder: Path) -> Path:
-    """One that is not ours: made in ``folder``, if we may give it away, else root's."""
-    if os.geteuid() != 0:
-        return Path("/usr")
+def others_folder(case: SynchronousTestCase, folder: Path) -> Path:
+    """One in ``folder`` that is neither ours nor root's: so it is told of, if we are a plain user
+    and can give nothing away."""
     made = folder / "others"
     made.mkdir()
-    os.chown(made, OTHER, OTHER)
+    if os.geteuid() == 0:
+        os.chown(made, OTHER, OTHER)
+        return made
+    stat = os.stat
+
+    def told(path: Any, **named: Any) -> os.stat_result:
+        found = stat(path, **named)
+        if path != made:
+            return found
+        return os.stat_result((*found[:4], OTHER, OTHER, *found[6:10]))
+
+    case.patch(os, "stat", told)
     return made
 
 

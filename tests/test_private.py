@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -47,10 +48,31 @@ class FileTests(PrivateCase):
         os.close(private.create(self.path))
         self.assertEqual(self.path.read_bytes(), b"")
 
+    def test_what_an_operator_calls_new_stays(self) -> None:
+        (self.folder / "file.new").write_text("an operator's")
+        private.replace(self.path, b"ours")
+        self.assertEqual((self.folder / "file.new").read_text(), "an operator's")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["file", "file.new"])
+
+    def test_where_owners_cannot_be_given(self) -> None:
+        """Neither by a plain user, nor to one whom a user namespace does not know; and a disk
+        that fails is heard."""
+        for number in (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EIO):
+
+            def refuse(*_: object, number: int = number) -> None:
+                raise OSError(number, os.strerror(number))
+
+            self.patch(os, "fchown", refuse)
+            if number == errno.EIO:
+                self.assertRaises(OSError, private.replace, self.path, b"ours")
+            else:
+                private.replace(self.path, str(number).encode())
+                self.assertEqual(self.path.read_bytes(), str(number).encode())
+
     def test_no_link_leads_root_elsewhere(self) -> None:
         elsewhere = self.folder / "shadow"
         elsewhere.write_text("root's")
-        for name in ("file", "file.new"):
+        for name in ("file", ".file.new"):
             (self.folder / name).symlink_to(elsewhere)
         private.replace(self.path, b"ours")
         (self.folder / "made").symlink_to(elsewhere)

@@ -39,12 +39,13 @@ def file_name(owner: Owner) -> str:
 
 def is_apart(configuration: Path, state_dir: Path, environ: Mapping[str, str]) -> bool:
     """Whether the daemon could not read a token beside the configuration: anybody may read that,
-    and it runs as another user than its owner, as systemd lets it. Raises TokenFileError."""
+    and it runs as another user than its owner, as systemd lets it, and not as root, whom no mode
+    keeps away. Raises TokenFileError."""
     try:
         said = configuration.stat()
         if not said.st_mode & stat.S_IROTH:
             return False  # its owner and its group are who reads it
-        return state_dir.stat().st_uid != said.st_uid
+        return state_dir.stat().st_uid not in (0, said.st_uid)
     except FileNotFoundError:  # no daemon has run yet
         return is_system(configuration, environ)
     except OSError as error:

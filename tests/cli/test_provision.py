@@ -32,7 +32,7 @@ class RefusalTests(SynchronousTestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.config = self.folder / "dlmsd.toml"
-        self.state = others_folder(self.folder)
+        self.state = others_folder(self, self.folder)
 
     def provision(self, token: str, key: str = "") -> Any:
         """Nobody answers there, which is exit 1."""

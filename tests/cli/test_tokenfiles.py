@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from dlmsd.cli.tokenfiles import TokenFileError, file_name, insert, is_apart, line, write
 from dlmsd.config.tokens import Owner, load_without_tokens
 from dlmsd.errors import ConfigurationError
-from tests.owners import Owners, others_folder
+from tests.owners import OTHER, Owners, others_folder
 
 TEXT = """\
 # The head.
@@ -140,7 +140,7 @@ class WriteTests(FilesCase):
     def test_whether_the_daemon_could_read_it_beside_the_configuration(self) -> None:
         ours = self.folder / "state"
         ours.mkdir()
-        other = others_folder(self.folder)
+        other = others_folder(self, self.folder)
         shell = {"CONFIGURATION_DIRECTORY": str(self.folder.absolute())}
         none = self.folder / "none"
         for mode, state, environ, apart in (
@@ -154,6 +154,15 @@ class WriteTests(FilesCase):
         ):
             self.path.chmod(mode)
             self.assertIs(is_apart(self.path, state, environ), apart, (oct(mode), state, environ))
+
+    def test_one_that_runs_as_root_can_read_it_anywhere(self) -> None:
+        """It is given once: whoever is not root could not put it in root's folder either."""
+        roots = Path("/")
+        self.assertEqual(roots.stat().st_uid, 0)
+        if os.geteuid() == 0:
+            os.chown(self.path, OTHER, OTHER)
+        self.path.chmod(0o644)
+        self.assertIs(is_apart(self.path, roots, {}), False)
 
     def test_what_cannot_be_written(self) -> None:
         (self.folder / "tokens").write_text("")

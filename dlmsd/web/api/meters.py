@@ -101,7 +101,7 @@ class Meters:
                 method="PUT",
                 path="/api/meters/{id}",
                 work=self.put,
-                summary="Replace a meter; secrets that are left out stay, and a token's ThingsBoard",
+                summary="Replace a meter; secrets that are left out stay where they go",
                 body=object_of(NewMeter),
                 **body,
             ),
