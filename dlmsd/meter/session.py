@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -156,11 +157,9 @@ class Session(Conversation):
         own, self._link = self._link, self._public
         told: Any = None
         try:
-            try:
+            with suppress(DlmsdError):  # what it does not tell cannot be learned
                 await self._begin(security.public())
                 told = (await self.get(_COUNTER)).value
-            except DlmsdError:
-                pass  # what it does not tell cannot be learned
             await self._disconnect()
         finally:
             self._link = own

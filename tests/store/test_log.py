@@ -7,7 +7,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -85,6 +86,14 @@ class LogCase(SynchronousTestCase):
         self.addCleanup(database.close)
         return database
 
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """A reader of another program, which holds the log meanwhile."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM a").fetchall()
+            yield
+
     def add(self, database: Database, times: int = 1, *, synced: bool = True) -> None:
         for _ in range(times):
             with transaction(database, synced=synced):
@@ -96,9 +105,7 @@ class ReaderTests(LogCase):
         self.patch(log, "MOST_FRAMES", 100)
         database = self.open()
         self.add(database)
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM a").fetchall()
+        with self.standing():
             self.patch(database_module, "BUSY_ATTEMPTS", 1)
             with self.assertRaises(sqlite3.OperationalError) as caught:
                 self.add(database, 100)
@@ -116,9 +123,7 @@ class ReaderTests(LogCase):
         self.patch(log, "MOST_FRAMES", 100)
         database = self.open()
         self.add(database)
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM a").fetchall()
+        with self.standing():
             with transaction(database):
                 database.execute("INSERT INTO a VALUES (zeroblob(900000))")
             self.assertGreater(frames(self.path), 100)
@@ -130,9 +135,7 @@ class ReaderTests(LogCase):
         database = self.open()
         asked: list[str] = []
         database.set_trace_callback(asked.append)
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM a").fetchall()
+        with self.standing():
             self.add(database, 40)
         self.assertIn("PRAGMA wal_checkpoint(PASSIVE)", asked)
         self.assertNotIn("PRAGMA wal_checkpoint(RESTART)", asked)
