@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 from twisted.internet.defer import DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from dlmsd.config.credentials import DeviceCredentials
@@ -145,6 +145,8 @@ class Sink:
         farewells = [route.courier.finish() for route in routes]
         await DeferredList(farewells, consumeErrors=True).addTimeout(FAREWELL, self._clock)
         said()
+        # A connection that was lost ends its farewell in the midst of telling so.
+        await deferLater(self._clock, 0)
         await DeferredList([route.connection.stop() for route in routes])
 
     def forgive(self) -> None:

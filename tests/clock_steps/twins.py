@@ -52,7 +52,11 @@ class Twins:
 def twins(seed: int, steps: int = STEPS, size: Size | None = None) -> Twins:
     """Run both, and compare."""
     size = size or Size(meters=5, interval=5.0)
-    still, stepped = _run(seed, steps, size, stepped=False), _run(seed, steps, size, stepped=True)
+    try:
+        still = _run(seed, steps, size, stepped=False)
+        stepped = _run(seed, steps, size, stepped=True)
+    except SystemExit as end:
+        return Twins(seed, 0, 0, 0, 0.0, (f"a daemon did not start, with code {end}",))
     moved, wrong = _compare(still, stepped)
     wrong += [f"with steps: {each}" for each in stepped.figures.violations]
     wrong += [f"without steps: {each}" for each in still.figures.violations]

@@ -147,7 +147,7 @@ class DaemonProcess:
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
-        assert code == -signal.SIGTERM, f"the daemon ended with {code}"
+        assert code == -signal.SIGTERM, f"the daemon ended with {code}: {self.log.read_text()}"
         self.process = None
         return time.monotonic() - began
 

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.model import SinkState
 from tests.publish.bench import Bench, meter
+from tests.publish.broker import Ack, Published
 from tests.publish.outbox import reading
 
 
@@ -40,6 +41,19 @@ class SinkTests(SynchronousTestCase):
         bench.run(0.5)
         self.successResultOf(stopping)
         self.assertEqual(bench.outbox.waiting, [11])
+
+    def test_stop_before_a_broker_that_closes_upon_the_farewell(self) -> None:
+        def close(published: Published) -> list[Ack]:
+            bench.broker.drop()
+            return []
+
+        bench = Bench(meter("a"))
+        bench.start()
+        bench.broker.puback = close
+        stopping = bench.stop()
+        bench.run(0.5)
+        self.successResultOf(stopping)
+        self.assertEqual((bench.clock.getDelayedCalls(), bench.broker.open), ([], []))
 
     def test_stop_when_down_and_twice(self) -> None:
         bench = Bench(meter("a"))
