@@ -111,9 +111,12 @@ class ByEntry:
         in_use = self._layout.in_use
         if in_use <= min(ROWS, self._newest or ROWS):
             return
-        ends = [await self._probe(session, entry) for entry in (1, in_use)]
         direction = self._layout.direction
-        if None in ends or not direction or not _in_order(direction, *ends):
+        if not direction:
+            return
+        # Entries of a ring begin anywhere, and more may be there than are said to be in use.
+        ends = await self._probe(session, 1), await self._probe(session, in_use, to_the_last=True)
+        if None in ends or ends[0] == ends[1] or not _in_order(direction, *ends):
             return
         self._direction = direction
         if self._newest is not None:
@@ -141,17 +144,29 @@ class ByEntry:
                 low = middle + 1
         return low
 
-    async def _probe(self, session: Streams, entry: int) -> datetime.datetime | None:
-        """The time of one entry, None if it tells none, or more than one comes."""
-        times: list[datetime.datetime | None] = []
+    async def _probe(
+        self, session: Streams, entry: int, *, to_the_last: bool = False
+    ) -> datetime.datetime | None:
+        """The time of one entry, None if it tells none, or if others come: those behind it may
+        where all are asked for ``to_the_last``, in their order.
+        """
+        first = before = None
+        came, sound = 0, True
 
         def take(row: Row) -> None:
-            if len(times) < 2:
-                times.append(row.time)
+            nonlocal first, before, came, sound
+            came += 1
+            if came == 1:
+                first = row.time
+            elif not to_the_last or None in (before, row.time):
+                sound = False
+            else:
+                sound = sound and _in_order(self._layout.direction, before, row.time)
+            before = row.time
 
-        access = EntryDescriptor(entry, entry).access
+        access = EntryDescriptor(entry, 0 if to_the_last else entry).access
         await stream(session, self._buffer, self._layout, access, take)
-        return times[0] if len(times) == 1 else None
+        return first if sound else None
 
 
 def _in_order(

@@ -24,6 +24,7 @@ from dlmsd.meter.layout import ProfileRow
 from dlmsd.meter.profile import ProfileReading, read, read_through
 from tests.meter.profiles import (
     DAY,
+    HOUR,
     MIDNIGHT,
     OBIS,
     QUARTER,
@@ -81,6 +82,18 @@ class BreakTests(ProfileCase):
         rows = self.read(session, first, last)
         meant = Counter(each for moment, each in held if first <= moment <= last)
         self.assertEqual(Counter(numbers(rows)), meant)
+
+    def test_a_ring_whose_ends_tell_one_time(self) -> None:
+        first, last = series(60)[20:], series(20)
+        first[0] = last[-1][0], 20
+        session = ProfileSession(first + last, refuses=[1])
+        rows = self.read(session, MIDNIGHT, MIDNIGHT + 2 * HOUR)
+        self.assertEqual(sorted(numbers(rows)), list(range(9)))
+
+    def test_a_ring_that_has_more_than_it_says_is_in_use(self) -> None:
+        session = ProfileSession(series(60)[20:] + series(20), refuses=[1], in_use=20)
+        rows = self.read(session, MIDNIGHT, MIDNIGHT + 2 * HOUR)
+        self.assertEqual(sorted(numbers(rows)), list(range(9)))
 
     def test_it_goes_on_where_it_was(self) -> None:
         session = ProfileSession(series(1000), refuses=[1], breaks=[7, 8, 9])
