@@ -33,11 +33,12 @@ def main() -> int:
         left = (given.kills - figures.killed) * seconds / max(1, figures.killed)
         print(
             f"{figures.killed} kills in {seconds:.0f} s, about {max(0, left):.0f} s to go: "
-            f"{figures.readings} readings, {len(figures.violations)} violations",
+            f"{figures.read} readings, {len(figures.violations)} violations",
             file=sys.stderr,
         )
 
     total = run(given.kills, jobs=given.jobs, seed=given.seed, each=given.each, progress=progress)
+    print(*total.violations[shown:], sep="\n", end="\n" * (len(total.violations) > shown))
     print(f"{total}; {time.monotonic() - began:.0f} s")
     return int(bool(total.violations))
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 import time
+import tomllib
 import traceback
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.kills.nursery import Child, Nursery, program
 WINDOW = 20
 # Deliveries that wait when a life begins whose end comes while they drain.
 BACKLOG = 3000
+# So many readings of each meter at least the last life gives, which nobody kills.
+LEAST = 5
 OBIS = {
     "1-1:32.7.0": "voltage_l1",
     "1-1:52.7.0": "voltage_l2",
@@ -102,6 +105,7 @@ class Episode:
         self._log = self._folder / "daemon.log"
         self._outbox = self._folder / "state/outbox.db"
         self._page = _free_page()
+        self._names: list[str] = []
 
     def run(self) -> Figures:
         """All kills, and a good end; the folder stays if a promise was broken."""
@@ -138,7 +142,9 @@ class Episode:
             topic=topic,
             window=WINDOW,
         )
-        (self._folder / "dlmsd.toml").write_text(head + (self._folder / PROFILES).read_text())
+        profiles = (self._folder / PROFILES).read_text()
+        (self._folder / "dlmsd.toml").write_text(head + profiles)
+        self._names = [meter["name"] for meter in tomllib.loads(profiles)["meters"]]
 
     def _start(self) -> Child:
         configuration = self._folder / "dlmsd.toml"
@@ -149,13 +155,13 @@ class Episode:
         return self._nursery.daemon(configuration, self._log)
 
     def _life(self, subscriber: Subscriber) -> None:
-        """From a start to its kill, and what is left then."""
+        """From a start to its kill, or the stop that was faster, and what is left then."""
         lot = Lot.draw(self._random)
         if lot.kind == "drain":
             self._fill()
         before = len(subscriber.messages)
         daemon = self._start()
-        told = b""
+        told, stopped = b"", False
         try:
             if lot.kind != "start":
                 wait_until(lambda: daemon.ended() or self._answers(), "its page")
@@ -167,13 +173,13 @@ class Episode:
                 raise AssertionError(f"the daemon ended by itself: {self._log.read_text()[-2000:]}")
             if lot.kind == "shutdown":
                 daemon.signal(signal.SIGTERM)
-                if daemon.ended(lot.later):
-                    return
+                stopped = daemon.ended(lot.later)
             elif self._random.random() < 0.5:
                 told = self._status()
         finally:
             daemon.close()
-        self.figures.kills[lot.kind] += 1
+        if not stopped:
+            self.figures.kills[lot.kind] += 1
         if self._outbox.exists():
             self._judge.examine(self._outbox)
             if told:
@@ -188,10 +194,11 @@ class Episode:
         self._judge.examine(self._outbox)
 
     def _last_life(self, subscriber: Subscriber) -> None:
-        """Nobody disturbs it: all that waits must arrive."""
+        """Nobody disturbs it: all that waits must arrive, and some that it reads."""
+        enough = {name: len(self._judge.readings[name]) + LEAST for name in self._names}
         daemon = self._start()
         try:
-            self._wait(subscriber, 60.0)
+            self._wait(subscriber, enough, 60.0)
             daemon.signal(signal.SIGTERM)
             assert daemon.ended(10), "it does not stop"
         finally:
@@ -204,16 +211,17 @@ class Episode:
         if "Traceback" in (log := self._log.read_text()):
             self._judge.violation(f"in the log: {log[log.index('Traceback') :][:2000]}")
 
-    def _wait(self, subscriber: Subscriber, seconds: float) -> None:
-        """Until all that was committed has arrived."""
+    def _wait(self, subscriber: Subscriber, enough: dict[str, int], seconds: float) -> None:
+        """Until all that was committed has arrived, and ``enough`` readings of each meter."""
         end = time.monotonic() + seconds
         while True:
             self._judge.arrived(subscriber.messages)
-            missing = self._judge.missing()
-            if not missing:
+            missing, given = self._judge.missing(), self._judge.given()
+            few = [name for name, least in enough.items() if given[name] < least]
+            if not missing and not few:
                 return
-            first = sorted(missing)[:5]
-            assert time.monotonic() < end, f"{len(missing)} have not arrived: {first}"
+            if time.monotonic() >= end:
+                raise AssertionError(f"not arrived: {sorted(missing)[:5]}; hardly read: {few}")
             time.sleep(0.02)
 
     def _answers(self) -> bool:

@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 
 from attrs import asdict, define, field
 
-Values: TypeAlias = dict[str, Decimal]
+from tests.kills.answers import Comparison, Kept, Values, answered
+
 Key: TypeAlias = tuple[str, int]
 
 _ACCOUNTS = "SELECT meter, committed, delivered, queued, quarantined, dropped FROM counters"
@@ -34,13 +35,17 @@ _WAITING = """
 class Figures:
     """What came of it; of ``violations`` there must be none.
 
-    ``most_duplicates`` is the most that one kill cost, ``burnt`` how many invocation
-    counters were never used, ``most_burnt`` the most of them for each kill of one episode.
+    ``read`` are the readings that a meter gave, ``most_off`` is how far at most one's ``ts`` was
+    from its answer (seconds). ``most_duplicates`` is the most that one kill cost, ``burnt`` how
+    many invocation counters were never used, ``most_burnt`` the most of them for each kill of one
+    episode.
     """
 
     kills: Counter[str] = field(factory=Counter)
     starts: Counter[str] = field(factory=Counter)
     readings: int = 0
+    read: int = 0
+    most_off: float = 0.0
     told: int = 0
     messages: int = 0
     duplicates: int = 0
@@ -68,7 +73,8 @@ class Figures:
         each = ", ".join(f"{count} {name}" for name, count in sorted(self.kills.items()))
         return (
             f"{self.killed} kills ({each}), {self.starts['program']} of {self.starts.total()} "
-            f"starts not forked; {self.readings} readings committed, {self.lost} lost, "
+            f"starts not forked; {self.readings} readings committed, {self.read} of them read, at "
+            f"most {self.most_off:.2f} s off their answer; {self.lost} lost, "
             f"{self.altered} altered; {self.duplicates} of {self.messages} messages were "
             f"duplicates, {self.duplicates / max(1, self.killed):.1f} a kill, "
             f"{self.most_duplicates} at most; {self.counters} invocation counters used, "
@@ -119,6 +125,7 @@ class Judge:
     ) -> None:
         self.figures = figures
         self.committed: dict[Key, Values] = {}
+        self.readings: dict[str, list[Kept]] = defaultdict(list)
         self._window = window
         self._obis = obis
         self._kilo = kilo
@@ -131,10 +138,10 @@ class Judge:
     def violation(self, what: str) -> None:
         self.figures.violations.append(what)
 
-    # After each kill.
+    # After each life.
 
     def examine(self, path: Path) -> None:
-        """The file as the kill left it."""
+        """The file as the kill or the stop left it."""
         try:
             with _opened(path) as database:
                 self._take_readings(database)
@@ -152,8 +159,11 @@ class Judge:
         last: dict[str, int] = {}
         for number, meter, ts, text in rows:
             self._last_id = number
-            self.committed[meter, ts] = decoded(text)
+            self.committed[meter, ts] = values = decoded(text)
             self.figures.readings += 1
+            if meter != self._unread:
+                self.figures.read += 1
+                self.readings[meter].append(Kept(ts, self.figures.starts.total(), values))
             if ts <= last.get(meter, 0):
                 self.violation(f"{meter}: ts {ts} was committed behind {last[meter]}")
             last[meter] = ts
@@ -214,6 +224,10 @@ class Judge:
         """The committed readings that have not arrived."""
         return self.committed.keys() - self._arrived.keys()
 
+    def given(self) -> Counter[str]:
+        """How many readings of each meter have arrived."""
+        return Counter(meter for meter, _ in self._arrived)
+
     # At the end.
 
     def finish(self, path: Path, answers: Iterable[dict[str, Any]], counters: Path) -> None:
@@ -246,35 +260,14 @@ class Judge:
         return waiting
 
     def _as_answered(self, answers: Iterable[dict[str, Any]]) -> None:
-        """The readings of a meter are some of its answers, in their order."""
-        answered = self._answered(answers)
-        readings: dict[str, list[tuple[int, Values]]] = defaultdict(list)
-        for (meter, ts), values in sorted(self.committed.items()):
-            if meter != self._unread:
-                readings[meter].append((ts, values))
-        for meter, cycles in readings.items():
-            left = iter(answered[meter])
-            for ts, values in cycles:
-                if not any(values == each for each in left):
-                    self.figures.altered += 1
-                    self.violation(f"{meter}: {ts} is not what the meter answered")
-                    break
-
-    def _answered(self, answers: Iterable[dict[str, Any]]) -> dict[str, list[Values]]:
-        scalers: dict[tuple[str, str], int] = {}
-        found: dict[str, list[Values]] = defaultdict(list)
-        for answer in answers:
-            meter, values = answer["meter"], {}
-            for obis, attribute, raw in answer["results"]:
-                if attribute == 3:
-                    scalers[meter, obis] = json.loads(raw)[0]
-                elif obis in self._obis:
-                    name = self._obis[obis]
-                    value = Decimal(raw).scaleb(scalers[meter, obis])
-                    values[name] = value / 1000 if name in self._kilo else value
-            if values:
-                found[meter].append(values)
-        return found
+        """The readings of a meter are its answers, each at its time, in their order."""
+        found = answered(answers, self._obis, self._kilo)
+        for meter, readings in self.readings.items():
+            comparison = Comparison(found[meter])
+            for what in comparison.wrong(readings):
+                self.figures.altered += 1
+                self.violation(f"{meter}: {what}")
+            self.figures.most_off = max(self.figures.most_off, comparison.farthest)
 
     def _counted(self, path: Path) -> None:
         """No invocation counter served twice, and a life costs no more than a block.

@@ -94,14 +94,14 @@ def _judge_reading(
         yield f"{reading.ts} was stored, and no status tells of it"
         return
     start = reading.ts / 1000 - seconds / 2 - 0.002
-    answered: dict[str, set[str]] = {}
+    answered: dict[str, set[Decimal]] = {}
     scalers: dict[str, int] = {}
     for answer in stage.answers:
         for obis, attribute, raw in answer.results:
             if attribute == 3 and raw is not None:
                 scalers[obis] = int(raw.strip("[]").split(",")[0])
             elif raw is not None and start <= answer.t <= start + seconds + 0.004:
-                answered.setdefault(obis, set()).add(raw)
+                answered.setdefault(obis, set()).add(Decimal(raw))
     for key, value in reading.values.items():
         obis = str(wanted(key).attribute.obis)
         if str(POISON) in str(value).replace(".", ""):
@@ -110,7 +110,7 @@ def _judge_reading(
             continue
         elif not isinstance(value, Decimal):
             yield f"{key} = {value!r} is no number"
-        elif dated and str(int(value.scaleb(-scalers.get(obis, 0)))) not in answered.get(obis, ()):
+        elif dated and value.scaleb(-scalers.get(obis, 0)) not in answered.get(obis, ()):
             yield f"{key} = {value} was not answered in its cycle"
 
 
