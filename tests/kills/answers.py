@@ -62,19 +62,22 @@ class Comparison:
     """Of one meter's readings, in order of ``ts``, with its answers; ``wrong`` are sentences.
 
     A ``ts`` is the middle of a cycle, the answer of which came within it and no other did: of
-    all answers it is the nearest. ``farthest`` is the longest way between them, in seconds.
+    all answers it is the nearest. ``farthest`` is the longest way between them, in seconds,
+    ``altered`` how many readings are no answer of their time.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self._answers = answers
         self._times = [each.t for each in answers]
         self.farthest = 0.0
+        self.altered = 0
 
     def wrong(self, readings: Iterable[Kept]) -> Iterator[str]:
         before: tuple[int, int] | None = None
         for kept in readings:
             at = self._answer(kept)
             if at is None:
+                self.altered += 1
                 yield f"{kept.ts} is not what the meter answered then"
                 continue
             if before is not None and at <= before[1]:

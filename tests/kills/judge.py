@@ -265,8 +265,8 @@ class Judge:
         for meter, readings in self.readings.items():
             comparison = Comparison(found[meter])
             for what in comparison.wrong(readings):
-                self.figures.altered += 1
                 self.violation(f"{meter}: {what}")
+            self.figures.altered += comparison.altered
             self.figures.most_off = max(self.figures.most_off, comparison.farthest)
 
     def _counted(self, path: Path) -> None:

@@ -8,7 +8,8 @@ import threading
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,7 +18,7 @@ from dlmsd.model import Reading
 from dlmsd.store.batch import Batch, Entry, Waiting
 from dlmsd.store.ledger import Ledger
 from dlmsd.store.values import encode_values
-from tests.kills.episode import BACKLOG
+from tests.kills.episode import BACKLOG, Episode
 from tests.kills.judge import Figures, Judge
 from tests.kills.run import run
 
@@ -36,6 +37,16 @@ class KillTests(SynchronousTestCase):
         self.assertGreater(figures.counters, 50)
         self.assertGreater(figures.told, 0)
         self.assertGreater(figures.readings, BACKLOG)
+
+
+class LastLifeTests(SynchronousTestCase):
+    def test_a_meter_that_is_not_read(self) -> None:
+        episode = Episode(1, 1, cast(Any, None), cast(Any, None))
+        self.addCleanup(episode._folder.rmdir)
+        subscriber = cast(Any, SimpleNamespace(messages=[("t/m", b'{"ts":1,"values":{}}', False)]))
+        episode._wait(subscriber, {"m": 1}, 0.0)
+        failed = self.assertRaises(AssertionError, episode._wait, subscriber, {"m": 2}, 0.0)
+        self.assertIn("hardly read: ['m']", str(failed))
 
 
 class JudgeTests(SynchronousTestCase):

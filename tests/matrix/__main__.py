@@ -28,10 +28,7 @@ def main() -> int:
         for words, count in left_out().items():
             print(f"{count:4} {words}")
         return 0
-    cells = sensible()
-    if given.cell:
-        chosen = [cell for text in given.cell for cell in Cell.parse(text)]
-        chosen = [cell for text in given.cell or () for cell in Cell.parse(text)]
+    chosen = [cell for text in given.cell or () for cell in Cell.parse(text)]
     cells = [cell for cell in chosen if not reason(cell)] if given.cell else sensible()
     began, figures = time.monotonic(), Figures()
     for verdict in rounds(cells, range(given.seed, given.seed + given.rounds), given.jobs):

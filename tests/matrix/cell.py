@@ -27,7 +27,7 @@ from tests.matrix.judge import (
 from tests.matrix.stage import INTERVAL, SPOILT, Stage
 from tests.matrix.state import OPENING, Kind, State
 from tests.matrix.table import FAULTS
-from tests.meter.fleet import START
+from tests.meter.fleet import NAMES, START
 
 # Good reads must return within this after the fault's end.
 BACK_SECONDS = 35.0
@@ -175,22 +175,26 @@ class Trial:
             self.most_held = max(self.most_held, held(wire.pipe.protocol))
 
     def _return(self) -> None:
-        """Good reads again, in time."""
+        """Good reads again, in time, of all that is to be read."""
         stage = self.stage
         ended = stage.line.ended
         assert ended is not None
         bound = BACK_SECONDS
-        while stage.network.seconds() < ended + bound:
-            if any(r.meter == SPOILT and when >= ended for when, r in stage.readings[-4:]):
-                break
+        while stage.network.seconds() < ended + bound and not self._whole(ended):
             stage.network.run(_STEP)
             bound = BACK_SECONDS + self._announced(ended)
-        good = [when for when, r in stage.readings if r.meter == SPOILT and when >= ended]
-        if not good or good[0] - ended > bound:
+        whole = self._whole(ended)
+        if not whole or whole[0] - ended > bound:
             status = last(stage)
-            self.wrong.append(f"not back after {bound:.0f} s: {status and status.error}")
+            what = status and (status.error or dict(status.absent))
+            self.wrong.append(f"not back after {bound:.0f} s: {what}")
         else:
-            self.back = good[0] - ended
+            self.back = whole[0] - ended
+
+    def _whole(self, since: float) -> list[float]:
+        """When the spoilt meter gave all of its measurements."""
+        readings = [(when, r) for when, r in self.stage.readings if r.meter == SPOILT]
+        return [when for when, r in readings if when >= since and set(r.values) == set(NAMES)]
 
     def _announced(self, ended: float) -> float:
         """For how long after the fault the status said that the meter is left alone.

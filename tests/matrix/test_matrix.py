@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from twisted.internet.defer import DeferredLock, fail
@@ -14,6 +15,8 @@ from dlmsd.errors import MeterError
 from dlmsd.meter import factory, refusals
 from dlmsd.meter.conversation import Conversation
 from dlmsd.meter.deadline import Deadline
+from dlmsd.meter.poller import Poller
+from dlmsd.meter.scaling import Scale
 from tests.matrix import judge
 from tests.matrix.cell import Cell, Trial
 from tests.matrix.cells import every, left_out, reason, sensible
@@ -52,6 +55,18 @@ class MatrixTests(SynchronousTestCase):
             first, second = Trial(cell, 5), Trial(cell, 5)
             self.assertEqual(first.run(), second.run())
             self.assertEqual(first.stage.statuses, second.stage.statuses)
+
+
+def finer(value: Any) -> Any:
+    """What gives a tenth of the last digit more."""
+
+    def more(self: Any, data: Any) -> Any:
+        found = value(self, data)
+        if not isinstance(found, Decimal):
+            return found
+        return found + Decimal(1).scaleb(int(found.as_tuple().exponent) - 1)
+
+    return more
 
 
 class OracleTests(SynchronousTestCase):
@@ -116,6 +131,22 @@ class OracleTests(SynchronousTestCase):
         self.patch(ReconnectingClientFactory, "retry", lambda *_: None)
         self.patch(factory.MeterFactory, "retry", lambda *_: None)
         self.assertIn("not back after", self.broken("S6/1/hdlc"))
+
+    def test_who_comes_back_and_reads_less(self) -> None:
+        opening = Poller._open
+
+        async def poorer(self: Any) -> None:
+            self.opened = getattr(self, "opened", 0) + 1
+            if self.opened > 1:
+                self._cycle._read = self._cycle._read[:1]
+            await opening(self)
+
+        self.patch(Poller, "_open", poorer)
+        self.assertIn("not back after", self.broken("S6/1/hdlc"))
+
+    def test_digits_that_no_answer_had(self) -> None:
+        self.patch(Scale, "value", finer(Scale.value))
+        self.assertIn("was not answered in its cycle", self.broken("S6/1/hdlc", seeds=1))
 
     def test_a_buffer_without_a_limit(self) -> None:
         feed = reassembly.FrameReassembly.feed
