@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from tests.powercut.life import CUTS, Verdict, lives
+from tests.powercut.life import CUTS, lives
+from tests.powercut.promises import Verdict
 
 _CHUNK = 5
 
@@ -38,8 +39,8 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(
         f"{total.cuts} power cuts in {seconds:.0f} s ({total.cuts / seconds:.0f}/s); "
-        f"{total.checked} promises checked: {total.lost} lost, {total.altered} altered, "
-        f"{total.unopenable} files unopenable, {total.repeated} counters repeated"
+        f"{total.checked} promises checked: "
+        + ", ".join(f"{count} {kind}" for kind, count in total.seen.items())
     )
     for example in total.examples:
         print(example)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
-from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
-from dlmsd.model import Reading
+from dlmsd.model import GapCause, Reading
 from dlmsd.store import log
+from dlmsd.store.delivery import Delivery
 from dlmsd.store.outbox import Outbox
 from tests.clock import HeapClock
 from tests.powercut.disk import Disk, Operation
+from tests.powercut.promises import Promise, Promises, Verdict
 from tests.powercut.vfs import MemoryVfs
 from tests.store.immediate import ImmediateWriter
 
@@ -37,44 +38,8 @@ _START = 1_800_000_000.0
 _FOREVER = 1 << 60
 
 
-@frozen
-class Promise:
-    """From operation ``since`` on, this reading, or counters below ``counters``, are safe."""
-
-    since: int
-    reading: Reading | None = None
-    counters: int = 0
-
-
-@define
-class Verdict:
-    """What the cuts of one or more lives showed.
-
-    Of ``checked`` promises some readings may be ``lost`` or ``altered``; ``repeated`` counts
-    invocation counters that were given a second time, ``unopenable`` files that were refused.
-    """
-
-    cuts: int = 0
-    checked: int = 0
-    lost: int = 0
-    altered: int = 0
-    unopenable: int = 0
-    repeated: int = 0
-    examples: list[str] = field(factory=list)
-
-    @property
-    def violations(self) -> int:
-        """What must be 0."""
-        return self.lost + self.altered + self.unopenable + self.repeated
-
-    def add(self, other: Verdict) -> None:
-        for name in ("cuts", "checked", "lost", "altered", "unopenable", "repeated"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.examples = (self.examples + other.examples)[:5]
-
-
 class Life:
-    """Commits, marks, counters, housekeeping and restarts at random, from a seed.
+    """Commits, marks, counters, gaps, housekeeping and restarts at random, from a seed.
 
     Now and then a sync fails. What the program then does not know to be on the disk it must
     not take for safe, neither until it ends, which it is to, nor in its next life.
@@ -86,8 +51,7 @@ class Life:
         self._path = folder / f"outbox-{seed}.db"
         self._clock = HeapClock()
         self.operations: list[Operation] = []
-        self.promises: list[Promise] = []
-        self.given: dict[tuple[str, int], Reading] = {}
+        self.promises = Promises()
         self._waiting: list[int] = []
         self._until_failure = self._random.randint(1, _SYNCS) if seed % 2 else -1
         self._failed: list[StoreError] = []
@@ -124,13 +88,18 @@ class Life:
         outbox = self._outbox()
         _now(outbox.start())
         self._failed.clear()
-        outbox.subscribe(lambda made: self._waiting.extend(each.id for each in made))
+        outbox.subscribe(self._told)
         self._vfs.refuse = self._refuse
         return outbox
 
     def _stop(self, outbox: Outbox) -> None:
         _now(outbox.stop())
+        self.promises.end_life()
         self._vfs.refuse = lambda operation, file: 0
+
+    def _told(self, made: Sequence[Delivery]) -> None:
+        self._waiting.extend(each.id for each in made)
+        self.promises.told(made, len(self.operations))
 
     def _refuse(self, operation: str, file: str) -> int:
         if operation == "sync":
@@ -149,28 +118,49 @@ class Life:
         elif chance < 0.75:
             for _ in range(random.randint(1, 8)):
                 count = random.randint(0, min(4, len(self._waiting)))
-                outbox.delivered(self._waiting[:count])
+                self._deliver(outbox, self._waiting[:count])
                 del self._waiting[:count]
         elif chance < 0.85:
             with suppress(StoreError):
                 _, end = _now(Deferred.fromCoroutine(_reserve(outbox, random.randint(1, 1000))))
-                self.promises.append(Promise(len(self.operations), counters=end))
+                self.promises.made.append(Promise(len(self.operations), counters=end))
         elif chance < 0.9:
-            outbox.invocation_counters.keep_received(COUNTER, random.randint(0, 1000))
+            counter = random.randint(0, 1000)
+            outbox.invocation_counters.keep_received(COUNTER, counter)
+            self.promises.kept(counter)
+        elif chance < 0.95:
+            with suppress(StoreError):
+                self._gap(outbox)
         self._clock.run(random.choice((0.0, 0.3, 0.3, 0.3, 2.0, 70.0)))
+
+    def _deliver(self, outbox: Outbox, ids: Sequence[int]) -> None:
+        self.promises.asked(ids, len(self.operations))
+        outbox.delivered(ids).addCallback(lambda _: self.promises.marked(ids))
+
+    def _gap(self, outbox: Outbox) -> None:
+        """A meter is away for a while."""
+        meter, start = self._random.choice(METERS), self._ts()
+        gap = _now(outbox.gaps.open(meter, GapCause.METER_LINK, start))
+        self.promises.gap(gap, meter, start, None, len(self.operations))
+        self._clock.run(1.0)
+        _now(outbox.gaps.close(gap, self._ts()))
+        self.promises.gap(gap, meter, start, self._ts(), len(self.operations))
+
+    def _ts(self) -> int:
+        return int((_START + self._clock.seconds()) * 1000)
 
     def _commit(self, outbox: Outbox) -> None:
         random = self._random
-        ts = int((_START + self._clock.seconds()) * 1000) + len(self.given)
+        ts = self._ts() + len(self.promises.given)
         values = {
             f"value_{number}": Decimal(random.randint(0, 10 ** random.randint(1, 18))).scaleb(-3)
             for number in range(random.choice((1, 2, 3, 40)))
         }
         reading = Reading(random.choice(METERS), ts, values)
-        self.given[reading.meter, ts] = reading
         sinks = random.choice((SINKS, SINKS[:1], ()))
+        self.promises.given[reading.meter, ts] = reading, sinks
         outbox.commit(reading, sinks).addCallbacks(
-            lambda _: self.promises.append(Promise(len(self.operations), reading)),
+            lambda _: self.promises.stored(reading, sinks, len(self.operations)),
             lambda failure: failure.trap(StoreError),
         )
 
@@ -189,6 +179,7 @@ class Life:
 
     def _check(self, place: int, disk: Disk, verdict: Verdict) -> None:
         verdict.cuts += 1
+        verdict.checked += self.promises.count(place)
         self._vfs.begin(disk.after_a_cut(self._random))
         outbox = self._outbox()
         try:
@@ -198,33 +189,15 @@ class Life:
                 for meter in METERS
                 for each in _now(outbox.readings(meter, 0, _FOREVER, 1_000_000))
             }
-            self._compare(place, there, verdict)
+            broken = self.promises.broken(place, there, outbox._file.ledger, COUNTER)
             first, _ = _now(Deferred.fromCoroutine(_reserve(outbox, 1)))
-            safe = (each.counters for each in self.promises if each.since <= place)
-            if first < max(safe, default=0):
-                verdict.repeated += 1
-                verdict.examples.append(f"{self._path.name} cut at {place}: counter {first}")
+            if first < self.promises.counters(place):
+                broken.append(("repeated", f"counter {first}"))
         except StoreError as error:
-            verdict.unopenable += 1
-            verdict.examples.append(f"{self._path.name} cut at {place}: {error}")
+            broken = [("unopenable", str(error))]
         finally:
             _now(outbox.stop())
-
-    def _compare(self, place: int, there: dict[tuple[str, int], Reading], verdict: Verdict) -> None:
-        for promise in self.promises:
-            reading = promise.reading
-            if promise.since > place or reading is None:
-                continue
-            verdict.checked += 1
-            found = there.get((reading.meter, reading.ts))
-            if found is None:
-                verdict.lost += 1
-                verdict.examples.append(f"{self._path.name} cut at {place}: {reading.ts} lost")
-            elif found != reading:
-                verdict.altered += 1
-        for key, reading in there.items():
-            if self.given.get(key) != reading:
-                verdict.altered += 1
+        verdict.take(f"{self._path.name} cut at {place}", broken)
 
 
 async def _reserve(outbox: Outbox, count: int) -> tuple[int, int]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import nullcontext
+from itertools import count
 from random import Random
+from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from dlmsd.store import database, log
+from dlmsd.store import database, gaps, invocation, ledger, log
+from dlmsd.store.counters import Change
 from tests.powercut.disk import Disk, Sync, Write
 from tests.powercut.life import LOG_FRAMES, lives
 from tests.powercut.vfs import MemoryVfs
@@ -16,7 +20,7 @@ from tests.powercut.vfs import MemoryVfs
 SEEDS = range(1000, 1050)
 CUTS = 200
 # Lives in which it matters.
-UNHEARD, BELIEVED, BEHIND = (3001, 3031), (3013,), (3055,)
+UNHEARD, BELIEVED, BEHIND = (3147,), (3013,), (3177,)
 
 
 class DiskTests(SynchronousTestCase):
@@ -105,3 +109,56 @@ class PowerCutTests(SynchronousTestCase):
 
         self.patch(database.Database, "renew", trust)
         self.assertGreater(lives(BEHIND, CUTS).lost, 0)
+
+
+class BookTests(SynchronousTestCase):
+    """Bugs that leave every reading in its place, and are seen without a single lost write."""
+
+    def seen(self) -> dict[str, int]:
+        seen = lives(SEEDS[:4], CUTS // 4).seen
+        return {kind: times for kind, times in seen.items() if times}
+
+    def at_start(self, statement: str) -> None:
+        """Whenever the file is opened this is done."""
+        begin = ledger.Ledger.__init__
+
+        def broken(opened: ledger.Ledger, *arguments: Any) -> None:
+            begin(opened, *arguments)
+            opened.database.execute(statement)
+
+        self.patch(ledger.Ledger, "__init__", broken)
+
+    def test_what_waits_is_taken_for_delivered(self) -> None:
+        self.at_start("UPDATE deliveries SET delivered_at = 1 WHERE delivered_at IS NULL")
+        self.assertGreater(self.seen()["unpaid"], 100)
+
+    def test_what_was_delivered_waits_again(self) -> None:
+        self.at_start("UPDATE deliveries SET delivered_at = NULL")
+        self.assertGreater(self.seen()["unmarked"], 100)
+
+    def test_a_second_sink_is_owed_nothing(self) -> None:
+        store = ledger.Ledger._store
+        self.patch(
+            ledger.Ledger,
+            "_store",
+            lambda opened, entry, *rest: store(opened, evolve(entry, sinks=entry.sinks[:1]), *rest),
+        )
+        self.assertGreater(self.seen()["unpaid"], 100)
+
+    def test_counters_are_not_always_written(self) -> None:
+        write, number = Change.write, count(1)
+
+        def forgetful(change: Change, opened: sqlite3.Connection) -> None:
+            if next(number) % 10:
+                write(change, opened)
+
+        self.patch(Change, "write", forgetful)
+        self.assertGreater(self.seen()["unbalanced"], 100)
+
+    def test_counters_of_meters_are_not_kept(self) -> None:
+        self.patch(invocation, "keep", lambda *_: None)
+        self.assertEqual(list(self.seen()), ["forgotten"])
+
+    def test_gaps_never_end(self) -> None:
+        self.patch(gaps, "_CLOSE", "SELECT ?, ?, ?")
+        self.assertEqual(list(self.seen()), ["forgotten"])
