@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -88,15 +89,22 @@ async def outage(folder: Path, seconds: float) -> Verdict:
     await writer.stop()
     subscriber.close()
     broker.stop()
-    return _judge(committed, subscriber, drained)
+    return judge(committed, list(subscriber.messages), drained)
 
 
-def _judge(committed: list[Reading], subscriber: Subscriber, drained: float) -> Verdict:
+def judge(
+    committed: Sequence[Reading], messages: Iterable[tuple[str, bytes, bool]], drained: float
+) -> Verdict:
+    """By what a subscriber was handed out: topic, payload, retain."""
     wrong = []
+    given = {(one.meter, one.ts): dict(one.values) for one in committed}
     arrived: dict[str, list[int]] = defaultdict(list)
-    for topic, payload, _ in list(subscriber.messages):
+    for topic, payload, _ in messages:
         if payload.startswith(b"{"):
-            arrived[topic.removeprefix("dlmsd/")].append(json.loads(payload)["ts"])
+            name, told = topic.removeprefix("dlmsd/"), json.loads(payload, parse_int=Decimal)
+            arrived[name].append(int(told["ts"]))
+            if told["values"] != given.get((name, int(told["ts"]))):
+                wrong.append(f"{name}: {told['ts']} arrived with {told['values']}")
     again = 0
     for name in NAMES:
         first = list(dict.fromkeys(arrived[name]))
@@ -124,7 +132,8 @@ async def main(seconds: float) -> None:
         verdict = await outage(Path(folder), seconds)
     print(
         f"{verdict.committed:,} readings, {verdict.again} of them twice, all there "
-        f"{verdict.drained_seconds:.1f} s after the broker; wrong: {verdict.wrong}"
+        f"{verdict.drained_seconds:.1f} s after the broker; {len(verdict.wrong)} wrong: "
+        f"{verdict.wrong[:20]}"
     )
     if verdict.wrong:
         raise SystemExit(1)
