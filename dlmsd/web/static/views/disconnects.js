@@ -25,7 +25,7 @@ function sentences({ cause, message, stood_seconds: stood, state, away_seconds: 
 // As an entry of a timeline: { ts, kind, severity, text }.
 export function ended(one) {
   const { timestamp, state, evidence } = one;
-  const text = [sentences(one), evidence.join("; ")].filter(Boolean).join(". ");
+  const text = [sentences(one), ...evidence].join("; ");
   return { ts: Date.parse(timestamp), kind: "end", severity: SEVERITIES[state], text };
 }
 

@@ -1,0 +1,58 @@
+"""That what the page says has room to be read, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.integration.browser import NARROW, Page, PageCase, expect
+
+NAME = "medidor_planta_A"
+FINDING = {
+    "rule": "unreachable",
+    "subject": NAME,
+    "severity": "critical",
+    "title": f"{NAME} cannot be reached",
+    "cause": "It has no power",
+    "confidence": 0.8,
+    "evidence": ["No good reading for 181 s; 12 failures in a row, host 192.0.2.7:4059."],
+    "meters": [NAME],
+}
+HEALTH = {
+    "status": 2,
+    "classes": {"healthy": 2, "degraded": 0, "critical": 0, "down": 1},
+    "meters": {
+        NAME: {"class": "down", "success_rate": 0.0, "good": 0, "failed": 1204, "average_ms": None}
+    },
+    "queued": 0,
+}
+# How many lines an element's text takes.
+LINES = """one => { const range = document.createRange(); range.selectNodeContents(one);
+    return new Set([...range.getClientRects()].map(line => line.top)).size; }"""
+
+
+class LayoutTests(PageCase):
+    def diagnosis(self, page: Page, address: str) -> None:
+        """The view, with one meter that is down and a finding about it."""
+        self.plan = {"findings": [FINDING], "preventions": []}
+        told: dict[str, Any] = {"content_type": "application/json"}
+        page.route("**/api/diagnosis?*", lambda r: r.fulfill(body=json.dumps(HEALTH), **told))
+        page.route("**/api/diagnosis/checks?*", lambda r: r.fulfill(body="[]", **told))
+        page.goto(f"{address}#/diagnosis")
+        expect(page.locator(".evidence li")).to_be_visible()
+
+    async def test_evidence_has_the_width_of_its_entry(self) -> None:
+        def look(page: Page, address: str) -> None:
+            self.diagnosis(page, address)
+            self.assertEqual(page.locator(".evidence li").evaluate(LINES), 1)
+
+        await self.look(look)
+
+    async def test_a_phone_shows_the_names_of_meters_that_are_not_healthy(self) -> None:
+        def look(page: Page, address: str) -> None:
+            self.diagnosis(page, address)
+            name = page.get_by_role("rowheader", name=NAME)
+            self.assertLess(name.evaluate(LINES), 3)
+            self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
+
+        await self.look(look, viewport=NARROW)
