@@ -29,8 +29,9 @@ CRITICAL = 2
 def health(config: Path | None, minutes: int, save: bool, as_json: bool) -> int:
     """Tell how meters, brokers and the outbox fared, and what is wrong.
 
-    It reads the files of the state folder, whether the daemon runs or not. A meter is
-    healthy with 90 % of good cycles, degraded from 50 %, critical from 1 %, else down.
+    It reads the files of the state folder and looks at its disk, whether the daemon runs or
+    not. A meter is healthy with 90 % of good cycles, degraded from 50 %, critical from 1 %,
+    else down.
 
     Exit 0 when all is well, 1 when something needs attention, 2 when something is badly
     wrong: a critical finding, a daemon that does not run, or half of the meters down.

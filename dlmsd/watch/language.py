@@ -58,6 +58,17 @@ class Language:
         """An entry without numbers: of actions, preventions, severities, horizons, classes."""
         return str(self.texts[table][key])
 
+    def subject(self, finding: Finding) -> str:
+        """Whom or what it is about: a name, or what gaps were caused by."""
+        return self._cause(finding.subject) if "cause" in finding.numbers else finding.subject
+
     def _rule(self, finding: Finding, part: str) -> str:
         text: str = self.texts["rules"][finding.rule][part]
-        return text.format(subject=finding.subject, **finding.numbers)
+        numbers = dict(finding.numbers)
+        if "cause" in numbers:
+            numbers["cause"] = self._cause(str(numbers["cause"]))
+        return text.format(subject=finding.subject, **numbers)
+
+    def _cause(self, cause: str) -> str:
+        """Of a gap."""
+        return str(self.texts["gaps"].get(cause, cause))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from dlmsd.config.values import Configuration
+from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.store.inventory import Inventory, take_inventory
 from dlmsd.store.lock import Lock
 from dlmsd.store.metrics import Figures, Span
@@ -12,11 +15,15 @@ from dlmsd.store.record import Record, take_record
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import HealthReport
 from dlmsd.watch.rules.meter import share_finding
-from dlmsd.watch.rules.store import lost_findings
+from dlmsd.watch.rules.store import disk_findings, lost_findings
 
 _MINUTE_MS: Final = 60_000
 # The first figures are written after a minute.
 _YOUNG_MINUTES: Final = 2
+# What is written each minute is so old at most, and what was written late a little older.
+_OLD_MS: Final = 3 * _MINUTE_MS
+# Whatever is to be written needs more, if only for the log that it goes through.
+_FULL_BYTES: Final = 1 << 20
 
 
 def look(configuration: Configuration, minutes: int, wall: float) -> HealthReport:
@@ -40,9 +47,61 @@ def look(configuration: Configuration, minutes: int, wall: float) -> HealthRepor
     if begun is None:
         age = 0 if record.newest is None else max(0, at - record.newest) // _MINUTE_MS
         findings.append(Finding("daemon-stopped", "dlmsd", "critical", 0.95, {"minutes": age}))
+    else:
+        newest = max(record.newest or 0, int(begun * 1000))
+        patience = _patience(configuration, folder, record.newest)
+        if patience is not None and at - newest > _OLD_MS + patience:
+            age = (at - newest) // _MINUTE_MS
+            findings.append(Finding("figures-old", "dlmsd", "error", 0.8, {"minutes": age}))
     queued = sum(one.queued for one in inventory.accounts.values())
+    known = {one.key for one in findings}
+    full = _disk(configuration, inventory, queued)
+    findings += [one for one in full if one.key not in known]
     findings.sort(key=lambda one: (-one.rank, one.rule, one.subject))
     return HealthReport(at, minutes, figures, queued, findings)
+
+
+def _patience(configuration: Configuration, folder: Path, newest: int | None) -> int | None:
+    """How long (ms) there may be no figures because no meter's turn comes; None for any time.
+
+    Meters that gave something in the ``newest`` minute (Unix ms) are read in their interval,
+    and are tried as often at first when they fail; others rest in between.
+    """
+    active = [one for one in configuration.meters if one.status == "active"]
+    if not active:
+        return None
+    figures = {}
+    if newest is not None:
+        figures = take_record(folder / "registry.db", newest, newest + Span.MINUTE).figures
+    good = [one for one in active if one.name in figures and figures[one.name].good]
+    if good:
+        return int(1000 * min(map(_turn, good)))
+    return int(1000 * min(_turn(one) + _rest(one) for one in active))
+
+
+def _turn(meter: MeterOptions) -> float:
+    return float(meter.expect_every if meter.transport == "push" else meter.interval)
+
+
+def _rest(meter: MeterOptions) -> float:
+    """The longest one between two attempts."""
+    recovery = meter.recovery
+    return max(recovery.max_delay, recovery.pause, recovery.refused_pause)
+
+
+def _disk(configuration: Configuration, inventory: Inventory, queued: int) -> Iterator[Finding]:
+    """What a daemon that has no room can tell nobody."""
+    try:
+        disk = shutil.disk_usage(configuration.daemon.state_dir)
+    except OSError:
+        return
+    if disk.free >= _FULL_BYTES:
+        yield from disk_findings(disk.free, disk.total)
+        return
+    taken = sum(size for name, size in inventory.sizes.items() if not name.endswith(".ballast"))
+    limit = configuration.outbox.max_bytes
+    size = {"bytes": taken, "limit": limit, "queued": queued}
+    yield Finding("disk-full", "outbox", "critical", 0.9, size)
 
 
 def _active(configuration: Configuration, minutes: int) -> set[str]:
@@ -50,8 +109,7 @@ def _active(configuration: Configuration, minutes: int) -> set[str]:
     return {
         one.name
         for one in configuration.meters
-        if one.status == "active"
-        and 2 * (one.expect_every if one.transport == "push" else one.interval) <= 60 * minutes
+        if one.status == "active" and 2 * _turn(one) <= 60 * minutes
     }
 
 

@@ -183,7 +183,7 @@ def _action(
         language.text("actions", name),
         tuple(command for command in commands if command)[:NAMED],
         tuple(dict.fromkeys(view for view in views.values() if view))[:NAMED],
-        tuple(dict.fromkeys(one.subject for one in findings)),
+        tuple(dict.fromkeys(language.subject(one) for one in findings)),
         tuple(language.title(one) for one in findings[:NAMED]),
     )
 

@@ -190,5 +190,6 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "counters-low": _of("security", "see-keys new-key", "secret-register"),
     "meter-rebuilt": _of("watchdog", "test-meter see-log report-bug"),
     "sink-rebuilt": _of("watchdog", "test-sink see-log report-bug"),
+    "figures-old": _of("process", "free-disk see-log restart", "disk-watch supervised"),
     "daemon-stopped": _of("process", "restart see-log", "supervised"),
 }

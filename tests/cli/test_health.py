@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
+from collections import namedtuple
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,13 +50,16 @@ name = "han"
 listen = "tcp:4059"
 """
 REACH = {"address": "h:1", "seconds": 30, "failures": 3, "attempts": 2}
+Usage = namedtuple("Usage", "total used free")
+GIB = 1 << 30
 BUSY = Finding("meter-busy", "a", "error", 0.8, REACH, ("closed",), ("a",))
 
 
 class HealthCommandTests(RegistryCase):
     def setUp(self) -> None:
         super().setUp()
-        self.now = time.time()
+        self.now = time.time() // 60 * 60 + 30.0
+        self.patch(time, "time", lambda: self.now)
         folder = self.path.parent.absolute()
         self.config = folder / "dlmsd.toml"
         self.config.write_text(CONFIG.format(folder=folder))
@@ -72,19 +77,26 @@ class HealthCommandTests(RegistryCase):
         self.lock.take()
         self.addCleanup(self.lock.release)
         self.begun(3600)
+        self.disk(free=30 * GIB)
         self.done(self.registry.configured(["a", "b"]))
         self.fared(a=(60, 0), b=(60, 0))
+        sent = (self.registry.ids["a"], Figures(delivered=1))
+        self.done(self.registry.metrics.write(int(self.now * 1000) - 60_000, [sent]))
+
+    def disk(self, free: int) -> None:
+        """So many bytes of the state folder's are free."""
+        self.patch(shutil, "disk_usage", lambda _: Usage(100 * GIB, 100 * GIB - free, free))
 
     def begun(self, seconds: float) -> None:
         """So long ago the daemon was started."""
         os.utime(self.path.parent / "dlmsd.lock", (0, self.now - seconds))
 
-    def fared(self, **meters: tuple[int, int]) -> None:
+    def fared(self, ago: float = 600.0, **meters: tuple[int, int]) -> None:
         rows = [
             (self.registry.ids[name], Figures(good=good, failed=failed))
             for name, (good, failed) in meters.items()
         ]
-        self.done(self.registry.metrics.write(int(self.now * 1000) - 600_000, rows))
+        self.done(self.registry.metrics.write(int((self.now - ago) * 1000), rows))
 
     def raise_(self, *findings: Finding) -> None:
         keeper = AlarmKeeper(self.registry.alarms, lambda: {}, Language.of("en"))
@@ -112,6 +124,53 @@ class HealthCommandTests(RegistryCase):
         self.assertEqual(status, 2)
         self.assertEqual([one["rule"] for one in document["findings"]], ["daemon-stopped"])
         self.lock.take()  # nobody was kept out
+
+    def rules(self) -> tuple[int, list[str]]:
+        status, document = self.told()
+        return status, [one["rule"] for one in document["findings"]]
+
+    def test_a_disk_that_is_full(self) -> None:
+        """The daemon cannot write that down, so the command looks itself."""
+        self.disk(free=400 << 20)
+        self.assertEqual(self.rules(), (1, ["disk-low"]))
+        self.disk(free=4096)
+        self.assertEqual(self.rules(), (2, ["disk-full"]))
+        self.assertIn("df -h", self.invoke(plan).output)
+        full = {"bytes": 1, "queued": 2, "limit": 3}
+        self.raise_(Finding("disk-full", "outbox", "critical", 0.95, full))
+        self.assertEqual(self.rules(), (2, ["disk-full"]), "once, though its alarm stands too")
+
+    def test_a_daemon_that_writes_nothing(self) -> None:
+        self.fared(60.0, a=(12, 0), b=(12, 0))
+        self.now += 90
+        self.assertEqual(self.rules(), (0, []))
+        self.now += 150
+        self.assertEqual(self.rules(), (1, ["figures-old"]))
+        self.assertIn("the last ones are 5 minutes old", self.invoke(health).output)
+        self.begun(60)
+        self.assertEqual(self.rules()[1], [], "it has had no time yet")
+        self.begun(3600)
+        self.fared(0.0, a=(0, 1), b=(0, 1))
+        self.now += 600
+        self.assertEqual(self.rules()[1], [], "who gives nothing is tried now and then")
+        self.now += 600
+        self.assertIn("figures-old", self.rules()[1])
+
+    def test_nobody_is_to_be_read(self) -> None:
+        for name in "ab":
+            self.done(self.registry.override(name, Override(status="inactive"), "op"))
+        self.now += 1800
+        self.assertEqual(self.rules()[1], [])
+
+    def test_causes_of_gaps_are_words(self) -> None:
+        at = int(self.now * 1000)
+        self.done(self.outbox.gaps.open("a", GapCause.DISK_FULL, at - 9000, at - 1000))
+        for command in (health, plan):
+            output = self.invoke(command).output
+            self.assertIn("Readings are missing for good: the disk was full", output)
+            self.assertNotIn("disk_full", output)
+        told = self.invoke(plan, "--language", "es").output
+        self.assertIn("   Para: el disco estaba lleno\n", told)
 
     def test_alarms_shares_gaps_and_quarantine(self) -> None:
         self.raise_(BUSY)

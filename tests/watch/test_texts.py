@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import dlmsd.watch
 from dlmsd.cli.command import command
 from dlmsd.language import LANGUAGES
-from dlmsd.model import CloseCause
+from dlmsd.model import CloseCause, GapCause
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.remedies import REMEDIES, TREATMENTS
@@ -62,6 +62,9 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(used, REMEDIES.keys())
         prevented = {name for one in TREATMENTS.values() for name in one.preventions}
         self.assertEqual(prevented, texts["preventions"].keys())
+
+    def test_every_cause_of_a_gap_has_words(self) -> None:
+        self.assertEqual(Language.of("en").texts["gaps"].keys(), {one.value for one in GapCause})
 
     def test_every_rule_that_the_code_names_is_known(self) -> None:
         named = {f"sink-{cause.value.replace('_', '-')}" for cause in CloseCause} | REACH

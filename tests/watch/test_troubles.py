@@ -155,7 +155,7 @@ ROWS: Final = (
 )  # fmt: skip
 
 # Who finds these is no watch, but a command that finds no daemon.
-ELSEWHERE: Final = {"daemon-stopped": "tests/cli/test_health.py"}
+ELSEWHERE: Final = dict.fromkeys(("daemon-stopped", "figures-old"), "tests/cli/test_health.py")
 
 
 class NoTroubleTests(SynchronousTestCase):

@@ -65,10 +65,15 @@ def store_findings(history: History, now: float) -> Iterator[Finding]:
     if status.quarantined:
         count = {"count": status.quarantined}
         yield Finding("quarantine", "outbox", "warning", 0.9, count)
-    if host.size > 0 and host.free < min(LOW_BYTES, LOW_SHARE * host.size):
-        free = {"free": host.free >> 20, "percent": round(100 * host.free / host.size, 1)}
-        yield Finding("disk-low", "disk", "warning", 0.95, free)
+    yield from disk_findings(host.free, host.size)
     yield from lost_findings(host.lost)
+
+
+def disk_findings(free: int, size: int) -> Iterator[Finding]:
+    """Of a disk of ``size`` bytes, 0 if that is not known, of which so many are ``free``."""
+    if size > 0 and free < min(LOW_BYTES, LOW_SHARE * size):
+        left = {"free": free >> 20, "percent": round(100 * free / size, 1)}
+        yield Finding("disk-low", "disk", "warning", 0.95, left)
 
 
 def lost_findings(gaps: tuple[Gap, ...]) -> Iterator[Finding]:
