@@ -184,17 +184,21 @@ class Trial:
             stage.network.run(_STEP)
             bound = BACK_SECONDS + self._announced(ended)
         whole = self._whole(ended)
-        if not whole or whole[0] - ended > bound:
-            status = last(stage)
-            what = status and (status.error or dict(status.absent))
-            self.wrong.append(f"not back after {bound:.0f} s: {what}")
-        else:
+        if whole and whole[0] - ended <= bound:
             self.back = whole[0] - ended
+            return
+        status = last(stage)
+        reason = (status and status.error) or f"read {self._read(ended)[-1:]}"
+        self.wrong.append(f"not back after {bound:.0f} s: {reason}")
 
     def _whole(self, since: float) -> list[float]:
         """When the spoilt meter gave all of its measurements."""
-        readings = [(when, r) for when, r in self.stage.readings if r.meter == SPOILT]
-        return [when for when, r in readings if when >= since and set(r.values) == set(NAMES)]
+        return [when for when, keys in self._read(since) if keys == set(NAMES)]
+
+    def _read(self, since: float) -> list[tuple[float, set[str]]]:
+        """When the spoilt meter gave what."""
+        readings = [(when, r) for when, r in self.stage.readings if when >= since]
+        return [(when, set(r.values)) for when, r in readings if r.meter == SPOILT]
 
     def _announced(self, ended: float) -> float:
         """For how long after the fault the status said that the meter is left alone.

@@ -142,7 +142,7 @@ class OracleTests(SynchronousTestCase):
             await opening(self)
 
         self.patch(Poller, "_open", poorer)
-        self.assertIn("not back after", self.broken("S6/1/hdlc"))
+        self.assertRegex(self.broken("S6/1/hdlc"), r"not back after .*\{'voltage_l1'\}")
 
     def test_digits_that_no_answer_had(self) -> None:
         self.patch(Scale, "value", finer(Scale.value))
