@@ -17,7 +17,7 @@ from tests.full_disk.tmpfs import SIZE, Tmpfs
 
 
 def main() -> int:
-    """Print what was seen; 1 if anything was lost. Mounts a tmpfs, so it needs root."""
+    """Print what was seen; 1 if a promise was broken. Mounts a tmpfs, so it needs root."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.full_disk",
         description=main.__doc__,
@@ -49,11 +49,11 @@ def main() -> int:
         f"ballast there {seen.ballasts} times; "
         f"from space to the next reading {times[len(times) // 2]:.2f} s, "
         f"p99 {times[len(times) * 99 // 100]:.2f} s, longest {times[-1]:.2f} s; "
-        f"{len(seen.wrong)} violations"
+        f"{len(seen.violations)} violations"
     )
-    for one in seen.wrong[:10]:
+    for one in seen.violations[:10]:
         print(one)
-    return int(bool(seen.wrong))
+    return int(bool(seen.violations))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -13,10 +13,11 @@ from twisted.internet.task import deferLater
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
-from dlmsd.model import OutboxStatus
+from dlmsd.model import OutboxStatus, Reading
 from dlmsd.store.database import DiskFullError
 from dlmsd.store.disk import BALLAST
 from dlmsd.store.outbox import Delivery, Outbox
+from dlmsd.store.values import encode_values
 from dlmsd.store.writer import WriterThread
 from tests.full_disk.tmpfs import Tmpfs
 from tests.store.case import look, reading
@@ -25,7 +26,10 @@ METERS = ("a", "b", "c")
 # What is promised: after so many seconds of space a reading is taken again.
 PROMISED = 10.0
 COUNTERS = "SELECT sum(committed), sum(delivered), sum(queued), sum(dropped) FROM counters"
-WAITING = "SELECT count(*) FROM deliveries WHERE delivered_at IS NULL"
+WAITING = """
+    SELECT r.meter, r.ts FROM deliveries d JOIN readings r ON r.id = d.reading
+    WHERE d.delivered_at IS NULL
+"""
 # An outbox full of what was delivered is part of it: purging makes room within the file.
 OPTIONS = OutboxOptions(max_bytes=8 << 20)
 
@@ -41,6 +45,16 @@ class Seen:
     noticed: int = 0
     times: list[float] = field(factory=list)
     wrong: list[str] = field(factory=list)
+
+    @property
+    def violations(self) -> list[str]:
+        """What has to happen in so many cycles and did not, and what went wrong."""
+        found = []
+        if self.ballasts < self.cycles:
+            found.append(f"the ballast was there {self.ballasts} times in {self.cycles} cycles")
+        if self.noticed < self.cycles / 2:
+            found.append(f"{self.noticed} of {self.cycles} full disks were noticed")
+        return found + self.wrong
 
 
 class Fill:
@@ -116,7 +130,7 @@ class Fill:
     async def _commit(self, outbox: Outbox) -> bool:
         """A group of readings; whether the disk was too full for one of them."""
         self._ts += 1
-        group = [reading(meter, self._ts, text="x" * 2000) for meter in METERS]
+        group = [given(meter, self._ts) for meter in METERS]
         outcomes = [outbox.commit(one, ["tb"]) for one in group]
         await outbox.flush()
         full = False
@@ -141,24 +155,37 @@ class Fill:
 
     def _deliver(self, outbox: Outbox, deliveries: Sequence[Delivery]) -> None:
         self._delivered.update((one.meter, one.ts) for one in deliveries)
+        self._same((one.meter, one.ts, one.values) for one in deliveries)
         outbox.delivered([one.id for one in deliveries])
 
     def _compare(self) -> None:
-        """What was acknowledged waits, or is kept, or was delivered and purged."""
-        kept = set(look(self._path, "SELECT meter, ts FROM readings"))
-        lost = self._stored - kept - self._delivered
+        """What was acknowledged waits, or was delivered; and what is kept is what was given."""
+        waiting = look(self._path, WAITING)
+        self._same(look(self._path, "SELECT meter, ts, values_json FROM readings"))
+        lost = self._stored - set(waiting) - self._delivered
         if lost:
             self.seen.wrong.append(f"{len(lost)} readings lost")
         (counted,) = look(self._path, COUNTERS)
-        ((waiting,),) = look(self._path, WAITING)
         committed, delivered, queued, dropped = counted
         if committed != self.seen.acknowledged or dropped:
             self.seen.wrong.append(f"{counted} counted of {self.seen.acknowledged}")
-        if committed != delivered + queued or queued != waiting:
-            self.seen.wrong.append(f"{counted} counted with {waiting} that wait")
+        if committed != delivered + queued or queued != len(waiting):
+            self.seen.wrong.append(f"{counted} counted with {len(waiting)} that wait")
+
+    def _same(self, rows: Iterable[tuple[str, int, str]]) -> None:
+        altered = [
+            ts for meter, ts, values in rows if values != encode_values(given(meter, ts).values)
+        ]
+        if altered:
+            self.seen.wrong.append(f"{len(altered)} readings with other values, as of {altered[0]}")
 
     def _post(self, status: OutboxStatus) -> None:
         self._status = status
+
+
+def given(meter: str, ts: int) -> Reading:
+    """What is stored: no two readings have the same values."""
+    return reading(meter, ts, text=f"{meter} {ts} {'x' * 2000}")
 
 
 def fill_and_free(reactor: Any, disk: Tmpfs, cycles: int, seed: int) -> Deferred[Seen]:

@@ -39,8 +39,10 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """A bug was seen, or good code let through; who never ends has seen nothing."""
-        return self.code >= 0 and (self.code == 0) is (self.mutant is None)
+        """A bug was seen and told, or good code let through; who never ends has seen nothing."""
+        if self.mutant is None:
+            return self.code == 0
+        return self.code > 0 and self.catcher.says(self.output)
 
 
 def judge(catcher: Catcher, mutant: Mutant | None) -> Verdict:
@@ -54,24 +56,33 @@ def judge(catcher: Catcher, mutant: Mutant | None) -> Verdict:
                 shutil.copy(file, copy)
         if mutant is not None:
             mutant.apply(copy)
+            code, output = _run(mutant.importing, copy)
+            if code:
+                return Verdict(catcher, mutant, -1, 0.0, f"cannot be imported: {output}")
         began = time.monotonic()
-        process = subprocess.Popen(
-            catcher.command,
-            cwd=copy,
-            env={**os.environ, "PYTHONPATH": str(copy), "TMPDIR": folder, "PYTHONHASHSEED": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            output, _ = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            output += f"\nnot within {PATIENCE} s"
-        return Verdict(catcher, mutant, process.returncode, time.monotonic() - began, output)
+        code, output = _run(catcher.command, copy)
+        return Verdict(catcher, mutant, code, time.monotonic() - began, output)
+
+
+def _run(command: Sequence[str], copy: Path) -> tuple[int, str]:
+    """Its exit code, below 0 if it had to be ended, and what it printed."""
+    process = subprocess.Popen(
+        command,
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy), "TMPDIR": str(copy), "PYTHONHASHSEED": "0"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        output += f"\nnot within {PATIENCE} s"
+    return process.returncode, output
 
 
 def run(mutants: Sequence[Mutant], jobs: int) -> Iterator[Verdict]:

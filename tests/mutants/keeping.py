@@ -7,9 +7,17 @@ from typing import Final
 from tests.mutants.mutant import Mutant, module, trial
 from tests.mutants.reading import STORM
 
-KILLS: Final = module("tests.kills", "--kills=24", "--each=8", "--jobs=3")
-CUTS: Final = module("tests.powercut", "--cuts=2000", "--jobs=1")
-FORGERIES: Final = module("benchmarks.forgeries", "--count=20000")
+KILLS: Final = module(
+    "tests.kills", "--kills=24", "--each=8", "--jobs=3", word=r"\b[1-9]\d* violations"
+)
+CUTS: Final = module(
+    "tests.powercut", "--cuts=2000", "--jobs=1", word=r"promises checked: .*\b[1-9]\d* [a-z]"
+)
+FORGERIES: Final = module(
+    "benchmarks.forgeries",
+    "--count=20000",
+    word=r"\b[1-9][\d,]*  (accepted|moved a stored counter|genuine replies refused)",
+)
 
 KEEPING: Final = (
     Mutant.of(
@@ -46,6 +54,18 @@ KEEPING: Final = (
         "store/batch.py",
         CUTS,
         ("self.take_marks(synced=True)", "self.take_marks(synced=False)"),
+    ),
+    Mutant.of(
+        "counters of meters are not kept",
+        "store/invocation.py",
+        CUTS,
+        ("    database.executemany(_KEEP, counters.items())\n", "    return\n"),
+    ),
+    Mutant.of(
+        "only the first sink is owed a reading",
+        "store/ledger.py",
+        CUTS,
+        ("        for sink in entry.sinks:\n", "        for sink in entry.sinks[:1]:\n"),
     ),
     Mutant.of(
         "marks wait a second, and the window does not",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,10 @@ from typing import Final
 from attrs import frozen
 
 _PYTHON: Final = sys.executable
+# Code that cannot even be run breaks no promise.
+_UNUSABLE: Final = (
+    r"\b(ImportError|ModuleNotFound|ModuleNotFoundError|ObjectNotFound|SyntaxError|NameError)\b"
+)
 
 
 class StaleMutantError(Exception):
@@ -17,20 +22,27 @@ class StaleMutantError(Exception):
 
 @frozen
 class Catcher:
-    """A command that ends with 0 on good code, and with anything else on the bug."""
+    """A command that ends with 0 on good code; on the bug with anything else, and with its
+    ``word``, a regular expression, which it says when it has seen a broken promise."""
 
     name: str
     command: tuple[str, ...]
+    word: str
+
+    def says(self, output: str) -> bool:
+        """Whether it has seen a bug, instead of being one's victim itself."""
+        return bool(re.search(self.word, output)) and not re.search(_UNUSABLE, output)
 
 
-def module(name: str, *arguments: str) -> Catcher:
+def module(name: str, *arguments: str, word: str) -> Catcher:
     """``python -m name``."""
-    return Catcher(" ".join((name, *arguments)), (_PYTHON, "-m", name, *arguments))
+    return Catcher(" ".join((name, *arguments)), (_PYTHON, "-m", name, *arguments), word)
 
 
 def trial(*tests: str) -> Catcher:
     """Some tests."""
-    return Catcher(" ".join(tests), (_PYTHON, "-m", "twisted.trial", *tests))
+    command = (_PYTHON, "-m", "twisted.trial", *tests)
+    return Catcher(" ".join(tests), command, r"(?m)^FAILED \(.*(failures|errors)=[1-9]")
 
 
 @frozen
@@ -59,3 +71,9 @@ class Mutant:
     def apply(self, root: Path) -> None:
         """Put the bug into the copy at ``root``."""
         (root / "dlmsd" / self.file).write_text(self.mutated(root))
+
+    @property
+    def importing(self) -> tuple[str, ...]:
+        """A command that imports the file, which it must be possible to do."""
+        name = f"dlmsd.{self.file.removesuffix('.py').replace('/', '.')}"
+        return _PYTHON, "-c", f"import {name}"

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.mutants.mutant import Mutant, module, trial
 
-STORM: Final = module("tests.storm", "--seeds=8")
+STORM: Final = module("tests.storm", "--seeds=8", word=r"\b[1-9]\d* storms broke a promise")
 
 READING: Final = (
     Mutant.of(
