@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from dlmsd.publish.troubles import (
     ClosedTrouble,
@@ -36,7 +36,8 @@ Flying = tuple[str, tuple[int, ...]]
 
 @define(eq=False)
 class Ending:
-    """How one connection, or ``count`` attempts in a row, came to nothing.
+    """How one connection, or ``count`` attempts in a row, came to nothing: the first at ``since``,
+    the last at ``at``.
 
     ``lifetime`` is from CONNACK to the end, ``speaking`` the part of it after a silent
     probe, if there was one; ``silent`` tells that it ended within the probe. ``quiet`` is
@@ -60,6 +61,7 @@ class Ending:
     doubted: set[int] = field(factory=set)
     guilty: bool = False
     """Whether one of those in flight was found to close connections."""
+    since: float = field(default=Factory(lambda self: self.at, takes_self=True))
 
     @property
     def wordless(self) -> bool:

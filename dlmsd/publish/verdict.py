@@ -188,10 +188,10 @@ def _judge_endings(episodes: Episodes, endings: Sequence[Ending]) -> Finding | N
     same = [one for one in endings if type(one.trouble) is type(last.trouble)]
     words = f"{_times(sum(one.count for one in same))}: {last.trouble}"
     if found is None:
-        return Finding(CloseCause.UNKNOWN, 0.3, (words,), same[0].at)
+        return Finding(CloseCause.UNKNOWN, 0.3, (words,), same[0].since)
     if found[0] is CloseCause.TAKEOVER:
         words = f"another client uses {episodes.who}; {words}"
-    return Finding(*found, (words,), same[0].at)
+    return Finding(*found, (words,), same[0].since)
 
 
 def _named(trouble: troubles.Trouble, accepted: bool) -> tuple[CloseCause, float] | None:
@@ -217,9 +217,9 @@ def _gone(episodes: Episodes, endings: Sequence[Ending], last: Ending) -> Findin
         return Finding(CloseCause.RESTART, 0.95, (words, tries, *back), before.at)
     if isinstance(last.trouble, troubles.ClosedTrouble):
         words = "it closes before it answers CONNECT"
-        return Finding(CloseCause.UNKNOWN, 0.3, (tries, words), failed[0].at)
+        return Finding(CloseCause.UNKNOWN, 0.3, (tries, words), failed[0].since)
     confidence = 0.7 if isinstance(last.trouble, troubles.SilentTrouble) else 0.95
-    return Finding(CloseCause.UNREACHABLE, confidence, (tries,), failed[0].at)
+    return Finding(CloseCause.UNREACHABLE, confidence, (tries,), failed[0].since)
 
 
 def _behaviour(episodes: Episodes, last: Ending) -> Finding:

@@ -7,7 +7,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.publish.episodes import MOST_ENDINGS, Ending, Episodes
-from dlmsd.publish.troubles import ClosedTrouble, Trouble, UnacknowledgedTrouble
+from dlmsd.publish.troubles import (
+    ClosedTrouble,
+    CredentialsTrouble,
+    Trouble,
+    UnacknowledgedTrouble,
+    UnreachableTrouble,
+)
+from dlmsd.publish.verdict import judge
 
 
 class BoundTests(SynchronousTestCase):
@@ -45,3 +52,13 @@ class BoundTests(SynchronousTestCase):
         silent, closed = self.episodes.endings
         self.assertEqual((silent.flying, silent.doubted), ((("t", ()),) * 3, set()))
         self.assertEqual((len(closed.flying), closed.doubted), (3, set(range(6))))
+
+    def test_what_is_found_of_failed_attempts_stands_since_the_first(self) -> None:
+        for trouble in (UnreachableTrouble("no"), CredentialsTrouble("no")):
+            began = self.clock.seconds()
+            for _ in range(3):
+                self.episodes.ended(trouble)
+                finding = judge(self.episodes)
+                assert finding is not None
+                self.assertEqual(finding.since, began)
+                self.clock.advance(60)
