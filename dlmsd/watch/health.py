@@ -35,7 +35,8 @@ def success_class(figures: Figures) -> str:
 @frozen
 class HealthReport:
     """``meters`` are the figures of each active one over ``minutes``, up to ``at`` (Unix ms),
-    but for those whose turn has not come; ``queued`` deliveries wait.
+    but for those whose turn has not come; ``queued`` deliveries wait. A ``young`` daemon has
+    not written any yet.
     """
 
     at: int
@@ -43,6 +44,7 @@ class HealthReport:
     meters: Mapping[str, Figures]
     queued: int
     findings: Sequence[Finding]
+    young: bool = False
 
     @property
     def status(self) -> int:
@@ -108,7 +110,7 @@ class HealthReport:
         for name, one in sorted(self.meters.items()):
             kind = success_class(one)
             if kind != "healthy":
-                share = round(100 * (one.success or 0.0))
+                share = _percent(one, 0)
                 word = language.text("classes", kind)
                 lines.append(f"  {name}: {word}, {share} % ({one.good}/{one.good + one.failed})")
         for finding in self.findings:
@@ -120,20 +122,25 @@ class HealthReport:
     def _head(self, language: Language) -> list[str]:
         total, classes = self.total, self.classes
         name = "daily" if self.minutes == 1440 else "health"
-        percent = round(100 * (total.success or 0.0), 1)
+        word = ("young" if self.young else "good", "minor", "bad")[self.status]
         return [
             language.word(name, minutes=self.minutes) + ":",
-            language.word(("good", "minor", "bad")[self.status]),
+            language.word(word),
             language.word("meters", **{one: classes[one] for one in CLASSES}) + ".",
             language.word(
                 "cycles",
                 cycles=total.good + total.failed,
-                percent=percent,
+                percent=_percent(total, 1),
                 delivered=total.delivered,
                 queued=self.queued,
             )
             + ".",
         ]
+
+
+def _percent(figures: Figures, digits: int) -> str:
+    """Of cycles that were good; of none there is no share."""
+    return "\N{EN DASH}" if figures.success is None else f"{100 * figures.success:.{digits}f}"
 
 
 async def checked(

@@ -58,7 +58,12 @@ def look(configuration: Configuration, minutes: int, wall: float) -> HealthRepor
     full = _disk(configuration, inventory, queued)
     findings += [one for one in full if one.key not in known]
     findings.sort(key=lambda one: (-one.rank, one.rule, one.subject))
-    return HealthReport(at, minutes, figures, queued, findings)
+    young = begun is not None and not figures and bool(_reading(configuration))
+    return HealthReport(at, minutes, figures, queued, findings, young)
+
+
+def _reading(configuration: Configuration) -> list[MeterOptions]:
+    return [one for one in configuration.meters if one.status == "active"]
 
 
 def _patience(configuration: Configuration, folder: Path, newest: int | None) -> int | None:
@@ -67,7 +72,7 @@ def _patience(configuration: Configuration, folder: Path, newest: int | None) ->
     Meters that gave something in the ``newest`` minute (Unix ms) are read in their interval,
     and are tried as often at first when they fail; others rest in between.
     """
-    active = [one for one in configuration.meters if one.status == "active"]
+    active = _reading(configuration)
     if not active:
         return None
     figures = {}
@@ -106,11 +111,7 @@ def _disk(configuration: Configuration, inventory: Inventory, queued: int) -> It
 
 def _active(configuration: Configuration, minutes: int) -> set[str]:
     """Whose turn comes twice within ``minutes``."""
-    return {
-        one.name
-        for one in configuration.meters
-        if one.status == "active" and 2 * _turn(one) <= 60 * minutes
-    }
+    return {one.name for one in _reading(configuration) if 2 * _turn(one) <= 60 * minutes}
 
 
 def _findings(

@@ -59,6 +59,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "accept-meter": Remedy("immediate", 2, "dlmsd meters accept {meter}"),
     "raise-files": Remedy("immediate", 5, "systemctl edit dlmsd"),
     "see-refused": Remedy("immediate", 5, "", "#/settings"),
+    "start-daemon": Remedy("immediate", 1, "systemctl start dlmsd"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
     "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined"),
@@ -191,5 +192,5 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "meter-rebuilt": _of("watchdog", "test-meter see-log report-bug"),
     "sink-rebuilt": _of("watchdog", "test-sink see-log report-bug"),
     "figures-old": _of("process", "free-disk see-log restart", "disk-watch supervised"),
-    "daemon-stopped": _of("process", "restart see-log", "supervised"),
+    "daemon-stopped": _of("process", "start-daemon see-log", "supervised"),
 }

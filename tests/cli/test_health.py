@@ -123,6 +123,9 @@ class HealthCommandTests(RegistryCase):
         status, document = self.told()
         self.assertEqual(status, 2)
         self.assertEqual([one["rule"] for one in document["findings"]], ["daemon-stopped"])
+        document = json.loads(self.invoke(plan, "--json").output)
+        first = document["immediate"][0]
+        self.assertEqual((first["priority"], first["commands"]), (1, ["systemctl start dlmsd"]))
         self.lock.take()  # nobody was kept out
 
     def rules(self) -> tuple[int, list[str]]:
@@ -161,6 +164,7 @@ class HealthCommandTests(RegistryCase):
             self.done(self.registry.override(name, Override(status="inactive"), "op"))
         self.now += 1800
         self.assertEqual(self.rules()[1], [])
+        self.assertIn("All is well.", self.invoke(health, "--minutes", "5").output)
 
     def test_causes_of_gaps_are_words(self) -> None:
         at = int(self.now * 1000)
@@ -189,11 +193,19 @@ class HealthCommandTests(RegistryCase):
         _, document = self.told("--minutes", "5")
         self.assertEqual(document["meters"]["b"]["good"], 0)
         self.assertEqual(document["classes"]["down"], 2, "who gave nothing at all is down")
+        output = self.invoke(health, "--minutes", "5").output
+        self.assertIn("  b: down, \N{EN DASH} % (0/0)", output)
 
     def test_a_daemon_that_has_only_begun(self) -> None:
         self.begun(45)
         status, document = self.told("--minutes", "5")
         self.assertEqual((status, document["meters"]), (0, {}))
+        output = self.invoke(health, "--minutes", "5").output
+        self.assertIn("5 minutes:\nNo figures yet; the first come within a minute", output)
+        self.assertIn("Cycles: 0, \N{EN DASH} % good", output)
+        self.assertNotIn("well", output)
+        self.lock.release()
+        self.assertIn("Something is badly wrong.", self.invoke(health, "--minutes", "5").output)
 
     def test_an_operators_decision_is_nobodys_trouble(self) -> None:
         self.done(self.registry.override("b", Override(status="inactive"), "op"))
