@@ -1,10 +1,11 @@
 """What one hostile meter costs the others in real time: p99 of their polls.
 
-``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 40]``
+``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 40] [--rounds 3]``
 
 Two crowds of virtual meters are read at the same time, each by a process of its own, over
 loopback: one of them has a hostile meter, each time in another way. So both have what else the
-machine does.
+machine does. The exit status is 1 if a poll took longer with it in most rounds, if polls are
+missing, or if the hostile meter did nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import json
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from random import Random
+from statistics import median
 from typing import Any
 
-from attrs import evolve
+from attrs import asdict, evolve, frozen
 from twisted.internet import reactor, stdio
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
@@ -33,7 +36,37 @@ from dlmsd.simulator.service import Endpoint, Simulation
 from tests.hostile.crowd import HOSTILE, options_of, p99
 from tests.hostile.meter import HostileFactory, Hostility
 
+# What p99 of the others' polls may rise by; half of the rounds may be disturbed.
+MORE = 1.1
+# A poll of a meter that takes its time; another one's takes some milliseconds.
+_SLOW_SECONDS = 1.0
 PATIENT = evolve(MICROSTAR, response_delay=0.0)
+
+
+@frozen
+class Figures:
+    """Of one phase: how many polls, p99 of one and of its lateness in ms, the share of a CPU in
+    percent, and how often the hostile meter was seen to fail or to take its time."""
+
+    polls: int
+    poll: float
+    late: float
+    cpu: float
+    struck: int
+
+
+def wrong(kind: Hostility, rounds: Sequence[tuple[Figures, Figures]], least: int) -> list[str]:
+    """What one way does too much, as sentences; ``least`` polls must be in each phase."""
+    found = []
+    rise = median(cost.poll / max(without.poll, 1e-9) for without, cost in rounds)
+    if rise > MORE:
+        found.append(f"{kind.value}: p99 of a poll rose by {(rise - 1) * 100:.0f} %")
+    polls = min(one.polls for pair in rounds for one in pair)
+    if polls < least:
+        found.append(f"{kind.value}: {polls} polls of {least}")
+    if not all(cost.struck for _, cost in rounds):
+        found.append(f"{kind.value}: the hostile meter did nothing")
+    return found
 
 
 def serve(meters: int) -> None:
@@ -77,6 +110,7 @@ class Crowd:
     def __init__(self, endpoints: Sequence[tuple[str, int]], interval: float) -> None:
         self._polls: list[float] = []
         self._late: list[float] = []
+        self._struck = 0
         self._last: dict[str, tuple[int, float]] = {}
         self._interval = interval
         *ordinary, hostile = (
@@ -100,7 +134,11 @@ class Crowd:
         return succeed(None)
 
     def _post(self, status: MeterStatus) -> None:
-        if status.name.startswith(HOSTILE) or status.reading is None or status.error:
+        if status.name.startswith(HOSTILE):
+            slow = (status.cycle_seconds or 0.0) > _SLOW_SECONDS
+            self._struck += bool(status.error) or slow
+            return
+        if status.reading is None or status.error:
             return
         before, begun = self._last.get(status.name, (0, 0.0))
         seconds = status.cycle_seconds or 0.0
@@ -122,8 +160,9 @@ class Crowd:
 
         await self.fleet.change(meters, stored)
 
-    async def measure(self, kind: Hostility | None, seconds: float) -> tuple[float, ...]:
-        """p99 of a poll and of its lateness, in ms; the share of a CPU, in percent."""
+    async def measure(self, kind: Hostility | None, seconds: float) -> Figures:
+        """One phase."""
+        self._struck = 0
         await self.read(kind)
         await deferLater(reactor, 1.0)
         self._polls.clear()
@@ -131,11 +170,13 @@ class Crowd:
         began = time.process_time()
         await deferLater(reactor, seconds)
         cpu = (time.process_time() - began) / seconds
-        return p99(self._polls) * 1000, p99(self._late) * 1000, cpu * 100
+        poll, late = p99(self._polls) * 1000, p99(self._late) * 1000
+        return Figures(len(self._polls), poll, late, cpu * 100, self._struck)
 
 
-async def read(meters: int, seconds: float, interval: float, *, hostile: bool) -> None:
+async def read(given: argparse.Namespace, *, hostile: bool) -> None:
     """One crowd: start its meters, measure each phase, tell its figures as JSON, stop."""
+    meters, interval = given.meters, given.interval
     command = [sys.executable, __file__, "--as=meters", f"--meters={meters}"]
     server = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -149,10 +190,10 @@ async def read(meters: int, seconds: float, interval: float, *, hostile: bool) -
         # As the daemon does it, a minute after its start.
         Machine.real(reactor).settle()
         await deferLater(reactor, interval)
-        for kind in Hostility:
+        for kind in list(Hostility) * given.rounds:
             server.stdin.write(f"{kind.name}\n")
-            figures = await crowd.measure(kind if hostile else None, seconds)
-            print(json.dumps(figures), flush=True)
+            figures = await crowd.measure(kind if hostile else None, given.seconds)
+            print(json.dumps(asdict(figures)), flush=True)
         await crowd.fleet.stop()
     finally:
         server.stdin.close()
@@ -160,39 +201,50 @@ async def read(meters: int, seconds: float, interval: float, *, hostile: bool) -
     reactor.stop()
 
 
-def compare(options: Sequence[str]) -> None:
-    """Both crowds, side by side, a line for each way."""
+def compare(given: argparse.Namespace) -> int:
+    """Both crowds, side by side, a line for each phase; 1 if anything is wrong."""
     crowds = [
         subprocess.Popen(
-            [sys.executable, __file__, f"--as={side}", *options], stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, f"--as={side}", *sys.argv[1:]],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for side in ("without", "with")
     ]
-    titles = ("a poll, ms", "late, ms", "CPU")
-    print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'a poll':>12}")
-    for kind in Hostility:
-        without, cost = (json.loads(one.stdout.readline()) for one in crowds if one.stdout)
-        pairs = zip(without, cost, strict=True)
-        poll, late, cpu = (f"{before:7.2f} {after:7.2f}" for before, after in pairs)
-        rise = (cost[0] / without[0] - 1) * 100
-        print(f"{kind.value:24} {poll} {late} {cpu} % {rise:+7.1f} %", flush=True)
+    titles = ("a poll, ms", "late, ms", "CPU, %", "polls")
+    print(f"{'p99 without, with':24}{''.join(f'{one:>16}' for one in titles)}{'struck':>8}")
+    seen: dict[Hostility, list[tuple[Figures, Figures]]] = defaultdict(list)
+    for kind in list(Hostility) * given.rounds:
+        without, cost = (Figures(**json.loads(one.stdout.readline())) for one in crowds)  # type: ignore[union-attr]
+        seen[kind].append((without, cost))
+        told = "".join(
+            f" {getattr(without, name):7.{digits}f} {getattr(cost, name):7.{digits}f}"
+            for name, digits in (("poll", 2), ("late", 2), ("cpu", 0), ("polls", 0))
+        )
+        rise = (cost.poll / without.poll - 1) * 100
+        print(f"{kind.value:24}{told} {cost.struck:7} {rise:+7.1f} %", flush=True)
     for one in crowds:
         one.wait()
+    least = int(0.9 * given.meters * given.seconds / given.interval)
+    found = [what for kind, rounds in seen.items() for what in wrong(kind, rounds, least)]
+    print("\n".join(found) or f"no way costs more than {MORE - 1:.0%}, by the median of rounds")
+    return int(bool(found))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--meters", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--interval", type=float, default=5)
     parser.add_argument("--as", dest="side", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if not given.side:
-        compare(sys.argv[1:])
+        sys.exit(compare(given))
     elif given.side == "meters":
         serve(given.meters)
     else:
-        work = read(given.meters, given.seconds, given.interval, hostile=given.side == "with")
+        work = read(given, hostile=given.side == "with")
         reactor.callWhenRunning(
             lambda: Deferred.fromCoroutine(work).addErrback(
                 lambda failure: (print(failure.getTraceback()), reactor.stop())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -25,6 +26,8 @@ _PORT = 9000
 _BREAK_SECONDS = 2.0
 # All are connected by then, at 20 a second.
 _BEGIN_SECONDS = 70.0
+# After so long a lost connection must be there again; the slowest took 19 s.
+BACK_SECONDS = 35.0
 
 
 @define
@@ -36,6 +39,7 @@ class Cost:
     polls: int = 0
     poll: float = 0.0
     late: float = 0.0
+    backs: int = 0
     back: float = 0.0
     octets: float = 0.0
     calls: float = 0.0
@@ -59,7 +63,7 @@ class Crowd:
         self._read: dict[str, list[float]] = defaultdict(list)
         self._lost: dict[int, float] = {}
         self._backs: list[float] = []
-        self._broken: set[str] = set()
+        self._broken: dict[str, float] = {}
         self._octets = self._calls = self._connections = 0
         self._simulation = self._simulate(meters, 1)
         self._hostile = HostileFactory(self._simulate(1, 2).meters[0], self.network, Random(seed))
@@ -124,7 +128,7 @@ class Crowd:
         if open_:
             pipe = self._random.choice(open_)
             self._lost[pipe.port] = self.network.seconds()
-            self._broken.add(ports[pipe.port])
+            self._broken[ports[pipe.port]] = self.wall()
             pipe.peer.abortConnection()
 
     def _connected(self, pipe: Pipe) -> None:
@@ -171,17 +175,27 @@ class Crowd:
             len(self._polls),
             p99(self._polls),
             p99(late),
+            len(self._backs),
             p99(self._backs),
             self._octets / seconds,
             self._calls / seconds,
             self._connections / seconds,
-            [
-                f"{name} was read {len(self._read[name])} times"
-                for name in names
-                if name not in self._broken
-                and len(self._read[name]) < (seconds + _BEGIN_SECONDS - 55) // INTERVAL
-            ],
+            [*self._missing(names, seconds)],
         )
+
+    def _missing(self, names: list[str], seconds: float) -> Iterator[str]:
+        """Meters that were forgotten, each as a sentence."""
+        now = self.network.seconds()
+        for port, lost in self._lost.items():
+            if now - lost > BACK_SECONDS:
+                yield f"port {port} is not connected again after {now - lost:.0f} s"
+        for name in names:
+            read, broken = self._read[name], self._broken.get(name)
+            if broken is None:
+                if len(read) < (seconds + _BEGIN_SECONDS - 55) // INTERVAL:
+                    yield f"{name} was read {len(read)} times"
+            elif self.wall() - broken > BACK_SECONDS + INTERVAL and read[-1:] <= [broken]:
+                yield f"{name} was not read again after its connection broke"
 
 
 def options_of(endpoint: Endpoint, interval: float) -> MeterOptions:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from attrs import evolve
 from twisted.internet.defer import DeferredLock
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.hostile import Figures
+from benchmarks.hostile import wrong as judged
 from dlmsd.meter import factory, protocol
 from tests.hostile.crowd import Cost, Crowd
 from tests.hostile.meter import Hostility
@@ -18,7 +23,9 @@ SECONDS, SOON = 180.0, 60.0
 
 def wrong(plain: Cost, cost: Cost) -> list[str]:
     """What is worse with the hostile meter than without."""
-    found = list(cost.missing)
+    found = plain.missing + cost.missing
+    if not cost.backs:
+        found.append("no lost connection came back")
     for what in ("poll", "back"):
         before, after = getattr(plain, what), getattr(cost, what)
         if after > MORE * before:
@@ -66,6 +73,49 @@ class OracleTests(SynchronousTestCase):
         self.patch(protocol, "MAX_BABBLE", 1 << 24)
         self.assertIn("octets a second", self.broken(Hostility.FLAGS))
 
+    def test_one_that_never_connects_again(self) -> None:
+        backoff = factory.MeterFactory._backoff
+        self.patch(
+            factory.MeterFactory, "_backoff", lambda made: 1e6 if made.connects else backoff(made)
+        )
+        told = self.broken(Hostility.RESETS)
+        self.assertIn("is not connected again after", told)
+        self.assertIn("no lost connection came back", told)
+
+    def test_one_that_connects_again_and_reads_no_more(self) -> None:
+        build = factory.MeterFactory.buildProtocol
+
+        def mute(made: factory.MeterFactory, address: Any) -> protocol.MeterProtocol:
+            built = build(made, address)
+            if made.connects > 1:
+                built.dataReceived = lambda octets: None  # type: ignore[method-assign]
+            return built
+
+        self.patch(factory.MeterFactory, "buildProtocol", mute)
+        cost = Crowd(Hostility.RESETS, 300).run(2 * SOON)
+        self.assertIn("was not read again", " ".join(cost.missing))
+
     def test_no_pause_between_connections(self) -> None:
         self.patch(factory.MeterFactory, "_backoff", lambda self: 0.0)
         self.assertIn("connections a second", self.broken(Hostility.RESETS))
+
+
+class VerdictTests(SynchronousTestCase):
+    """What the measurement in real time says of its figures."""
+
+    def judged(self, *costs: Figures) -> list[str]:
+        without = Figures(500, 2.0, 1.0, 10.0, 0)
+        return judged(Hostility.BOMBS, [(without, cost) for cost in costs], 450)
+
+    def test_one_disturbed_round_is_none(self) -> None:
+        good = Figures(500, 2.1, 1.0, 12.0, 3)
+        self.assertEqual(self.judged(good, evolve(good, poll=9.0), good), [])
+
+    def test_most_rounds(self) -> None:
+        bad = Figures(500, 3.0, 1.0, 12.0, 3)
+        (told,) = self.judged(bad, evolve(bad, poll=2.0), bad)
+        self.assertIn("rose by 50 %", told)
+
+    def test_few_polls_and_no_harm(self) -> None:
+        told = self.judged(Figures(400, 2.0, 1.0, 12.0, 0))
+        self.assertEqual(len(told), 2, told)
