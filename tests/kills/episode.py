@@ -212,13 +212,16 @@ class Episode:
             self._judge.violation(f"in the log: {log[log.index('Traceback') :][:2000]}")
 
     def _wait(self, subscriber: Subscriber, enough: dict[str, int], seconds: float) -> None:
-        """Until all that was committed has arrived, and ``enough`` readings of each meter."""
+        """Until all that was committed has arrived, and ``enough`` readings of each meter.
+
+        What was read meanwhile waits behind a backlog, and a stop does not wait for it.
+        """
         end = time.monotonic() + seconds
         while True:
             self._judge.arrived(subscriber.messages)
             missing, given = self._judge.missing(), self._judge.given()
             few = [name for name, least in enough.items() if given[name] < least]
-            if not missing and not few:
+            if not missing and not few and self._judge.waiting(self._outbox) <= WINDOW:
                 return
             if time.monotonic() >= end:
                 raise AssertionError(f"not arrived: {sorted(missing)[:5]}; hardly read: {few}")

@@ -228,6 +228,11 @@ class Judge:
         """How many readings of each meter have arrived."""
         return Counter(meter for meter, _ in self._arrived)
 
+    def waiting(self, path: Path) -> int:
+        """How many deliveries wait in the file of a daemon that runs."""
+        with _opened(path) as database:
+            return len(set(database.execute(_WAITING)))
+
     # At the end.
 
     def finish(self, path: Path, answers: Iterable[dict[str, Any]], counters: Path) -> None:

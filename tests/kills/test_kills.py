@@ -44,6 +44,7 @@ class LastLifeTests(SynchronousTestCase):
         episode = Episode(1, 1, cast(Any, None), cast(Any, None))
         self.addCleanup(episode._folder.rmdir)
         subscriber = cast(Any, SimpleNamespace(messages=[("t/m", b'{"ts":1,"values":{}}', False)]))
+        self.patch(Judge, "waiting", lambda self, path: 0)
         episode._wait(subscriber, {"m": 1}, 0.0)
         failed = self.assertRaises(AssertionError, episode._wait, subscriber, {"m": 2}, 0.0)
         self.assertIn("hardly read: ['m']", str(failed))
@@ -58,10 +59,10 @@ class JudgeTests(SynchronousTestCase):
         self.answers = [
             {"t": 0.05, "meter": "m", "results": [["1-1:32.7.0", 3, "[-1, 35]"]]},
             self.answer(0.12, "2301"),
-            self.answer(0.19, "2302"),
+            self.answer(0.29, "2302"),
         ]
         readings = [
-            Reading("m", ts, {"u": Decimal(raw)}) for ts, raw in ((100, "230.1"), (200, "230.2"))
+            Reading("m", ts, {"u": Decimal(raw)}) for ts, raw in ((100, "230.1"), (300, "230.2"))
         ]
         ledger = Ledger(self.path, threading.Event())
         entries = [Entry(each, ("local",), encode_values(each.values)) for each in readings]
@@ -69,7 +70,7 @@ class JudgeTests(SynchronousTestCase):
         ids = [each.id for each in ledger.commit(Batch(waiting), 0).deliveries]
         ledger.commit(Batch(marks=ids), 1)
         ledger.close()
-        self.messages = [self.message(100, "230.1"), self.message(200, "230.2")]
+        self.messages = [self.message(100, "230.1"), self.message(300, "230.2")]
         self.numbers = [0, 1, 2]
         self.judge = Judge(Figures(), 20, {"1-1:32.7.0": "u"}, frozenset())
 
@@ -94,12 +95,12 @@ class JudgeTests(SynchronousTestCase):
         return "; ".join(self.judge.figures.violations)
 
     def test_all_is_well(self) -> None:
-        told = {"meters": [{"name": "m", "ts": 200}], "outbox": {"committed": 2}}
+        told = {"meters": [{"name": "m", "ts": 300}], "outbox": {"committed": 2}}
         self.assertEqual(self.verdict(**told), "")
 
     def test_lost(self) -> None:
         del self.messages[1]
-        self.assertEqual(self.verdict(), "m: 200 was committed and never arrived")
+        self.assertEqual(self.verdict(), "m: 300 was committed and never arrived")
         self.assertEqual(self.judge.figures.lost, 1)
 
     def test_what_waits_in_the_file_is_not_lost(self) -> None:
@@ -109,57 +110,61 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.verdict(), "")
 
     def test_altered(self) -> None:
-        self.messages[1] = self.message(200, "230.20000000000001")
-        self.assertEqual(self.verdict(), "m: 200 arrived with other values")
+        self.messages[1] = self.message(300, "230.20000000000001")
+        self.assertEqual(self.verdict(), "m: 300 arrived with other values")
 
     def test_another_order(self) -> None:
         self.messages.reverse()
         self.assertEqual(self.verdict(), "m: 100 came for the first time behind a later one")
 
     def test_a_duplicate_that_is_none(self) -> None:
-        self.messages.append(self.message(200, "230.3"))
-        self.assertEqual(self.verdict(), "m: 200 came again and is not the same")
+        self.messages.append(self.message(300, "230.3"))
+        self.assertEqual(self.verdict(), "m: 300 came again and is not the same")
 
     def test_too_many_duplicates(self) -> None:
-        self.messages += [self.message(200, "230.2")] * 21
+        self.messages += [self.message(300, "230.2")] * 21
         self.assertEqual(self.verdict(), "21 duplicates after one kill")
 
     def test_published_and_not_committed(self) -> None:
-        self.messages.append(self.message(300, "230.3"))
-        self.assertEqual(self.verdict(), "m: 300 arrived and was never committed")
+        self.messages.append(self.message(400, "230.3"))
+        self.assertEqual(self.verdict(), "m: 400 arrived and was never committed")
 
     def test_told_and_not_committed(self) -> None:
-        told = {"meters": [{"name": "m", "ts": 300}], "outbox": {"committed": 3}}
+        told = {"meters": [{"name": "m", "ts": 400}], "outbox": {"committed": 3}}
         self.assertEqual(
             self.verdict(**told),
-            "m: the page told 300, and it is not in the file; the page told 3 committed readings",
+            "m: the page told 400, and it is not in the file; the page told 3 committed readings",
         )
 
     def test_never_answered(self) -> None:
-        self.answers[2] = self.answer(0.19, "2303")
-        self.assertEqual(self.verdict(), "m: 200 is not what the meter answered then")
+        self.answers[2] = self.answer(0.29, "2303")
+        self.assertEqual(self.verdict(), "m: 300 is not what the meter answered then")
 
     def test_the_answer_of_the_cycle_before(self) -> None:
         self.answers[1:] = [self.answer(t, raw) for t, raw in ((0.02, "2301"), (0.12, "2302"))]
-        self.answers.append(self.answer(0.19, "2303"))
-        wrong = "m: 100 is not what the meter answered then; m: 200 is not what the meter answered"
+        self.answers.append(self.answer(0.29, "2303"))
+        wrong = "m: 100 is not what the meter answered then; m: 300 is not what the meter answered"
         self.assertEqual(self.verdict(), wrong + " then")
 
     def test_an_answer_long_ago(self) -> None:
         for answer, t in zip(self.answers, (-9.3, -9.2, -9.1), strict=True):
             answer["t"] = t
-        self.assertIn("m: 200 is not what the meter answered then", self.verdict())
+        self.assertIn("m: 300 is not what the meter answered then", self.verdict())
 
     def test_one_answer_kept_twice(self) -> None:
-        self.messages[1] = self.message(200, "230.1")
-        self.sql("UPDATE readings SET values_json = '{\"u\":230.1}' WHERE ts = 200")
+        self.messages[1] = self.message(300, "230.1")
+        self.sql("UPDATE readings SET values_json = '{\"u\":230.1}' WHERE ts = 300")
         del self.answers[2]
-        self.assertEqual(self.verdict(), "m: 200 is an answer that had been kept before")
+        self.assertEqual(self.verdict(), "m: 300 is an answer that had been kept before")
 
     def test_an_answer_that_was_not_kept(self) -> None:
         self.answers.insert(2, self.answer(0.15, "2305"))
         wrong = "m: what the meter answered at 0.150 was not kept, a later answer was"
         self.assertEqual(self.verdict(), wrong)
+
+    def test_an_answer_that_was_asked_for_again(self) -> None:
+        self.answers.insert(2, self.answer(0.15, "2301"))
+        self.assertEqual(self.verdict(), "")
 
     def test_counted_wrongly(self) -> None:
         self.sql("UPDATE counters SET delivered = 1")
