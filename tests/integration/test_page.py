@@ -20,7 +20,7 @@ from dlmsd.model import (
     Verdict,
 )
 from dlmsd.standing import Rung, Standing
-from tests.integration.browser import HOSTILE, NARROW, Page, PageCase, expect, now
+from tests.integration.browser import HOSTILE, NARROW, OUTBOX, Page, PageCase, expect, now
 from tests.web.visitor import SINK
 
 
@@ -87,6 +87,44 @@ class PageTests(PageCase):
                 "Criticalplanta-b cannot be reachedProbably (80 %): It has no power"
                 "Look at its lamp.planta-b"
             )
+
+        await self.look(look)
+
+    async def test_what_all_hangs_on_comes_before_single_meters(self) -> None:
+        meter = {
+            "rule": "unreachable",
+            "subject": "planta-b",
+            "severity": "error",
+            "title": "planta-b cannot be reached",
+            "cause": "It has no power",
+            "confidence": 0.8,
+            "evidence": [],
+            "meters": ["planta-b"],
+        }
+        sink = {**meter, "subject": "tb", "title": "tb is down", "meters": ["planta-a", "planta-b"]}
+        host = {**meter, "subject": "host", "title": "The clock is wrong", "meters": []}
+        worse = {**meter, "subject": "x", "title": "x is silent", "severity": "critical"}
+        self.plan = {"findings": [meter, host, sink, worse]}
+
+        def look(page: Page, address: str) -> None:
+            page.goto(address)
+            expect(page.locator(".attention .error")).to_have_text(
+                ["x is silent", "tb is down", "The clock is wrong", "planta-b cannot be reached"]
+            )
+
+        await self.look(look)
+
+    async def test_the_heading_tells_of_what_waits_only_if_it_waits_for_long(self) -> None:
+        def look(page: Page, address: str) -> None:
+            page.goto(address)
+            heading = page.locator("#view h1")
+            expect(heading).to_have_text("2 of 3 meters healthy, 3 readings waiting")
+            self.post(evolve(OUTBOX, oldest_queued_ts=now()))
+            expect(heading).to_have_text("2 of 3 meters healthy")
+            self.post(evolve(SINK, state=SinkState.DOWN, connected=0, error="refused"))
+            expect(heading).to_have_text("2 of 3 meters healthy, sink tb down, 3 readings waiting")
+            self.post(evolve(SINK, name="second", state=SinkState.DOWN, connected=0))
+            expect(heading).to_contain_text("sinks tb, second down")
 
         await self.look(look)
 

@@ -1,4 +1,5 @@
-// What needs attention, the worst first: what is wrong, of whom, and the one next action.
+// What needs attention, the worst first, and what all hangs on before single meters: what is
+// wrong, of whom, and the one next action.
 //
 // The watch looks every ten seconds and has its words in both languages; what a meter or a sink
 // says of itself is shown at once, until the watch tells of it.
@@ -29,7 +30,7 @@ function meterTroubles() {
     if (known) known.names.push(meter.name);
     else {
       const { advice, error } = meter;
-      found.set(key, { severity, advice, error: error || t("missing"), names: [meter.name], kind: "meter" });
+      found.set(key, { severity, advice, error: error || t("missing"), names: [meter.name], kind: "meter", wide: false });
     }
   }
   return [...found.values()];
@@ -39,11 +40,11 @@ function otherTroubles() {
   const found = [];
   const { outbox } = model;
   if (outbox?.error) {
-    found.push({ severity: "critical", error: outbox.error, advice: outbox.alarm, names: [], kind: "outbox" });
+    found.push({ severity: "critical", error: outbox.error, advice: outbox.alarm, names: [], kind: "outbox", wide: true });
   }
   for (const { name, error, advice, connected, connections } of model.sinks.values()) {
     if (error && connected < connections) {
-      found.push({ severity: connected ? "warning" : "error", error, advice, names: [name], kind: "sink" });
+      found.push({ severity: connected ? "warning" : "error", error, advice, names: [name], kind: "sink", wide: true });
     }
   }
   return found;
@@ -52,8 +53,10 @@ function otherTroubles() {
 function told(finding) {
   const { severity, title, cause, confidence, action, subject, meters } = finding;
   const known = meters.length > 0 ? meters : [subject];
+  // Of outbox, sinks, daemon or host, also where it names meters.
+  const wide = model.sinks.has(subject) || !known.some((name) => model.meters.has(name));
   const sure = t("cause", { cause, percent: Math.round(100 * confidence) });
-  return { severity, error: title, cause: sure, advice: action?.text ?? "", names: known, kind: "finding" };
+  return { severity, error: title, cause: sure, advice: action?.text ?? "", names: known, kind: "finding", wide };
 }
 
 class Entry {
@@ -111,7 +114,9 @@ export class Attention {
     const known = new Set(grave.flatMap(({ subject, meters }) => [subject, ...meters]));
     const own = [...otherTroubles(), ...meterTroubles()].filter(({ names }) => !names.some((name) => known.has(name)));
     const all = [...grave.map(told), ...own];
-    return all.sort((a, b) => RANKS[b.severity] - RANKS[a.severity] || b.names.length - a.names.length);
+    return all.sort((a, b) => (
+      RANKS[b.severity] - RANKS[a.severity] || b.wide - a.wide || b.names.length - a.names.length
+    ));
   }
 
   refresh() {

@@ -1,6 +1,6 @@
 // The overview: how the fleet is, what needs attention first, where readings go.
 
-import { count } from "../format.js";
+import { count, now } from "../format.js";
 import { Cards } from "../kit/cards.js";
 import { dot, link, make, section, setHidden, setText } from "../kit/dom.js";
 import { HEALTHS, model, tally, waiting } from "../model.js";
@@ -10,6 +10,8 @@ import * as words from "../texts/overview.js";
 import { Attention } from "./attention.js";
 
 const BAR = ["healthy", "unknown", "degraded", "critical", "down", "inactive"];
+const SOON = 10_000; // a healthy broker has acknowledged a reading by then
+const NAMES = 3;
 
 const { t, tn } = speak(words);
 export const nav = t("nav");
@@ -67,13 +69,22 @@ class Overview {
     const meters = model.meters.size === 0
       ? t("summary_none")
       : tn("summary", awake, { healthy: count(counts.healthy) });
-    const queued = waiting();
-    const parts = [meters, queued === 0 ? t("waiting_none") : tn("waiting", queued)];
+    const sinks = [...model.sinks.values()];
+    const down = sinks.filter(({ state }) => state === "down").map(({ name }) => name);
+    const late = now() - (model.outbox?.oldest_queued_ts ?? now()) > SOON;
+    const queued = late || sinks.some(({ state }) => state !== "connected") ? waiting() : 0;
+    const parts = [meters];
+    if (down.length > 0) {
+      const names = [...down.slice(0, NAMES), ...(down.length > NAMES ? ["…"] : [])].join(", ");
+      parts.push(tn("sinks_down", down.length, { names }));
+    }
+    if (queued > 0) parts.push(tn("waiting", queued));
     if (resting > 0) parts.push(tn("resting", resting));
     setText(this.summary, parts.join(", "));
   }
 
   tick() {
+    this.summarize(tally());
     this.cards.tick();
     this.attention.tick();
   }
