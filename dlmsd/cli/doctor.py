@@ -11,9 +11,10 @@ from attrs import evolve
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
+from dlmsd.cli.candidates import wanted_sinks
 from dlmsd.cli.configuration import config_option, onlooked, read_or_exit
 from dlmsd.cli.help import Group
-from dlmsd.cli.language import explained, say, spoken
+from dlmsd.cli.language import explained, spoken
 from dlmsd.cli.meter import errand, meter_options
 from dlmsd.cli.steps import Walk, addresses, show
 from dlmsd.cli.target import Target, chosen
@@ -142,9 +143,7 @@ def mqtt(config: Path | None, sink: str | None, as_json: bool) -> int:
     Example: dlmsd doctor mqtt tb
     """
     configuration = _in_force(read_or_exit(config))
-    chosen_sinks = [one for one in configuration.sinks if sink in (None, one.name)]
-    if not chosen_sinks:
-        raise click.UsageError(say("no such sink in the configuration"))
+    chosen_sinks = wanted_sinks(configuration, sink)
     words = Language.of(spoken())
 
     async def work(reactor: Any) -> int:

@@ -13,6 +13,7 @@ import click
 from attrs import asdict, evolve
 from twisted.internet.task import deferLater
 
+from dlmsd.cli.candidates import wanted_sinks
 from dlmsd.cli.configuration import config_option, read_or_exit
 from dlmsd.cli.exits import FAILED
 from dlmsd.cli.help import Group
@@ -99,9 +100,7 @@ def replay(
     configuration = read_or_exit(config)
     if start is None and not quarantined:
         raise click.UsageError(say("--from is needed, unless with --quarantined"))
-    sinks = [one.name for one in configuration.sinks if sink in (None, one.name)]
-    if not sinks:
-        raise click.UsageError(say("no such sink in the configuration"))
+    sinks = [one.name for one in wanted_sinks(configuration, sink)]
     asked = Replay(
         0 if start is None else _moment(start),
         _EVER if end == "now" else _moment(end),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from getpass import GetPassWarning
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,13 +15,15 @@ from typing import Any, Final, TypeVar
 import click
 from attrs import evolve, field, frozen
 
+from dlmsd.cli.candidates import candidates
 from dlmsd.cli.configuration import onlooked, read, read_or_exit, refuse_or_exit
-from dlmsd.cli.credentials import lacks_password, with_secrets
+from dlmsd.cli.credentials import VARIABLES, lacks_password, with_secrets
 from dlmsd.cli.language import hear, say
 from dlmsd.cli.state import KeptCounters, NoCounters, Place
 from dlmsd.cli.tracing import Tracing
 from dlmsd.config.load import find, load_meter, load_read
-from dlmsd.config.values import Configuration, DialInOptions, MeterOptions
+from dlmsd.config.values import Configuration, DialInOptions, Measurement, MeterOptions
+from dlmsd.dlms.cosem.catalogue import NAMES
 from dlmsd.dlms.cosem.short_names import ShortNames
 from dlmsd.errors import ConfigurationError, ReadOnlyError, StoreError
 from dlmsd.meter.build import make_way
@@ -121,8 +125,8 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
             reason = hear(known.refused[name])
             raise click.UsageError(say("{meter} is not read: {reason}", meter=name, reason=reason))
         if meter is None:
-            if known.trouble is not None and not way and not _is_address(name):
-                raise click.UsageError(_unknown(name, known.trouble))
+            if not way and not _is_address(name):
+                _tell_host(name, known)
             meter = _host(name, way, wanted)
             place = _place(given["config"], meter, file)
             return Target(meter, place, dial_in=DialInOptions(name))
@@ -141,7 +145,7 @@ def chosen(given: Mapping[str, Any], wanted: Mapping[str, object] = NOTHING) -> 
                 say("{meter} pushes, and is not asked: name a HOST instead", meter=meter.name)
             )
         refuse_or_exit(evolve(meter, token=None, mqtt_password=None))  # not the meter's to hear
-        meter = load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
+        meter = _reading(meter, wanted)
         found = known.configuration
         assert found is not None
         return Target(meter, Place.of(found), found, found.dial_in)
@@ -188,12 +192,41 @@ def _is_address(text: str) -> bool:
     return "/" in text or ":" in text
 
 
-def _unknown(name: str, trouble: StoreError) -> str:
+def _tell_host(name: str, known: _Known) -> None:
+    """It is none of the meters that are ``known``, but may have been meant as one."""
+    if known.trouble is not None:
+        raise click.UsageError(
+            say(
+                "{meter} does not stand in the file, and meters that were added by page or REST "
+                "cannot be known: {reason}. For a HOST give an option on how to reach it, such "
+                "as --profile",
+                meter=name,
+                reason=hear(str(known.trouble)),
+            )
+        )
+    if known.configuration is not None and known.meters:
+        note = say(
+            "no meter {meter} in {path} (it has {names}); taken as a host name",
+            meter=name,
+            path=known.configuration.path,
+            names=candidates(name, known.meters),
+        )
+        click.echo(note, err=True)
+
+
+def _misread(error: ConfigurationError, wanted: Mapping[str, object]) -> str | None:
+    """The first measurement that is ``wanted`` by its name alone, and that nobody has."""
+    at_fault = {one.key.removeprefix("read.") for one in error.problems}
+    return next((name for name, said in wanted.items() if not said and name in at_fault), None)
+
+
+def _no_measurement(name: str, whom: str, has: Iterable[Measurement]) -> str:
+    names = candidates(name, dict.fromkeys((*(one.name for one in has), *NAMES)))
     return say(
-        "{meter} does not stand in the file, and meters that were added by page or REST cannot "
-        "be known: {reason}. For a HOST give an option on how to reach it, such as --profile",
-        meter=name,
-        reason=hear(str(trouble)),
+        "{name} is no measurement of {whom} (it has {names}); give its OBIS code",
+        name=name,
+        whom=whom,
+        names=names,
     )
 
 
@@ -235,6 +268,16 @@ def _place(given: Path | None, meter: MeterOptions, found: Configuration | None)
     return Place.of_user(os.environ, Path.home())
 
 
+def _reading(meter: MeterOptions, wanted: Mapping[str, object]) -> MeterOptions:
+    """A known one, to be asked for ``wanted`` too."""
+    try:
+        return load_read(meter, wanted, environ=os.environ, cwd=Path.cwd())
+    except ConfigurationError as error:
+        if (name := _misread(error, wanted)) is not None:
+            raise click.UsageError(_no_measurement(name, meter.name, meter.read)) from None
+        raise
+
+
 def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> MeterOptions:
     table = with_secrets(way, os.environ)
     if table.get("address_size", "auto") != "auto":
@@ -242,7 +285,7 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
     if "timeout" in table:
         table["timeout"] = Decimal(str(table["timeout"]))  # as the file's numbers are
     if lacks_password(table):
-        table["password"] = click.prompt(say("Password"), hide_input=True, err=True)
+        table["password"] = _asked_password()
     dial_in: dict[str, object] = {}
     if table.get("transport") == "dial-in":
         dial_in["listen"] = host
@@ -250,9 +293,33 @@ def _host(host: str, way: Mapping[str, Any], wanted: Mapping[str, object]) -> Me
         table = {"transport": "serial", "device": host, **table}
     else:
         table["host"] = host
-    return load_meter(
-        {"name": "meter", **table, "read": wanted},
-        environ=os.environ,
-        cwd=Path.cwd(),
-        dial_in=dial_in,
-    )
+
+    def loaded(read: Mapping[str, object]) -> MeterOptions:
+        said = {"name": "meter", **table, "read": read}
+        return load_meter(said, environ=os.environ, cwd=Path.cwd(), dial_in=dial_in)
+
+    try:
+        return loaded(wanted)
+    except ConfigurationError as error:
+        if (name := _misread(error, wanted)) is None:
+            raise
+        profile = table.get("profile")
+        has = [one for one in loaded(NOTHING).read if profile and one.name not in NOTHING]
+        whom = say("profile {name}", name=profile) if profile else say("the catalogue")
+        raise click.UsageError(_no_measurement(name, whom, has)) from None
+
+
+def _asked_password() -> str:
+    with warnings.catch_warnings():
+        # Where it cannot be hidden it is not asked for.
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            return str(click.prompt(say("Password"), hide_input=True, err=True))
+        except GetPassWarning:
+            raise click.UsageError(
+                say(
+                    "there is no terminal to ask for the password on: give --password-file, or "
+                    "${variable}",
+                    variable=VARIABLES["password"],
+                )
+            ) from None

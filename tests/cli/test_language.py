@@ -161,8 +161,13 @@ class MessageTests(LanguageCase):
     def test_complaints_of_our_own(self) -> None:
         path = self.write(SPANISH)
         code, told = self.complaint("doctor", "mqtt", "-c", str(path), "nobody")
-        self.assertIn("Error: no hay tal destino en la configuración\n", told)
+        self.assertIn("Error: la configuración no tiene destinos\n", told)
         self.assertEqual(code, 64)
+        path = self.write(SPANISH + '[[sinks]]\nname = "tb"\nkind = "mqtt"\nurl = "mqtt://h"\n')
+        for words in (("doctor", "mqtt"), ("outbox", "replay", "--quarantined", "--sink")):
+            code, told = self.complaint(*words, "bt", "-c", str(path))
+            self.assertIn(f"no hay ningún destino bt en {path} (tiene tb)", told)
+            self.assertEqual(code, 64)
         code, told = self.complaint("token", "-c", str(path))
         self.assertIn("no existe; el demonio lo crea en su primer inicio\n", told)
         self.assertEqual(code, 1)

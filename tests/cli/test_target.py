@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
 from click import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,6 +30,10 @@ port = 4711
 [meters.read]
 hall = { obis = "1-1:1.8.0", unit = "kWh" }
 """
+
+
+def unopened(path: str, *flags: int) -> int:
+    raise OSError(errno.ENXIO, "no terminal", path)
 
 
 PUSHING = """
@@ -64,7 +72,40 @@ class TargetTests(SynchronousTestCase):
         target = self.choose("plant-a", "reactive_energy")
         self.assertIn("reactive_energy", [one.name for one in target.meter.read])
         error = self.assertRaises(UsageError, self.choose, "plant-a", "voltag")
-        self.assertIn("voltage_l1", str(error))
+        said = "voltag is no measurement of plant-a (it has voltage_l"
+        self.assertTrue(str(error).startswith(said), str(error))
+        error = self.assertRaises(UsageError, self.choose, "plant-a", "hal")
+        self.assertEqual(
+            str(error),
+            "hal is no measurement of plant-a (it has hall, ...); give its OBIS code",
+        )
+
+    def test_a_measurement_that_a_host_has_not(self) -> None:
+        error = self.assertRaises(UsageError, self.choose, "10.0.0.9", "foo", profile="microstar")
+        self.assertIn("foo is no measurement of profile microstar (it has voltage_l1,", str(error))
+        os.environ["DLMSD_PASSWORD"] = "22222222"
+        error = self.assertRaises(UsageError, self.choose, "10.0.0.9", "foo")
+        self.assertIn("foo is no measurement of the catalogue", str(error))
+
+    def test_a_name_that_was_mistyped(self) -> None:
+        """It may be a host, but that is told before anything is asked."""
+        said: list[str] = []
+        self.patch(click, "echo", lambda text, err: said.append(text))
+        self.patch(click, "prompt", lambda text, hide_input, err: said.append(text) or "22222222")
+        self.assertEqual(self.choose("plant-z").meter.host, "plant-z")
+        file = self.folder / "dlmsd.toml"
+        note = f"no meter plant-z in {file} (it has plant-a); taken as a host name"
+        self.assertEqual(said, [note, "Password"])
+        said.clear()
+        self.choose("10.0.0.7")
+        self.choose("plant-z", profile="microstar")
+        self.assertEqual(said, ["Password"], "what can only be a host is told without a word")
+
+    def test_nowhere_to_ask_for_a_password(self) -> None:
+        self.patch(os, "open", unopened)
+        self.patch(sys, "stdin", io.StringIO("22222222\n"))
+        error = self.assertRaises(UsageError, self.choose, "10.0.0.9")
+        self.assertIn("give --password-file, or $DLMSD_PASSWORD", str(error))
 
     def test_everything_else_is_a_host(self) -> None:
         for meter in ("10.0.0.9", "plant-b"):
