@@ -225,7 +225,7 @@ def compare(given: argparse.Namespace) -> int:
         print(f"{kind.value:24}{told} {cost.struck:7} {rise:+7.1f} %", flush=True)
     for one in crowds:
         one.wait()
-    least = int(0.9 * given.meters * given.seconds / given.interval)
+    least = int(0.9 * given.meters * (given.seconds // given.interval))
     found = [what for kind, rounds in seen.items() for what in wrong(kind, rounds, least)]
     print("\n".join(found) or f"no way costs more than {MORE - 1:.0%}, by the median of rounds")
     return int(bool(found))
