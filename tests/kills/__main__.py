@@ -39,7 +39,7 @@ def main() -> int:
 
     total = run(given.kills, jobs=given.jobs, seed=given.seed, each=given.each, progress=progress)
     print(*total.violations[shown:], sep="\n", end="\n" * (len(total.violations) > shown))
-    print(f"{total}; {time.monotonic() - began:.0f} s")
+    print(f"{total}; {len(total.violations)} violations; {time.monotonic() - began:.0f} s")
     return int(bool(total.violations))
 
 
