@@ -190,7 +190,7 @@ def _said(path: Path) -> Iterator[str]:
 
 
 def _helped(one: click.Command, context: click.Context) -> Iterator[str]:
-    for text in (one.help, one.epilog):
+    for text in (one.help, one.short_help, one.epilog):
         yield from (each for each in paragraphs(text or "") if _PROSE.search(each))
     for param in one.get_params(context):
         if isinstance(param, click.Option):

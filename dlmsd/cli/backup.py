@@ -22,7 +22,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write the state folder into a file.")
 @_FILE
 @config_option
 @_JSON
@@ -45,7 +45,7 @@ def backup(file: Path, config: Path | None, as_json: bool) -> int:
     return _told(work)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Put back what `dlmsd backup` has written.")
 @_FILE
 @config_option
 @_JSON

@@ -31,7 +31,7 @@ _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 _REGISTERS: Final = (3, 4, 5)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="List the objects of a meter and their rights.")
 @meter_options
 @click.option("--values", is_flag=True, help="Read the value of each object too.")
 @click.option(

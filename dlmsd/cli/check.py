@@ -17,7 +17,7 @@ from dlmsd.errors import ConfigurationError
 from dlmsd.withheld import withheld
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Check the configuration, and name every error.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def check(config: Path | None, as_json: bool) -> int:

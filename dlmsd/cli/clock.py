@@ -24,7 +24,7 @@ from dlmsd.meter.timekeeping import ClockReading, Timekeeping, refuse_unless_rig
 ROWS: Final = ("time", "deviation", "status", "difference", "uncertainty")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show or set a meter's clock.")
 @meter_options
 @click.option("--set", "sets", is_flag=True, help="Set it to this machine's time.")
 @click.option("--yes", is_flag=True, help="Really set it.")

@@ -52,7 +52,7 @@ interval = 2
 """
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Read three virtual meters into a broker of its own.")
 @click.option("--port", default=PAGE_PORT, show_default=True, help="The page's port, 0 for any.")
 @click.option(
     "--state-dir",

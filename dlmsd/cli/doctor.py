@@ -47,7 +47,7 @@ def doctor() -> None:
     """
 
 
-@doctor.command()
+@doctor.command(short_help="Test the way to a meter, step by step.")
 @meter_options
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def meter(as_json: bool, trace: bool, **given: Any) -> int:
@@ -127,7 +127,7 @@ class _Seen(Tracing):
         return self._place
 
 
-@doctor.command()
+@doctor.command(short_help="Test the way to a broker, step by step.")
 @config_option
 @click.argument("sink", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")

@@ -28,7 +28,9 @@ from dlmsd.web.api.sheet import Form
 _PLACE: Final = re.compile(r"(\d+):(\d+):(.*)", re.DOTALL)
 
 
-@click.command("import", cls=Command)
+@click.command(
+    "import", cls=Command, short_help="Take meters as `dlmsd meters export` writes them."
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @config_option
 @click.option("--partial", is_flag=True, help="Take what is right, also if not all is.")
@@ -67,7 +69,7 @@ def import_(file: Path, config: Path | None, partial: bool, dry_run: bool, as_js
     return told(work)
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, short_help="Write the meters beside the file down.")
 @config_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), help="[FILE's, or csv]")
 @click.option("--secrets", is_flag=True, help="With passwords, keys and tokens, in clear.")

@@ -28,7 +28,7 @@ _PAUSE: Final = 10.0
 _STATUS: Final = {"status": {"class": 18, "obis": "0-0:44.0.0", "attribute": 6}}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Send an image to a meter, and have it verified.")
 @meter_options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--identification", required=True, help="The image's, as its maker says.")

@@ -18,7 +18,7 @@ from dlmsd.watch.onlooker import look
 CRITICAL = 2
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Tell how everything fared, and what is wrong.")
 @config_option
 @click.option(
     "--minutes", type=click.IntRange(1, 60 * 24 * 60), default=60, show_default=True,

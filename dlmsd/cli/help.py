@@ -64,6 +64,8 @@ class _Spoken(click.Command):
         self.params.append(language_option())
 
     def get_short_help_str(self, limit: int = 45) -> str:
+        if self.short_help:
+            return say(self.short_help)
         return click.Command(None, help=explain(self.help or "")).get_short_help_str(limit)
 
 

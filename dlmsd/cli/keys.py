@@ -26,7 +26,7 @@ from dlmsd.meter.security import Counters, secured
 _NOTHING: Final = TellsOfKeys(None, None, None, None, {})
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show security, keys' names and counters of a meter.")
 @meter_options
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def keys(as_json: bool, trace: bool, **given: Any) -> int:

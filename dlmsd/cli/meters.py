@@ -35,7 +35,7 @@ _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Answer as J
 _PATHS: Final = ("ca_file", "cert_file", "key_file")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="List meters; add, remove, import and export them.")
 def meters() -> None:
     """The meters of the file, and those beside it: list, add, accept, import, export, remove.
 
@@ -59,7 +59,7 @@ class _Listed:
     reason: str
 
 
-@meters.command("list")
+@meters.command("list", short_help="List all meters, and when they were read last.")
 @config_option
 @_JSON
 def list_(config: Path | None, as_json: bool) -> int:
@@ -125,7 +125,7 @@ def _time(ts: int | None) -> str | None:
     return datetime.datetime.fromtimestamp(ts / 1000).astimezone().isoformat(" ", "seconds")
 
 
-@meters.command()
+@meters.command(short_help="Add a meter beside the file, and read it.")
 @_NAME
 @click.option("--host", required=True, help="Its address or name.")
 @click.option("--interval", type=float, help="Seconds between two polls [the profile's].")
@@ -175,7 +175,7 @@ def add(
     return told(work)
 
 
-@meters.command()
+@meters.command(short_help="Read a meter beside the file no more.")
 @_NAME
 @config_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -200,7 +200,7 @@ def remove(name: str, config: Path | None, yes: bool) -> int:
     return told(work)
 
 
-@meters.command()
+@meters.command(short_help="Accept another meter in a meter's place.")
 @_NAME
 @config_option
 def accept(name: str, config: Path | None) -> int:

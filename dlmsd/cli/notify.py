@@ -30,7 +30,7 @@ def notify() -> None:
     """
 
 
-@notify.command()
+@notify.command(short_help="Send a test notice, and show what is answered.")
 @config_option
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")

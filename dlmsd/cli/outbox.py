@@ -44,7 +44,7 @@ def outbox() -> None:
     """
 
 
-@outbox.command()
+@outbox.command(short_help="Count deliveries by meter, sink and fate.")
 @config_option
 @click.option("--gaps", "since", default="-7d", show_default=True, help="How old gaps may be.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -68,7 +68,7 @@ def status(config: Path | None, since: str, as_json: bool) -> int:
     return FAILED if found.wrong else 0
 
 
-@outbox.command()
+@outbox.command(short_help="Send readings again, delivered ones or refused ones.")
 @config_option
 @click.option("--from", "start", help="The first moment of the readings.")
 @click.option("--to", "end", default="now", show_default=True, help="The end, not included.")

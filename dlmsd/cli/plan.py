@@ -21,7 +21,7 @@ from dlmsd.watch.plan import Plan
 _MINUTES = 60
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Tell what is to be done, the most urgent first.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.option("--markdown", is_flag=True, help="Answer as Markdown, for a ticket.")

@@ -94,7 +94,7 @@ class _Job:
         return self.state_dir in path.parents
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Make devices at ThingsBoard, and keep their tokens.")
 @click.argument("meters", nargs=-1)
 @config_option
 @click.option("--sink", "sink_name", help="Of which sink [the only one of ThingsBoard].")

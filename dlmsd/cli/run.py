@@ -16,7 +16,7 @@ from dlmsd.errors import ConfigurationError
 from dlmsd.tap import make_daemon
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Run the daemon in the foreground, until Ctrl-C.")
 @config_option
 def run(config: Path | None) -> int:
     """Run the daemon in the foreground, as `twistd -n dlmsd` does, until Ctrl-C.

@@ -32,7 +32,11 @@ from dlmsd.tokens import FIRST, Role, Token, TokenError, UnfitTokenError, list_f
 _NAME: Final = click.argument("name")
 
 
-@click.group(cls=Group, invoke_without_command=True)
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    short_help="Print the first token of page and REST; list, add, remove.",
+)
 @config_option
 @click.pass_context
 def token(context: click.Context, config: Path | None) -> int:
@@ -65,7 +69,7 @@ def token(context: click.Context, config: Path | None) -> int:
     return 0
 
 
-@token.command()
+@token.command(short_help="Make a token, and print it once.")
 @_NAME
 @click.option(
     "--role",
@@ -93,7 +97,7 @@ def add(config: Path | None, name: str, role: Role) -> int:
     return 0
 
 
-@token.command("list")
+@token.command("list", short_help="Say which tokens there are.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
 def list_(config: Path | None, as_json: bool) -> int:

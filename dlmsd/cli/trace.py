@@ -23,7 +23,7 @@ from dlmsd.meter.installation import Installation
 from dlmsd.meter.session import Session
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show every frame to and from a meter, and its meaning.")
 @way_options
 @click.argument("meter", required=False)
 @click.option("--seconds", type=click.FloatRange(0, 86_400), help="How long [one cycle].")

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.cli.command import command, main
 from dlmsd.cli.language import spoken
-from dlmsd.language import Catalogue
+from dlmsd.language import LANGUAGES, Catalogue
 from tests import texts
 
 SPANISH = '[daemon]\nlanguage = "es"\n'
@@ -104,6 +104,19 @@ class HelpTests(LanguageCase):
             self.assertTrue("Ejemplo: " in words or one is command, one.name)
             for english in ("Usage:", "Options:", "Commands:", "[default", "required]", "Example:"):
                 self.assertNotIn(english, words)
+
+    def test_each_command_fits_its_line(self) -> None:
+        """On a terminal of 80 columns."""
+        for language in LANGUAGES:
+            self.environment(COLUMNS="80")
+            for one, context in texts.commands():
+                if isinstance(one, click.Group):
+                    path = context.command_path.split()[1:]
+                    told = self.output("--language", language, *path, "--help")
+                    below = [line.split()[0] for line in told.splitlines() if line[2:3].strip()]
+                    self.assertLessEqual(one.commands.keys(), set(below))
+                    self.assertNotIn("...\n", told.partition("\n")[2])
+                    self.assertLessEqual(max(map(len, told.splitlines())), 80)
 
     def test_metavars(self) -> None:
         told = self.output("set", "--help")
