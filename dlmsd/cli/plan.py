@@ -48,7 +48,8 @@ def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) 
     except StoreError as error:
         click.echo(explained(error), err=True)
         return FAILED
-    made = Plan.of(report.findings, words, report.at, Places.of(configuration))
+    places = Places.of(configuration, "" if config is None else str(config))
+    made = Plan.of(report.findings, words, report.at, places)
     forms = {".json": made.json, ".md": made.markdown}
     shown = made.json if as_json else made.markdown if markdown else made.text
     if save is None:

@@ -14,17 +14,19 @@ from dlmsd.watch.finding import Finding
 @frozen
 class Places:
     """``added`` are meters and sinks that do not stand in the file; ``page`` is the page's
-    address, empty where nobody knows it."""
+    address, empty where nobody knows it. ``config`` is the file that commands have to be given,
+    empty where they find it."""
 
     added: frozenset[str] = frozenset()
     page: str = ""
+    config: str = ""
 
     @classmethod
-    def of(cls, configuration: Configuration) -> Places:
+    def of(cls, configuration: Configuration, config: str = "") -> Places:
         """Of what is in force."""
         page = configuration.watch.page
         found = Listen.parse(configuration.web.listen).url if page is None else f"{page}/"
-        return cls(configuration.added, found)
+        return cls(configuration.added, found, config)
 
     def view(self, template: str, finding: Finding) -> str:
         """The view, ``#/name``, where what it is about is changed; empty if in the file."""

@@ -174,7 +174,7 @@ def _action(
     remedy = REMEDIES[name]
     views = {one.key: places.view(remedy.view, one) for one in findings if remedy.view}
     in_file = [one for one in findings if not views.get(one.key)]
-    commands = dict.fromkeys(_command(remedy.command, one) for one in in_file)
+    commands = dict.fromkeys(_command(remedy.command, one, places.config) for one in in_file)
     return Action(
         name,
         number,
@@ -188,11 +188,12 @@ def _action(
     )
 
 
-def _command(template: str, finding: Finding) -> str:
+def _command(template: str, finding: Finding, config: str) -> str:
     meter = finding.meters[0] if finding.meters else ""
     if "{meter}" in template and not meter:
         return ""
-    return template.format(subject=_word(finding.subject), meter=_word(meter))
+    option = f" --config {_word(config)}" if config else ""
+    return template.format(subject=_word(finding.subject), meter=_word(meter), config=option)
 
 
 def _word(text: str) -> str:

@@ -17,8 +17,9 @@ from dlmsd.watch.finding import Horizon
 class Remedy:
     """One action: about how long it takes, when it is due and the command, if it is one.
 
-    ``{subject}`` is the finding's and ``{meter}`` its first meter. ``view`` of the page is in
-    the command's place for what was added there, and stands in no file.
+    ``{subject}`` is the finding's and ``{meter}`` its first meter, ``{config}`` the option that
+    names the configuration, if one is needed. ``view`` of the page is in the command's place
+    for what was added there, and stands in no file.
     """
 
     horizon: Horizon
@@ -27,43 +28,46 @@ class Remedy:
     view: str = ""
 
 
-_CHECK: Final = "dlmsd check && systemctl reload dlmsd"
+_CHECK: Final = "dlmsd check{config} && systemctl reload dlmsd"
 _EDIT: Final = "#/edit/{meter}"
 
 REMEDIES: Final[Mapping[str, Remedy]] = {
     # At once: it may bring readings back within the hour.
-    "test-meter": Remedy("immediate", 2, "dlmsd doctor meter {meter}"),
-    "see-frames": Remedy("immediate", 5, "dlmsd trace {meter}"),
+    "test-meter": Remedy("immediate", 2, "dlmsd doctor meter {meter}{config}"),
+    # Each login that a meter refuses may be the one that locks it.
+    "test-login": Remedy("immediate", 2, "dlmsd doctor meter {meter}{config}"),
+    "see-frames": Remedy("immediate", 5, "dlmsd trace {meter}{config}"),
     "check-power": Remedy("immediate", 15),
     "check-cable": Remedy("immediate", 20),
     "check-gateway": Remedy("immediate", 10),
     "check-network": Remedy("immediate", 15, "ip -brief address"),
     "check-name": Remedy("immediate", 5, _CHECK, _EDIT),
     "check-address": Remedy("immediate", 5, _CHECK, _EDIT),
+    "check-device": Remedy("immediate", 10, _CHECK, _EDIT),
     "end-other-client": Remedy("immediate", 10),
     "correct-password": Remedy("immediate", 10, _CHECK, _EDIT),
-    "check-tls": Remedy("immediate", 15, "dlmsd doctor meter {meter}"),
+    "check-tls": Remedy("immediate", 15, "dlmsd doctor meter {meter}{config}"),
     "check-port": Remedy("immediate", 10, "ls -l /dev/serial/by-id"),
-    "test-sink": Remedy("immediate", 2, "dlmsd doctor mqtt {subject}"),
-    "test-notice": Remedy("immediate", 2, "dlmsd notify test {subject}"),
+    "test-sink": Remedy("immediate", 2, "dlmsd doctor mqtt {subject}{config}"),
+    "test-notice": Remedy("immediate", 2, "dlmsd notify test {subject}{config}"),
     "start-broker": Remedy("immediate", 5),
     "correct-token": Remedy("immediate", 10, _CHECK, _EDIT),
     "stop-other-user": Remedy("immediate", 10),
     "grant-topic": Remedy("immediate", 10),
-    "see-outbox": Remedy("immediate", 2, "dlmsd outbox status"),
+    "see-outbox": Remedy("immediate", 2, "dlmsd outbox status{config}"),
     "free-disk": Remedy("immediate", 15, "df -h"),
-    "correct-file": Remedy("immediate", 10, "dlmsd check"),
+    "correct-file": Remedy("immediate", 10, "dlmsd check{config}"),
     "correct-added": Remedy("immediate", 10, "", "#/meters"),
     "set-clock": Remedy("immediate", 5, "timedatectl timesync-status"),
-    "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value"),
-    "accept-meter": Remedy("immediate", 2, "dlmsd meters accept {meter}"),
+    "confirm-meter": Remedy("immediate", 10, "dlmsd read {meter} data/0-0:96.1.0/value{config}"),
+    "accept-meter": Remedy("immediate", 2, "dlmsd meters accept {meter}{config}"),
     "raise-files": Remedy("immediate", 5, "systemctl edit dlmsd"),
     "see-refused": Remedy("immediate", 5, "", "#/settings"),
     "start-daemon": Remedy("immediate", 1, "systemctl start dlmsd"),
     "see-log": Remedy("immediate", 5, "journalctl -u dlmsd -n 200"),
     # Within days.
-    "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined"),
-    "correct-list": Remedy("short", 15, "dlmsd browse {meter}"),
+    "replay-quarantine": Remedy("short", 5, "dlmsd outbox replay --quarantined{config}"),
+    "correct-list": Remedy("short", 15, "dlmsd browse {meter}{config}"),
     "correct-unit": Remedy("short", 10, _CHECK, _EDIT),
     "longer-interval": Remedy("short", 5, _CHECK, _EDIT),
     "longer-timeout": Remedy("short", 5, _CHECK, _EDIT),
@@ -73,19 +77,19 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
     "no-canary": Remedy("short", 5, _CHECK),
     "longer-keepalive": Remedy("short", 5, _CHECK),
     "bigger-outbox": Remedy("short", 10, _CHECK),
-    "backup": Remedy("short", 5, "dlmsd backup dlmsd.tar"),
-    "set-meter-clock": Remedy("short", 5, "dlmsd clock {meter} --set --yes"),
+    "backup": Remedy("short", 5, "dlmsd backup dlmsd.tar{config}"),
+    "set-meter-clock": Remedy("short", 5, "dlmsd clock {meter} --set --yes{config}"),
     "renew-certificate": Remedy("short", 30, "openssl x509 -noout -enddate -in {subject}"),
     "renew-broker": Remedy("short", 30),
     "restart": Remedy("short", 1, "systemctl restart dlmsd"),
-    "new-tokens": Remedy("short", 10, "dlmsd token list"),
-    "see-keys": Remedy("short", 5, "dlmsd keys {meter}"),
+    "new-tokens": Remedy("short", 10, "dlmsd token{config} list"),
+    "see-keys": Remedy("short", 5, "dlmsd keys {meter}{config}"),
     "report-bug": Remedy("short", 15),
     # Within months.
-    "load-profile": Remedy("long", 20, "dlmsd profile {meter} 1-0:99.1.0 --last 1"),
+    "load-profile": Remedy("long", 20, "dlmsd profile {meter} 1-0:99.1.0 --last 1{config}"),
     "own-line": Remedy("long", 240),
     "faster-machine": Remedy("long", 120),
-    "new-key": Remedy("long", 60, "dlmsd keys {meter}"),
+    "new-key": Remedy("long", 60, "dlmsd keys {meter}{config}"),
 }
 
 
@@ -108,7 +112,7 @@ _REACH: Final = "load-profile"
 TREATMENTS: Final[Mapping[str, Treatment]] = {
     "meter-unresolved": _of("connection", "check-name test-meter", "fixed-address"),
     "meter-not-listening": _of(
-        "connection", f"test-meter check-address check-gateway {_REACH}", "fixed-address"
+        "connection", f"check-address test-meter check-gateway {_REACH}", "fixed-address"
     ),
     "meter-unanswered": _of(
         "connection", f"check-power check-cable test-meter check-address {_REACH}", "ups spare"
@@ -119,10 +123,12 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
         "connection", "test-meter end-other-client check-gateway see-frames", "one-client"
     ),
     "meter-mute": _of(
-        "connection", "test-meter check-cable end-other-client longer-timeout", "one-client ups"
+        "connection",
+        "check-device test-meter check-cable end-other-client longer-timeout",
+        "one-client ups",
     ),
     "meter-refuses-us": _of(
-        "connection", "correct-password test-meter see-keys", "secret-register"
+        "connection", "correct-password test-login see-keys", "secret-register"
     ),
     "meter-tls": _of("connection", "check-tls renew-certificate", "certificate-calendar"),
     "meter-port": _of("connection", "check-port", "fixed-port"),

@@ -243,7 +243,7 @@ class HealthCommandTests(RegistryCase):
             document = json.loads(self.invoke(plan, "--json").output)
             (found,) = [one for one in document["immediate"] if one["id"] == "correct-password"]
             ways = found["commands"], found["views"]
-            file = (["dlmsd check && systemctl reload dlmsd"], [])
+            file = ([f"dlmsd check --config {self.config} && systemctl reload dlmsd"], [])
             self.assertEqual(ways, file if name == "a" else (file[0], ["#/edit/c"]))
         self.assertIn("   http://127.0.0.1:8425/#/edit/c", self.invoke(plan).output)
 
@@ -263,7 +263,9 @@ class HealthCommandTests(RegistryCase):
         self.raise_(BUSY)
         self.assertIn("1. Find the other program that reads the meter", self.invoke(plan).output)
         document = json.loads(self.invoke(plan, "--json").output)
-        self.assertEqual(document["immediate"][1]["commands"], ["dlmsd doctor meter a"])
+        self.assertEqual(
+            document["immediate"][1]["commands"], [f"dlmsd doctor meter a --config {self.config}"]
+        )
         file = self.path.with_name("plan.md")
         result = self.invoke(plan, "--save", str(file))
         self.assertEqual(result.return_value, 0)

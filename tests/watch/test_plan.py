@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
+import click
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from dlmsd.cli.command import command
 from dlmsd.language import LANGUAGES
 from dlmsd.store.metrics import Figures
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.health import HealthReport
 from dlmsd.watch.language import Language
+from dlmsd.watch.places import Places
 from dlmsd.watch.plan import Plan
 from dlmsd.watch.remedies import TREATMENTS
 
@@ -20,6 +25,19 @@ BUSY = Finding("meter-busy", "a", "error", 0.8, REACH, ("closed",), ("a",))
 NOISE = Finding("line-noise", "b", "warning", 0.7, {"octets": 300}, (), ("b",))
 FULL = Finding("disk-full", "outbox", "critical", 0.95, {"bytes": 1, "queued": 2, "limit": 3})
 ENGLISH = Language.of("en")
+
+
+def given(words: list[str]) -> Path | None:
+    """The configuration that a command of dlmsd's is given with these arguments."""
+    one: click.Command = command
+    config = None
+    while isinstance(one, click.Group):
+        place = next(index for index, word in enumerate(words) if word in one.commands)
+        # Of a group without its command only the options can be parsed.
+        alone = click.Command(one.name, params=one.params).make_context("", words[:place])
+        config = alone.params.get("config") or config
+        one, words = one.commands[words[place]], words[place + 1 :]
+    return one.make_context("", words).params.get("config") or config
 
 
 class PlanTests(SynchronousTestCase):
@@ -40,6 +58,24 @@ class PlanTests(SynchronousTestCase):
         odd = evolve(BUSY, subject="a (b)", meters=("a (b)",))
         (test,) = [one for one in Plan.of([odd], ENGLISH, 0).actions if one.id == "test-meter"]
         self.assertEqual(test.commands, ("dlmsd doctor meter 'a (b)'",))
+
+    def test_commands_are_given_the_file(self) -> None:
+        """Each as it is typed: the parser takes it."""
+        findings = [Finding(rule, "a", "error", 0.5, _Any(), (), ("a",)) for rule in TREATMENTS]
+        places = Places(config="/srv/my dlmsd.toml")
+        lines = [one for action in Plan.of(findings, ENGLISH, 0, places).actions
+                 for one in action.commands if one.startswith("dlmsd ")]  # fmt: skip
+        self.assertGreater(len(lines), 12)
+        for line in lines:
+            words = shlex.split(line.partition(" && ")[0])
+            self.assertEqual(given(words[1:]), Path("/srv/my dlmsd.toml"), line)
+        self.assertIn("dlmsd check --config '/srv/my dlmsd.toml' && systemctl reload dlmsd", lines)
+
+    def test_a_login_is_not_tried_lightly(self) -> None:
+        refused = Finding("meter-refuses-us", "a", "error", 0.9, REACH, (), ("a",))
+        plan = Plan.of([refused], ENGLISH, 0)
+        self.assertEqual([one.id for one in plan.actions[:2]], ["correct-password", "test-login"])
+        self.assertIn("one more login", plan.actions[1].text)
 
     def test_json(self) -> None:
         document = json.loads(Plan.of([BUSY], ENGLISH, 7).json(ENGLISH))

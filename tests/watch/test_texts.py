@@ -77,4 +77,5 @@ class TextTests(SynchronousTestCase):
         for name, remedy in REMEDIES.items():
             words = remedy.command.split()
             if words[:1] == ["dlmsd"]:
-                self.assertIn(words[1], command.commands, name)
+                self.assertIn(words[1].removesuffix("{config}"), command.commands, name)
+                self.assertIn("{config}", remedy.command, name)
