@@ -7,10 +7,16 @@ import { language, speak } from "./text.js";
 const { t } = speak({ en: {}, es: {} });
 
 let unauthorized = () => {};
+let answered = () => {};
 
 // `hear` is called with the detail when a token is needed, or is no longer right.
 export function onUnauthorized(hear) {
   unauthorized = hear;
+}
+
+// `hear` is called when the daemon has done what was asked.
+export function onAnswer(hear) {
+  answered = hear;
 }
 
 async function read(response) {
@@ -31,7 +37,10 @@ export async function ask(method, path, { body, match, signal } = {}) {
     });
     const said = await read(response);
     const { ok, status } = response;
-    if (ok) return { ok, status, body: said, etag: response.headers.get("ETag") };
+    if (ok) {
+      answered();
+      return { ok, status, body: said, etag: response.headers.get("ETag") };
+    }
     const detail = said.detail ?? response.statusText;
     const errors = said.errors ?? [];
     // What a field may say instead of a token is told there, and nothing that was typed is lost.

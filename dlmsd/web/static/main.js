@@ -1,13 +1,13 @@
 // The page: its frame, the way in, and the daemon's events, which go to the open view.
 
-import { onUnauthorized } from "./api.js";
-import { parse } from "./format.js";
+import { onAnswer, onUnauthorized } from "./api.js";
+import { parse, time } from "./format.js";
 import { link, make, setData, setHidden, setText } from "./kit/dom.js";
 import { learn, model, tally } from "./model.js";
 import { to } from "./place.js";
 import * as router from "./router.js";
 import * as session from "./session.js";
-import { follow } from "./stream.js";
+import { follow, hurry } from "./stream.js";
 import { language, speak, translate } from "./text.js";
 import * as words from "./texts/shell.js";
 import { VIEWS } from "./views.js";
@@ -52,9 +52,16 @@ function showStanding() {
   standing.replaceChildren(make("b", "", String(count)), make("span", "hidden-visually", ` ${tn("standing", count)}`));
 }
 
-function connection(state) {
+// `heard` is when the daemon was heard last, if it was.
+function connection(state, heard = null) {
+  const lost = state === "lost";
+  const back = state === "live" && document.body.classList.contains("lost");
   setData(at("link"), "link", state);
   setText(at("link-word"), t(state));
+  document.body.classList.toggle("lost", lost);
+  if (lost && heard !== null) setText(at("lost"), t("no_contact", { time: time(heard) }));
+  setHidden(at("lost"), !lost || heard === null);
+  if (back) document.dispatchEvent(new Event("live"));
 }
 
 async function start() {
@@ -67,7 +74,7 @@ async function start() {
   await follow("api/live", {
     event: hear,
     live: () => connection("live"),
-    lost: () => connection("lost"),
+    lost: (heard) => connection("lost", heard),
     refused: async (response) => {
       const { detail } = await response.json().catch(() => ({ detail: response.statusText }));
       if (response.status === 401) askToken(session.token() ? detail : t("token_missing"), true);
@@ -183,6 +190,7 @@ function access() {
 }
 
 frame();
+onAnswer(hurry);
 session.takeToken();
 access();
 showSession();

@@ -1,9 +1,16 @@
 // Server-sent events through fetch, because EventSource cannot send the token.
 
+import { now } from "./format.js";
 import { bearer } from "./session.js";
 
 const SILENCE = 40_000; // the daemon says something at least every 15 s
 const RETRY = [1000, 2000, 4000, 8000, 15_000];
+
+let heard = null; // Unix ms, by the daemon's clock
+let next = () => {};
+
+// Whoever has heard of the daemon need not wait for the next attempt.
+export const hurry = () => next();
 
 async function* lines(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -22,7 +29,7 @@ async function* lines(body) {
   }
 }
 
-// on.event(kind, data), on.live(), on.lost(), on.refused(response). Ends when refused for a
+// on.event(kind, data), on.live(), on.lost(heard), on.refused(response). Ends when refused for a
 // reason that waiting does not cure, or when `signal` says so.
 export async function follow(url, on, signal) {
   for (let failures = 0; ; failures += 1) {
@@ -46,6 +53,7 @@ export async function follow(url, on, signal) {
       let kind = "";
       for await (const line of lines(response.body)) {
         alive();
+        heard = now();
         if (line.startsWith("event: ")) kind = line.slice(7);
         else if (line.startsWith("data: ")) {
           on.event(kind, line.slice(6));
@@ -63,9 +71,12 @@ export async function follow(url, on, signal) {
     }
     if (signal.aborted) return;
     failures = Math.max(failures, 0);
-    on.lost();
+    on.lost(heard);
     // Spread out: every open page loses a daemon that restarts in the same instant.
     const wait = RETRY[Math.min(failures, RETRY.length - 1)] * (0.8 + 0.4 * Math.random());
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await new Promise((resolve) => {
+      next = resolve;
+      setTimeout(resolve, wait);
+    });
   }
 }

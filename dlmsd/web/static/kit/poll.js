@@ -3,13 +3,16 @@
 import { get } from "../api.js";
 
 // `path()` says what is asked, `show(answer)` takes what is new: an answer that says the same
-// as the one before disturbs nobody. A view's tick() and close() call these.
+// as the one before disturbs nobody. A view's tick() and close() call these; a daemon that is
+// back is asked at once.
 export class Poll {
   constructor(path, every, show) {
     Object.assign(this, { path, every, show });
     this.abort = new AbortController();
     this.at = 0;
     this.shown = "";
+    this.back = () => { if (this.at > 0) this.ask(); };
+    document.addEventListener("live", this.back);
   }
 
   // What is asked has changed: the answer to the question before is not waited for.
@@ -35,6 +38,7 @@ export class Poll {
   }
 
   close() {
+    document.removeEventListener("live", this.back);
     this.abort.abort();
   }
 }

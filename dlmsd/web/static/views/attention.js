@@ -93,11 +93,13 @@ class Entry {
 export class Attention {
   constructor() {
     this.list = make("ol", "attention");
-    this.calm = make("p", "calm", dot(), t("calm"));
+    this.dot = dot();
+    this.word = make("span");
+    this.calm = make("p", "calm", this.dot, this.word);
     this.rest = make("p", "rest");
     this.node = make("div", "", this.calm, this.list, this.rest);
     this.entries = [];
-    this.findings = [];
+    this.findings = null; // until the watch has answered
     this.abort = new AbortController();
     this.ask();
   }
@@ -110,7 +112,7 @@ export class Attention {
 
   // Of a whole line only some names are told, but one of them is enough.
   troubles() {
-    const grave = this.findings.filter(({ rank }) => rank > 0);
+    const grave = (this.findings ?? []).filter(({ rank }) => rank > 0);
     const known = new Set(grave.flatMap(({ subject, meters }) => [subject, ...meters]));
     const own = [...otherTroubles(), ...meterTroubles()].filter(({ names }) => !names.some((name) => known.has(name)));
     const all = [...grave.map(told), ...own];
@@ -131,6 +133,8 @@ export class Attention {
       this.entries[index].show(one);
     });
     setHidden(this.calm, found.length > 0);
+    setHidden(this.dot, this.findings === null);
+    setText(this.word, t(this.findings === null ? "loading" : "calm"));
     setHidden(this.list, found.length === 0);
     setHidden(this.rest, found.length <= MOST);
     setText(this.rest, tn("more", found.length - MOST));

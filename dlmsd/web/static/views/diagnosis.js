@@ -44,7 +44,7 @@ class Diagnosis {
       new Poll(() => `api/diagnosis/checks?brief=true&limit=${WEEK}`, CHECKS_EVERY, (answer) => this.checks.show(answer)),
     ];
     this.word = make("span", "word", t("loading"));
-    this.state = make("p", "state", dot(), this.word);
+    this.state = make("p", "state overall", dot(), this.word);
     this.classes = make("ul", "healths");
     this.classes.ariaLabel = t("classes");
     this.queued = make("p", "aside");
