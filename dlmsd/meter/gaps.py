@@ -87,14 +87,20 @@ class GapKeeper:
         else:
             self._ledger.retry(PATIENCE)
 
-    def read(self, now: Moment) -> None:
-        """A reading of then is stored."""
+    def expect(self, now: Moment) -> None:
+        """A reading of then is about to be stored. What it left out is told before it is: from
+        the next life nobody could see that."""
         if not self._lasts and self._late(now):
             self._begin(now)
+
+    def read(self, now: Moment) -> None:
+        """A reading of then is stored."""
+        self.expect(now)
         began = self._since(now)
-        self._last, self._first = now, False
-        if self._lasts:
-            self._lasts = False
+        # One that was over when an earlier life ended may still last in the book.
+        over = self._lasts or self._first
+        self._last, self._first, self._lasts = now, False, False
+        if over:
             self._ledger.end(began, now.ts)
         else:
             self._ledger.retry()

@@ -11,8 +11,9 @@ from attrs import define, field, frozen
 
 from tests.powercut.vfs import MemoryVfs
 from tests.storm.judge import Figures
+from tests.storm.run import steady
 from tests.storm.weather import CALM_KINDS, Weather
-from tests.storm.world import INFLIGHT, Size, Watcher, World, room
+from tests.storm.world import Size, Watcher, World, room
 
 # A timer that a step has moved by more was not on the monotonic clock.
 MOVED_SECONDS = 0.05
@@ -112,11 +113,8 @@ def _live(world: World, run: Run, steps: int, random: Random, *, stepped: bool) 
             trouble = world.network.seconds() + random.expovariate(1 / _TROUBLE_SECONDS)
     weather.clear()
     world.network.run(_SETTLE_SECONDS)
-    world.hush()
-    world.leave()
-    world.hear_accepted()
-    world.judge.finish(INFLIGHT, len(world.broker.connects))
-    world.end()
+    steady(world)
+    world.finish()
 
 
 def _step(world: World, run: Run, random: Random, *, stepped: bool) -> None:
@@ -126,7 +124,7 @@ def _step(world: World, run: Run, random: Random, *, stepped: bool) -> None:
         return
     if abs(world.offset + step) > _MOST_YEARS:
         step = -step
-    world.offset += step
+    world.step(step)
     run.steps += 1
     run.furthest = max(run.furthest, abs(step))
 

@@ -117,6 +117,22 @@ class GapKeeperTests(GapCase):
         self.read(3 * HOUR)
         self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 3 * HOUR)])
 
+    def test_it_is_told_before_the_reading_behind_it_is_stored(self) -> None:
+        keeper = self.keeper(5_000)
+        moment = keeper.moment(HOUR)
+        keeper.expect(moment)
+        self.assertEqual(self.told(), [(GapCause.HOST_DOWN, 5_000, None)])
+        keeper.read(moment)
+        self.assertEqual(self.told(), [(GapCause.HOST_DOWN, 5_000, HOUR)])
+
+    def test_one_that_was_over_when_the_life_ended_and_not_told_so(self) -> None:
+        keeper = self.keeper(5_000)
+        keeper.expect(keeper.moment(HOUR))
+        self.keeper(HOUR).start()
+        self.read(HOUR + SLOT)
+        self.read(HOUR + 2 * SLOT)
+        self.assertEqual(self.told(), [(GapCause.HOST_DOWN, 5_000, HOUR + SLOT)])
+
     @given(st.lists(st.tuples(st.booleans(), st.integers(1, 400)), max_size=40))
     def test_gaps_are_what_no_reading_is_near(self, events: list[tuple[bool, int]]) -> None:
         """Against the definition: pairs of readings more than a slot and a half apart."""

@@ -45,7 +45,8 @@ def main() -> int:
     hours = given.seeds * given.meters * given.hours
     print(
         f"{given.seeds} storms, {hours:.0f} meter-hours in {seconds:.0f} s: "
-        f"{total.readings} readings, {total.messages} messages, {total.duplicates} duplicates, "
+        f"{total.readings} readings, {total.dated} of them dated, {total.gaps} gaps, "
+        f"{total.messages} messages, {total.duplicates} duplicates, "
         f"{total.kills} kills, {total.cuts} of them power cuts, "
         f"{sum(total.faults.values())} faults; {failed} storms broke a promise"
     )

@@ -43,6 +43,7 @@ class Weather:
         self._ends: dict[str, Callable[[], None]] = {}
         self._servers = dict(world.network.listening)
         self._number = 0
+        self._refused: set[str] = set()
 
     def strike(self) -> None:
         """One more fault, for 5 s to 10 min."""
@@ -65,10 +66,19 @@ class Weather:
             self._world.judge.note(f"over {key}")
             end()
 
-    def clear(self) -> None:
-        """Good weather."""
+    def clear(self) -> set[str]:
+        """Good weather; which meters have refused the password since the last."""
         for key in list(self._ends):
             self._end(key)
+        refused, self._refused = self._refused, set()
+        return refused
+
+    def count(self) -> None:
+        """What the meters have really done."""
+        for simulation in self._world.simulations:
+            for meter in simulation.meters:
+                for kind, times in meter.faults.struck.items():
+                    self._world.judge.figures.faults[kind.value] += times
 
     # Meters.
 
@@ -81,7 +91,6 @@ class Weather:
         kinds = [kind for kind in FaultKind if kind not in impossible | {FaultKind.REFUSE}]
         fault = Fault(random.choice(kinds), chance=random.choice((0.05, 0.3, 1.0)))
         simulation.inject([fault], endpoint.name)
-        self._world.judge.figures.faults[fault.kind.value] += 1
         return lambda: simulation.inject([], endpoint.name)
 
     def _meter_unreachable(self) -> Callable[[], None]:
@@ -94,6 +103,7 @@ class Weather:
         _, endpoint, *_ = self._world.random.choice(self._world.endpoints)
         network = self._world.network
         network.listening.pop(endpoint.port, None)
+        self._part(endpoint.port)
         return self._listens_again(endpoint.port)
 
     def _listens_again(self, port: int) -> Callable[[], None]:
@@ -101,19 +111,23 @@ class Weather:
         return lambda: self._world.network.listening.__setitem__(port, server)
 
     def _meter_refuses_the_password(self) -> Callable[[], None]:
-        simulation, endpoint, *_ = self._world.random.choice(self._world.endpoints)
+        simulation, endpoint, name, _ = self._world.random.choice(self._world.endpoints)
         simulation.inject([Fault(FaultKind.REFUSE, chance=1.0)], endpoint.name)
+        self._part(endpoint.port)
+        self._refused.add(name)
         return lambda: simulation.inject([], endpoint.name)
 
     def _meter_is_busy(self) -> Callable[[], None]:
         """It serves another client, and closes what else comes."""
         _, endpoint, *_ = self._world.random.choice(self._world.endpoints)
         self._world.network.listening[endpoint.port] = _Busy()
+        self._part(endpoint.port)
         return self._listens_again(endpoint.port)
 
     def _names_without_addresses(self) -> Callable[[], None]:
         network = self._world.network
         network.unresolvable.update(options.host for *_, options in self._world.endpoints)
+        self._all_connections_break()
         return network.unresolvable.clear
 
     def _meter_flaps(self) -> Callable[[], None]:
@@ -123,14 +137,18 @@ class Weather:
         flapping = [True]
 
         def flap() -> None:
-            for pipe in network.connections:
-                if pipe.open and pipe.port == endpoint.port:
-                    pipe.abortConnection()
+            self._part(endpoint.port)
             if flapping:
                 network.callLater(random.uniform(1, 20), flap)
 
         flap()
         return flapping.clear
+
+    def _part(self, port: int) -> None:
+        """Who is connected there has to come again, and meets what is new."""
+        for pipe in self._world.network.connections:
+            if pipe.open and pipe.port == port:
+                pipe.abortConnection()
 
     def _all_connections_break(self) -> None:
         for pipe in [pipe for pipe in self._world.network.connections if pipe.open]:
@@ -203,7 +221,7 @@ class Weather:
 
     def _wall_step(self) -> None:
         random = self._world.random
-        self._world.offset += random.choice((-1, 1)) * random.choice((1, 60, 3600, 86_400, 3.2e7))
+        self._world.step(random.choice((-1, 1)) * random.choice((1, 60, 3600, 86_400, 3.2e7)))
 
     def _disk_full(self) -> Callable[[], None]:
         vfs = self._world.vfs

@@ -24,7 +24,16 @@ from dlmsd.config.values import (
     WebOptions,
 )
 from dlmsd.machine import Machine
-from dlmsd.simulator.personality import MICROSTAR, NO_LISTS, SMALL, WINDOW, WRAPPER, Personality
+from dlmsd.model import Gap
+from dlmsd.secret import Secret
+from dlmsd.simulator.personality import (
+    GBT_WRAPPER,
+    MICROSTAR,
+    NO_LISTS,
+    SMALL,
+    WINDOW,
+    Personality,
+)
 from dlmsd.simulator.service import Endpoint, Simulation
 from tests.meter.fleet import NAMES, wanted
 from tests.network import Network
@@ -32,14 +41,19 @@ from tests.powercut.disk import Disk, Operation
 from tests.powercut.vfs import MemoryVfs
 from tests.publish.broker import ModelBroker
 from tests.store.immediate import ImmediateWriter
-from tests.storm.judge import Judge
+from tests.storm.answers import Answers
+from tests.storm.judge import BOARD, PLAIN, Judge
 from tests.storm.life import Fired, Life
 
 START = 1_800_000_000.0
 INFLIGHT = 20
 # One way, in seconds.
 DELAY = 0.02
-PERSONALITIES = (MICROSTAR, NO_LISTS, SMALL, WINDOW, WRAPPER)
+# What a cycle reads fills some blocks.
+BLOCKS = evolve(GBT_WRAPPER, name="blocks", max_pdu=96, max_response=16)
+PERSONALITIES = (MICROSTAR, NO_LISTS, SMALL, WINDOW, BLOCKS)
+# A value is answered so near to its reading's time, in intervals and in seconds at least.
+AROUND, LEAST_AROUND = 0.5, 30.0
 _LEAVE_SECONDS = 10.0
 _QUIET_SECONDS = 2.0
 
@@ -54,17 +68,25 @@ class Size:
 
 
 class World:
-    """``vfs`` is where the outbox lies; everything that happens is told to ``judge``."""
+    """``vfs`` is where the outbox lies; everything that happens is told to ``judge``.
+
+    Worlds of odd seeds have a ThingsBoard gateway beside the plain topics.
+    """
 
     def __init__(self, seed: int, size: Size, vfs: MemoryVfs, folder: Path) -> None:
         self.random = Random(seed)
         self.size = size
         self.network = Network(delay=DELAY)
         self.offset = 0.0
+        self._stepped_at = 0.0
+        self._latest = 0.0
         self.fired: Fired = lambda function: None
         self.broker = ModelBroker(self.network)
         obis = {name: str(wanted(name).attribute.obis) for name in NAMES}
-        self.judge = Judge(obis, self.network.seconds)
+        around = max(LEAST_AROUND, AROUND * size.interval)
+        self.sinks = (PLAIN, BOARD) if seed % 2 else (PLAIN,)
+        answers = Answers(obis, around, self._true)
+        self.judge = Judge(answers, self.sinks, self.network.seconds)
         self.simulations: list[Simulation] = []
         self.endpoints: list[tuple[Simulation, Endpoint, str, MeterOptions]] = []
         self.life: Life | None = None
@@ -99,6 +121,22 @@ class World:
     def wall(self) -> float:
         """What the clock of the daemon's host says; meters have their own."""
         return START + self.network.seconds() + self.offset
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the clock of the daemon's host."""
+        self._latest = self.latest
+        self.offset += seconds
+        self._stepped_at = self.network.seconds()
+
+    @property
+    def latest(self) -> float:
+        """The latest that clock has ever said."""
+        return max(self._latest, self.wall())
+
+    def _true(self, ts: int) -> float | None:
+        """When the clock of the daemon's host said ``ts``, if it has since not been set."""
+        then = ts / 1000 - START - self.offset
+        return START + then if self._stepped_at < then <= self.network.seconds() else None
 
     # The meters.
 
@@ -144,8 +182,9 @@ class World:
             address_size=personality.address_size,
             password=personality.clients[0].password,
             interval=self.size.interval,
+            gbt_window=personality.transfer_window,
             identify=False,  # nothing but what is counted
-            sinks=("broker",),
+            sinks=self.sinks,
         )
 
     # The daemon.
@@ -170,13 +209,16 @@ class World:
         self.daemon.startService()
 
     def _configuration(self) -> Configuration:
-        sink = SinkOptions("broker", "mqtt", "mqtt://broker", inflight=INFLIGHT)
+        plain = SinkOptions(PLAIN, "mqtt", "mqtt://broker", inflight=INFLIGHT)
+        token = Secret("gateway")
+        board = SinkOptions(BOARD, "thingsboard-gateway", "mqtt://board", token=token)
+        sinks = (plain, evolve(board, inflight=INFLIGHT))
         return Configuration(
             path=self._folder / "dlmsd.toml",
             daemon=DaemonOptions(self._folder / "state", connects_per_second=20.0),
             web=WebOptions(listen="tcp:8425:interface=127.0.0.1"),
             outbox=OutboxOptions(),
-            sinks=(sink,),
+            sinks=sinks[: len(self.sinks)],
             meters=tuple(options for *_, options in self.endpoints),
         )
 
@@ -209,6 +251,19 @@ class World:
             if pipe.open and pipe.port in ports:
                 pipe.abortConnection()
         self.network.run(_QUIET_SECONDS)
+
+    def finish(self) -> None:
+        """All that was read has arrived, and the daemon leaves: the judge says what is wrong."""
+        self.hush()
+        assert self.daemon is not None
+        gaps: list[Gap] = _now(self.daemon._household.outbox.gaps.since(0))
+        self.leave()
+        self.hear_accepted()
+        # What is older than that, by a clock that may have been wrong, is forgotten.
+        kept = self.latest - OutboxOptions().history_days * 86_400
+        self.judge.finish(INFLIGHT, len(self.broker.connects))
+        self.judge.account(self.size.interval, gaps, kept)
+        self.end()
 
     def leave(self) -> None:
         """SIGTERM; and nothing may be left of the daemon."""
