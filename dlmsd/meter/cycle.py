@@ -83,8 +83,16 @@ class Cycle:
             at = self._last[key] + wanted.every - self._slack
         return max(at, self._rests[key]) if key in self._rests else at
 
-    async def run(self, due: Sequence[Measurement], now: float) -> dict[str, Value]:
-        """Read what is ``due``; a value for each key that the meter gave one for."""
+    async def run(
+        self,
+        due: Sequence[Measurement],
+        now: float,
+        asking: Callable[[], object] = lambda: None,
+    ) -> dict[str, Value]:
+        """Read what is ``due``; a value for each key that the meter gave one for.
+
+        ``asking`` is called when their scales are known and the values are asked for.
+        """
         new = [wanted for wanted in due if wanted.key not in self._scales]
         self.scales_kept += len(due) - len(new)
         refused: list[str] = []
@@ -92,6 +100,7 @@ class Cycle:
             self.scales_asked += len(new)
             refused += await self._learn(new)
         known = [wanted for wanted in due if wanted.key in self._scales]
+        asking()
         results = await self._results(known)
         values: dict[str, Value] = {}
         for wanted, result in zip(known, results, strict=True):

@@ -261,13 +261,18 @@ class Poller:
         self._recovery.opened(self._ended)
 
     async def _read(self) -> None:
-        began, started = self._clock.seconds(), self._wall()
+        began = asked = self._clock.seconds()
+
+        def asking() -> None:
+            nonlocal asked
+            asked = self._clock.seconds()
+
         everything, self._everything = self._everything, False
         due = self._cycle.due(math.inf if everything else began)
         if not due:
             return  # it is opened for the past
         try:
-            values = await self._cycle.run(due, began)
+            values = await self._cycle.run(due, began, asking)
         except DlmsdError:
             self._everything |= everything
             raise
@@ -279,7 +284,7 @@ class Poller:
         self._recovery.read(now)
         self._watchdog.begin()
         self._factory.succeeded()
-        self._harvest.read(values, started, now - began)
+        self._harvest.read(values, self._wall() - (now - asked), now - asked)
 
     def _heard(self, apdu: Unasked) -> None:
         """What is told unasked of what is read is a reading too, at the time when it came."""

@@ -67,6 +67,17 @@ class CycleTests(FleetCase):
         self.assertEqual(len(scaler_reads), 1)
         self.assertEqual(self.statuses["virtual-001"].units["voltage_l1"], "V")
 
+    def test_a_readings_time_is_that_of_its_values_whatever_their_scales_take(self) -> None:
+        self.network.delay = 0.5
+        self.simulate(personality=NO_LISTS)
+        self.read(self.options(interval=60.0))
+        self.run_for(30)
+        answered = [entry.t for entry in self.record if entry.results[0][1] == 2]
+        ts = self.readings[0].ts / 1000
+        # Each answer is given half way between its request and its arrival.
+        self.assertAlmostEqual(ts, (answered[0] + answered[-1]) / 2, delta=0.01)
+        self.assertGreater(answered[-1] - answered[0], 3.0)
+
     def test_timestamps_never_repeat_below_what_the_store_has(self) -> None:
         self.simulate()
         ahead = int((START + 3600) * 1000)
