@@ -172,7 +172,7 @@ TABLE: Final = (
     Row("residue", fault(FaultKind.RESIDUE), ""),
     Row("refuse", fault(FaultKind.REFUSE), "meter-refuses-us", "correct-password"),
     Row("dm", fault(FaultKind.DM), "meter-protocol", "see-frames"),
-    Row("lost-block", fault(FaultKind.LOST_BLOCK), ""),
+    Row("lost-block", fault(FaultKind.LOST_BLOCK, 0.05), ""),
     Row("doubled-block", fault(FaultKind.DOUBLED_BLOCK), ""),
     Row("no answer to TCP", silent, "meter-unanswered", "check-power"),
     Row("TCP refused", closed_port, "meter-not-listening", "check-address"),
