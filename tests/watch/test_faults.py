@@ -172,7 +172,14 @@ TABLE: Final = (
     Row("residue", fault(FaultKind.RESIDUE), ""),
     Row("refuse", fault(FaultKind.REFUSE), "meter-refuses-us", "correct-password"),
     Row("dm", fault(FaultKind.DM), "meter-protocol", "see-frames"),
-    Row("lost-block", fault(FaultKind.LOST_BLOCK, 0.05), ""),
+    # The rest of a broken transfer comes into the next association.
+    Row(
+        "lost-block",
+        fault(FaultKind.LOST_BLOCK),
+        "meter-mute",
+        "check-device",
+        leaves="meter-protocol",
+    ),
     Row("doubled-block", fault(FaultKind.DOUBLED_BLOCK), ""),
     Row("no answer to TCP", silent, "meter-unanswered", "check-power"),
     Row("TCP refused", closed_port, "meter-not-listening", "check-address"),
