@@ -49,7 +49,8 @@ def plan(config: Path | None, as_json: bool, markdown: bool, save: Path | None) 
         click.echo(explained(error), err=True)
         return FAILED
     places = Places.of(configuration, "" if config is None else str(config))
-    made = Plan.of(report.findings, words, report.at, places)
+    stand = [one for one in report.findings if not one.gone]
+    made = Plan.of(stand, words, report.at, places)
     forms = {".json": made.json, ".md": made.markdown}
     shown = made.json if as_json else made.markdown if markdown else made.text
     if save is None:

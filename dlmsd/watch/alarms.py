@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from attrs import define
+from attrs import define, evolve
 from twisted.logger import Logger
 
 from dlmsd.store.alarms import Alarms, Key
@@ -19,6 +19,8 @@ from dlmsd.watch.remedies import TREATMENTS
 HOLD_SECONDS: Final = 120.0
 # The words of one that stands follow its numbers, but not more often than this.
 REFRESH_SECONDS: Final = 600.0
+# One whose finding has been gone for so long says so, to whoever has only the file to read.
+GONE_SECONDS: Final = 30.0
 
 
 @define
@@ -74,17 +76,26 @@ class AlarmKeeper:
                 await self._alarms.clear(*key)
                 self._standing.pop(key, None)
                 self._log.info("Over: {message}", message=one.message, rule=key[0], subject=key[1])
-            elif not one.written and one.finding is not None:
-                await self._write(one.finding, one.message)
-                one.written = True
+            elif one.finding is not None:
+                gone = now - one.seen >= GONE_SECONDS
+                if one.finding.gone != gone:
+                    one.finding, one.written = evolve(one.finding, gone=gone), False
+                if not one.written:
+                    await self._write(one.finding, one.message)
+                    one.written = True
 
     async def _meet(self, now: float) -> None:
-        """What stood when the daemon ended: it has as long as any to be found again."""
+        """What stood when the daemon ended: it has as long as any to be found again, but for what
+        was gone by then."""
         before: int | None = None
         while rows := await self._alarms.list(standing=True, before=before, limit=1000):
             before = rows[-1].id
             for row in rows:
-                stood = _Standing(None, row.severity, row.message, now, now, now)
+                known = Finding.decode(row.details)
+                finding = known if known is not None and self._language.tells(known) else None
+                seen = now - HOLD_SECONDS if finding is not None and finding.gone else now
+                told = now - REFRESH_SECONDS  # by another life, of which little may be true
+                stood = _Standing(finding, row.severity, row.message, seen, now, told)
                 self._standing.setdefault((row.rule, row.subject), stood)
         self._met = True
 
@@ -96,8 +107,11 @@ class AlarmKeeper:
                 known.severe = now
             elif now - known.severe < HOLD_SECONDS:
                 return
-            if known.severity == finding.severity and (
-                now - known.told < REFRESH_SECONDS or known.finding == finding
+            gone = known.finding is not None and known.finding.gone
+            if (
+                not gone
+                and known.severity == finding.severity
+                and (now - known.told < REFRESH_SECONDS or known.finding == finding)
             ):
                 return
         message = self._language.title(finding)

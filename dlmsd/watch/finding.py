@@ -32,7 +32,9 @@ class Finding:
 
     ``subject`` is a meter, a sink, an address, or what else ``rule`` is about. ``confidence``
     is from 0 to 1. ``quotes`` are sentences of others (an error, a broker's reason).
-    ``meters`` are the first of those concerned.
+    ``meters`` are the first of those concerned. Of one that is kept as an alarm ``gone`` says
+    that it is not found any more, ``at`` when that or its numbers were written (Unix ms); what
+    is true now has none.
     """
 
     rule: str
@@ -42,6 +44,8 @@ class Finding:
     numbers: Mapping[str, Number] = field(factory=dict)
     quotes: tuple[str, ...] = ()
     meters: tuple[str, ...] = ()
+    gone: bool = False
+    at: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -56,7 +60,11 @@ class Finding:
 
     def encode(self) -> str:
         """As JSON, for an alarm's details."""
-        return msgspec.json.encode(self).decode()
+        told = msgspec.to_builtins(self)
+        del told["at"]
+        if not self.gone:
+            del told["gone"]
+        return msgspec.json.encode(told).decode()
 
     @classmethod
     def decode(cls, details: str) -> Finding | None:

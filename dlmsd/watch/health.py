@@ -15,7 +15,7 @@ from dlmsd.store.metrics import Figures, Row, Span, total
 from dlmsd.store.registry import Registry
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
-from dlmsd.watch.plan import told
+from dlmsd.watch.plan import evidence, told
 from dlmsd.watch.rules.meter import DEGRADED, HEALTHY
 
 _NOBODY: Final[Mapping[str, Figures]] = {}
@@ -116,7 +116,7 @@ class HealthReport:
         for finding in self.findings:
             severity = language.text("severities", finding.severity)
             lines.append(f"[{severity}] {language.title(finding)}")
-            lines += [f"    {sentence}" for sentence in language.evidence(finding)]
+            lines += [f"    {one}" for one in evidence(finding, language, self.at)]
         return "\n".join(lines).rstrip()
 
     def _head(self, language: Language) -> list[str]:

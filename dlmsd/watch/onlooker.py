@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from dlmsd.config.values import Configuration, MeterOptions
 from dlmsd.store.inventory import Inventory, take_inventory
 from dlmsd.store.lock import Lock
@@ -54,9 +56,9 @@ def look(configuration: Configuration, minutes: int, wall: float) -> HealthRepor
             age = (at - newest) // _MINUTE_MS
             findings.append(Finding("figures-old", "dlmsd", "error", 0.8, {"minutes": age}))
     queued = sum(one.queued for one in inventory.accounts.values())
-    known = {one.key for one in findings}
-    full = _disk(configuration, inventory, queued)
-    findings += [one for one in full if one.key not in known]
+    known = {one.key for one in findings if not one.gone}
+    full = [one for one in _disk(configuration, inventory, queued) if one.key not in known]
+    findings = [one for one in findings if one.key not in {each.key for each in full}] + full
     findings.sort(key=lambda one: (-one.rank, one.rule, one.subject))
     young = begun is not None and not figures and bool(_reading(configuration))
     return HealthReport(at, minutes, figures, queued, findings, young)
@@ -118,8 +120,8 @@ def _findings(
     record: Record, inventory: Inventory, figures: dict[str, Figures], minutes: int
 ) -> list[Finding]:
     """Of the alarms that stand, and what figures and files show besides."""
-    decoded = (Finding.decode(one.details) for one in record.alarms)
-    found = [one for one in decoded if one is not None]
+    kept = ((Finding.decode(one.details), one.updated_at) for one in record.alarms)
+    found = [evolve(one, at=at) for one, at in kept if one is not None]
     known = {one.key for one in found}
     named = {name for one in found for name in (one.subject, *one.meters)}
     shares = (

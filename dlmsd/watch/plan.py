@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ HORIZONS: Final[tuple[Horizon, ...]] = ("immediate", "short", "long")
 
 def told(finding: Finding, language: Language) -> dict[str, Any]:
     """A finding in words, for JSON."""
+    kept = {} if finding.at is None else {"at": finding.at, "gone": finding.gone}
     return {
         "rule": finding.rule,
         "subject": finding.subject,
@@ -28,7 +30,21 @@ def told(finding: Finding, language: Language) -> dict[str, Any]:
         "confidence": finding.confidence,
         "evidence": list(language.evidence(finding)),
         "meters": list(finding.meters),
+        **kept,
     }
+
+
+def evidence(finding: Finding, language: Language, now: int) -> list[str]:
+    """Its sentences for a reader of ``now`` (Unix ms), with the time they are of if that was
+    before."""
+    first, *quotes = language.evidence(finding)
+    if finding.at is None:
+        return [first, *quotes]
+    moment, today = (datetime.datetime.fromtimestamp(ms / 1000) for ms in (finding.at, now))
+    time = f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%F %H:%M:%S}"
+    if finding.gone:
+        return [first, *quotes, language.word("gone", time=time)]
+    return [f"{first} ({language.word('as_of', time=time)})", *quotes]
 
 
 @frozen
@@ -158,7 +174,7 @@ class Plan:
             lines.append(f"* [{severity}] {clean(language.title(finding))}")
             sure = language.word("cause", percent=round(100 * finding.confidence))
             lines.append(f"  {sure}: {clean(language.cause(finding))}")
-            lines += [f"  {clean(one)}" for one in language.evidence(finding)]
+            lines += [f"  {clean(one)}" for one in evidence(finding, language, self.at)]
         lines += ["", head + language.word("prevention"), ""]
         lines += [f"* {one}" for one in self.preventions]
         return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import shutil
@@ -99,8 +100,8 @@ class HealthCommandTests(RegistryCase):
         self.done(self.registry.metrics.write(int((self.now - ago) * 1000), rows))
 
     def raise_(self, *findings: Finding) -> None:
-        keeper = AlarmKeeper(self.registry.alarms, lambda: {}, Language.of("en"))
-        self.done(keeper.keep(findings, 0.0))
+        self.keeper = AlarmKeeper(self.registry.alarms, lambda: {}, Language.of("en"))
+        self.done(self.keeper.keep(findings, 0.0))
 
     def invoke(self, command: Any, *arguments: str) -> Result:
         return CliRunner().invoke(
@@ -175,6 +176,25 @@ class HealthCommandTests(RegistryCase):
             self.assertNotIn("disk_full", output)
         told = self.invoke(plan, "--language", "es").output
         self.assertIn("   Para: el disco estaba lleno\n", told)
+
+    def test_what_was_written_down_has_its_time(self) -> None:
+        """The daemon renews the numbers of an alarm now and then, and so they are told."""
+        self.raise_(BUSY)
+        (alarm,) = self.done(self.registry.alarms.list())
+        day = f"{datetime.datetime.fromtimestamp(alarm.updated_at / 1000):%F}"
+        self.now = alarm.updated_at / 1000 + 1
+        for command in (health, plan):
+            output = self.invoke(command).output
+            self.assertRegex(output, r"no good reading for 30 s\. \(as of \d\d:\d\d:\d\d\)\n")
+        self.now += 2 * 86400
+        self.assertIn(f"30 s. (as of {day} ", self.invoke(health).output)
+        self.now -= 2 * 86400
+        self.done(self.keeper.keep((), 40.0))
+        output = self.invoke(health).output
+        self.assertRegex(output, r"Not seen any more since \d\d:\d\d:\d\d; it ends by itself\.\n")
+        (found,) = self.told()[1]["findings"]
+        self.assertEqual((found["rule"], found["gone"]), ("meter-busy", True))
+        self.assertIn("Nothing to do", self.invoke(plan).output)
 
     def test_alarms_shares_gaps_and_quarantine(self) -> None:
         self.raise_(BUSY)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
 from dlmsd.errors import StoreError
 from dlmsd.store.alarms import Alarm
-from dlmsd.watch.alarms import HOLD_SECONDS, REFRESH_SECONDS, AlarmKeeper
+from dlmsd.watch.alarms import GONE_SECONDS, HOLD_SECONDS, REFRESH_SECONDS, AlarmKeeper
 from dlmsd.watch.finding import Finding
 from dlmsd.watch.language import Language
 from dlmsd.watch.rules.meter import share_finding
@@ -91,6 +93,52 @@ class AlarmTests(RegistryCase):
         self.assertEqual(self.keeper.standing, {})
         self.keep(DOWN)
         self.assertEqual(len(self.rows()), 2)
+
+    def test_one_that_is_gone_says_so_until_it_ends(self) -> None:
+        self.keep(DOWN)
+        self.keep(after=GONE_SECONDS - 10)
+        self.assertFalse(self.found().gone, "two looks without it are no news")
+        self.registry.alarms.raise_, raise_ = self.counted, self.registry.alarms.raise_
+        self.raise_, self.raised = raise_, 0
+        for _ in range(4):
+            self.keep()
+        self.assertEqual((self.found(), self.raised), (evolve(DOWN, gone=True), 1))
+        news = evolve(DOWN, numbers={**NUMBERS, "seconds": 40})
+        self.keep(news)
+        self.assertEqual(self.found(), news, "and its words are those of now")
+        self.assertEqual(self.keeper.standing, {"error": 1})
+        self.assertEqual(len(self.rows()), 1)
+
+    async def counted(self, *said: Any, **more: Any) -> tuple[int, bool]:
+        self.raised += 1
+        told: tuple[int, bool] = await self.raise_(*said, **more)
+        return told
+
+    def found(self) -> Finding:
+        finding = Finding.decode(self.rows()[0].details)
+        assert finding is not None
+        return finding
+
+    def test_what_was_gone_ends_with_a_start(self) -> None:
+        """Each start gave it as long as any."""
+        other = evolve(DOWN, rule="meter-closes")
+        self.keep(DOWN, other)
+        self.keep(other, after=GONE_SECONDS)
+        self.begin()
+        self.keep()
+        standing = {one.rule for one in self.rows() if one.cleared_at is None}
+        self.assertEqual(standing, {"meter-closes"}, "that one may only not be seen yet")
+        self.keep(after=GONE_SECONDS)
+        self.keep(after=HOLD_SECONDS)
+        self.assertNotIn(None, [one.cleared_at for one in self.rows()])
+
+    def test_of_another_life_the_words_are_renewed_at_once(self) -> None:
+        self.keep(DOWN)
+        self.begin()
+        self.keep()
+        news = evolve(DOWN, numbers={**NUMBERS, "seconds": 9})
+        self.keep(news)
+        self.assertEqual(self.found(), news)
 
     def test_a_daemon_that_starts_anew_finds_its_alarms(self) -> None:
         other = evolve(DOWN, rule="meter-closes")
