@@ -137,7 +137,7 @@ class PageTests(PageCase):
             expect(row.get_by_role("cell").nth(1)).to_have_text("Healthy")
             expect(row).to_contain_text("98.5 %")
             expect(row).to_contain_text("voltage_l1 230.0 V")
-            expect(row).to_contain_text("energy 12345678901234567890 Wh")
+            expect(row).to_contain_text("energy 12,345,678,901,234,567,890 Wh")
             down = page.get_by_role("row", name="planta-b")
             expect(down).to_contain_text("no answer in 5.0 s · Check its address.")
             self.post(self.meter("planta-a", "229.4"))

@@ -1,4 +1,4 @@
-"""That what the page says has room to be read, on a desk and on a phone."""
+"""That what the page says can be read: it has room, and numbers have their digits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ FINDING = {
     "evidence": ["No good reading for 181 s; 12 failures in a row, host 192.0.2.7:4059."],
     "meters": [NAME],
 }
+# A register of energy that rises by a few Wh, with what its chart says of it.
+CHART = """async () => {
+    const { Chart } = await import('/static/kit/chart.js');
+    const chart = new Chart('energy', 'kWh', ['energy']);
+    document.body.append(chart.node);
+    chart.set([1, 2, 3], [[501797.1, 501797.12, 501797.14]], [3]);
+    await new Promise(requestAnimationFrame);
+    return [chart.values[0].textContent, ...chart.plot.axes[1]._values];
+}"""
 HEALTH = {
     "status": 2,
     "classes": {"healthy": 2, "degraded": 0, "critical": 0, "down": 1},
@@ -56,3 +65,26 @@ class LayoutTests(PageCase):
             self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
 
         await self.look(look, viewport=NARROW)
+
+    async def test_a_chart_tells_a_register_of_energy_with_every_digit(self) -> None:
+        def look(page: Page, address: str) -> None:
+            page.goto(f"{address}?lang=es")
+            newest, *steps = page.evaluate(CHART)
+            self.assertEqual(newest, "501.797,140")
+            self.assertGreater(len(steps), 2)
+            self.assertEqual(len(set(steps)), len(steps), steps)
+            for one in steps:
+                self.assertRegex(one, r"^501\.797,\d\d$")
+
+        await self.look(look, locale="es-ES")
+
+    async def test_only_what_has_a_unit_is_written_as_a_number(self) -> None:
+        said = [["501797.150", "Wh"], [0.5, "W"], ["0012345", ""], ["1.2", ""], ["-1E+3", "V"]]
+        script = "import('/static/format.js').then(({ quantity }) => said.map(x => quantity(...x)))"
+
+        def look(page: Page, address: str) -> None:
+            page.goto(f"{address}?lang=es")
+            heard = page.evaluate(f"said => {script}", said)
+            self.assertEqual(heard, ["501.797,150", "0,5", "0012345", "1.2", "-1E+3"])
+
+        await self.look(look, locale="es-ES")

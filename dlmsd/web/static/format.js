@@ -21,6 +21,25 @@ export const milliseconds = (number) => (
   number === null ? "–" : `${sizes.format(number * 1000)} ms`
 );
 
+const WRITTEN = /^-?\d+(?:\.(\d+))?$/;
+const MOST = 20; // decimals that every browser can write
+const byDecimals = new Map();
+
+// With how many decimals a number, or its text, is written.
+export const decimals = (written) => WRITTEN.exec(String(written))?.[1]?.length ?? 0;
+
+// A number, or its text, in the page's language, with every digit that it has or so many decimals.
+export function exact(number, places = decimals(number)) {
+  const digits = Math.min(places, MOST);
+  if (!byDecimals.has(digits)) {
+    byDecimals.set(digits, new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  }
+  return byDecimals.get(digits).format(number);
+}
+
+// What a meter said; without a unit it may be a name that looks like a number.
+export const quantity = (value, unit) => (unit && WRITTEN.test(String(value)) ? exact(value) : String(value));
+
 export function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let power = 0;

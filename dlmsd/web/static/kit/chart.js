@@ -1,6 +1,7 @@
 // Lines over time, drawn by uPlot in the page's colours and language.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { decimals, exact } from "../format.js";
 import { locale } from "../text.js";
 import { make, setText } from "./dom.js";
 
@@ -9,8 +10,8 @@ const COLOURS = 6; // --series-1 to --series-6 of the style
 const DAY = 86_400;
 const FEW = 40;
 const LEAST = 60; // seconds
+const FINEST = 3; // decimals of a figure that says nothing of its own precision
 
-const numbers = new Intl.NumberFormat(locale, { maximumSignificantDigits: 6 });
 const hours = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const seconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const days = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
@@ -19,6 +20,12 @@ function instants(u, splits) {
   const span = u.scales.x.max - u.scales.x.min;
   const format = span < 300 ? seconds : span > 2 * DAY ? days : hours;
   return splits.map((at) => format.format(at * 1000));
+}
+
+// As many decimals as the step from one to the next has.
+function steps(u, splits, axis, space, step) {
+  const places = decimals(Number(step.toPrecision(6)));
+  return splits.map((one) => exact(one, places));
 }
 
 // The labels of the left axis, of which the widest has about 7 px a character.
@@ -44,13 +51,15 @@ function colour(name) {
   return found;
 }
 
-// `title` and `unit` stand above; `names` are those of the lines. set(xs, lines) shows Unix
-// seconds and as many values for each line: undefined where there is none, null for a gap.
+// `title` and `unit` stand above; `names` are those of the lines. set(xs, lines, places) shows
+// Unix seconds and as many values for each line: undefined where there is none, null for a gap;
+// `places` are the decimals with which each line's values are told.
 export class Chart {
   constructor(title, unit, names) {
     this.names = names;
     this.unit = unit;
     this.data = [[], ...names.map(() => [])];
+    this.places = [];
     this.values = names.map(() => make("b"));
     const legend = make("ul", "legend", ...names.map((name, index) => {
       const swatch = make("span", "swatch");
@@ -69,8 +78,9 @@ export class Chart {
     this.dark.addEventListener("change", this.redraw);
   }
 
-  set(xs, lines) {
+  set(xs, lines, places = []) {
     this.data = [xs, ...lines];
+    this.places = places;
     if (this.plot) {
       this.plot.setData(this.data, false);
       this.frame();
@@ -95,7 +105,7 @@ export class Chart {
       scales: { x: { time: true }, y: { range: this.unit === "%" ? [0, 100] : around } },
       axes: [
         { ...axis, values: instants, space: 90, size: 30 },
-        { ...axis, values: (u, splits) => splits.map((one) => numbers.format(one)), size: room },
+        { ...axis, values: steps, size: room },
       ],
       series: [{}, ...this.names.map(line)],
       hooks: { setCursor: [() => this.tell()] },
@@ -127,13 +137,14 @@ export class Chart {
     const at = this.plot?.cursor.idx ?? this.data[0].length - 1;
     const ranges = this.names.map((name, index) => {
       const line = this.data[index + 1];
+      const told = (one) => exact(one, this.places[index] ?? Math.min(decimals(one), FINEST));
       let here = at;
       while (here > 0 && line[here] === undefined) here -= 1;
-      setText(this.values[index], line[here] === undefined || line[here] === null ? "–" : numbers.format(line[here]));
+      setText(this.values[index], line[here] === undefined || line[here] === null ? "–" : told(line[here]));
       const known = line.filter((one) => typeof one === "number");
       if (known.length === 0) return `${name}: –`;
       const [low, high] = known.reduce(([a, b], one) => [Math.min(a, one), Math.max(b, one)], [Infinity, -Infinity]);
-      return `${name}: ${numbers.format(low)} – ${numbers.format(high)}`;
+      return `${name}: ${told(low)} – ${told(high)}`;
     });
     this.place.ariaLabel = `${this.title.textContent}. ${ranges.join("; ")}`;
   }

@@ -1,6 +1,6 @@
 // What a meter answered before it is saved.
 
-import { seconds } from "../format.js";
+import { quantity, seconds } from "../format.js";
 import { make, setHidden, setText } from "../kit/dom.js";
 import { framesList } from "../kit/frames.js";
 import { speak } from "../text.js";
@@ -22,7 +22,7 @@ function valuesTable({ values, units, absent }) {
   };
   const body = make(
     "tbody", "",
-    ...Object.entries(values).map(([name, value]) => row(name, String(value), units[name] ?? "", "")),
+    ...Object.entries(values).map(([name, value]) => row(name, quantity(value, units[name]), units[name] ?? "", "")),
     ...Object.entries(absent).map(([name, reason]) => row(name, reason, "", "absent")),
   );
   return make("table", "values-table", make("caption", "hidden-visually", t("answered")), make("thead", "", head), body);

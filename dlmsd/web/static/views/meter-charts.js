@@ -1,7 +1,7 @@
 // Values and figures of a meter over time: from the history, then from what comes live.
 
 import { get } from "../api.js";
-import { now } from "../format.js";
+import { decimals, now } from "../format.js";
 import { Chart } from "../kit/chart.js";
 import { button, make, setHidden, setText } from "../kit/dom.js";
 import { download } from "../kit/download.js";
@@ -16,10 +16,12 @@ const FIGURES_EVERY = 60_000; // a new minute, a new row
 
 const { t } = speak(words);
 
-// Series of one unit share a chart. `readings` are { ts, values }, the oldest first.
+// Series of one unit share a chart. `readings` are { ts, values }, the oldest first. Returns what
+// Chart.set() takes; a meter gives each of its values with as many decimals as it has.
 function lines(readings, names, gap) {
   const xs = [];
   const found = names.map(() => []);
+  const places = names.map(() => 0);
   readings.forEach(({ ts, values }, index) => {
     if (index > 0 && ts - readings[index - 1].ts > gap) {
       xs.push((readings[index - 1].ts + ts) / 2000);
@@ -28,10 +30,11 @@ function lines(readings, names, gap) {
     xs.push(ts / 1000);
     names.forEach((name, place) => {
       const value = values[name];
+      places[place] = Math.max(places[place], decimals(value));
       found[place].push(value === undefined || value === null || value === "" ? undefined : Number(value));
     });
   });
-  return [xs, found];
+  return [xs, found, places];
 }
 
 const number = (value) => typeof value !== "boolean" && value !== "" && Number.isFinite(Number(value));

@@ -1,6 +1,6 @@
 // One meter in the list.
 
-import { ago, now, percent, time } from "../format.js";
+import { ago, now, percent, quantity, time } from "../format.js";
 import { dot, link, make, setData, setHidden, setText } from "../kit/dom.js";
 import { to } from "../place.js";
 import { speak } from "../text.js";
@@ -74,7 +74,7 @@ export class MeterRow {
         pairs.append(pair, " ");
       }
       setText(pair.children[0], name);
-      setText(pair.children[1], String(value));
+      setText(pair.children[1], quantity(value, this.meter.units[name]));
       setText(pair.children[2], this.meter.units[name] ?? "");
     });
   }

@@ -1,6 +1,6 @@
 // What a meter said last: each value with its unit and age, and why others are absent.
 
-import { lasting, time } from "../format.js";
+import { lasting, quantity, time } from "../format.js";
 import { make, setHidden, setText } from "../kit/dom.js";
 import { speak } from "../text.js";
 import * as words from "../texts/meter.js";
@@ -26,7 +26,7 @@ export class Values {
   refresh(meter) {
     this.meter = meter;
     setText(this.caption, meter.ts === null ? t("nothing_read") : t("read_at", { time: time(meter.ts) }));
-    const found = Object.entries(meter.values).map(([name, value]) => [name, String(value), false]);
+    const found = Object.entries(meter.values).map(([name, value]) => [name, quantity(value, meter.units[name]), false]);
     const absent = Object.entries(meter.absent).map(([name, reason]) => [name, reason, true]);
     const rows = [...found, ...absent];
     setHidden(this.head, rows.length === 0);
