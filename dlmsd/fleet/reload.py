@@ -269,11 +269,12 @@ def _all(changes: Changes) -> tuple[str, ...]:
 
 def _summary(status: ReloadStatus) -> str:
     counted = (
-        (len(status.added), "meters added"),
-        (len(status.removed), "meters removed"),
-        (len(status.changed), "meters changed"),
-        (len(status.sinks), "sinks differ"),
-        (len(status.listeners), "listeners differ"),
-        (len(status.problems), "problems"),
+        (len(status.added), "{count} meter added", "{count} meters added"),
+        (len(status.removed), "{count} meter removed", "{count} meters removed"),
+        (len(status.changed), "{count} meter changed", "{count} meters changed"),
+        (len(status.sinks), "{count} sink differs", "{count} sinks differ"),
+        (len(status.listeners), "{count} listener differs", "{count} listeners differ"),
+        (len(status.problems), "{count} problem in the file", "{count} problems in the file"),
     )
-    return ", ".join(f"{count} {what}" for count, what in counted if count) or "nothing differs"
+    found = [(count, one if count == 1 else more) for count, one, more in counted if count]
+    return ", ".join(text.format(count=count) for count, text in found) or "nothing differs"

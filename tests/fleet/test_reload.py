@@ -32,7 +32,7 @@ class ReloadTests(ReloadCase):
         self.assertIn(Gone("meter", "b"), gone)
         self.assertEqual(self.board.meters, {})
         (note, *_) = self.done(self.registry.audit.list())
-        self.assertEqual((note.who, note.detail[:14]), ("test", "1 meters added"))
+        self.assertEqual((note.who, note.detail[:13]), ("test", "1 meter added"))
 
     def test_a_bad_file_changes_nothing_and_says_why(self) -> None:
         self.start()

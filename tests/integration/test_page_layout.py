@@ -88,3 +88,15 @@ class LayoutTests(PageCase):
             self.assertEqual(heard, ["501.797,150", "0,5", "0012345", "1.2", "-1E+3"])
 
         await self.look(look, locale="es-ES")
+
+    async def test_what_a_reading_of_the_configuration_changed_is_said_in_spanish(self) -> None:
+        script = """said => import('/static/kit/deed.js').then(
+            ({ detailed }) => said.map(one => detailed('reload', one)))"""
+
+        def look(page: Page, address: str) -> None:
+            page.goto(f"{address}?lang=es")
+            heard = page.evaluate(script, ["1 meter added, 6 meters changed", "nothing differs"])
+            told = ["1 medidor añadido, 6 medidores cambiados", "nada es distinto"]
+            self.assertEqual(heard, told)
+
+        await self.look(look)

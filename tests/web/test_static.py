@@ -92,6 +92,11 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(len(set(english)), len(english), script)
             self.assertGreater(len(english), 5, script)
 
+    def test_spanish_has_one_word_for_a_broker(self) -> None:
+        for script in STATIC.glob("texts/*.js"):
+            spanish = script.read_text().partition("\nexport const es = {")[2]
+            self.assertNotRegex(spanish, r'"[^"]*\bbroker\b', script)
+
     def test_words_that_are_said_are_known(self) -> None:
         common, said_at_all = words("common"), set()
         for script in SCRIPTS:

@@ -89,7 +89,7 @@ export const es = {
   others_hint: "Nombres conocidos como reactive_power, separados por espacios.",
   tb_token: "Token de acceso",
   tb_device_name: "Nombre del dispositivo",
-  tb_host: "Host del broker",
-  tb_port: "Puerto del broker",
+  tb_host: "Host del bróker",
+  tb_port: "Puerto del bróker",
   profile_says: "Perfil: {value}",
 };

@@ -5,7 +5,7 @@ import { bytes, count, lastingFrom, time } from "../format.js";
 import { chips } from "../kit/choice.js";
 import { busy, button, figures, make, section, setText } from "../kit/dom.js";
 import { download } from "../kit/download.js";
-import { deed } from "../kit/deed.js";
+import { deed, detailed } from "../kit/deed.js";
 import { Poll } from "../kit/poll.js";
 import { mayChange, token } from "../session.js";
 import { language, speak } from "../text.js";
@@ -36,7 +36,7 @@ function change({ timestamp, who, action, subject, detail }) {
   const when = make("time", "", time(Date.parse(timestamp)));
   when.dateTime = timestamp;
   const what = [deed(action), subject].filter(Boolean).join(": ");
-  return make("li", "", when, make("b", "who", who), make("p", "", detail ? `${what} (${detail})` : what));
+  return make("li", "", when, make("b", "who", who), make("p", "", detail ? `${what} (${detailed(action, detail)})` : what));
 }
 
 class Settings {
