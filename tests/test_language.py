@@ -129,6 +129,10 @@ class SayTests(SynchronousTestCase):
                 "listen: se esperaba un texto de como mucho 64 bytes, o hex: y dígitos "
                 "hexadecimales",
             ),
+            (
+                "a.toml:6: sinks[1].name: another sink has this name (line 2)",
+                "a.toml:6: sinks[1].name: otro sink tiene este nombre (línea 2)",
+            ),
             ('m: expected "a", "b" or "c"', 'm: se esperaba "a", "b" o "c"'),
             (
                 "rejected-permanent: the meter refuses, and will again unless something changes; "

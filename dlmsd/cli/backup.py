@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ def backup(file: Path, config: Path | None, as_json: bool) -> int:
     state_dir = read_or_exit(config).daemon.state_dir
 
     def work() -> int:
+        _refuse_nowhere(file.absolute().parent)
         contents = archive.write(state_dir, file.absolute(), time.time())
         _tell({"file": str(file), "files": dict(contents.sizes)}, f"{file}: ", contents, as_json)
         return 0
@@ -91,6 +93,23 @@ def restore(file: Path, config: Path | None, as_json: bool, yes: bool) -> int:
         return 0
 
     return _told(work)
+
+
+class NowhereError(DlmsdError):
+    """The backup has no place there: make that folder, let it belong to whoever runs the command,
+    or name another FILE. The state folder is as it was."""
+
+    culprit = "operator"
+
+
+def _refuse_nowhere(folder: Path) -> None:
+    """Where FILE is to be. It is made beside its place, and put there when it is whole."""
+    if not folder.exists():
+        raise NowhereError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise NowhereError(f"{folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise NowhereError(f"{folder}: no file can be made there")
 
 
 def _told(work: Callable[[], int]) -> int:

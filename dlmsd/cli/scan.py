@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 import msgspec
-from attrs import asdict
+from attrs import asdict, define
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -95,18 +95,25 @@ def scan(
     except ScanError as error:
         raise click.UsageError(explained(error)) from None
     scans: list[Scan] = []
+    asked = _Asked()
 
     async def work(reactor: object) -> int:
         one = Scan(where, wanted, reactor, Manners(parallel=parallel, rate=rate))
         scans.append(one)
         with _bar() as bar:
             task = bar.add_task(say("hosts"), total=None)
-            await one.run(lambda done, total: bar.update(task, completed=done, total=total))
+
+            def count(done: int, total: int) -> None:
+                asked.done, asked.all = done, total
+                bar.update(task, completed=done, total=total)
+
+            await one.run(count)
+        asked.whole = True
         return 0 if one.found else FAILED
 
     code = errand(work)
     for one in scans:
-        _show(one.found, as_json=as_json)
+        _show(one.found, asked, as_json=as_json)
         if save is not None:
             save.write_text("".join(_entries(one.found)))
     return code
@@ -123,7 +130,20 @@ def _bar() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _show(found: list[Finding], *, as_json: bool) -> None:
+@define
+class _Asked:
+    """How far it came: so many hosts of all, the ``whole`` of them unless somebody ended it."""
+
+    done: int = 0
+    all: int = 0
+    whole: bool = False
+
+
+def _show(found: list[Finding], asked: _Asked, *, as_json: bool) -> None:
+    if not asked.whole:
+        ended = say("ended before its time: {done} of {all} hosts were asked", done=asked.done,
+                    all=asked.all)  # fmt: skip
+        click.echo(ended, err=True)
     if as_json:
         click.echo(msgspec.json.encode([_flat(one) for one in found]).decode())
         return

@@ -141,6 +141,7 @@ class Scan:
         hosts = iter(self.network.hosts())
         total = _hosts(self.network)
         done = 0
+        progress(done, total)
 
         async def work() -> None:
             nonlocal done

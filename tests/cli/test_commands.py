@@ -53,6 +53,31 @@ class CommandTests(SynchronousTestCase):
         self.assertNotIn("dlmsd.simulator", output)
         self.assertNotIn("dlmsd.app", output)
 
+    def test_a_backup_that_has_no_place(self) -> None:
+        """The state folder is not at fault, and no name of our own is told."""
+        folder = self.folder / "none"
+        (self.folder / "file").touch()
+        closed = self.folder / "closed"
+        closed.mkdir()
+        self.patch(os, "access", lambda path, *_, **__: path != closed)
+        for target, said in (
+            (folder, f"{folder}: no such folder\n"),
+            (self.folder / "file", f"{self.folder / 'file'} is no folder\n"),
+            (closed, f"{closed}: no file can be made there\n"),
+        ):
+            words = "backup", str(target / "x.tar"), "-c", str(self.config)
+            result = self.run_command(*words)
+            self.assertEqual(result.return_value, 1)
+            self.assertTrue(result.stderr.startswith(said), result.stderr)
+            self.assertIn("or name another FILE", result.stderr)
+            self.assertNotIn(".dlmsd-backup-", result.stderr)
+        self.assertIn(
+            "no existe esa carpeta",
+            self.run_command(
+                "backup", str(folder / "x.tar"), "-c", str(self.config), "--language", "es"
+            ).stderr,
+        )
+
     def test_check_good(self) -> None:
         result = self.run_command("check", "-c", str(self.config))
         self.assertEqual(result.return_value, 0)

@@ -150,7 +150,7 @@ class HealthCommandTests(RegistryCase):
         self.assertEqual(self.rules(), (0, []))
         self.now += 150
         self.assertEqual(self.rules(), (1, ["figures-old"]))
-        self.assertIn("the last ones are 5 minutes old", self.invoke(health).output)
+        self.assertIn("the last ones are 5 min old", self.invoke(health).output)
         self.begun(60)
         self.assertEqual(self.rules()[1], [], "it has had no time yet")
         self.begun(3600)

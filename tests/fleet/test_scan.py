@@ -81,7 +81,7 @@ class ScanTests(FleetCase):
         done = Deferred.fromCoroutine(one.run(lambda *of: told.append(of)))
         self.network.run(seconds)
         self.successResultOf(done)
-        self.assertEqual(told[-1], (len(told), len(told)))
+        self.assertEqual(told, [(done, len(told) - 1) for done in range(len(told))])
         return sorted(one.found, key=lambda found: found.host)
 
     def test_meters_of_each_framing_with_name_and_serial(self) -> None:

@@ -79,3 +79,12 @@ class TextTests(SynchronousTestCase):
             if words[:1] == ["dlmsd"]:
                 self.assertIn(words[1].removesuffix("{config}"), command.commands, name)
                 self.assertIn("{config}", remedy.command, name)
+
+    def test_one_of_a_thing_is_said_as_well_as_many(self) -> None:
+        """Where one is possible, no word behind the number would have to change."""
+        counted = re.compile(r"\{(failures|queued|gaps|meters|readings)\} [a-z]")
+        several = {"notice-failing.evidence"}
+        for code in LANGUAGES:
+            for key, text in flat(Language.of(code).texts["rules"]).items():
+                if key not in several:
+                    self.assertIsNone(counted.search(text), f"{code} {key}")
