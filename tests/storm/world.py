@@ -78,7 +78,8 @@ class World:
         self.size = size
         self.network = Network(delay=DELAY)
         self.offset = 0.0
-        self._stepped_at = 0.0
+        # Since when the clock of the host had been set how far.
+        self._offsets = [(0.0, 0.0)]
         self._latest = 0.0
         self.fired: Fired = lambda function: None
         self.broker = ModelBroker(self.network)
@@ -126,7 +127,7 @@ class World:
         """Somebody sets the clock of the daemon's host."""
         self._latest = self.latest
         self.offset += seconds
-        self._stepped_at = self.network.seconds()
+        self._offsets.append((self.network.seconds(), self.offset))
 
     @property
     def latest(self) -> float:
@@ -134,9 +135,17 @@ class World:
         return max(self._latest, self.wall())
 
     def _true(self, ts: int) -> float | None:
-        """When the clock of the daemon's host said ``ts``, if it has since not been set."""
-        then = ts / 1000 - START - self.offset
-        return START + then if self._stepped_at < then <= self.network.seconds() else None
+        """When the clock of the daemon's host said ``ts``, if that was once, and since the clock
+        was set last: else it may be another time, or one behind what was used up already."""
+        ends = [*(since for since, _ in self._offsets[1:]), self.network.seconds()]
+        times = [
+            (since, ts / 1000 - START - offset, end)
+            for (since, offset), end in zip(self._offsets, ends, strict=True)
+        ]
+        said = [(since, then) for since, then, end in times if since <= then <= end]
+        if len(said) != 1 or said[0][0] != self._offsets[-1][0]:
+            return None
+        return START + said[0][1]
 
     # The meters.
 
