@@ -76,6 +76,7 @@ async function start() {
     live: () => connection("live"),
     lost: (heard) => connection("lost", heard),
     refused: async (response) => {
+      connection("connecting"); // it is there, though it tells nothing
       const { detail } = await response.json().catch(() => ({ detail: response.statusText }));
       if (response.status === 401) askToken(session.token() ? detail : t("token_missing"), true);
       else {
