@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from twisted.logger import Logger
+
 from dlmsd.fleet.door import Door
 from dlmsd.meter.identity import Identity
 from dlmsd.model import (
@@ -39,6 +41,8 @@ class Board:
 
     ``unsafe`` counts by meter how often messages were not what its security promises.
     """
+
+    _log = Logger()
 
     def __init__(self) -> None:
         self.meters: dict[str, MeterStatus] = {}
@@ -74,7 +78,10 @@ class Board:
         else:
             self.outbox = status
         for reader in tuple(self._readers):
-            reader(status)
+            try:
+                reader(status)
+            except Exception:  # noqa: BLE001 - one reader's bug must not cost who posts, nor the others
+                self._log.failure("A reader of the board failed")
 
     def _forget(self, gone: Gone) -> None:
         if gone.kind == "meter":

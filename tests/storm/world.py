@@ -240,6 +240,7 @@ class World:
         self._deafen()
         self.daemon._api._logs.stop()
         self.writer.hold()
+        self.writer = ImmediateWriter()  # a disk that no longer hangs finds nobody who waits
         self.daemon.lock.release()
         self.judge.figures.kills += 1
         if power:
