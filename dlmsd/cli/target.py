@@ -215,7 +215,10 @@ def _tell_host(name: str, known: _Known) -> None:
 
 
 def _misread(error: ConfigurationError, wanted: Mapping[str, object]) -> str | None:
-    """The first measurement that is ``wanted`` by its name alone, and that nobody has."""
+    """The first measurement that is ``wanted`` by its name alone, and that nobody has: if that
+    is all that is wrong."""
+    if any(not one.key.startswith("read.") for one in error.problems):
+        return None
     at_fault = {one.key.removeprefix("read.") for one in error.problems}
     return next((name for name, said in wanted.items() if not said and name in at_fault), None)
 

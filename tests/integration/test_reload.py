@@ -67,7 +67,7 @@ class ReloadTests(SynchronousTestCase):
         self.ask(self.without("virtual-001"))
         wait_until(lambda: "virtual-001" not in self.status(), "the meter is gone")
         self.assertEqual(self.status()["virtual-002"]["connects"], 1)
-        self.log("1 meters removed")
+        self.log("1 meter removed")
         self.daemon.stop()
         self.assertNotIn("Traceback", self.daemon.log.read_text())
 
