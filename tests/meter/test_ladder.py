@@ -166,7 +166,7 @@ class WatchdogTests(LadderCase):
         self.read(self.options())
         self.run_for(60)
         poller = self.poller()
-        self.patch(poller._cycle, "run", lambda due, now: _nothing())
+        self.patch(poller._cycle, "run", lambda *_: _nothing())
         self.run_for(580)
         self.assertEqual(len(self.network.connections), 1)
         self.run_for(40)
