@@ -44,8 +44,9 @@ class Harvest:
         and answer."""
         at = began + seconds / 2
         reading = self._reading(values, at)
-        moment = None if self._gaps is None else self._gaps.moment(int(at * 1000), seconds / 2)
-        if self._gaps is not None and moment is not None:
+        moment = None
+        if self._gaps is not None:
+            moment = self._gaps.moment(int(at * 1000), seconds / 2)
             self._gaps.expect(moment)
         self._commit(reading, self._options.sinks).addCallbacks(
             self._committed, self._account.unkept, callbackArgs=(reading, seconds, moment)

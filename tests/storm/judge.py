@@ -125,10 +125,11 @@ class Judge:
     def sent(self, message: Published) -> None:
         """A message was sent, whether the broker heard it or not: no window keeps its order
         with a broker that drops one and takes the next."""
-        if not message.topic.startswith(PREFIX):
-            return
-        for _, meter, ts in records(message):
-            if (meter, ts) in self._sent:
+        self._in_order(records(message))
+
+    def _in_order(self, found: Iterable[Arrival]) -> None:
+        for sink, meter, ts in found:
+            if sink == BOARD or (meter, ts) in self._sent:
                 continue
             self._sent.add((meter, ts))
             if ts <= self._last_sent.get(meter, 0):
@@ -137,10 +138,10 @@ class Judge:
 
     def published(self, message: Published) -> None:
         """A message has arrived at the broker."""
-        self.sent(message)
+        found, again = records(message), False
+        self._in_order(found)
         self.note(f"publish {message.topic} {message.payload!r}")
-        again = False
-        for key, values in records(message).items():
+        for key, values in found.items():
             before = self._arrived.setdefault(key, values)
             if before is not values:
                 again = True
@@ -150,7 +151,7 @@ class Judge:
             _, meter, ts = key
             if (meter, ts) not in self._read and (wrong := self._answers.wrong(meter, ts, values)):
                 self.violation(f"{meter}: {wrong}, and arrived")
-        self.figures.messages += bool(records(message))
+        self.figures.messages += bool(found)
         self.figures.duplicates += again
 
     def accepted(self, message: Published) -> None:
