@@ -25,7 +25,9 @@ RECENT: Final = 100
 
 
 class Account:
-    """Posts a new status whenever something changed. ``missed`` counts slots that passed."""
+    """Posts a new status whenever something changed. ``missed`` counts slots that passed,
+    ``troubles`` whatever went wrong.
+    """
 
     _log = Logger()
 
@@ -40,6 +42,7 @@ class Account:
         wall: Callable[[], float],
     ) -> None:
         self.missed = 0
+        self.troubles = 0
         self._session = session
         self._factory = factory
         self._post = post
@@ -64,10 +67,14 @@ class Account:
         """It is known when the next attempt is."""
         self.change(next_attempt_ts=self._next_attempt())
 
-    def good(self, reading: Reading, seconds: float, **changes: Any) -> None:
-        """A reading was committed; its cycle took so many ``seconds``."""
+    def good(self, reading: Reading, seconds: float, troubles: int, **changes: Any) -> None:
+        """A reading was committed; its cycle took so many ``seconds``, and ended after so many
+        ``troubles``: a disk that hung does not end those that came since.
+        """
         self._count(True)
-        if self._status.state is not MeterState.READING:
+        well = {"state": MeterState.READING, "error": "", "advice": "", "next_attempt_ts": None}
+        newest = troubles == self.troubles
+        if newest and self._status.state is not MeterState.READING:
             self._log.info(
                 "{meter}: read {count} values in {seconds:.2f} s",
                 meter=reading.meter,
@@ -75,14 +82,11 @@ class Account:
                 seconds=seconds,
             )
         self.change(
-            state=MeterState.READING,
             reading=reading,
             values={**self._status.values, **reading.values},
             good=self._status.good + 1,
             cycle_seconds=seconds,
-            error="",
-            advice="",
-            next_attempt_ts=None,
+            **(well if newest else {}),
             **changes,
         )
 
@@ -103,6 +107,7 @@ class Account:
 
     def trouble(self, error: DlmsdError, state: MeterState, **changes: Any) -> None:
         """On the status each time, in the log when it is a new one."""
+        self.troubles += 1
         if str(error) != self._status.error:
             self._log.warn("{meter}: {reason}", meter=self._status.name, reason=str(error))
         self.change(

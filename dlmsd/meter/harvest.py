@@ -49,7 +49,9 @@ class Harvest:
             moment = self._gaps.moment(int(at * 1000), seconds / 2)
             self._gaps.expect(moment)
         self._commit(reading, self._options.sinks).addCallbacks(
-            self._committed, self._account.unkept, callbackArgs=(reading, seconds, moment)
+            self._committed,
+            self._account.unkept,
+            callbackArgs=(reading, seconds, self._account.troubles, moment),
         )
 
     def told(self, values: Mapping[str, Value], at: float) -> None:
@@ -63,11 +65,14 @@ class Harvest:
         self._last_ts = max(int(at * 1000), self._last_ts + 1)
         return Reading(self._options.name, self._last_ts, values)
 
-    def _committed(self, _: None, reading: Reading, seconds: float, moment: Moment | None) -> None:
+    def _committed(
+        self, _: None, reading: Reading, seconds: float, troubles: int, moment: Moment | None
+    ) -> None:
         cycle = self._cycle
         self._account.good(
             reading,
             seconds,
+            troubles,
             units=cycle.units,
             absent=cycle.absent,
             scales_kept=cycle.scales_kept,

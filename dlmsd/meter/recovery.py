@@ -283,12 +283,11 @@ class Recovery:
     def due(self, now: float) -> Rest | Wait | None:
         """A cycle's time has come; what holds it back, if anything."""
         core = self._core
-        if now < core.until:
-            return core.held
-        if core.held is not None:
+        held = core.held if now < core.until else None
+        if held is None and core.held is not None:
             self._elapse()
         self._publish(now)
-        return None
+        return held
 
     def connected(self, now: float) -> None:
         """There is a new connection: whoever waited for his neighbours need not any more."""

@@ -66,6 +66,7 @@ class PushedMeter:
         self._silence = Deadline(clock, self._silent)
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._running = False
+        self._troubles = 0
         self._told: set[str] = set()
         self._unconfirmed: set[str] = set()
         self._status = waiting(options)
@@ -140,7 +141,9 @@ class PushedMeter:
         self._last_ts = ts
         reading = Reading(self.options.name, ts, picked.values)
         self._commit(reading, self.options.sinks).addCallbacks(
-            self._committed, self._uncommitted, callbackArgs=(reading, changes, confirmed)
+            self._committed,
+            self._uncommitted,
+            callbackArgs=(reading, changes, confirmed, self._troubles),
         )
 
     def _meet(self, serial: str) -> None:
@@ -170,23 +173,28 @@ class PushedMeter:
             )
 
     def _committed(
-        self, _: None, reading: Reading, changes: dict[str, Any], confirmed: Callable[[], None]
+        self,
+        _: None,
+        reading: Reading,
+        changes: dict[str, Any],
+        confirmed: Callable[[], None],
+        troubles: int,
     ) -> None:
         confirmed()
         self._count(True)
-        self._told.clear()
-        if self._status.state is not MeterState.READING:
-            self._log.info(
-                "{meter}: pushed {count} values", meter=reading.meter, count=len(reading.values)
-            )
+        if troubles == self._troubles:
+            # A disk that hung does not end what went wrong since.
+            self._told.clear()
+            changes |= {"state": MeterState.READING, "error": "", "advice": ""}
+            if self._status.state is not MeterState.READING:
+                self._log.info(
+                    "{meter}: pushed {count} values", meter=reading.meter, count=len(reading.values)
+                )
         self._change(
             **changes,
-            state=MeterState.READING,
             reading=reading,
             values={**self._status.values, **reading.values},
             good=self._status.good + 1,
-            error="",
-            advice="",
         )
 
     def _uncommitted(self, reason: Failure) -> None:
@@ -199,6 +207,7 @@ class PushedMeter:
 
     def _tell(self, error: DlmsdError, **changes: Any) -> None:
         """Trouble: on the status each time, in the log once a kind between two good pushes."""
+        self._troubles += 1
         if error.advice not in self._told:
             self._told.add(error.advice)
             self._log.warn("{meter}: {reason}", meter=self.options.name, reason=str(error))

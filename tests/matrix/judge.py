@@ -152,7 +152,9 @@ def judge_names(stage: Stage, fault: Fault, state: State) -> Iterator[str]:
         if not fault.called(kind, state):
             yield f"{fault.words} was called {kind.__name__}: {words}"
     often = line.strikes >= LASTING_STRIKES or fault.level is Level.LINE
-    lasted = line.ended - line.begun >= LASTING_SECONDS and often
+    # What the client got over by itself strikes no more, however long it still might.
+    until = line.ended if fault.level is Level.LINE else line.said
+    lasted = until - line.begun >= LASTING_SECONDS and often
     if lasted and state in fault.certain and not names:
         yield f"{fault.words} had no name"
 

@@ -169,7 +169,8 @@ class Wire:
 class Line:
     """Arms one fault, lets it strike in its state, and knows when it has ended.
 
-    ``strikes`` counts, ``ended`` is the virtual time of its end, None until then.
+    ``strikes`` counts, ``said`` is the virtual time of the last, ``ended`` that of the fault's
+    end, None until then.
     """
 
     def __init__(
@@ -198,7 +199,7 @@ class Line:
         self._limit = math.inf
         self._until = math.inf
         self._seconds = 0.0
-        self._said = 0.0
+        self.said = 0.0
         self._struck: Wire | None = None
         self._undo: Callable[[], None] | None = None
         network.connected = self._connected
@@ -215,7 +216,7 @@ class Line:
         if undo is not None:
             undo()
         if self.ended is None:
-            self.ended = max(self.network.seconds(), self._said)
+            self.ended = max(self.network.seconds(), self.said)
         self._fault = None
 
     # When it strikes.
@@ -239,13 +240,13 @@ class Line:
         now = self.network.seconds()
         self.strikes += 1
         self._struck = wire
-        self._said = max(self._said, now + takes)
+        self.said = max(self.said, now + takes)
         if self.begun is None:
             self.begun = now
             if self._seconds:
                 self.network.callLater(self._seconds, self.disarm)
         if self.strikes >= self._limit:
-            self.ended = self._said
+            self.ended = self.said
 
     def struck(self, wire: Wire, apdu: bytes, *levels: Level) -> tuple[bytes, ...] | None:
         """What the meter says instead of ``apdu``, None for itself."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
 from dlmsd.dlms.cosem.attribute import AttributeDescriptor
 from dlmsd.dlms.cosem.obis import Obis
@@ -290,6 +290,32 @@ class TroubleTests(FleetCase):
         self.assertIsNone(self.statuses["virtual-001"].reading)
         kept.callback(None)
         self.assertEqual(self.statuses["virtual-001"].reading, self.readings[0])
+
+    def test_a_reading_that_is_kept_late_ends_no_trouble_that_came_since(self) -> None:
+        self.simulate()
+        kept = Deferred[None]()
+        self.answer = lambda reading: kept
+        self.read(self.options(interval=60.0))
+        self.run_for(3)
+        self.simulation.inject([Fault(FaultKind.REFUSE, chance=1.0)], "virtual-001")
+        for pipe in self.network.connections:
+            pipe.abortConnection()
+        self.run_for(60)
+        refused = self.statuses["virtual-001"]
+        kept.callback(None)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.reading, status.good), (self.readings[0], 1))
+        self.assertIsNot(status.state, MeterState.READING)
+        self.assertEqual(
+            (status.state, status.error, status.next_attempt_ts),
+            (refused.state, refused.error, refused.next_attempt_ts),
+        )
+        self.assertIn("password", status.error)
+        self.simulation.inject([], "virtual-001")
+        self.answer = lambda reading: succeed(None)
+        self.run_for(1000)
+        status = self.statuses["virtual-001"]
+        self.assertEqual((status.state, status.error), (MeterState.READING, ""))
 
     def test_the_meter_that_drops_an_idle_link_is_read_again(self) -> None:
         self.simulate()

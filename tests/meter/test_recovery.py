@@ -244,6 +244,13 @@ class LadderTests(SynchronousTestCase):
         for number in range(100):
             self.assertEqual(self.flap(number * 361.0), STAY)
 
+    def test_while_it_rests_too(self) -> None:
+        self.flap(0.0)
+        self.ladder.refused(RefusedError("x"), 3000.0)
+        self.assertEqual(self.standing.losses, 1)
+        self.assertIsInstance(self.ladder.due(3600.0), Rest)
+        self.assertEqual(self.standing.losses, 0)
+
     def test_half_open_it_closes_with_a_good_read_and_opens_without(self) -> None:
         for number in range(11):
             self.flap(float(number))

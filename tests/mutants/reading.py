@@ -7,6 +7,13 @@ from typing import Final
 from tests.mutants.mutant import Mutant, module, trial
 
 STORM: Final = module("tests.storm", "--seeds=8", word=r"\b[1-9]\d* storms broke a promise")
+SEGMENTS: Final = module(
+    "tests.matrix",
+    "--cell=S8/12",
+    "--rounds=20",
+    "--jobs=1",
+    word=r"\b[1-9]\d* cells broke a promise",
+)
 
 READING: Final = (
     Mutant.of(
@@ -33,7 +40,7 @@ READING: Final = (
     Mutant.of(
         "the frame check is not looked at",
         "dlms/hdlc/reassembly.py",
-        STORM,
+        SEGMENTS,
         (
             "good = end >= header + 2 and is_good(buffer[begin:end])",
             "good = end >= header + 2",

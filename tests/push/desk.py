@@ -26,7 +26,9 @@ ROUTE = Route("wrapper", b"\x00\x01", b"\x00\x01")
 
 
 class Room:
-    """Meters and their desk. ``wall`` is settable; ``full`` makes the outbox refuse."""
+    """Meters and their desk. ``wall`` is settable; ``full`` makes the outbox refuse, and it commits
+    when ``kept`` fires.
+    """
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Room:
         self.clock = Clock()
         self.wall = wall
         self.full = False
+        self.kept = succeed(None)
         self.counters = counters or MemoryCounters()
         self.readings: list[Reading] = []
         self.answers: list[bytes] = []
@@ -96,7 +99,7 @@ class Room:
         if self.full:
             return fail(StoreError("the disk is full"))
         self.readings.append(reading)
-        return succeed(None)
+        return self.kept
 
     def _post(self, status: MeterStatus | Identity) -> None:
         if isinstance(status, Identity):

@@ -6,6 +6,7 @@ import datetime
 from decimal import Decimal
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from dlmsd.dlms.axdr.clock import ClockStatus, DateTime
@@ -170,6 +171,18 @@ class SilenceTests(SynchronousTestCase):
         self.assertEqual(room.status.state, MeterState.READING)
         room.clock.advance(60)
         self.assertEqual(room.status.state, MeterState.DOWN)
+
+    def test_a_push_that_is_kept_late_ends_no_silence_that_came_since(self) -> None:
+        room = Room(meter("expect_every = 60"))
+        kept = room.kept = Deferred()
+        room.send(vectors.AIDON_3)
+        room.clock.advance(60)
+        kept.callback(None)
+        self.assertEqual((room.status.state, room.status.good), (MeterState.DOWN, 1))
+        self.assertEqual(room.status.error, "no push for 60 s")
+        room.kept = succeed(None)
+        room.send(vectors.AIDON_3)
+        self.assertEqual((room.status.state, room.status.error), (MeterState.READING, ""))
 
     def test_what_is_not_believed_is_no_sign_of_life(self) -> None:
         room = Room(meter("expect_every = 60"))

@@ -159,8 +159,11 @@ class HdlcLink:
 
         Each goes ``once`` in any case: what is repeated is known by its number.
         """
-        if self.state is not State.CONNECTED or self._outgoing:
+        if self.state is not State.CONNECTED:
             raise LocalError(f"no APDU may be sent while the link is {self.state.value}")
+        if self._outgoing:
+            # Only UI frames bring an answer so early; news in them is nothing wrong.
+            return self._lose(MeterError("the meter answered what it did not acknowledge"))
         size = self._agreed.transmit_information
         for apdu in apdus:
             octets = LLC_TO_METER + apdu

@@ -76,13 +76,16 @@ class ExchangeTests(LinkTestCase):
         self.assertNotEqual(third, fourth)
         self.assertEqual(link.receive(rr(3)), fourth)
 
-    def test_one_request_at_a_time(self) -> None:
+    def test_nothing_is_sent_without_a_link(self) -> None:
+        for link in (new(), connected()):
+            link.connect()
+            self.assertRaises(LocalError, link.send, b"too early")
+
+    def test_an_answer_in_a_ui_frame_before_the_request_is_acknowledged(self) -> None:
         link = connected()
         link.send(b"one")
-        self.assertRaises(LocalError, link.send, b"two")
-        for other in (new(), connected()):
-            other.connect()
-            self.assertRaises(LocalError, other.send, b"too early")
+        self.assertEqual(link.receive(frame(0x03, LLC + b"1")), [ApduReceived(b"1")])
+        self.assert_lost(link.send(b"two"), MeterError, "did not acknowledge")
 
     def test_duplicate_answer(self) -> None:
         link = connected()
