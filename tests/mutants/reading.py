@@ -101,13 +101,13 @@ READING: Final = (
     Mutant.of(
         "silence is waited for without end",
         "meter/conversation.py",
-        trial("tests.meter.test_poller"),
+        trial("tests.meter.test_troubles"),
         ("        self._deadline.set(min(wait, self._patience) + self._frame_delay)\n", ""),
     ),
     Mutant.of(
         "a shared line is used by all at once",
         "meter/conversation.py",
-        trial("tests.meter.test_poller"),
+        trial("tests.meter.test_troubles"),
         ("        await self._turn.acquire()\n", "        turn = DeferredLock()\n"),
         ("            self._turn.release()\n", "            assert not turn.locked\n"),
     ),
