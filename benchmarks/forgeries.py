@@ -1,6 +1,6 @@
 """Forged, replayed and downgraded replies: how many are believed (none may be).
 
-Run it from the repository: ``python -m benchmarks.forgeries --count 1000000``. A genuine
+``python -m benchmarks.forgeries --count 1000000``. A genuine
 reply follows each attempt and must be accepted. The exit status is 1 if one was believed,
 or a genuine one refused.
 """

@@ -1,7 +1,7 @@
 """Microseconds for one HDLC frame: to encode it, to find it whole, octet by octet, in noise.
 
-Run it from the repository: ``PYTHONPATH=. python benchmarks/frames.py``. The best of many
-short rounds is printed, so that other work on the machine disturbs little.
+``python -m benchmarks.frames``. The best of many short rounds is printed, so that other work
+on the machine disturbs little.
 """
 
 from __future__ import annotations

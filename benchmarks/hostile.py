@@ -1,6 +1,6 @@
 """What one hostile meter costs the others in real time: p99 of their polls.
 
-``PYTHONPATH=. python benchmarks/hostile.py [--meters 500] [--seconds 40] [--rounds 4]``
+``python -m benchmarks.hostile [--meters 500] [--seconds 40] [--rounds 4]``
 
 Two crowds of virtual meters are read at the same time, each by a process of its own, over
 loopback: one of them has a hostile meter, each time in another way. So both have what else the
@@ -41,6 +41,7 @@ from tests.hostile.meter import HostileFactory, Hostility
 # What p99 of the others' polls may rise by; half of the rounds may be disturbed.
 MORE = 1.1
 _SIDES = ("first", "second")
+_SELF = (sys.executable, "-m", "benchmarks.hostile")
 # A poll of a meter that takes its time; another one's takes some milliseconds.
 _SLOW_SECONDS = 1.0
 PATIENT = evolve(MICROSTAR, response_delay=0.0)
@@ -180,7 +181,7 @@ class Crowd:
 async def read(given: argparse.Namespace, side: int) -> None:
     """One crowd: start its meters, measure each phase, tell its figures as JSON, stop."""
     meters, interval = given.meters, given.interval
-    command = [sys.executable, __file__, "--as=meters", f"--meters={meters}"]
+    command = [*_SELF, "--as=meters", f"--meters={meters}"]
     server = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
@@ -209,7 +210,7 @@ def compare(given: argparse.Namespace) -> int:
     """Both crowds, side by side, a line for each phase; 1 if anything is wrong."""
     crowds = [
         subprocess.Popen(
-            [sys.executable, __file__, f"--as={side}", *sys.argv[1:]],
+            [*_SELF, f"--as={side}", *sys.argv[1:]],
             stdout=subprocess.PIPE,
             text=True,
         )

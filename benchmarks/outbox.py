@@ -1,4 +1,4 @@
-"""How fast the outbox commits, pages, starts and makes room: ``python benchmarks/outbox.py``.
+"""How fast the outbox commits, pages, starts and makes room: ``python -m benchmarks.outbox``.
 
 One reading has ten values and goes to one sink. ``--readings`` is how many wait while
 pages, marks and the start are timed. The file lies in a temporary folder: TMPDIR names

@@ -1,4 +1,4 @@
-"""How fast deliveries go to a real mosquitto: ``python benchmarks/publish.py [count]``.
+"""How fast deliveries go to a real mosquitto: ``python -m benchmarks.publish [count]``.
 
 From an outbox in memory, at QoS 1, for both MQTT versions and three windows; CPU is that
 of this process, so the outbox's own cost is not in it. At last from a real one, whose marks
@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred

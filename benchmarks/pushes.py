@@ -1,7 +1,7 @@
 """Pushes a second that one process takes, from octets to the reading that is committed.
 
-Run it from the repository: ``PYTHONPATH=. python benchmarks/pushes.py``. The outbox is left
-out: a commit that succeeds at once. Each line is the best of many short rounds.
+``python -m benchmarks.pushes``. The outbox is left out: a commit that succeeds at once. Each
+line is the best of many short rounds.
 """
 
 from __future__ import annotations
