@@ -134,7 +134,7 @@ class Crowd:
             secure=lambda meter: None,
         )
 
-    def _commit(self, reading: Reading, sinks: Any) -> Deferred[None]:
+    def _commit(self, reading: Reading, sinks: Any, behind: Any = None) -> Deferred[None]:
         return succeed(None)
 
     def _post(self, status: MeterStatus) -> None:

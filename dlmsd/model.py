@@ -272,6 +272,14 @@ class GapCause(enum.Enum):
 
 
 @frozen
+class GapStart:
+    """Why a meter gives no readings, and since when (ms)."""
+
+    cause: GapCause
+    from_ts: int
+
+
+@frozen
 class Gap:
     """An interval without readings; ``to_ts`` is None while it lasts.
 

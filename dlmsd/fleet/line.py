@@ -23,7 +23,7 @@ from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.poller import Poller
 from dlmsd.meter.refusals import Refusals
 from dlmsd.meter.security import MeterSecurity
-from dlmsd.model import MeterStatus, Reading
+from dlmsd.model import GapStart, MeterStatus, Reading
 
 # Many silent meters behind one gateway could each take a second to say goodbye to; the
 # daemon has five for everything.
@@ -136,8 +136,10 @@ class Line:
             late.cancel()
         await self._factory.stop()
 
-    def _commit(self, reading: Reading, _: Sequence[str]) -> Deferred[None]:
-        return self._around.commit(reading, self._sinks[reading.meter])
+    def _commit(
+        self, reading: Reading, _: Sequence[str], behind: GapStart | None = None
+    ) -> Deferred[None]:
+        return self._around.commit(reading, self._sinks[reading.meter], behind)
 
 
 def _apart(meters: Sequence[MeterOptions]) -> list[MeterOptions]:

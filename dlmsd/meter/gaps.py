@@ -14,7 +14,7 @@ from dlmsd.errors import DlmsdError, ReplacedError
 from dlmsd.meter.backfill import Backfill, GapBook
 from dlmsd.meter.ledger import PATIENCE, Ledger
 from dlmsd.meter.session import Session
-from dlmsd.model import GapCause
+from dlmsd.model import GapCause, GapStart
 
 # Of its interval: one slot that failed is a gap; a reading that comes late is none.
 SLOTS: Final = 1.5
@@ -52,8 +52,7 @@ class GapKeeper:
         self._backfill = backfill
         self._ledger = Ledger(meter, book, clock, backfill, sinks)
         self._first = True
-        self._lasts = False
-        self._cause = GapCause.METER_LINK
+        self._start: GapStart | None = None  # of the one that lasts
 
     def start(self) -> None:
         """What an earlier life has left unfilled is still wanted."""
@@ -76,30 +75,31 @@ class GapKeeper:
 
     def missed(self, ts: int, cause: GapCause | None = None) -> None:
         """A slot gave nothing (``ts`` is now, in ms), for a ``cause`` that is not the meter's."""
-        now = self.moment(ts)
-        if self._lasts and cause is GapCause.NOT_ACCEPTED is not self._cause:
+        now, start = self.moment(ts), self._start
+        if start is not None and cause is GapCause.NOT_ACCEPTED is not start.cause:
             # Until now it was the meter that did not answer, or nobody knows who.
             self._ledger.end(self._since(now), ts)
             self._last = now
             self._begin(now, cause)
-        elif not self._lasts and self._late(now):
+        elif start is None and self._late(now):
             self._begin(now, cause)
         else:
             self._ledger.retry(PATIENCE)
 
-    def expect(self, now: Moment) -> None:
-        """A reading of then is about to be stored. What it left out is told before it is: from
-        the next life nobody could see that."""
-        if not self._lasts and self._late(now):
+    def expect(self, now: Moment) -> GapStart | None:
+        """A reading of then is about to be stored; what it leaves out must be stored with it,
+        whatever the book says: from the next life nobody could see that."""
+        if self._start is None and self._late(now):
             self._begin(now)
+        return self._start
 
     def read(self, now: Moment) -> None:
         """A reading of then is stored."""
         self.expect(now)
         began = self._since(now)
         # One that was over when an earlier life ended may still last in the book.
-        over = self._lasts or self._first
-        self._last, self._first, self._lasts = now, False, False
+        over = self._start is not None or self._first
+        self._last, self._first, self._start = now, False, None
         if over:
             self._ledger.end(began, now.ts)
         else:
@@ -108,8 +108,8 @@ class GapKeeper:
     def _begin(self, now: Moment, cause: GapCause | None = None) -> None:
         # Before the first reading of this life there was nobody who could have read.
         cause = cause or (GapCause.HOST_DOWN if self._first else GapCause.METER_LINK)
-        self._lasts, self._cause = True, cause
-        self._ledger.begin(cause, self._since(now))
+        self._start = GapStart(cause, self._since(now))
+        self._ledger.begin(self._start)
 
     def _late(self, now: Moment) -> bool:
         """Whether a reading is missing, by either clock: one set forward leaves out some."""

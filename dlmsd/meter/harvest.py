@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -11,10 +11,15 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.meter.account import Account
 from dlmsd.meter.cycle import Cycle
 from dlmsd.meter.gaps import GapKeeper, Moment
-from dlmsd.model import Reading, Value
+from dlmsd.model import GapStart, Reading, Value
 
-Commit: TypeAlias = Callable[[Reading, Sequence[str]], Deferred[None]]
-"""The outbox's, for these sinks; a reading counts as good when its Deferred fires."""
+
+class Commit(Protocol):
+    """The outbox's, for these sinks; a reading counts as good when its Deferred fires."""
+
+    def __call__(
+        self, reading: Reading, sinks: Sequence[str], behind: GapStart | None = None, /
+    ) -> Deferred[None]: ...
 
 
 class Harvest:
@@ -44,11 +49,11 @@ class Harvest:
         and answer."""
         at = began + seconds / 2
         reading = self._reading(values, at)
-        moment = None
+        moment = behind = None
         if self._gaps is not None:
             moment = self._gaps.moment(int(at * 1000), seconds / 2)
-            self._gaps.expect(moment)
-        self._commit(reading, self._options.sinks).addCallbacks(
+            behind = self._gaps.expect(moment)
+        self._commit(reading, self._options.sinks, behind).addCallbacks(
             self._committed,
             self._account.unkept,
             callbackArgs=(reading, seconds, self._account.troubles, moment),

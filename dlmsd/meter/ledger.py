@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from dlmsd.errors import StoreError
 from dlmsd.meter.backfill import OF_PROFILES, Backfill, GapBook
-from dlmsd.model import GapCause
+from dlmsd.model import GapCause, GapStart
 
 # How long (seconds) a book that refuses is left alone while nothing else is stored either, and
 # a sink that took nothing: a look costs a query.
@@ -31,12 +31,6 @@ class _Remember:
 @frozen
 class _Relief:
     """There is room again: what sinks have lost can be owed to them once more."""
-
-
-@frozen
-class _Begin:
-    cause: GapCause
-    from_ts: int
 
 
 @frozen
@@ -66,7 +60,7 @@ class Ledger:
         self._gap: tuple[int, int] | None = None  # that lasts: its id, and from when on
         self._owed_at: float | None = None  # a sink that lost something took nothing then
         self._pressed = False
-        self._events: deque[_Remember | _Relief | _Begin | _End] = deque()
+        self._events: deque[_Remember | _Relief | GapStart | _End] = deque()
         self._busy = False
         self._refused_at: float | None = None
 
@@ -74,12 +68,12 @@ class Ledger:
         """What an earlier life has left unfilled is still wanted."""
         self._queue(_Remember())
 
-    def begin(self, cause: GapCause, from_ts: int) -> None:
-        """A gap begins (ms), unless one lasts since an earlier life: that is the same one."""
+    def begin(self, start: GapStart) -> None:
+        """A gap begins, unless one lasts since an earlier life: that is the same one."""
         if len(self._events) >= _MOST and isinstance(self._events[-1], _End):
             self._events.pop()
         else:
-            self._queue(_Begin(cause, from_ts))
+            self._queue(start)
 
     def end(self, began: int, to_ts: int) -> None:
         """It is over (ms). By the wall clock of today it ``began`` then, which may be earlier."""
@@ -98,7 +92,7 @@ class Ledger:
         if self._refused_at is None or self._clock.seconds() - self._refused_at >= after:
             self._go_on()
 
-    def _queue(self, event: _Remember | _Relief | _Begin | _End) -> None:
+    def _queue(self, event: _Remember | _Relief | GapStart | _End) -> None:
         self._events.append(event)
         self._go_on()
 
@@ -126,13 +120,13 @@ class Ledger:
         finally:
             self._busy = False
 
-    async def _record(self, event: _Remember | _Relief | _Begin | _End) -> None:
+    async def _record(self, event: _Remember | _Relief | GapStart | _End) -> None:
         match event:
             case _Remember():
                 await self._remember()
             case _Relief():
                 await self._regain()
-            case _Begin(cause, from_ts) if self._gap is None:
+            case GapStart(cause, from_ts) if self._gap is None:
                 self._gap = await self._book.open(self._meter, cause, from_ts), from_ts
             case _End(began, to_ts) if self._gap is not None:
                 gap, from_ts = self._gap

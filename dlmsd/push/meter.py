@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,7 +21,6 @@ from dlmsd.errors import DlmsdError
 from dlmsd.meter.account import RECENT
 from dlmsd.meter.deadline import Deadline
 from dlmsd.meter.ends import known
-from dlmsd.meter.harvest import Commit
 from dlmsd.meter.identity import SERIALS, Identity
 from dlmsd.meter.installation import Installation
 from dlmsd.meter.payload import Push
@@ -31,6 +31,8 @@ from dlmsd.push.security import PushSecurity
 from dlmsd.push.values import Picker
 
 Confirm = Callable[[DataNotificationConfirm], None]
+Keep = Callable[[Reading, Sequence[str]], Deferred[None]]
+"""The outbox's, for these sinks."""
 
 
 class PushedMeter:
@@ -48,7 +50,7 @@ class PushedMeter:
         options: MeterOptions,
         security: PushSecurity | None,
         *,
-        commit: Commit,
+        commit: Keep,
         post: Callable[[MeterStatus | Identity], None],
         clock: IReactorTime,
         wall: Callable[[], float],

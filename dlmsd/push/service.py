@@ -8,14 +8,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from dlmsd.config.values import MeterOptions, PushOptions
-from dlmsd.meter.harvest import Commit
 from dlmsd.meter.identity import Identity
 from dlmsd.meter.security import CounterStore
 from dlmsd.model import ListenerStatus, MeterStatus
 from dlmsd.push.desk import Desk
 from dlmsd.push.errors import ListenError
 from dlmsd.push.listener import Listener
-from dlmsd.push.meter import PushedMeter, waiting
+from dlmsd.push.meter import Keep, PushedMeter, waiting
 from dlmsd.push.security import received, secured
 
 
@@ -33,7 +32,7 @@ class PushService:
         wall: Callable[[], float],
         random: Callable[[int], bytes],
         store: CounterStore,
-        commit: Commit,
+        commit: Keep,
         post: Callable[[MeterStatus | ListenerStatus | Identity], None],
         trace: bool = False,
     ) -> None:

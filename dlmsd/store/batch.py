@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 
-from dlmsd.model import GapCause, Reading
+from dlmsd.model import GapCause, GapStart, Reading
 from dlmsd.store.invocation import Unkept
 from dlmsd.store.quarantine import Verdict
 from dlmsd.store.room import Room
@@ -23,20 +23,28 @@ MOST_MARKS: Final = 10_000
 class Entry:
     """A reading on its way into the file; ``values`` is its JSON text.
 
-    ``given_up`` are sinks that get none of it, since there is no room for what they are owed.
+    ``given_up`` are sinks that get none of it, since there is no room for what they are owed;
+    ``behind`` is the gap that the reading ends.
     """
 
     reading: Reading
     sinks: tuple[str, ...]
     values: str
     given_up: tuple[str, ...] = ()
+    behind: GapStart | None = None
 
     @classmethod
-    def of(cls, reading: Reading, sinks: Sequence[str], room: Room) -> Entry:
+    def of(
+        cls,
+        reading: Reading,
+        sinks: Sequence[str],
+        room: Room,
+        behind: GapStart | None = None,
+    ) -> Entry:
         """Owed to those of ``sinks`` for which there is ``room``."""
         given_up = room.given_up(sinks)
         owed = tuple(sink for sink in sinks if sink not in given_up)
-        return cls(reading, owed, encode_values(reading.values), given_up)
+        return cls(reading, owed, encode_values(reading.values), given_up, behind)
 
 
 @frozen

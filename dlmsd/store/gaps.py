@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from dlmsd.model import Gap, GapCause
+from dlmsd.model import Gap, GapCause, GapStart
 from dlmsd.store.counters import Stream
 from dlmsd.store.jobs import Run
 
@@ -32,6 +32,9 @@ _OPEN: Final = """
 """
 _SAME: Final = """
     SELECT id FROM gaps WHERE meter = ? AND sink = '' AND cause = ? AND from_ts = ? AND to_ts = ?
+"""
+_KNOWN: Final = """
+    SELECT id FROM gaps WHERE meter = ? AND sink = '' AND (to_ts IS NULL OR from_ts = ?)
 """
 _CLOSE: Final = """
     UPDATE gaps SET to_ts = ?, cause = coalesce(?, cause) WHERE id = ? AND to_ts IS NULL
@@ -71,6 +74,12 @@ def record_refusal(
 ) -> None:
     """``count`` readings of a meter were never stored, so no sink was owed any."""
     database.execute(_ADD, (meter, "", from_ts, to_ts, count, cause.value, 0))
+
+
+def record_start(database: sqlite3.Connection, meter: str, start: GapStart) -> None:
+    """A gap of a meter, unless it was told of, or one lasts since an earlier life."""
+    if database.execute(_KNOWN, (meter, start.from_ts)).fetchone() is None:
+        database.execute(_ADD, (meter, "", start.from_ts, None, 0, start.cause.value, 0))
 
 
 def fill(database: sqlite3.Connection, gap: int, now: int) -> None:

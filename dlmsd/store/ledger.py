@@ -221,6 +221,8 @@ class Ledger:
             return None
         row = cursor.lastrowid
         change.add_reading(reading.meter, reading.ts)
+        if entry.behind is not None:
+            gaps.record_start(self.database, reading.meter, entry.behind)
         for sink in entry.given_up:
             self._give_up((reading.meter, sink), reading.ts, change)
         deliveries = []

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 
 from dlmsd.config.values import OutboxOptions
 from dlmsd.errors import StoreError
-from dlmsd.model import GapCause, Lane, OutboxStatus, Reading, Watermark
+from dlmsd.model import GapCause, GapStart, Lane, OutboxStatus, Reading, Watermark
 from dlmsd.store.batch import Batch, Entry, Gathering, Waiting
 from dlmsd.store.counters import Account, Stream
 from dlmsd.store.database import DiskFullError
@@ -154,15 +154,18 @@ class Outbox:
         """
         return self._file.obstacle(sinks, elsewhere=elsewhere)
 
-    def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
-        """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it.
+    def commit(
+        self, reading: Reading, sinks: Sequence[str], behind: GapStart | None = None
+    ) -> Deferred[None]:
+        """Store a reading and owe it to ``sinks``; fires after the COMMIT that holds it, and the
+        gap ``behind`` it, unless the file knows that.
 
         Fails with StoreError when the disk refuses, when there is no room, when the meter
         has a reading of this ts already, or when too many readings wait for the disk: it is
         then not stored.
         """
         try:
-            entry = self._admit(reading, sinks)
+            entry = self._admit(reading, sinks, behind)
         except StoreError as error:
             return fail(error)
         done: Deferred[None] = Deferred()
@@ -275,7 +278,7 @@ class Outbox:
         self._settle()
         return await self._file.replay(replay)
 
-    def _admit(self, reading: Reading, sinks: Sequence[str]) -> Entry:
+    def _admit(self, reading: Reading, sinks: Sequence[str], behind: GapStart | None) -> Entry:
         _ = self._file.ledger
         obstacle = self.obstacle(sinks)
         if obstacle is not None:
@@ -286,7 +289,7 @@ class Outbox:
                 f"{self._file.path}: {MOST_UNWRITTEN} readings already wait for the disk, which is "
                 "too slow or locked by another program"
             )
-        return Entry.of(reading, sinks, self._file.room)
+        return Entry.of(reading, sinks, self._file.room, behind)
 
     def _refuse(self, reading: Reading, error: StoreError) -> None:
         """No room for a reading: a gap row will tell of it."""

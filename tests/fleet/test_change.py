@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from dlmsd.config.values import MeterOptions
-from dlmsd.model import MeterState, Reading
+from dlmsd.model import GapStart, MeterState, Reading
 from tests.meter.fleet import FleetCase
 
 
@@ -18,9 +18,11 @@ class ChangeTests(FleetCase):
         super().setUp()
         self.routes: dict[str, Sequence[str]] = {}
 
-    def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
+    def commit(
+        self, reading: Reading, sinks: Sequence[str], behind: GapStart | None = None
+    ) -> Deferred[None]:
         self.routes[reading.meter] = sinks
-        return super().commit(reading, sinks)
+        return super().commit(reading, sinks, behind)
 
     def begin(self, count: int, **more: object) -> list[MeterOptions]:
         self.simulate(count, **more)

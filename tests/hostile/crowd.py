@@ -147,7 +147,7 @@ class Crowd:
 
         pipe.arrive = counted  # type: ignore[method-assign]
 
-    def _commit(self, reading: Reading, sinks: Any) -> Deferred[None]:
+    def _commit(self, reading: Reading, sinks: Any, behind: Any = None) -> Deferred[None]:
         return succeed(None)
 
     def _post(self, status: MeterStatus) -> None:

@@ -129,7 +129,7 @@ class Stage:
             authentication_key=keys.authentication,
         )
 
-    def _commit(self, reading: Reading, sinks: Any) -> Deferred[None]:
+    def _commit(self, reading: Reading, sinks: Any, behind: Any = None) -> Deferred[None]:
         self.readings.append((self.network.seconds(), reading))
         self._last_ts[reading.meter] = reading.ts
         if reading.meter == SPOILT:

@@ -19,7 +19,7 @@ from dlmsd.meter.dialin import Reception
 from dlmsd.meter.gaps import GapKeeper
 from dlmsd.meter.incumbency import Incumbency
 from dlmsd.meter.security import secured
-from dlmsd.model import MeterStatus, Reading
+from dlmsd.model import GapStart, MeterStatus, Reading
 from dlmsd.secret import Secret
 from dlmsd.simulator.personality import MICROSTAR, Personality
 from dlmsd.simulator.record import Entry
@@ -154,7 +154,9 @@ class FleetCase(SynchronousTestCase):
         changed = Deferred.fromCoroutine(self.fleet.change(meters, stored))
         changed.addErrback(lambda failure: self.fail(failure))
 
-    def commit(self, reading: Reading, sinks: Sequence[str]) -> Deferred[None]:
+    def commit(
+        self, reading: Reading, sinks: Sequence[str], behind: GapStart | None = None
+    ) -> Deferred[None]:
         self.readings.append(reading)
         return self.answer(reading)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from dlmsd.config.values import MeterOptions
 from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.gaps import GapKeeper, spacing
-from dlmsd.model import Gap, GapCause
+from dlmsd.model import Gap, GapCause, GapStart, Reading
 from tests.meter.fleet import START, FleetCase
 from tests.meter.test_backfill import HOUR, PERIOD, PROFILE, Book
 from tests.meter.test_gaps import SLOT, GapCase
@@ -133,6 +135,7 @@ class PolledTests(FleetCase):
     def setUp(self) -> None:
         super().setUp()
         self.book = Book()
+        self.behind: list[GapStart] = []
         self.set_back = 0.0
         self.gaps = self.keeper
 
@@ -143,8 +146,15 @@ class PolledTests(FleetCase):
     def wall(self) -> float:
         return super().wall() - self.set_back
 
-    def outage(self) -> Gap:
-        """Of an hour; the only gap."""
+    def commit(
+        self, reading: Reading, sinks: Sequence[str], behind: GapStart | None = None
+    ) -> Deferred[None]:
+        if behind is not None:
+            self.behind.append(behind)
+        return super().commit(reading, sinks, behind)
+
+    def unreachable(self) -> None:
+        """For an hour."""
         port = self.simulation.endpoints[0].port
         server = self.network.listening.pop(port)
         for pipe in self.network.connections:
@@ -152,8 +162,21 @@ class PolledTests(FleetCase):
         self.run_for(3600)
         self.network.listening[port] = server
         self.run_for(3600)
+
+    def outage(self) -> Gap:
+        """The only gap."""
+        self.unreachable()
         (gap,) = self.book.gaps.values()
         return gap
+
+    def test_an_outage_that_the_book_refuses_goes_with_the_reading(self) -> None:
+        self.simulate()
+        self.read(self.options(interval=60.0))
+        self.run_for(130)
+        last = self.readings[-1]
+        self.book.broken = True
+        self.unreachable()
+        self.assertEqual(self.behind, [GapStart(GapCause.METER_LINK, last.ts)])
 
     def test_an_outage_after_the_clock_was_set_back(self) -> None:
         for seconds in (0.0, 2 * 3600.0):

@@ -16,7 +16,7 @@ from dlmsd.config.values import MeterOptions
 from dlmsd.meter import ledger
 from dlmsd.meter.backfill import Backfill
 from dlmsd.meter.gaps import GapKeeper
-from dlmsd.model import GapCause
+from dlmsd.model import GapCause, GapStart
 from tests.meter.test_backfill import HOUR, PROFILE, Book
 
 SLOT = 60_000
@@ -170,6 +170,17 @@ class DiskTests(GapCase):
         self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, None)])
         self.read(2 * HOUR)
         self.assertEqual(self.told(), [(GapCause.METER_LINK, 1_000, 2 * HOUR)])
+
+    def test_what_the_book_has_refused_is_stored_with_the_reading(self) -> None:
+        self.keeper()
+        self.read(1_000)
+        self.book.broken = True
+        self.missed(HOUR, GapCause.OUTBOX_FULL)
+        start = GapStart(GapCause.OUTBOX_FULL, 1_000)
+        for ms in (2 * HOUR, 2 * HOUR + SLOT):  # none of which is stored yet
+            self.assertEqual(self.kept.expect(self.kept.moment(self.at(ms))), start)
+        self.read(2 * HOUR)
+        self.assertIsNone(self.kept.expect(self.kept.moment(self.at(2 * HOUR + SLOT))))
 
     def test_an_end_that_is_refused(self) -> None:
         """It is told before what follows, and then read back."""

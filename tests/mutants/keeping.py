@@ -43,6 +43,15 @@ KEEPING: Final = (
         ('            yield\n            database.execute("COMMIT")\n', "            yield\n"),
     ),
     Mutant.of(
+        "a gap may come later than the reading that ends it",
+        "meter/harvest.py",
+        trial("tests.meter.test_gap_clocks"),
+        (
+            "            behind = self._gaps.expect(moment)\n",
+            "            self._gaps.expect(moment)\n",
+        ),
+    ),
+    Mutant.of(
         "NORMAL for FULL",
         "store/database.py",
         CUTS,

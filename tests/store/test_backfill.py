@@ -5,12 +5,16 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from dlmsd.errors import StoreError
-from dlmsd.model import Gap, GapCause, Lane, Watermark
+from dlmsd.model import Gap, GapCause, GapStart, Lane, Watermark
 from tests.store.case import NOW_MS, OutboxCase, reading
 
 PROFILE = "1.0.99.1.0.255"
 REFUSE = """
     CREATE TRIGGER refuse BEFORE INSERT ON watermarks
+    BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END
+"""
+REFUSE_GAPS = """
+    CREATE TRIGGER refuse BEFORE INSERT ON gaps
     BEGIN SELECT RAISE(ABORT, 'the disk is on fire'); END
 """
 
@@ -83,6 +87,35 @@ class GapTests(OutboxCase):
         self.assertEqual(self.gaps(), [Gap(gap, "a", "", GapCause.METER_OFF, 100, 200)])
         self.done(self.outbox.gaps.fill(gap))
         self.assertEqual(self.gaps()[0].filled_at, NOW_MS)
+
+    def test_one_that_a_reading_ends_is_in_its_commit(self) -> None:
+        start = GapStart(GapCause.HOST_DOWN, 100)
+        self.look(REFUSE_GAPS)
+        self.failureResultOf(self.stored(500, start), StoreError)
+        self.look("DROP TRIGGER refuse")
+        self.successResultOf(self.stored(500, start))
+        self.assertEqual(self.look("SELECT ts FROM readings"), [(500,)])
+        self.assertEqual(self.gaps(), [Gap(1, "a", "", GapCause.HOST_DOWN, 100, None)])
+
+    def test_one_that_a_reading_ends_is_one_with_what_was_told(self) -> None:
+        start = GapStart(GapCause.METER_LINK, 100)
+        self.stored(500, start)
+        gap = self.open_gap("a", start.cause, start.from_ts)
+        self.stored(501, start)
+        self.done(self.outbox.gaps.close(gap, 500))
+        self.stored(502, start)
+        told = [Gap(gap, "a", "", GapCause.METER_LINK, 100, 500)]
+        self.assertEqual(self.gaps(), told)
+        lasting = self.open_gap("a", GapCause.METER_LINK, 600)
+        self.stored(900, GapStart(GapCause.HOST_DOWN, 700))
+        self.assertEqual(
+            self.gaps(), [*told, Gap(lasting, "a", "", GapCause.METER_LINK, 600, None)]
+        )
+
+    def stored(self, ts: int, behind: GapStart) -> Deferred[None]:
+        committed = self.outbox.commit(reading("a", ts), ["tb"], behind)
+        self.done(self.outbox.flush())
+        return committed
 
     def test_listed(self) -> None:
         hole = self.open_gap("a", GapCause.NEVER_CAPTURED, 50, 60)
