@@ -42,8 +42,8 @@ from tests.hostile.meter import HostileFactory, Hostility
 MORE = 1.1
 _SIDES = ("first", "second")
 _SELF = (sys.executable, "-m", "benchmarks.hostile")
-# A poll of a meter that takes its time; another one's takes some milliseconds.
-_SLOW_SECONDS = 1.0
+# A poll of a meter that takes its time takes 0.9 s, another one's some milliseconds.
+_SLOW_SECONDS = 0.5
 PATIENT = evolve(MICROSTAR, response_delay=0.0)
 
 
