@@ -1,8 +1,7 @@
 """Forged, replayed and downgraded replies: how many are believed (none may be).
 
-``python -m benchmarks.forgeries --count 1000000``. A genuine
-reply follows each attempt and must be accepted. The exit status is 1 if one was believed,
-or a genuine one refused.
+``python -m benchmarks.forgeries --count 1000000``. A genuine reply follows each attempt and
+must be accepted. The exit status is 1 if one was believed, or a genuine one refused.
 """
 
 from __future__ import annotations
