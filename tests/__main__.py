@@ -63,13 +63,19 @@ def _trial(arguments: list[str]) -> tuple[int, str]:
 
 
 def _failed(said: str) -> list[str]:
-    """Names of tests below trial's headings of what went wrong, each with its heading."""
+    """Names of tests below trial's headings of what went wrong, each with heading and cause."""
     parts = re.split(r"(?m)^\[(FAIL|ERROR|UNEXPECTED SUCCESS)\]$", said)
     return [
-        f"{heading} {name}"
+        f"{heading} {name}{_cause(text)}"
         for heading, text in zip(parts[1::2], parts[2::2], strict=True)
         for name in re.findall(r"(?m)^tests\.[\w.]+$", text)
     ]
+
+
+def _cause(text: str) -> str:
+    """What was raised, in a line; nothing where no traceback tells it."""
+    raised = re.findall(r"(?m)^(?!tests\.[\w.]+$|Traceback)[A-Za-z_][\w.]*\b.*$", text)
+    return f": {raised[0][:300]}" if raised else ""
 
 
 def _counted(said: str) -> dict[str, int]:
