@@ -29,6 +29,7 @@ from dlmsd.web.kinds import said, text
 from dlmsd.web.operation import Answer, Call, Operation, Reply
 from dlmsd.web.site import WebService
 from dlmsd.web.status import StatusDocument
+from tests.integration.mosquitto import free_port
 from tests.web.visitor import METER, SINK
 
 # Of the page, in ms; the machine may be busy.
@@ -165,7 +166,7 @@ class PageCase(TestCase):
         forgive = options.pop("forgive", None)
         proxy = options.pop("proxy", False)
         service = self.service = WebService(
-            WebOptions(trust_proxy=proxy, listen="tcp:0:interface=127.0.0.1"),
+            WebOptions(trust_proxy=proxy, listen=f"tcp:{free_port()}:interface=127.0.0.1"),
             self.board,
             StatusDocument(self.board, time.time, "1.2.3"),
             reactor=reactor,

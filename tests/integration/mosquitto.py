@@ -13,6 +13,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest
 
 PATIENCE = 60.0
+_HELD: list[socket.socket] = []
 
 
 def program() -> str:
@@ -27,10 +28,16 @@ def program() -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on.
+
+    Until this process ends the kernel gives it to nobody who asks for any port; who asks
+    for this one, with SO_REUSEADDR, may listen there.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return int(held.getsockname()[1])
 
 
 class Mosquitto:

@@ -94,6 +94,7 @@ class DeliveryTests(MosquittoCase):
             if ts % 10 == 0:
                 await deferLater(reactor, 0.001, lambda: None)
             if ts == 500:
+                await self.until(lambda: len(self.outbox.waiting) <= 20)
                 interrupt()
         await deferLater(reactor, 0.2, lambda: None)
         waiting = self.outbox.waiting

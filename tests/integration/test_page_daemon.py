@@ -252,7 +252,10 @@ class ChartTests(DaemonPageCase):
                 before = shown.text_content()
                 # By chance some readings in a row have the same voltage.
                 expect(shown).not_to_have_text(before or "", timeout=30_000)
-                expect(shown).to_have_text(value.text_content() or "")
+                page.wait_for_function(
+                    "([one, other]) => one.textContent === other.textContent",
+                    arg=[shown.element_handle(), value.element_handle()],
+                )
             painted = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width,
                 canvas.height).data.some(octet => octet > 0)"""
             self.assertTrue(chart.locator("canvas").evaluate(painted))

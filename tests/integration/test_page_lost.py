@@ -8,7 +8,6 @@ import time
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread
 
-from dlmsd.config.values import WebOptions
 from tests.integration.browser import Page, PageCase, expect
 
 
@@ -19,7 +18,7 @@ class LostTests(PageCase):
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
             self.leave(page)
             del self.board.meters["planta-b"]
-            self.come_back(address)
+            self.come_back()
             expect(page.get_by_text("Live", exact=True)).to_be_visible()
             expect(page.locator("#view h1")).to_contain_text("2 of 2 meters healthy")
 
@@ -29,10 +28,7 @@ class LostTests(PageCase):
         blockingCallFromThread(reactor, self.service.stopService)
         expect(page.get_by_text("Connection lost, trying again")).to_be_visible()
 
-    def come_back(self, address: str) -> None:
-        """At the port where it was."""
-        port = address.rstrip("/").rpartition(":")[2]
-        self.service._options = WebOptions(listen=f"tcp:{port}:interface=127.0.0.1")
+    def come_back(self) -> None:
         blockingCallFromThread(reactor, self.service.startService)
 
     async def test_what_was_heard_before_the_daemon_was_lost_is_called_old(self) -> None:
@@ -51,7 +47,7 @@ class LostTests(PageCase):
             expect(calm).to_be_hidden()
             filters = "getComputedStyle(document.getElementById('view')).filter"
             self.assertEqual(page.evaluate(filters), "grayscale(1)")
-            self.come_back(address)
+            self.come_back()
             expect(banner).to_be_visible()
             page.evaluate("import('/static/api.js').then(({ get }) => get('api/status'))")
             expect(page.get_by_text("Live", exact=True)).to_be_visible()

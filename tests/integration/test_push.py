@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -134,22 +133,24 @@ class PushTests(SynchronousTestCase):
             f"{at_least} pushes of each",
             40,
         )
-        pushed = self.pushed()
-        time.sleep(1.5)
         arrived = self.arrived()
-        total = 0
-        for name, sent in pushed.items():
-            first = sent.index(arrived[name][0])
-            expected = sent[first:]
-            self.assertGreaterEqual(len(expected), at_least)
-            self.assertEqual(arrived[name][: len(expected)], expected)
-            total += len(expected)
+        expected = {
+            name: sent[sent.index(arrived[name][0]) :] for name, sent in self.pushed().items()
+        }
+        wait_until(
+            lambda: all(len(self.arrived()[name]) >= len(sent) for name, sent in expected.items()),
+            "what was pushed",
+        )
+        arrived = self.arrived()
+        for name, sent in expected.items():
+            self.assertGreaterEqual(len(sent), at_least)
+            self.assertEqual(arrived[name][: len(sent)], sent)
         (listener,) = self.daemon.status()["listeners"]
         self.assertEqual((listener["unknown"], listener["bad"], listener["noise_bytes"]), (0, 0, 0))
         statuses = self.daemon.status()["meters"]
         self.assertEqual({one["state"] for one in statuses}, {"reading"})
         self.assertEqual({one["failed"] for one in statuses}, {0})
-        return total
+        return sum(len(sent) for sent in expected.values())
 
     def conserved(self) -> bool:
         """Every reading that a meter counts is committed, and delivered."""
