@@ -192,7 +192,9 @@ class Weather:
         judge = self._world.judge
 
         def puback(published: Published) -> list[Ack]:
-            refused = random.random() < 0.3
+            # Who speaks 3.1.1 has no word for it, and what is acknowledged there is taken.
+            version = broker.connects[published.connection].version
+            refused = random.random() < 0.3 and version == 5
             judge.refusals += refused
             return [Ack(published.packet_id, 0x97 if refused else 0)]
 
