@@ -137,10 +137,12 @@ class PushTests(SynchronousTestCase):
         expected = {
             name: sent[sent.index(arrived[name][0]) :] for name, sent in self.pushed().items()
         }
-        wait_until(
-            lambda: all(len(self.arrived()[name]) >= len(sent) for name, sent in expected.items()),
-            "what was pushed",
-        )
+
+        def came() -> bool:
+            arrived = self.arrived()
+            return all(len(arrived[name]) >= len(sent) for name, sent in expected.items())
+
+        wait_until(came, "what was pushed")
         arrived = self.arrived()
         for name, sent in expected.items():
             self.assertGreaterEqual(len(sent), at_least)

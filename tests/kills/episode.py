@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import signal
 import socket
@@ -11,14 +10,14 @@ import tempfile
 import time
 import tomllib
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from urllib.request import urlopen
 
 from attrs import frozen
 
-from tests.integration.mosquitto import Mosquitto
+from tests.integration.mosquitto import Mosquitto, free_port
 from tests.integration.processes import wait_until
 from tests.integration.subscriber import Subscriber
 from tests.kills.backlog import METER, fill
@@ -46,8 +45,6 @@ OBIS = {
 KILO = frozenset({"active_energy", "active_energy_export"})
 # Every so many starts one is the program itself, which shares nothing.
 PROGRAM = 20
-# The kernel gives ports from 32768 on to whoever connects; these it leaves alone.
-_PORTS = range(20000, 32000)
 _CONFIGURATION = """
 [daemon]
 state_dir = "{folder}/state"
@@ -104,7 +101,7 @@ class Episode:
         self._folder = Path(tempfile.mkdtemp(prefix=f"kills-{seed}-"))
         self._log = self._folder / "daemon.log"
         self._outbox = self._folder / "state/outbox.db"
-        self._page = _free_page()
+        self._page = free_port()
         self._names: list[str] = []
 
     def run(self) -> Figures:
@@ -239,11 +236,3 @@ class Episode:
                 return body
         except OSError:
             return b""
-
-
-def _free_page() -> int:
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
